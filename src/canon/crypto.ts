@@ -1,0 +1,40 @@
+import { hmac } from '@noble/hashes/hmac.js'
+import { sha256 } from '@noble/hashes/sha2.js'
+import { concat, hex } from './bytes.js'
+import { portableVerify } from './ed25519.js'
+
+/**
+ * The primitives that the pure rooms need, passed in so that a browser serves them with noble and Node with
+ * `node:crypto`. Both implementations answer the same for every input; a differential test holds them to it.
+ */
+export interface Crypto {
+  /** SHA-256 (FIPS 180-4) of the parts joined; 32 bytes. */
+  sha256(...parts: readonly Uint8Array[]): Uint8Array
+  /** HMAC-SHA-256 (RFC 2104) of the parts joined; 32 bytes. */
+  hmacSha256(key: Uint8Array, ...parts: readonly Uint8Array[]): Uint8Array
+  /** Strict Ed25519 (see `portableVerify`). */
+  verify(publicKey: Uint8Array, message: Uint8Array, signature: Uint8Array): boolean
+}
+
+/** An Ed25519 private key that can be used but not read. */
+export interface SigningKey {
+  /** RFC 7638 thumbprint, see `keyIdOf`. */
+  readonly keyid: string
+  /** 32 raw bytes. */
+  readonly publicKey: Uint8Array
+  /** 64 bytes (RFC 8032 §5.1.6). */
+  sign(message: Uint8Array): Uint8Array
+}
+
+export const portableCrypto: Crypto = {
+  sha256: (...parts) => sha256(parts.length === 1 ? (parts[0] as Uint8Array) : concat(...parts)),
+  hmacSha256: (key, ...parts) => hmac(sha256, key, concat(...parts)),
+  verify: portableVerify,
+}
+
+/** Content id `sha256:<64 hex digits>` of the bytes. */
+export function contentId(crypto: Pick<Crypto, 'sha256'>, bytes: Uint8Array): string {
+  return `sha256:${hex(crypto.sha256(bytes))}`
+}
+
+export const CONTENT_ID = /^sha256:[0-9a-f]{64}$/

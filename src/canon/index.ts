@@ -1,0 +1,28 @@
+export {
+  base64,
+  base64url,
+  concat,
+  equalBytes,
+  fromBase64,
+  fromBase64url,
+  fromHex,
+  fromUtf8,
+  hex,
+  utf8,
+} from './bytes.js'
+export { CONTENT_ID, type Crypto, contentId, portableCrypto, type SigningKey } from './crypto.js'
+export {
+  decodeEnvelope,
+  type Envelope,
+  type EnvelopeSignature,
+  encodeEnvelope,
+  isSignedBy,
+  PAYLOAD_TYPES,
+  preAuthEncoding,
+  signEnvelope,
+} from './dsse.js'
+export { formatPublicKey, isAcceptablePoint, keyIdOf, parsePublicKey, portableSigningKey } from './ed25519.js'
+export { canonErrors, canonFault } from './error-table.js'
+export { CountersignError, type ErrorEntry, type ErrorTable, errorsOf } from './errors.js'
+export { canonicalBytes, canonicalize, parseCanonical } from './jcs.js'
+export { type JsonObject, type JsonValue, parseStrictJson, type StrictJsonOptions } from './json.js'

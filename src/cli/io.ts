@@ -1,0 +1,32 @@
+import type { Readable, Writable } from 'node:stream'
+
+/** What a command may touch of the process that it runs in; the only door to argv's surroundings. */
+export interface Io {
+  readonly stdin: Readable
+  readonly stdout: Writable
+  readonly stderr: Writable
+  readonly env: Readonly<Record<string, string | undefined>>
+  readonly cwd: string
+}
+
+/** Thrown by a command whose answer is "no": exit code 1. What was to be said is already printed. */
+export class AnswerNo extends Error {}
+
+/** Thrown for a usage or configuration mistake: exit code 2, printed with its mend. */
+export class UsageError extends Error {
+  readonly mend: string
+
+  constructor(message: string, mend: string) {
+    super(message)
+    this.mend = mend
+  }
+}
+
+export function printLine(io: Io, line = ''): void {
+  io.stdout.write(`${line}\n`)
+}
+
+/** One JSON document on standard output, for `--json`. */
+export function printJson(io: Io, value: unknown): void {
+  io.stdout.write(`${JSON.stringify(value, null, 2)}\n`)
+}

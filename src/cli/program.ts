@@ -1,0 +1,38 @@
+import { Command, CommanderError } from 'commander'
+import { CountersignError } from '../canon/index.js'
+import { AnswerNo, type Io, UsageError } from './io.js'
+
+/** Every command adds itself to the program here. */
+type Register = (program: Command, io: Io) => void
+
+const commands: readonly Register[] = []
+
+/** Runs one command line and returns its exit code: 0 done or yes, 1 the answer is no, 2 usage or configuration. */
+export async function runCommandLine(argv: readonly string[], io: Io): Promise<number> {
+  const program = new Command('countersign')
+    .description('Nothing destructive passes without a countersign.')
+    .exitOverride()
+    .configureOutput({ writeOut: text => io.stdout.write(text), writeErr: text => io.stderr.write(text) })
+  for (const register of commands) register(program, io)
+  try {
+    await program.parseAsync([...argv], { from: 'user' })
+    return 0
+  } catch (error) {
+    return exitCodeOf(error, io)
+  }
+}
+
+function exitCodeOf(error: unknown, io: Io): number {
+  if (error instanceof AnswerNo) return 1
+  if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : 2
+  if (error instanceof CountersignError) {
+    io.stderr.write(`error ${error.code}: ${error.message}\n  ${error.mend}\n`)
+    return 2
+  }
+  if (error instanceof UsageError) {
+    io.stderr.write(`error: ${error.message}\n  ${error.mend}\n`)
+    return 2
+  }
+  io.stderr.write(`error: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}\n`)
+  return 2
+}

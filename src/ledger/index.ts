@@ -1,0 +1,1 @@
+export type { Appended, Companion, Ledger, LedgerHead, OpenAttempt, StateReader } from './ledger.js'

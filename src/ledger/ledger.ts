@@ -1,0 +1,66 @@
+import type { AttemptBody, Entry, EntryBody } from '../receipt/index.js'
+
+/** The durable, append-only, signed log of one keeper. One active writer; see `openLedger`. */
+export interface Ledger {
+  /** Origin with epoch, as in every entry's `chain`. */
+  readonly chain: string
+  head(): LedgerHead
+  /**
+   * Resolves when the entry, its tree nodes and the companion's changes are on disk (`sync: true`), in one
+   * batch. Rejects with a ledger fault when they are not; from then on every append rejects.
+   */
+  append(body: EntryBody, companion?: Companion): Promise<Appended>
+  /** Envelope bytes of one entry, or undefined past the head. */
+  get(seq: number): Promise<Uint8Array | undefined>
+  /** Entries in order, as envelope bytes, from `from` to the head at call time. */
+  entries(from?: number): AsyncIterable<Uint8Array>
+  /** Attempts without an outcome. */
+  openAttempts(): Promise<readonly OpenAttempt[]>
+  /** Durable state of the use cases, changed only through companions. */
+  state: StateReader
+  /** C2SP signed note over the current head, signed after its batch was committed. */
+  checkpoint(): Promise<string>
+  /** Resolves when the high-water file covers `seq`. */
+  marked(seq: number): Promise<void>
+  /** Appends `close`, flushes, releases the lock. */
+  close(): Promise<void>
+}
+
+export interface LedgerHead {
+  /** Number of entries. */
+  readonly size: number
+  /** Leaf hash of the newest entry, hex. */
+  readonly leaf: string
+  /** Root of the tree over all entries, hex (RFC 6962 §2.1). */
+  readonly root: string
+  /** Time of the newest entry, Unix milliseconds. */
+  readonly t: number
+}
+
+export interface Appended {
+  readonly seq: number
+  readonly leaf: string
+  readonly t: number
+}
+
+export interface Companion {
+  /** Encrypted record for the side store, under the attempt's id; written before the entry, in its batch. */
+  readonly side?: { readonly id: string; readonly record: Uint8Array }
+  /** Changes to the keeper's durable state, atomic with the entry. A null value deletes. */
+  readonly state?: readonly { readonly key: string; readonly value: string | null }[]
+  /** `soon` lets the entry ride with the next batch, or be flushed after a few milliseconds. `now` is the default. */
+  readonly urgency?: 'now' | 'soon'
+}
+
+export interface StateReader {
+  get(key: string): Promise<string | undefined>
+  /** All pairs whose key begins with `prefix`, in key order. */
+  list(prefix: string): Promise<readonly (readonly [key: string, value: string])[]>
+}
+
+export interface OpenAttempt {
+  readonly seq: number
+  readonly leaf: string
+  readonly t: number
+  readonly entry: Entry & AttemptBody
+}

@@ -1,0 +1,18 @@
+export type {
+  AdmitReply,
+  AdmitRequest,
+  ApiView,
+  BodySummary,
+  Finding,
+  GateMessage,
+  Hello,
+  KeeperMessage,
+  LinkFault,
+  PolicyUpdate,
+  PolicyView,
+  ReceiptAnchor,
+  SettleReply,
+  SettleRequest,
+  Verdict,
+  Welcome,
+} from './messages.js'

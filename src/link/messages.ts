@@ -1,0 +1,143 @@
+import type { CatalogDocument, Header, Recognised, Slot } from '../protocol/index.js'
+import type { OutcomeStatus } from '../receipt/index.js'
+
+/**
+ * Everything that can pass between a gate and the keeper. There is no message that asks for a credential: the
+ * only way to one is an `admit` that the keeper decided and made durable.
+ */
+export type GateMessage = Hello | AdmitRequest | SettleRequest
+export type KeeperMessage = Welcome | PolicyUpdate | AdmitReply | SettleReply | LinkFault
+
+export interface Hello {
+  readonly type: 'hello'
+  readonly protocol: 1
+  /** UUID of this gate process; its open attempts are closed when its connection ends. */
+  readonly gate: string
+}
+
+export interface Welcome {
+  readonly type: 'welcome'
+  /** Origin of the log with its epoch, for the anchor header. */
+  readonly origin: string
+  /** Null while no policy is in force: the gate answers 503. */
+  readonly policy: PolicyView | null
+}
+
+export interface PolicyUpdate {
+  readonly type: 'policy'
+  readonly policy: PolicyView | null
+}
+
+/** The part of the sealed policy that the gate needs to classify and forward. No rule, no secret. */
+export interface PolicyView {
+  readonly cid: string
+  readonly version: number
+  readonly apis: readonly ApiView[]
+}
+
+export interface ApiView {
+  readonly name: string
+  readonly catalog: CatalogDocument
+  readonly origins: Readonly<Record<string, string>>
+  /** The sealed policy names a private upstream for this API. */
+  readonly privateUpstream: boolean
+}
+
+export interface AdmitRequest {
+  readonly type: 'admit'
+  /** Correlates the reply; chosen by the gate, unique among its open calls. */
+  readonly call: number
+  /** Policy that the gate classified with; empty where it refused before it knew the API. */
+  readonly policyCid: string
+  /** Empty where the target named no API. */
+  readonly api: string
+  readonly method: string
+  /** Raw target as received, API prefix off; bounded by the gate. It is committed to, never written in clear. */
+  readonly target: string
+  readonly presented: { readonly slot: Slot; readonly token: string } | null
+  /** Names of headers or places that carried a credential which is not a grant; never a value. */
+  readonly foreign: readonly string[]
+  readonly body: BodySummary
+  readonly classifier: string
+  readonly finding: Finding
+}
+
+export type BodySummary =
+  | { readonly kind: 'none' }
+  | { readonly kind: 'inspected'; readonly sha256: string; readonly lengthBytes: number }
+  | { readonly kind: 'streamed' }
+
+export type Finding =
+  | { readonly kind: 'operations'; readonly operations: readonly Recognised[] }
+  /** The gate refuses by itself; the keeper records it, after which the gate answers. */
+  | { readonly kind: 'refused'; readonly code: string }
+
+/** `receipt` is durable when the reply is sent. */
+export interface AdmitReply {
+  readonly type: 'admitted'
+  readonly call: number
+  readonly verdict: Verdict
+  /** Null only where the refusal was counted in a `suppressed` entry. */
+  readonly receipt: ReceiptAnchor | null
+}
+
+export type Verdict =
+  | {
+      readonly kind: 'forward'
+      /** UUIDv7 of the attempt. */
+      readonly attempt: string
+      /** Headers with the minted credential, for the upstream only. */
+      readonly headers: readonly Header[]
+      /** Wait for the settle reply before the agent's answer ends. */
+      readonly awaitMark: boolean
+    }
+  | {
+      readonly kind: 'refuse'
+      /** A decision code or a code of an error table. */
+      readonly code: string
+      readonly effect: 'hold' | 'deny'
+      readonly rule: string | null
+      readonly because: string | null
+      /** Operation that decided, in words: name and first resource; empty where none was recognised. */
+      readonly operation: string
+      readonly resource: string
+      readonly agent: string
+      readonly approval: string | null
+      readonly retryAfterMs: number | null
+    }
+  /** The gate classified with a policy that is no longer in force: it takes the new one and asks again. */
+  | { readonly kind: 'stale' }
+
+export interface ReceiptAnchor {
+  readonly seq: number
+  /** 64 hex digits. */
+  readonly leaf: string
+}
+
+export interface SettleRequest {
+  readonly type: 'settle'
+  readonly call: number
+  /** `seq` of the attempt. */
+  readonly attempt: number
+  readonly status: Exclude<OutcomeStatus, 'indeterminate'>
+  readonly http: number
+  readonly upstreamId: string | null
+  /** SHA-256 hex of what was streamed upstream; null unless the body was streamed. */
+  readonly bodySha256: string | null
+  readonly responseSha256: string | null
+  readonly responseBytes: number
+}
+
+export interface SettleReply {
+  readonly type: 'settled'
+  readonly call: number
+  /** False where the attempt was already closed. */
+  readonly recorded: boolean
+}
+
+export interface LinkFault {
+  readonly type: 'fault'
+  /** Null where the whole connection is at fault; it is closed after this. */
+  readonly call: number | null
+  readonly code: string
+}

@@ -1,0 +1,1 @@
+export { nativeCrypto, nativeSigningKey } from './crypto.js'

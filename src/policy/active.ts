@@ -1,0 +1,152 @@
+import type { JsonObject } from '../canon/index.js'
+import type { Catalog, Operation } from '../protocol/index.js'
+
+/** A sealed policy that was opened, verified and indexed: everything that enforces comes from here. */
+export interface ActivePolicy {
+  /** Content id of the payload, `sha256:…`. */
+  readonly cid: string
+  readonly name: string
+  readonly version: number
+  /** Unix milliseconds; from then on every decision is a deny. */
+  readonly expiresMs: number
+  readonly audience: readonly string[]
+  readonly apis: ReadonlyMap<string, PolicyApi>
+  readonly agents: ReadonlyMap<string, PolicyAgent>
+  readonly credentials: ReadonlyMap<string, CredentialSpec>
+  readonly approvers: ReadonlyMap<string, ApproverGroup>
+  /** The one place where a request is decided. Pure: same input, same decision. Never throws. */
+  decide(input: DecisionInput): Decision
+}
+
+export interface PolicyApi {
+  readonly name: string
+  readonly catalog: Catalog
+  /** Content id of the catalog document that the policy pins. */
+  readonly catalogDigest: string
+  /** Origins by label (see `ApiProfile.origins`), the policy's `upstream` standing for `default`. */
+  readonly origins: Readonly<Record<string, string>>
+  /** Key of `credentials`; null where the API needs none. */
+  readonly credential: string | null
+  /** True where the policy itself names a private, loopback or link-local upstream; only then may one be dialled. */
+  readonly privateUpstream: boolean
+  /** Wait for the high-water mark before an answer leaves. */
+  readonly awaitMark: boolean
+}
+
+export interface PolicyAgent {
+  readonly id: string
+  readonly environment: string
+  /** Longest time that `exec` may keep renewing a grant, in seconds. */
+  readonly sessionSeconds: number
+  readonly identities: readonly AgentIdentity[]
+  /** Free facts for `when` (`agent.facts`). */
+  readonly facts: JsonObject
+}
+
+export type AgentIdentity =
+  | { readonly kind: 'grant' }
+  | { readonly kind: 'issuer'; readonly issuer: string; readonly subject: string }
+
+export interface ApproverGroup {
+  readonly name: string
+  /** Approver's name → `ed25519:…` key, or a passkey's public key as a COSE key in base64url. */
+  readonly keys: Readonly<Record<string, { readonly ed25519: string } | { readonly passkey: string }>>
+  readonly threshold: number
+  readonly expiresSeconds: number
+}
+
+/** What a credential's name means; sealed with the policy. One member of the union per minter. */
+export type CredentialSpec =
+  | {
+      readonly minter: 'jwt'
+      readonly audience: string
+      readonly ttlSeconds: number
+      readonly alg: 'ES256' | 'Ed25519'
+    }
+  | {
+      readonly minter: 'railway-project-token'
+      readonly project: string
+      readonly environment: string
+      readonly ttlSeconds: number
+    }
+  | { readonly minter: 'stripe-restricted-key'; readonly livemode: boolean }
+  | {
+      readonly minter: 'github-app'
+      readonly app: string
+      readonly installation: string
+      readonly repositories?: readonly string[]
+    }
+  | {
+      readonly minter: 'oauth2'
+      readonly tokenUrl: string
+      readonly clientId: string
+      readonly scopes: readonly string[]
+      readonly audience?: string
+    }
+  | { readonly minter: 'static'; readonly header: string; readonly prefix: string }
+  | { readonly minter: 'aws-sts'; readonly role: string }
+
+export interface DecisionInput {
+  readonly agent: {
+    readonly id: string
+    readonly environment: string
+    readonly task: string
+    readonly owner: string
+  }
+  /** The grant's own narrowing (RFC 9396); null where the grant has none. An operation outside it is denied. */
+  readonly authorizationDetails: readonly JsonObject[] | null
+  readonly request: { readonly api: string; readonly method: string; readonly target: string }
+  /** Never empty. */
+  readonly operations: readonly Operation[]
+  readonly nowMs: number
+  /** Time of the newest ledger entry; a clock behind it denies. */
+  readonly lastEntryMs: number
+  /** Facts asked from the upstream; null where no probe ran. */
+  readonly probe: JsonObject | null
+  /** Amount already reserved under a limit within its window. */
+  readonly usage: (limit: LimitWindow) => number
+}
+
+/** Identifies one counter: a rule's limit for one agent and task. */
+export interface LimitWindow {
+  /** `rule-id/agent/task`, stable across restarts. */
+  readonly key: string
+  /** Sliding window in milliseconds, or a calendar day in UTC. */
+  readonly window: { readonly kind: 'sliding'; readonly ms: number } | { readonly kind: 'day' }
+}
+
+/** What admitting would add to a limit's counter; made durable with the attempt. Amounts are integers (minor units are not converted). */
+export interface Reservation extends LimitWindow {
+  readonly amount: number
+}
+
+export type Effect = 'allow' | 'hold' | 'deny'
+
+/** The answer for a whole request. `code` is stable and listed in docs/errors.md. */
+export interface Decision {
+  readonly effect: Effect
+  readonly code: DecisionCode
+  /** Smallest id of the rules that decided; null where no rule did. */
+  readonly rule: string | null
+  /** The rule's `because`; null where there is none. */
+  readonly because: string | null
+  /** Approver groups that must all sign; empty unless held. */
+  readonly approvers: readonly string[]
+  /** To be reserved when the request is admitted; empty unless allowed or held. */
+  readonly reservations: readonly Reservation[]
+  /** Index of the operation that decided, for the message to the agent. */
+  readonly decisive: number
+  /** Milliseconds until an exceeded limit frees; null unless `over_limit`. */
+  readonly retryAfterMs: number | null
+}
+
+export type DecisionCode =
+  | 'allowed'
+  | 'denied_by_rule'
+  | 'no_matching_rule'
+  | 'unknown_operation'
+  | 'approval_required'
+  | 'over_limit'
+  | 'outside_grant'
+  | 'policy_expired'
+  | 'clock_behind'

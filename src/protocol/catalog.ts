@@ -1,0 +1,78 @@
+import type { Classification, Operation, OperationClass, Recognised, Unclassifiable } from './operation.js'
+import type { BodyPlan, Header, RequestFacts, RequestHead } from './request.js'
+
+/** Type of an argument as the catalog knows it; `any` where it is not known (untyped: not usable in an allow's `when`). */
+export type ArgumentType =
+  | 'string'
+  | 'int'
+  | 'double'
+  | 'bool'
+  | 'any'
+  | { readonly list: ArgumentType }
+  | { readonly map: ArgumentType }
+  | { readonly fields: Readonly<Record<string, ArgumentType>> }
+
+/** How an API words a refusal so that its unmodified SDK shows it (DESIGN: what the agent sees). */
+export type Dialect = 'graphql' | 'stripe' | 'aws' | 'github' | 'kubernetes' | 'rest'
+
+/** Where an agent's grant may sit in a request to this API. */
+export type Slot = 'bearer' | 'countersign-grant' | 'basic-user' | 'project-access-token' | 'aws-sigv4'
+
+/** One operation as the catalog describes it, for lint, matrix, search and type checks. */
+export interface OperationSpec {
+  readonly name: string
+  readonly classes: readonly OperationClass[]
+  /** Classes that argument rules may add. */
+  readonly raisable: readonly OperationClass[]
+  readonly args: ArgumentType
+  /** Scope members that can be known for this operation. */
+  readonly scope: readonly string[]
+  /** Types of the resources that it may name. */
+  readonly resources: readonly string[]
+  readonly effects: readonly string[]
+}
+
+/** What the gate needs to talk to the API beside its operations. Plain data. */
+export interface ApiProfile {
+  readonly dialect: Dialect
+  readonly slots: readonly Slot[]
+  /** Lower-case names of request headers that may go upstream beside the common ones. */
+  readonly requestHeaders: readonly string[]
+  /** Lower-case names of response headers that may come back beside the common ones. */
+  readonly responseHeaders: readonly string[]
+  /** Origins by label; `default` always. `https://api.stripe.com`, and `files` for uploads. */
+  readonly origins: Readonly<Record<string, string>>
+}
+
+/** A compiled catalog: pure functions over its data. */
+export interface Catalog {
+  /** Name of the catalog (`stripe`), or of the API for a team's own routes. */
+  readonly name: string
+  /** `rest/1`: protocol and version of the classifier, named in receipts. */
+  readonly classifier: string
+  readonly profile: ApiProfile
+  /** What to do with the body; or why this request can't be classified at all. Called before a byte of the body is read. */
+  planBody(head: RequestHead): BodyPlan | Unclassifiable
+  /** The gate's half: which operations the exact bytes ask for. Never throws on any input. */
+  recognise(facts: RequestFacts): Classification
+  /** The keeper's half: classes, scope, resources and effects from the catalog alone. Never throws. */
+  describe(api: string, recognised: Recognised): Operation
+  /** Which of `profile.origins` serves this request; `default` for most. */
+  originOf(head: RequestHead): string
+  /** Headers that must be added or pinned upstream for this request, such as an Idempotency-Key; `id` is the attempt's UUID. */
+  addedHeaders(head: RequestHead, id: string): readonly Header[]
+  operations(): readonly OperationSpec[]
+}
+
+/**
+ * A catalog as data: what a sealed policy pins by digest (content id of its JCS) and carries along. The
+ * protocol decides the shape of `body`; `openCatalog` checks it whole and refuses unknown members.
+ */
+export interface CatalogDocument {
+  readonly v: 1
+  readonly name: string
+  readonly protocol: 'rest' | 'graphql'
+  readonly source: { readonly package: string; readonly version: string; readonly digest: string }
+  readonly profile: ApiProfile
+  readonly body: unknown
+}

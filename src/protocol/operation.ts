@@ -1,0 +1,73 @@
+import type { JsonObject } from '../canon/index.js'
+
+/**
+ * What an operation does to the world. `sensitive_read` returns secrets; `destructive` can be undone with
+ * effort, `irreversible` cannot; `opaque` has its effect inside a payload that was not fully understood;
+ * `unknown` was not recognised.
+ */
+export const OPERATION_CLASSES = [
+  'read',
+  'sensitive_read',
+  'create',
+  'update',
+  'destructive',
+  'irreversible',
+  'privilege',
+  'billing',
+  'opaque',
+  'unknown',
+] as const
+export type OperationClass = (typeof OPERATION_CLASSES)[number]
+
+/** Something the operation acts on, in the API's own words: `{ type: 'volume', id: 'v-91' }`. */
+export interface Resource {
+  readonly type: string
+  readonly id: string
+}
+
+/** One API operation that a request asks for, with everything a policy can ask about it. */
+export interface Operation {
+  /** Name of the API in the policy (`railway`), not of the catalog. */
+  readonly api: string
+  /** The API's own word: `volumeDelete`, `DELETE /v1/customers/{customer}`, `Environment.config`. */
+  readonly name: string
+  /** Classes of the operation whatever its arguments; sorted, no duplicates, never empty. */
+  readonly baseClasses: readonly OperationClass[]
+  /** Base classes and those that argument rules raised; sorted, no duplicates. */
+  readonly classes: readonly OperationClass[]
+  /** What the catalog could normalise: environment, project, account, region, livemode, path parameters. A missing member is unknown. */
+  readonly scope: Readonly<Record<string, string>>
+  readonly resources: readonly Resource[]
+  /** Decoded arguments. GraphQL: the field's arguments. REST: path, query and body parameters in one object (see `rest`). */
+  readonly args: JsonObject
+  /** Tags of equivalent effects, such as `refund`. */
+  readonly effects: readonly string[]
+  /** Another account that the request names (`Stripe-Account`), part of the resource. */
+  readonly account?: string
+}
+
+/**
+ * What the gate understood of one operation and sends to the keeper. It carries no class: the keeper derives
+ * classes, scope, resources and effects from its own catalog with `Catalog.describe`.
+ */
+export interface Recognised {
+  /** A name in the catalog, or a name that the catalog doesn't have, which describes as `unknown`. */
+  readonly name: string
+  readonly args: JsonObject
+  readonly account?: string
+  /** Why the payload was not fully understood; adds the class `opaque`. */
+  readonly opaque?: string
+}
+
+/** A request that was refused before any decision: malformed, ambiguous or of a kind that can't be classified. */
+export interface Unclassifiable {
+  readonly kind: 'unclassifiable'
+  /** A code of `protocolErrors`. */
+  readonly code: string
+  /** For the receipt and the agent; never echoes agent text raw. */
+  readonly detail: string
+}
+
+export type Classification =
+  | { readonly kind: 'operations'; readonly operations: readonly Recognised[] }
+  | Unclassifiable

@@ -1,0 +1,15 @@
+export {
+  type AttemptAgent,
+  type AttemptBody,
+  type AttemptOperation,
+  type AttemptRequest,
+  CONTROL_TYPES,
+  type ControlBody,
+  type ControlType,
+  type Entry,
+  type EntryBody,
+  type EntryPosition,
+  OUTCOME_STATUSES,
+  type OutcomeBody,
+  type OutcomeStatus,
+} from './entry.js'
