@@ -12,4 +12,5 @@ export type {
   PolicyApi,
   Reservation,
 } from './active.js'
+export { policyErrors, policyFault } from './error-table.js'
 export { type Enrolment, TRUST_ROLES, type TrustRole, type TrustRoot } from './trust.js'
