@@ -1,0 +1,5 @@
+export type { BillingStandIn } from './billing.js'
+export { RAILWAY_IDS, type RailwayWorld } from './railway-world.js'
+export { type Sandbox, type SandboxOptions, startSandbox } from './sandbox.js'
+export type { RestrictedKey } from './stripe.js'
+export { STRIPE_IDS, type StripeWorld } from './stripe-world.js'
