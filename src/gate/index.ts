@@ -1,0 +1,1 @@
+export type { AdmitCall, KeeperPort, SettleCall } from './keeper-port.js'

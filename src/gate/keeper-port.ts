@@ -1,0 +1,23 @@
+import type { AdmitReply, AdmitRequest, PolicyView, SettleReply, SettleRequest } from '../link/index.js'
+
+/** An `admit` without its framing: the client of the link numbers the call. */
+export type AdmitCall = Omit<AdmitRequest, 'type' | 'call'>
+export type SettleCall = Omit<SettleRequest, 'type' | 'call'>
+
+/** All that the gate wants of the keeper. The link's client serves it; tests serve it from a table. */
+export interface KeeperPort {
+  /** Origin of the log with its epoch, for the anchor header; null until the keeper has welcomed this gate. */
+  origin(): string | null
+  /** The policy in force; null while there is none or the keeper is out of reach. */
+  policy(): PolicyView | null
+  /** Calls the listener after every change of what `policy()` answers. Returns a function that ends it. */
+  onPolicy(listener: (view: PolicyView | null) => void): () => void
+  /**
+   * Asks for one request. Resolves with the verdict, whose receipt is durable. Rejects with a CountersignError
+   * when the keeper is out of reach or answers a fault: the gate then forwards nothing. The gate has a deadline
+   * of its own and settles a `forward` that comes after it as `not_sent`.
+   */
+  admit(call: AdmitCall): Promise<AdmitReply>
+  /** Closes an admitted attempt; called exactly once for each `forward`. Rejects when the keeper is out of reach. */
+  settle(call: SettleCall): Promise<SettleReply>
+}
