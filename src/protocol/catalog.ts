@@ -53,7 +53,10 @@ export interface Catalog {
   readonly profile: ApiProfile
   /** What to do with the body; or why this request can't be classified at all. Called before a byte of the body is read. */
   planBody(head: RequestHead): BodyPlan | Unclassifiable
-  /** The gate's half: which operations the exact bytes ask for. Never throws on any input. */
+  /**
+   * The gate's half: which operations the exact bytes ask for. Called after `planBody` gave a plan for the same
+   * head (that is where headers are checked). Never throws on any input.
+   */
   recognise(facts: RequestFacts): Classification
   /** The keeper's half: classes, scope, resources and effects from the catalog alone. Never throws. */
   describe(api: string, recognised: Recognised): Operation

@@ -1,3 +1,8 @@
+export {
+  ARGUMENT_PREDICATES,
+  type ArgumentPredicate,
+  type ArgumentRule,
+} from './argument-rule.js'
 export type {
   ApiProfile,
   ArgumentType,
@@ -7,6 +12,10 @@ export type {
   OperationSpec,
   Slot,
 } from './catalog.js'
+export { openCatalog } from './catalog-file.js'
+export { classify, type RawRequest } from './classify.js'
+export { type ContentType, parseContentType } from './content-type.js'
+export { type ProtocolCode, protocolErrors, protocolFault } from './error-table.js'
 export {
   type Classification,
   OPERATION_CLASSES,
@@ -17,7 +26,6 @@ export {
   type Unclassifiable,
 } from './operation.js'
 export type { BodyPlan, Header, RequestBody, RequestFacts, RequestHead, Target } from './request.js'
-// Also provided by this room, see the contract in each file:
-//   openCatalog(document: unknown): Catalog                                   catalog-file.ts
-//   parseTarget(raw: string): Target | Unclassifiable                         target.ts
-//   classify(catalog, RequestFacts | raw request): Classification             classify.ts
+export { headerValue, refuseHeaders } from './request-headers.js'
+export { MAX_TARGET_BYTES, parseTarget } from './target.js'
+export { isUnclassifiable, unclassifiable } from './unclassifiable.js'

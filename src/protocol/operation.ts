@@ -62,7 +62,7 @@ export interface Recognised {
 /** A request that was refused before any decision: malformed, ambiguous or of a kind that can't be classified. */
 export interface Unclassifiable {
   readonly kind: 'unclassifiable'
-  /** A code of `protocolErrors`. */
+  /** A code of `protocolErrors`, or of `canonErrors` where JSON was at fault. */
   readonly code: string
   /** For the receipt and the agent; never echoes agent text raw. */
   readonly detail: string

@@ -35,8 +35,17 @@ export interface RequestFacts extends RequestHead {
   readonly body: RequestBody
 }
 
-/** What the catalog wants done with the body before it classifies. */
+/**
+ * What the catalog wants done with the body before it classifies.
+ *
+ * Content-Encoding is the caller's to take off, because this room has no decompressor: under `inspect` it
+ * decodes gzip, deflate or br, stops with `body_too_large` as soon as the decoded bytes pass `maxBytes`, hands
+ * the decoded bytes to `recognise` and forwards exactly these, without the header. `planBody` refuses every
+ * other encoding, and any encoding under `stream`.
+ */
 export type BodyPlan =
+  /** No body may come: the caller refuses the first byte with `body_unexpected` and passes `{ kind: 'none' }`. */
   | { readonly kind: 'none' }
+  /** `maxBytes` counts decoded bytes. An absent or empty body is passed as `{ kind: 'none' }`. */
   | { readonly kind: 'inspect'; readonly maxBytes: number }
   | { readonly kind: 'stream' }

@@ -1,0 +1,48 @@
+import type { Catalog } from './catalog.js'
+import type { Classification, Unclassifiable } from './operation.js'
+import type { BodyPlan, Header, RequestBody, RequestHead } from './request.js'
+import { parseTarget } from './target.js'
+import { asUnclassifiable, isUnclassifiable, unclassifiable } from './unclassifiable.js'
+
+/** A whole request, API prefix off and body decoded, as `explain`, replays and tests have it. */
+export interface RawRequest {
+  readonly method: string
+  readonly target: string
+  readonly headers: readonly Header[]
+  readonly body: Uint8Array | null
+}
+
+/** What a gate does with a request, without the gate: target, body plan, operations. Never throws. */
+export function classify(catalog: Catalog, request: RawRequest): Classification {
+  try {
+    const head = parseHead(request)
+    if (isUnclassifiable(head)) return head
+    const plan = catalog.planBody(head)
+    if (isUnclassifiable(plan)) return plan
+    const body = bodyUnder(plan, request.body)
+    if (isUnclassifiable(body)) return body
+    return catalog.recognise({ ...head, body })
+  } catch (error) {
+    return asUnclassifiable(error)
+  }
+}
+
+function parseHead(request: RawRequest): RequestHead | Unclassifiable {
+  if (!/^[A-Z]{1,32}$/.test(request.method)) return unclassifiable('method_invalid')
+  const target = parseTarget(request.target)
+  if (isUnclassifiable(target)) return target
+  const headers = request.headers.map(([name, value]): Header => [name.toLowerCase(), value])
+  return { method: request.method, target, headers }
+}
+
+function bodyUnder(plan: BodyPlan, bytes: Uint8Array | null): RequestBody | Unclassifiable {
+  if (bytes === null || bytes.length === 0) return { kind: 'none' }
+  switch (plan.kind) {
+    case 'none':
+      return unclassifiable('body_unexpected')
+    case 'inspect':
+      return bytes.length > plan.maxBytes ? unclassifiable('body_too_large') : { kind: 'buffered', bytes }
+    case 'stream':
+      return { kind: 'streamed' }
+  }
+}

@@ -1,0 +1,207 @@
+import { type ErrorTable, errorsOf } from '../canon/index.js'
+
+const canonicalTarget = 'Send the target exactly as the API’s own SDK would write it.'
+const oneSelector = 'Say it once, in the place where the API documents it.'
+
+/** Codes of the protocol room: requests that can't be classified, and catalogs that can't be opened. Held against docs/errors.md by a test. */
+export const protocolErrors = {
+  method_invalid: {
+    status: 400,
+    sentence: 'The method is not an upper-case HTTP method.',
+    mend: 'Use GET, POST, PUT, PATCH, DELETE, HEAD or OPTIONS.',
+  },
+  target_too_long: {
+    status: 414,
+    sentence: 'The request target is longer than 8 KiB.',
+    mend: 'Move the parameters into the body, or ask for less at once.',
+  },
+  target_not_origin_form: {
+    status: 400,
+    sentence: 'The request target doesn’t start with a single slash.',
+    mend: 'Send a path below the API’s base URL, not a URL with a host.',
+  },
+  target_empty_segment: {
+    status: 400,
+    sentence: 'The path has an empty segment.',
+    mend: 'Write single slashes, and fill in every path parameter.',
+  },
+  target_dot_segment: {
+    status: 400,
+    sentence: 'The path has a segment of dots, plain or behind an encoded slash.',
+    mend: 'Write the path that is meant, without “.” and “..”.',
+  },
+  target_backslash: {
+    status: 400,
+    sentence: 'The target holds a backslash, plain or encoded in the path.',
+    mend: canonicalTarget,
+  },
+  target_control: {
+    status: 400,
+    sentence: 'The target holds a control character or a space, plain or encoded.',
+    mend: canonicalTarget,
+  },
+  target_not_ascii: {
+    status: 400,
+    sentence: 'The target holds raw characters beyond ASCII.',
+    mend: 'Percent-encode them as UTF-8.',
+  },
+  target_fragment: {
+    status: 400,
+    sentence: 'The target holds a “#”.',
+    mend: 'Leave the fragment out, or write %23.',
+  },
+  target_semicolon: {
+    status: 400,
+    sentence: 'The target holds a raw “;”, which servers read in different ways.',
+    mend: 'Write %3B.',
+  },
+  target_character: {
+    status: 400,
+    sentence: 'The target holds a character that a canonical writer would percent-encode.',
+    mend: canonicalTarget,
+  },
+  target_percent: {
+    status: 400,
+    sentence: 'A “%” in the target is not followed by two upper-case hexadecimal digits.',
+    mend: canonicalTarget,
+  },
+  target_encoded_plain: {
+    status: 400,
+    sentence: 'The target percent-encodes a character that needs no encoding.',
+    mend: 'Write letters, digits, “-”, “.”, “_” and “~” plainly.',
+  },
+  target_encoded_slash: {
+    status: 400,
+    sentence: 'A path segment holds an encoded slash where this operation takes one name.',
+    mend: 'Pass an id without “/”.',
+  },
+  target_double_encoding: {
+    status: 400,
+    sentence: 'The path is percent-encoded twice.',
+    mend: 'Encode each path parameter once.',
+  },
+  target_not_utf8: {
+    status: 400,
+    sentence: 'The percent-encoded bytes of the target are not UTF-8.',
+    mend: 'Encode text as UTF-8.',
+  },
+  header_name: {
+    status: 400,
+    sentence: 'A header’s name is not a plain token; underscores are not accepted.',
+    mend: 'Use letters, digits and hyphens.',
+  },
+  header_duplicate: {
+    status: 400,
+    sentence: 'A header that may appear once was sent twice.',
+    mend: oneSelector,
+  },
+  header_reserved: {
+    status: 400,
+    sentence: 'Headers that start with Countersign- are the sidecar’s own.',
+    mend: 'Send only Countersign-Grant, or none.',
+  },
+  method_override: {
+    status: 400,
+    sentence: 'The request asks for another method than it is sent with.',
+    mend: 'Send the request with the method that is meant.',
+  },
+  content_type_invalid: {
+    status: 400,
+    sentence: 'The Content-Type doesn’t parse.',
+    mend: 'Send one media type with well-formed parameters and charset UTF-8.',
+  },
+  content_type_mismatch: {
+    status: 415,
+    sentence: 'The Content-Type is not one that this operation takes.',
+    mend: 'Send the body in the form that the API documents for this operation.',
+  },
+  content_encoding: {
+    status: 415,
+    sentence: 'The Content-Encoding is not one of gzip, deflate and br, or this operation takes none.',
+    mend: 'Send the body unencoded.',
+  },
+  body_unexpected: {
+    status: 400,
+    sentence: 'This operation takes no body.',
+    mend: 'Send the parameters in the path or the query, as the API documents them.',
+  },
+  body_not_inspected: {
+    status: 400,
+    sentence: 'The body decides what the request does, and it was not read.',
+    mend: 'Send a body within the inspection limit.',
+  },
+  body_too_large: {
+    status: 413,
+    sentence: 'The body is larger than can be inspected, and the decision depends on it.',
+    mend: 'Send less in one request.',
+  },
+  parameter_syntax: {
+    status: 400,
+    sentence: 'The query or the form body doesn’t parse.',
+    mend: 'Send name=value pairs joined by “&”, percent-encoded as UTF-8.',
+  },
+  parameter_structure: {
+    status: 400,
+    sentence: 'Parameters with brackets contradict each other or leave gaps.',
+    mend: 'Write a[b]=…, a[0]=…, a[1]=… or a[]=…, and one of these per name.',
+  },
+  parameter_duplicate: {
+    status: 400,
+    sentence: 'A parameter is given twice.',
+    mend: oneSelector,
+  },
+  parameter_ambiguous: {
+    status: 400,
+    sentence: 'A parameter is given in two places, or in two spellings of one name.',
+    mend: oneSelector,
+  },
+  body_not_object: {
+    status: 400,
+    sentence: 'The JSON body is not an object.',
+    mend: 'Send the parameters as members of one JSON object.',
+  },
+  multipart_invalid: {
+    status: 400,
+    sentence: 'The multipart body is not in the canonical form that SDKs write.',
+    mend: 'Send form-data parts with a name, an optional file name and Content-Type, and nothing around them.',
+  },
+  account_invalid: {
+    status: 400,
+    sentence: 'The header that names another account is malformed, or two of them are sent.',
+    mend: 'Name one account, or none.',
+  },
+  classifier_fault: {
+    status: 500,
+    sentence: 'The request could not be classified.',
+    mend: 'Report this request to the operator; it was not sent.',
+  },
+  catalog_malformed: {
+    status: null,
+    sentence: 'The catalog is not well-formed.',
+    mend: 'Generate the catalog again, or correct the member that is named.',
+  },
+  catalog_protocol: {
+    status: null,
+    sentence: 'The catalog is for a protocol that this version doesn’t know.',
+    mend: 'Use a catalog of this version, or upgrade.',
+  },
+  catalog_template: {
+    status: null,
+    sentence: 'A route’s template is malformed.',
+    mend: 'Write METHOD /literal/{parameter}/{rest+}; a parameter fills a whole segment.',
+  },
+  catalog_ambiguous: {
+    status: null,
+    sentence: 'Two routes match the same requests.',
+    mend: 'Keep one of them, or make one strictly more specific.',
+  },
+  openapi_unsupported: {
+    status: null,
+    sentence: 'The OpenAPI document can’t be turned into routes.',
+    mend: 'Use OpenAPI 3.x with local references and whole-segment parameters, or write `routes:`.',
+  },
+} as const satisfies ErrorTable
+
+export type ProtocolCode = keyof typeof protocolErrors
+
+export const protocolFault = errorsOf(protocolErrors)
