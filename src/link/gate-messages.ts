@@ -1,0 +1,136 @@
+import type { Recognised, Slot } from '../protocol/index.js'
+import { linkFault } from './error-table.js'
+import type { AdmitRequest, BodySummary, Finding, Hello, SettleRequest } from './messages.js'
+import {
+  count,
+  jsonObject,
+  listOf,
+  type Members,
+  matching,
+  membersOf,
+  nullable,
+  oneOf,
+  sha256Hex,
+  text,
+} from './shape.js'
+
+const UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/
+const CODE = /^[a-z][a-z0-9_]{0,63}$/
+const POLICY_CID = /^(sha256:[0-9a-f]{64})?$/
+const SLOTS: readonly Slot[] = [
+  'bearer',
+  'countersign-grant',
+  'basic-user',
+  'project-access-token',
+  'aws-sigv4',
+]
+const SETTLED = ['completed', 'upstream_error', 'timeout', 'aborted', 'not_sent'] as const
+
+const MAX_TOKEN = 8_192
+const MAX_TARGET = 131_072
+const MAX_OPERATIONS = 20_000
+
+export function readHello(value: unknown): Hello {
+  const m = membersOf(value, ['protocol', 'gate'])
+  if (m.protocol !== 1) throw linkFault('frame_malformed', 'expected protocol 1')
+  return { type: 'hello', protocol: 1, gate: matching(m.gate, UUID) }
+}
+
+const ADMIT_MEMBERS = [
+  'call',
+  'policyCid',
+  'api',
+  'method',
+  'target',
+  'presented',
+  'foreign',
+  'body',
+  'classifier',
+  'finding',
+]
+
+export function readAdmit(value: unknown): AdmitRequest {
+  const m = membersOf(value, ADMIT_MEMBERS)
+  return {
+    type: 'admit',
+    call: count(m.call),
+    policyCid: matching(m.policyCid, POLICY_CID),
+    api: text(m.api, 64),
+    method: text(m.method, 32),
+    target: text(m.target, MAX_TARGET),
+    presented: nullable(m.presented, readPresented),
+    foreign: listOf(m.foreign, 256, place => text(place, 256)),
+    body: readBody(m.body),
+    classifier: text(m.classifier, 64),
+    finding: readFinding(m.finding),
+  }
+}
+
+function readPresented(value: unknown): { slot: Slot; token: string } {
+  const m = membersOf(value, ['slot', 'token'])
+  return { slot: oneOf(m.slot, SLOTS), token: text(m.token, MAX_TOKEN) }
+}
+
+function readBody(value: unknown): BodySummary {
+  const kind = oneOf((value as Members | null)?.kind, ['none', 'inspected', 'streamed'])
+  switch (kind) {
+    case 'none':
+    case 'streamed':
+      membersOf(value, ['kind'])
+      return { kind }
+    case 'inspected': {
+      const m = membersOf(value, ['kind', 'sha256', 'lengthBytes'])
+      return { kind, sha256: sha256Hex(m.sha256), lengthBytes: count(m.lengthBytes) }
+    }
+  }
+}
+
+function readFinding(value: unknown): Finding {
+  const kind = oneOf((value as Members | null)?.kind, ['operations', 'refused'])
+  switch (kind) {
+    case 'operations': {
+      const m = membersOf(value, ['kind', 'operations'])
+      return { kind, operations: listOf(m.operations, MAX_OPERATIONS, readRecognised) }
+    }
+    case 'refused': {
+      const m = membersOf(value, ['kind', 'code'])
+      return { kind, code: matching(m.code, CODE) }
+    }
+  }
+}
+
+function readRecognised(value: unknown): Recognised {
+  const m = membersOf(value, ['name', 'args'], ['account', 'opaque'])
+  return {
+    name: text(m.name, 8_192),
+    args: jsonObject(m.args),
+    ...(m.account === undefined ? {} : { account: text(m.account, 256) }),
+    ...(m.opaque === undefined ? {} : { opaque: text(m.opaque, 256) }),
+  }
+}
+
+const SETTLE_MEMBERS = [
+  'call',
+  'attempt',
+  'status',
+  'http',
+  'upstreamId',
+  'bodySha256',
+  'responseSha256',
+  'responseBytes',
+]
+
+export function readSettle(value: unknown): SettleRequest {
+  const m = membersOf(value, SETTLE_MEMBERS)
+  return {
+    type: 'settle',
+    call: count(m.call),
+    attempt: count(m.attempt),
+    status: oneOf(m.status, SETTLED),
+    http: count(m.http),
+    upstreamId: nullable(m.upstreamId, id => text(id, 256)),
+    bodySha256: nullable(m.bodySha256, sha256Hex),
+    responseSha256: nullable(m.responseSha256, sha256Hex),
+    responseBytes: count(m.responseBytes),
+  }
+}

@@ -1,0 +1,136 @@
+import type { CatalogDocument, Header } from '../protocol/index.js'
+import type {
+  AdmitReply,
+  ApiView,
+  LinkFault,
+  PolicyUpdate,
+  PolicyView,
+  ReceiptAnchor,
+  SettleReply,
+  Verdict,
+  Welcome,
+} from './messages.js'
+import {
+  count,
+  flag,
+  jsonObject,
+  listOf,
+  type Members,
+  matching,
+  membersOf,
+  nullable,
+  oneOf,
+  sha256Hex,
+  text,
+} from './shape.js'
+
+const POLICY_CID = /^sha256:[0-9a-f]{64}$/
+const MAX_APIS = 256
+
+export function readWelcome(value: unknown): Welcome {
+  const m = membersOf(value, ['origin', 'policy'])
+  return { type: 'welcome', origin: text(m.origin, 512), policy: nullable(m.policy, readPolicyView) }
+}
+
+export function readPolicyUpdate(value: unknown): PolicyUpdate {
+  const m = membersOf(value, ['policy'])
+  return { type: 'policy', policy: nullable(m.policy, readPolicyView) }
+}
+
+function readPolicyView(value: unknown): PolicyView {
+  const m = membersOf(value, ['cid', 'version', 'apis'])
+  return {
+    cid: matching(m.cid, POLICY_CID),
+    version: count(m.version),
+    apis: listOf(m.apis, MAX_APIS, readApiView),
+  }
+}
+
+function readApiView(value: unknown): ApiView {
+  const m = membersOf(value, ['name', 'catalog', 'origins', 'privateUpstream'])
+  const origins: Record<string, string> = Object.create(null)
+  for (const [label, origin] of Object.entries(jsonObject(m.origins))) origins[label] = text(origin, 2_048)
+  return {
+    name: text(m.name, 64),
+    // The gate opens it with `openCatalog`, which checks it whole.
+    catalog: jsonObject(m.catalog) as unknown as CatalogDocument,
+    origins,
+    privateUpstream: flag(m.privateUpstream),
+  }
+}
+
+export function readAdmitReply(value: unknown): AdmitReply {
+  const m = membersOf(value, ['call', 'verdict', 'receipt'])
+  return {
+    type: 'admitted',
+    call: count(m.call),
+    verdict: readVerdict(m.verdict),
+    receipt: nullable(m.receipt, readAnchor),
+  }
+}
+
+function readAnchor(value: unknown): ReceiptAnchor {
+  const m = membersOf(value, ['seq', 'leaf'])
+  return { seq: count(m.seq), leaf: sha256Hex(m.leaf) }
+}
+
+const REFUSE_MEMBERS = [
+  'kind',
+  'code',
+  'effect',
+  'rule',
+  'because',
+  'operation',
+  'resource',
+  'agent',
+  'approval',
+  'retryAfterMs',
+]
+
+function readVerdict(value: unknown): Verdict {
+  const kind = oneOf((value as Members | null)?.kind, ['forward', 'refuse', 'stale'])
+  switch (kind) {
+    case 'forward': {
+      const m = membersOf(value, ['kind', 'attempt', 'headers', 'awaitMark'])
+      return {
+        kind,
+        attempt: text(m.attempt, 64),
+        headers: listOf(m.headers, 32, readHeader),
+        awaitMark: flag(m.awaitMark),
+      }
+    }
+    case 'refuse': {
+      const m = membersOf(value, REFUSE_MEMBERS)
+      return {
+        kind,
+        code: text(m.code, 64),
+        effect: oneOf(m.effect, ['hold', 'deny']),
+        rule: nullable(m.rule, rule => text(rule, 256)),
+        because: nullable(m.because, because => text(because, 4_096)),
+        operation: text(m.operation, 8_192),
+        resource: text(m.resource, 8_192),
+        agent: text(m.agent, 256),
+        approval: nullable(m.approval, id => text(id, 128)),
+        retryAfterMs: nullable(m.retryAfterMs, count),
+      }
+    }
+    case 'stale':
+      membersOf(value, ['kind'])
+      return { kind }
+  }
+}
+
+function readHeader(value: unknown): Header {
+  const [name, content] = listOf(value, 2, part => text(part, 32_768))
+  return [text(name, 256), text(content, 32_768)]
+}
+
+export function readSettleReply(value: unknown): SettleReply {
+  const m = membersOf(value, ['call', 'recorded'])
+  return { type: 'settled', call: count(m.call), recorded: flag(m.recorded) }
+}
+
+export function readLinkFault(value: unknown): LinkFault {
+  const m = membersOf(value, ['call', 'code'])
+  return { type: 'fault', call: nullable(m.call, count), code: text(m.code, 64) }
+}
