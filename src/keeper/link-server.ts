@@ -1,0 +1,238 @@
+import { chmod, mkdir, stat, unlink } from 'node:fs/promises'
+import { connect, createServer, type Server, type Socket } from 'node:net'
+import { dirname } from 'node:path'
+import type { CountersignError } from '../canon/index.js'
+import {
+  type AdmitReply,
+  type AdmitRequest,
+  Channel,
+  encodeMessage,
+  fromGate,
+  type GateMessage,
+  type KeeperMessage,
+  linkFault,
+  type PolicyView,
+  type SettleReply,
+  type SettleRequest,
+} from '../link/index.js'
+import { keeperFault } from './error-table.js'
+
+/** One connection of a gate: what it opened is its own, and ends with it. */
+export interface GateConnection {
+  /** UUID that the gate gave itself. */
+  readonly gate: string
+}
+
+/** The use cases behind the socket. A rejection is answered as a fault; its detail stays here. */
+export interface LinkHandlers {
+  admit(request: AdmitRequest, from: GateConnection): Promise<AdmitReply>
+  settle(request: SettleRequest, from: GateConnection): Promise<SettleReply>
+  /** The connection has ended, whatever the reason; `fault` is what the other side did wrong, if anything. */
+  gateGone(from: GateConnection, fault: CountersignError | null): void
+  /** A call failed with something that isn't a fault of the link. */
+  failed(error: unknown): void
+}
+
+export interface LinkServerOptions {
+  readonly socketPath: string
+  /** Mode of the socket; 0o660 unless told. Its folder is made with 0o750. */
+  readonly mode?: number
+  readonly handlers: LinkHandlers
+  /** For the welcome. */
+  readonly chain: string
+  readonly policy: PolicyView | null
+  /** Unanswered calls of one connection before its socket is no longer read; 4,096 unless told. */
+  readonly maxOpenCalls?: number
+  /** Unread replies of one connection before its socket is no longer read; 8 MiB unless told. */
+  readonly maxUnsentBytes?: number
+  /** A connection must say hello, and finish any frame it began, by then; 5,000 unless told. */
+  readonly frameTimeoutMs?: number
+}
+
+export interface LinkServer {
+  readonly gates: number
+  /** Sends the policy to every gate, and to those that connect later. */
+  announce(policy: PolicyView | null): void
+  /** Takes no more connections and no more admits; `settle` still works. */
+  drain(): void
+  close(): Promise<void>
+}
+
+/** Listens for gates. Throws `socket_in_use` where another keeper answers there, and `socket_blocked` where the path is taken by something else. */
+export async function listenForGates(options: LinkServerOptions): Promise<LinkServer> {
+  await mkdir(dirname(options.socketPath), { recursive: true, mode: 0o750 })
+  await removeStaleSocket(options.socketPath)
+  const gates = new GateListener(options)
+  await gates.listen()
+  await chmod(options.socketPath, options.mode ?? 0o660)
+  return gates
+}
+
+/** Removes a socket that a killed keeper left behind, and nothing else. */
+export async function removeStaleSocket(path: string): Promise<void> {
+  const found = await stat(path).catch(() => null)
+  if (found === null) return
+  if (!found.isSocket()) throw keeperFault('socket_blocked', path)
+  if (await answers(path)) throw keeperFault('socket_in_use', path)
+  await unlink(path)
+}
+
+function answers(path: string): Promise<boolean> {
+  return new Promise(resolve => {
+    const probe = connect(path)
+    probe.once('connect', () => {
+      probe.destroy()
+      resolve(true)
+    })
+    probe.once('error', () => resolve(false))
+  })
+}
+
+class GateListener implements LinkServer {
+  private readonly options: LinkServerOptions
+  private readonly server: Server
+  private readonly connections = new Set<Connection>()
+  private policy: PolicyView | null
+  private draining = false
+
+  constructor(options: LinkServerOptions) {
+    this.options = options
+    this.policy = options.policy
+    this.server = createServer(socket => this.accept(socket))
+  }
+
+  get gates(): number {
+    return [...this.connections].filter(connection => connection.greeted).length
+  }
+
+  listen(): Promise<void> {
+    return new Promise((resolve, reject) => {
+      this.server.once('error', reject)
+      this.server.listen(this.options.socketPath, () => {
+        this.server.off('error', reject)
+        resolve()
+      })
+    })
+  }
+
+  announce(policy: PolicyView | null): void {
+    this.policy = policy
+    const frame = encodeMessage({ type: 'policy', policy })
+    for (const connection of this.connections) if (connection.greeted) connection.channel.sendEncoded(frame)
+  }
+
+  drain(): void {
+    this.draining = true
+    this.server.close()
+  }
+
+  async close(): Promise<void> {
+    const closed = new Promise<void>(resolve => this.server.close(() => resolve()))
+    for (const connection of this.connections) connection.channel.close()
+    await closed
+  }
+
+  private accept(socket: Socket): void {
+    const connection = new Connection(socket, this.options, {
+      welcome: () => ({ type: 'welcome', origin: this.options.chain, policy: this.policy }),
+      draining: () => this.draining,
+      gone: () => this.connections.delete(connection),
+    })
+    this.connections.add(connection)
+  }
+}
+
+interface ConnectionEvents {
+  welcome(): KeeperMessage
+  draining(): boolean
+  gone(): void
+}
+
+class Connection {
+  readonly channel: Channel<GateMessage, KeeperMessage>
+  private readonly options: LinkServerOptions
+  private readonly events: ConnectionEvents
+  private readonly maxOpenCalls: number
+  private readonly maxUnsentBytes: number
+  private readonly helloTimer: NodeJS.Timeout
+  private from: GateConnection | undefined
+  private openCalls = 0
+  private paused = false
+
+  constructor(socket: Socket, options: LinkServerOptions, events: ConnectionEvents) {
+    this.options = options
+    this.events = events
+    this.maxOpenCalls = options.maxOpenCalls ?? 4_096
+    this.maxUnsentBytes = options.maxUnsentBytes ?? 8 * 1024 * 1024
+    const frameTimeoutMs = options.frameTimeoutMs ?? 5_000
+    this.channel = new Channel<GateMessage, KeeperMessage>(
+      socket,
+      fromGate,
+      { onMessage: message => this.receive(message), onClose: fault => this.close(fault) },
+      { frameTimeoutMs },
+    )
+    this.helloTimer = setTimeout(() => this.fail(linkFault('hello_expected')), frameTimeoutMs)
+    socket.on('drain', () => this.read())
+  }
+
+  get greeted(): boolean {
+    return this.from !== undefined
+  }
+
+  private receive(message: GateMessage): void {
+    if (message.type === 'hello') this.greet(message.gate)
+    else if (this.from === undefined) this.fail(linkFault('hello_expected'))
+    else if (message.type === 'settle')
+      this.answer(message.call, this.options.handlers.settle(message, this.from))
+    else if (this.events.draining()) this.refuse(message.call, 'keeper_stopping')
+    else this.answer(message.call, this.options.handlers.admit(message, this.from))
+  }
+
+  private greet(gate: string): void {
+    if (this.from !== undefined) {
+      this.fail(linkFault('frame_malformed', 'a second hello'))
+      return
+    }
+    clearTimeout(this.helloTimer)
+    this.from = { gate }
+    this.channel.send(this.events.welcome())
+  }
+
+  private async answer(call: number, reply: Promise<AdmitReply | SettleReply>): Promise<void> {
+    this.openCalls++
+    this.read()
+    try {
+      this.channel.send(await reply)
+    } catch (error) {
+      this.options.handlers.failed(error)
+      this.refuse(call, 'keeper_fault')
+    }
+    this.openCalls--
+    this.read()
+  }
+
+  private refuse(call: number | null, code: string): void {
+    this.channel.send({ type: 'fault', call, code })
+  }
+
+  /** ATTACK: a gate that floods, or that never reads its replies, is no longer read itself. */
+  private read(): void {
+    const full = this.openCalls >= this.maxOpenCalls || this.channel.unsentBytes > this.maxUnsentBytes
+    if (full === this.paused) return
+    this.paused = full
+    if (full) this.channel.pause()
+    else this.channel.resume()
+  }
+
+  private fail(fault: CountersignError): void {
+    this.refuse(null, fault.code)
+    this.channel.fail(fault)
+  }
+
+  private close(fault: CountersignError | null): void {
+    clearTimeout(this.helloTimer)
+    this.events.gone()
+    if (this.from !== undefined) this.options.handlers.gateGone(this.from, fault)
+    else if (fault !== null) this.options.handlers.failed(fault)
+  }
+}

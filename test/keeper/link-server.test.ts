@@ -1,0 +1,319 @@
+import assert from 'node:assert/strict'
+import { once } from 'node:events'
+import { mkdtemp, rm, stat, writeFile } from 'node:fs/promises'
+import { connect, createServer, type Socket } from 'node:net'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterEach, beforeEach, describe, it } from 'node:test'
+import type { CountersignError } from '../../src/canon/index.js'
+import { connectKeeper, type KeeperClient } from '../../src/gate/index.js'
+import { type LinkHandlers, type LinkServer, listenForGates } from '../../src/keeper/link-server.js'
+import {
+  type AdmitReply,
+  type AdmitRequest,
+  encodeFrame,
+  encodeMessage,
+  FrameReader,
+  fromKeeper,
+  type SettleRequest,
+} from '../../src/link/index.js'
+import { anAdmit, aPolicyView, aSettle, GATE_ID } from '../link/messages.js'
+
+const { type: _a, call: _b, ...admitCall } = anAdmit()
+const { type: _c, call: _d, ...settleCall } = aSettle()
+
+let dir: string
+let socketPath: string
+const opened: { close(): Promise<void> }[] = []
+
+beforeEach(async () => {
+  dir = await mkdtemp(join(tmpdir(), 'link-'))
+  socketPath = join(dir, 'run', 'keeper.sock')
+})
+
+afterEach(async () => {
+  for (const part of opened.splice(0).reverse()) await part.close()
+  await rm(dir, { recursive: true })
+})
+
+describe('the socket of the keeper', () => {
+  it('is 0660 in a folder 0750', async () => {
+    await listen()
+    assert.equal((await stat(socketPath)).mode & 0o777, 0o660)
+    assert.equal((await stat(join(dir, 'run'))).mode & 0o777 & ~0o750, 0)
+  })
+
+  it('is refused while another keeper answers on it, and taken over when one was killed', async () => {
+    await listen()
+    await assert.rejects(listen(), { code: 'socket_in_use' })
+    const orphan = createServer().listen(join(dir, 'orphan.sock'))
+    await once(orphan, 'listening')
+    const { rename } = await import('node:fs/promises')
+    await rename(join(dir, 'orphan.sock'), join(dir, 'moved.sock'))
+    orphan.close()
+    await once(orphan, 'close')
+    assert.ok((await stat(join(dir, 'moved.sock'))).isSocket())
+    await listen({}, join(dir, 'moved.sock'))
+  })
+
+  it('never replaces a file that is no socket', async () => {
+    await writeFile(join(dir, 'precious'), 'data')
+    await assert.rejects(listen({}, join(dir, 'precious')), { code: 'socket_blocked' })
+  })
+})
+
+describe('the link between gate and keeper', () => {
+  it('answers each call with its own reply, whatever the order of the answers', async () => {
+    const waiting: { request: AdmitRequest; resolve: (reply: AdmitReply) => void }[] = []
+    await listen({ admit: request => new Promise(resolve => waiting.push({ request, resolve })) })
+    const client = await connected()
+    const replies = Array.from({ length: 20 }, (_, i) =>
+      client.admit({ ...admitCall, target: `/invoices/${i}` }),
+    )
+    await until(() => waiting.length === 20)
+    assert.deepEqual(
+      waiting.map(({ request }) => request.target),
+      Array.from({ length: 20 }, (_, i) => `/invoices/${i}`),
+    )
+    for (const { request, resolve } of waiting.reverse())
+      resolve(allowed(request, Number(request.target.slice(10))))
+    for (const [i, reply] of (await Promise.all(replies)).entries()) assert.equal(reply.receipt?.seq, i)
+  })
+
+  it('tells every gate of a new policy, and those that come later', async () => {
+    const server = await listen()
+    const first = await connected()
+    const seen: (number | undefined)[] = []
+    const changed = new Promise<void>(resolve => {
+      first.onPolicy(view => {
+        seen.push(view?.version)
+        resolve()
+      })
+    })
+    server.announce(aPolicyView(2))
+    await changed
+    const second = await connected()
+    assert.deepEqual(seen, [2])
+    assert.equal(second.policy()?.version, 2)
+    assert.equal(server.gates, 2)
+  })
+
+  it('rejects open calls when the keeper goes, fails closed meanwhile, and finds it again', async () => {
+    const server = await listen({ admit: () => new Promise(() => undefined) })
+    const client = await connected()
+    const open = client.admit(admitCall)
+    const refused = assert.rejects(open, { code: 'keeper_gone', status: 503 })
+    await until(() => server.gates === 1)
+    await server.close()
+    await refused
+    await assert.rejects(client.admit(admitCall), { code: 'keeper_gone' })
+    assert.equal(client.policy(), null)
+    await listen()
+    await client.whenConnected()
+    assert.equal((await client.admit(admitCall)).receipt?.seq, 1)
+  })
+
+  it('gives up on a slow keeper, and settles its late admission as not sent', async () => {
+    let release: ((reply: AdmitReply) => void) | undefined
+    let asked: AdmitRequest | undefined
+    const settled = new Promise<SettleRequest>(resolve => {
+      void listen({
+        admit: request => {
+          asked = request
+          return new Promise(answer => {
+            release = answer
+          })
+        },
+        settle: async request => {
+          resolve(request)
+          return { type: 'settled', call: request.call, recorded: true }
+        },
+      })
+    })
+    const client = await connected({ callTimeoutMs: 30 })
+    await assert.rejects(client.admit(admitCall), { code: 'keeper_slow' })
+    release?.(allowed(asked as AdmitRequest, 77))
+    const { attempt, status } = await settled
+    assert.deepEqual({ attempt, status }, { attempt: 77, status: 'not_sent' })
+  })
+
+  it('refuses calls beyond its bounds instead of queueing them', async () => {
+    await listen({ admit: () => new Promise(() => undefined) })
+    const client = await connected({ maxOpenCalls: 2, callTimeoutMs: 200 })
+    const open = [client.admit(admitCall), client.admit(admitCall)].map(call =>
+      assert.rejects(call, { code: 'keeper_slow' }),
+    )
+    await assert.rejects(client.admit(admitCall), { code: 'link_busy', status: 503 })
+    await Promise.all(open)
+  })
+
+  it('answers a fault for a call that failed in the keeper, and says nothing of the reason', async () => {
+    const failures: unknown[] = []
+    await listen({
+      admit: () => Promise.reject(new Error('secret detail')),
+      failed: error => failures.push(error),
+    })
+    const client = await connected()
+    await assert.rejects(client.admit(admitCall), (error: CountersignError) => {
+      assert.equal(error.code, 'keeper_fault')
+      assert.doesNotMatch(error.message, /secret/)
+      return true
+    })
+    assert.equal(failures.length, 1)
+  })
+
+  it('reports which gate is gone', async () => {
+    const gone: string[] = []
+    await listen({ gateGone: from => gone.push(from.gate) })
+    const client = await connected()
+    opened.splice(opened.indexOf(client), 1)
+    await client.close()
+    await until(() => gone.length === 1)
+    assert.deepEqual(gone, [GATE_ID])
+  })
+
+  it('admits nothing while draining, and still settles', async () => {
+    const server = await listen()
+    const client = await connected()
+    server.drain()
+    await assert.rejects(client.admit(admitCall), { code: 'keeper_fault' })
+    assert.equal((await client.settle(settleCall)).recorded, true)
+  })
+})
+
+describe('attacks on the keeper’s socket', () => {
+  it('someone who says no hello is disconnected', async () => {
+    await listen({}, socketPath, { frameTimeoutMs: 20 })
+    assert.deepEqual(await faultsOf(await raw()), ['hello_expected'])
+  })
+
+  it('an admit before the hello is not handled', async () => {
+    let admits = 0
+    await listen({ admit: async request => allowed(request, ++admits) })
+    const socket = await raw()
+    socket.write(encodeMessage(anAdmit()))
+    assert.deepEqual(await faultsOf(socket), ['hello_expected'])
+    assert.equal(admits, 0)
+  })
+
+  it('garbage, half a frame and a huge frame each end the connection and nothing else', async () => {
+    const faults: (string | undefined)[] = []
+    await listen({ gateGone: (_, fault) => faults.push(fault?.code) }, socketPath, { frameTimeoutMs: 30 })
+    const client = await connected()
+    const garbage: readonly [Buffer, string][] = [
+      [Buffer.from('GET / HTTP/1.1\r\nHost: keeper\r\n\r\n'), 'frame_malformed'],
+      [encodeMessage(anAdmit()).subarray(0, 40), 'frame_stalled'],
+      [Buffer.from([0xff, 0xff, 0xff, 0xff, 0x02]), 'frame_too_large'],
+      [encodeFrame(0x02, '{"call":1}'), 'frame_malformed'],
+      [encodeMessage({ type: 'hello', protocol: 1, gate: GATE_ID }), 'frame_malformed'],
+    ]
+    for (const [bytes, code] of garbage) {
+      const socket = await raw()
+      socket.write(encodeMessage({ type: 'hello', protocol: 1, gate: GATE_ID }))
+      socket.write(bytes)
+      socket.resume()
+      await once(socket, 'close')
+      assert.equal(faults.at(-1), code)
+    }
+    assert.equal((await client.admit(admitCall)).receipt?.seq, 1)
+  })
+
+  it('a gate that floods is no longer read once its bound of open calls is reached', async () => {
+    let admits = 0
+    const release: (() => void)[] = []
+    await listen(
+      {
+        admit: request => {
+          admits++
+          return new Promise(resolve => release.push(() => resolve(allowed(request, 1))))
+        },
+      },
+      socketPath,
+      { maxOpenCalls: 8 },
+    )
+    const socket = await raw()
+    socket.resume()
+    socket.write(encodeMessage({ type: 'hello', protocol: 1, gate: GATE_ID }))
+    const operations = [{ name: 'x', args: { note: 'n'.repeat(100_000) } }]
+    const frame = encodeMessage(anAdmit({ finding: { kind: 'operations', operations } }))
+    for (let i = 0; i < 200; i++) socket.write(frame)
+    await until(() => admits >= 8)
+    for (let turn = 0; turn < 50; turn++) await new Promise(setImmediate)
+    assert.ok(admits < 20, `${admits} admits were taken`)
+    assert.ok(socket.writableLength > 0, 'the flood must queue on the side of the flooder')
+    await until(() => {
+      for (const answer of release.splice(0)) answer()
+      return admits === 200
+    })
+    socket.destroy()
+  })
+})
+
+async function listen(
+  handlers: Partial<LinkHandlers> = {},
+  path = socketPath,
+  bounds: { frameTimeoutMs?: number; maxOpenCalls?: number } = {},
+): Promise<LinkServer> {
+  const server = await listenForGates({
+    socketPath: path,
+    chain: 'acme.test/countersign/one/1',
+    policy: aPolicyView(1),
+    ...bounds,
+    handlers: {
+      admit: async request => allowed(request, 1),
+      settle: async request => ({ type: 'settled', call: request.call, recorded: true }),
+      gateGone: () => undefined,
+      failed: () => undefined,
+      ...handlers,
+    },
+  })
+  opened.push(server)
+  return server
+}
+
+async function connected(
+  bounds: { callTimeoutMs?: number; maxOpenCalls?: number } = {},
+): Promise<KeeperClient> {
+  const client = connectKeeper({
+    socketPath,
+    gate: GATE_ID,
+    reconnectMs: { first: 5, longest: 20 },
+    ...bounds,
+  })
+  opened.push(client)
+  await client.whenConnected()
+  return client
+}
+
+async function raw(): Promise<Socket> {
+  const socket = connect(socketPath)
+  await once(socket, 'connect')
+  return socket
+}
+
+/** Codes of the faults that arrive until the connection ends. */
+async function faultsOf(socket: Socket): Promise<string[]> {
+  const codes: string[] = []
+  const reader = new FrameReader(type => fromKeeper.maxPayloadBytes(type))
+  socket.on('data', chunk =>
+    reader.push(chunk, frame => {
+      const message = fromKeeper.decode(frame)
+      if (message.type === 'fault') codes.push(message.code)
+    }),
+  )
+  await once(socket, 'close')
+  return codes
+}
+
+function allowed(request: AdmitRequest, seq: number): AdmitReply {
+  return {
+    type: 'admitted',
+    call: request.call,
+    verdict: { kind: 'forward', attempt: GATE_ID, headers: [], awaitMark: false },
+    receipt: { seq, leaf: 'f'.repeat(64) },
+  }
+}
+
+async function until(condition: () => boolean): Promise<void> {
+  while (!condition()) await new Promise(setImmediate)
+}
