@@ -1,6 +1,10 @@
 import type { JsonObject } from '../canon/index.js'
 import type { CredentialSpec } from '../policy/index.js'
 import type { Header, Operation, Slot } from '../protocol/index.js'
+import type { Material } from './material.js'
+
+export type MinterKind = CredentialSpec['minter']
+export type SpecOf<K extends MinterKind> = Extract<CredentialSpec, { readonly minter: K }>
 
 /** Who asks, for what: the whole scope of one minted credential. */
 export interface MintScope {
@@ -19,6 +23,8 @@ export interface MintScope {
   readonly operations: readonly Operation[]
   /** Origin that this credential will be sent to; the vault entry must list it. */
   readonly origin: string
+  /** The sealed policy names a private upstream for this API (`PolicyApi.privateUpstream`). */
+  readonly privateUpstream: boolean
   readonly policyCid: string
   readonly nowMs: number
 }
@@ -34,16 +40,58 @@ export interface MintedCredential {
   readonly revoke?: () => Promise<void>
 }
 
+/** What a minter works from. `material` was checked to be of the spec's kind. */
+export interface MintOrder<K extends MinterKind = MinterKind> {
+  readonly scope: MintScope
+  readonly spec: SpecOf<K>
+  readonly material: Material<K>
+}
+
+/** Tokens of an earlier life that a minter looks for at start. */
+export interface ReapOrder<K extends MinterKind = MinterKind> {
+  readonly spec: SpecOf<K>
+  readonly material: Material<K>
+  readonly origin: string
+  readonly privateUpstream: boolean
+  readonly nowMs: number
+}
+
 /** One way to make a credential. Faults are `credentialErrors`; a fault means the request isn't sent. */
-export interface Minter {
-  mint(scope: MintScope): Promise<MintedCredential>
+export interface Minter<K extends MinterKind = MinterKind> {
+  /** The part of the scope that the credential is narrowed to: two orders with the same answer share one. Throws `credential_insufficient`. */
+  dependsOn(order: MintOrder<K>): string
+  mint(order: MintOrder<K>): Promise<MintedCredential>
+  /** Ends expired credentials that an earlier run of this sidecar left behind, and none else; returns how many. */
+  reap?(order: ReapOrder<K>): Promise<number>
+}
+
+/** What the ledger's `mint` entry says: everything about a credential but its secret. */
+export interface MintRecord {
+  readonly minter: string
+  readonly credential: string
+  readonly api: string
+  readonly account: string | null
+  readonly scope: string
+  readonly expiresMs: number
+  readonly agent: MintScope['agent']
+  readonly policyCid: string
+}
+
+/** A credential whose `mint` entry is durable. */
+export interface RecordedCredential extends MintedCredential {
+  /** What `onMint` answered: the id of its entry, for attempts to cite. */
+  readonly mint: string
 }
 
 /** The keeper's way to credentials: cached per scope, single flight, renewed before expiry, failing closed. */
 export interface CredentialBroker {
-  obtain(scope: MintScope): Promise<MintedCredential>
-  /** Revokes and forgets what was minted for the agents or tasks that match. */
+  obtain(scope: MintScope): Promise<RecordedCredential>
+  /** Revokes and forgets what was minted for the agents or tasks that match; all of it where neither is named. */
   revoke(match: { readonly agent?: string; readonly task?: string }): Promise<void>
+  /** Ends what an earlier run left behind; returns how many. Call once at start, for every API of the policy with a credential. */
+  reap(
+    orders: readonly Pick<MintScope, 'credential' | 'spec' | 'origin' | 'privateUpstream'>[],
+  ): Promise<number>
   /** Revokes what can be revoked; called at a graceful stop. */
   close(): Promise<void>
 }
@@ -63,10 +111,20 @@ export interface Grant {
 
 export type GrantVerdict =
   | { readonly kind: 'grant'; readonly grant: Grant }
-  | { readonly kind: 'refused'; readonly code: string }
+  | { readonly kind: 'refused'; readonly code: GrantRefusal }
+
+export type GrantRefusal =
+  | 'grant_malformed'
+  | 'grant_signature'
+  | 'grant_audience'
+  | 'grant_expired'
+  | 'grant_slot'
+  | 'grant_revoked'
+  /** Revocation could not be looked up: a fault of the sidecar, and a refusal all the same. */
+  | 'grant_unverifiable'
 
 export interface GrantVerifier {
-  /** Codes: `grant_malformed grant_signature grant_audience grant_expired grant_slot grant_revoked`. Never throws. */
+  /** Never throws. */
   verify(token: string, slot: Slot, nowMs: number): Promise<GrantVerdict>
 }
 
@@ -83,5 +141,6 @@ export interface GrantOrder {
 }
 
 export interface GrantIssuer {
+  /** Throws `grant_order_invalid`. */
   issue(order: GrantOrder, nowMs: number): Promise<{ readonly token: string; readonly grant: Grant }>
 }

@@ -1,0 +1,93 @@
+import Type, { type Static, type TSchema } from 'typebox'
+import { Value } from 'typebox/value'
+import { credentialFault } from './error-table.js'
+import type { MinterKind } from './ports.js'
+
+const strict = { additionalProperties: false }
+const SecretText = Type.String({ minLength: 8, maxLength: 16_384 })
+/** May stand in a header line: no control characters, no white space (RFC 9110 §5.5). */
+const HeaderSecret = Type.String({ pattern: '^[\\x21-\\x7e]{8,8192}$' })
+const Names = Type.Array(Type.String({ minLength: 1, maxLength: 256 }), { maxItems: 2_000 })
+
+const JwkCoordinate = Type.String({ pattern: '^[A-Za-z0-9_-]{43}$' })
+const SigningJwk = Type.Union([
+  Type.Object(
+    { kty: Type.Literal('OKP'), crv: Type.Literal('Ed25519'), d: JwkCoordinate, x: JwkCoordinate },
+    strict,
+  ),
+  Type.Object(
+    {
+      kty: Type.Literal('EC'),
+      crv: Type.Literal('P-256'),
+      d: JwkCoordinate,
+      x: JwkCoordinate,
+      y: JwkCoordinate,
+    },
+    strict,
+  ),
+])
+
+/** One pre-provisioned Stripe key and what its owner declared in the dashboard that it may do. */
+const StripeKey = Type.Object(
+  {
+    key: Type.String({ pattern: '^[a-z]{2}_(live|test)_[A-Za-z0-9_]{8,512}$' }),
+    covers: Type.Object(
+      {
+        /** Operation names, `*` standing for any part: `GET /v1/*`. */
+        operations: Type.Optional(Names),
+        /** Operations whose classes are all listed. */
+        classes: Type.Optional(Names),
+        /** Permissions as the dashboard names them, by the first path segment: `customers:write`. */
+        permissions: Type.Optional(
+          Type.Array(Type.String({ pattern: '^[a-z0-9_]+:(read|write)$' }), { maxItems: 500 }),
+        ),
+      },
+      { ...strict, minProperties: 1 },
+    ),
+  },
+  strict,
+)
+export type StripeKey = Static<typeof StripeKey>
+
+/** What the vault holds for each minter that needs a secret, field by field. The one source of the types and of the check. */
+export const MATERIAL = {
+  jwt: Type.Object({ jwk: SigningJwk }, strict),
+  static: Type.Object({ secret: HeaderSecret }, strict),
+  'stripe-restricted-key': Type.Object(
+    {
+      keys: Type.Array(StripeKey, { minItems: 1, maxItems: 100 }),
+      /** Ugly on purpose: takes `sk_` keys, which may do everything. */
+      acceptUnrestricted: Type.Optional(Type.Boolean()),
+    },
+    strict,
+  ),
+  'railway-project-token': Type.Object(
+    {
+      token: HeaderSecret,
+      /** Account and workspace tokens are sent as `bearer`. */
+      sentAs: Type.Union([Type.Literal('bearer'), Type.Literal('project-access-token')]),
+    },
+    strict,
+  ),
+  oauth2: Type.Object({ clientSecret: SecretText }, strict),
+  'github-app': Type.Object({ privateKey: SecretText }, strict),
+} as const satisfies Partial<Record<MinterKind, TSchema>>
+
+export type VaultKind = keyof typeof MATERIAL
+export type Material<K extends MinterKind = MinterKind> = K extends VaultKind
+  ? Static<(typeof MATERIAL)[K]>
+  : never
+
+export const VAULT_KINDS = Object.keys(MATERIAL) as readonly VaultKind[]
+
+export function isVaultKind(kind: string): kind is VaultKind {
+  return Object.hasOwn(MATERIAL, kind)
+}
+
+/** Checks that the value is material of this kind; throws `vault_entry_invalid` that names the member at fault, never its value. */
+export function checkMaterial<K extends VaultKind>(kind: K, value: unknown): Material<K> {
+  const problem = [...Value.Errors(MATERIAL[kind], value)][0]
+  if (problem === undefined) return value as Material<K>
+  // Typebox's message may quote the schema but never the value.
+  throw credentialFault('vault_entry_invalid', `${kind}${problem.instancePath.replaceAll('/', '.')}`)
+}
