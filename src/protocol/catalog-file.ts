@@ -1,6 +1,7 @@
 import type { ApiProfile, Catalog, CatalogDocument, Dialect, Slot } from './catalog.js'
 import { malformed, readList, readMap, readMembers, readOneOf, readText } from './document-shape.js'
 import { protocolFault } from './error-table.js'
+import { openRestCatalog } from './rest/index.js'
 
 const DIALECTS: readonly Dialect[] = ['graphql', 'stripe', 'aws', 'github', 'kubernetes', 'rest']
 const SLOTS: readonly Slot[] = [
@@ -12,7 +13,9 @@ const SLOTS: readonly Slot[] = [
 ]
 
 /** What opens the body of each protocol's catalog. */
-const PROTOCOLS: Readonly<Record<string, (document: CatalogDocument) => Catalog>> = {}
+const PROTOCOLS: Readonly<Record<string, (document: CatalogDocument) => Catalog>> = {
+  rest: openRestCatalog,
+}
 
 /**
  * Opens a catalog from its data: checks every member, refuses unknown ones, and compiles it. Throws

@@ -1,0 +1,109 @@
+import { type ArgumentRule, readArgumentRule } from '../argument-rule.js'
+import { readArgumentType } from '../argument-type.js'
+import type { ArgumentType } from '../catalog.js'
+import { malformed, readList, readMap, readMembers, readOneOf, readText } from '../document-shape.js'
+import { OPERATION_CLASSES, type OperationClass } from '../operation.js'
+
+/** The body of a catalog document of protocol `rest`. */
+export interface RestDocument {
+  readonly routes: readonly RestRoute[]
+  /** Lower-case names of headers that send the request to another account, such as `stripe-account`. */
+  readonly accountHeaders?: readonly string[]
+  /** A header that a request of these methods must carry upstream; added where the agent sent none. */
+  readonly idempotency?: { readonly header: string; readonly methods: readonly string[] }
+}
+
+/** One operation; what is absent is empty. */
+export interface RestRoute {
+  /** Method and template, and the operation's name: `POST /v1/charges/{charge}/refund`. */
+  readonly route: string
+  readonly classes: readonly OperationClass[]
+  /** Parsers that may read the body, by its Content-Type; absent where the operation takes no body. */
+  readonly body?: readonly BodyKind[]
+  /** Decoded size that is still inspected; by kind unless told. */
+  readonly maxBodyBytes?: number
+  /** Types of query and body parameters; path parameters are strings. */
+  readonly args?: Readonly<Record<string, ArgumentType>>
+  readonly effects?: readonly string[]
+  /** Arguments that name a resource; a path as in `ArgumentRule`. */
+  readonly resources?: readonly { readonly type: string; readonly arg: string }[]
+  /** Scope members beside the path parameters → path of the argument that holds them. */
+  readonly scope?: Readonly<Record<string, string>>
+  readonly rules?: readonly ArgumentRule[]
+  /** Label of `profile.origins`; `default` unless told. */
+  readonly origin?: string
+}
+
+/** How a body is read. `stream` goes past unread: only for operations that no argument can make worse. */
+export const BODY_KINDS = ['form', 'json', 'multipart', 'stream'] as const
+export type BodyKind = (typeof BODY_KINDS)[number]
+
+/** Checks the body of a REST catalog whole; throws `catalog_malformed`. */
+export function readRestDocument(body: unknown): RestDocument {
+  const it = readMembers(body, 'body', ['routes'], ['accountHeaders', 'idempotency'])
+  return {
+    routes: readList(it.routes, 'body.routes', readRoute),
+    ...(it.accountHeaders === undefined
+      ? {}
+      : { accountHeaders: readList(it.accountHeaders, 'body.accountHeaders', readText) }),
+    ...(it.idempotency === undefined ? {} : { idempotency: readIdempotency(it.idempotency) }),
+  }
+}
+
+function readIdempotency(value: unknown): { header: string; methods: readonly string[] } {
+  const where = 'body.idempotency'
+  const it = readMembers(value, where, ['header', 'methods'])
+  return {
+    header: readText(it.header, `${where}.header`),
+    methods: readList(it.methods, `${where}.methods`, readText),
+  }
+}
+
+function readRoute(value: unknown, at: string): RestRoute {
+  const it = readMembers(value, at, ['route', 'classes'], OPTIONAL)
+  const route = readText(it.route, `${at}.route`)
+  const where = `${at} ${JSON.stringify(route)}`
+  return {
+    route,
+    classes: readClasses(it.classes, `${where}.classes`),
+    ...(it.body === undefined ? {} : { body: readBodyKinds(it.body, `${where}.body`) }),
+    ...(it.maxBodyBytes === undefined
+      ? {}
+      : { maxBodyBytes: readSize(it.maxBodyBytes, `${where}.maxBodyBytes`) }),
+    ...(it.args === undefined ? {} : { args: readMap(it.args, `${where}.args`, readArgumentType) }),
+    ...(it.effects === undefined ? {} : { effects: readList(it.effects, `${where}.effects`, readText) }),
+    ...(it.resources === undefined
+      ? {}
+      : { resources: readList(it.resources, `${where}.resources`, readResource) }),
+    ...(it.scope === undefined ? {} : { scope: readMap(it.scope, `${where}.scope`, readText) }),
+    ...(it.rules === undefined ? {} : { rules: readList(it.rules, `${where}.rules`, readArgumentRule) }),
+    ...(it.origin === undefined ? {} : { origin: readText(it.origin, `${where}.origin`) }),
+  }
+}
+
+const OPTIONAL = ['body', 'maxBodyBytes', 'args', 'effects', 'resources', 'scope', 'rules', 'origin'] as const
+
+function readClasses(value: unknown, where: string): readonly OperationClass[] {
+  const classes = readList(value, where, (name, at) => readOneOf(name, at, OPERATION_CLASSES))
+  if (classes.length === 0) throw malformed(where, 'at least one class')
+  return [...new Set(classes)].sort()
+}
+
+function readBodyKinds(value: unknown, where: string): readonly BodyKind[] {
+  const kinds = readList(value, where, (kind, at) => readOneOf(kind, at, BODY_KINDS))
+  if (kinds.length === 0) throw malformed(where, 'at least one kind')
+  if (kinds.includes('stream') && kinds.length > 1) throw malformed(where, '`stream` alone')
+  return kinds
+}
+
+function readResource(value: unknown, where: string): { type: string; arg: string } {
+  const it = readMembers(value, where, ['type', 'arg'])
+  return { type: readText(it.type, `${where}.type`), arg: readText(it.arg, `${where}.arg`) }
+}
+
+/** At most 64 MiB: what is inspected is held in memory. */
+function readSize(value: unknown, where: string): number {
+  if (!Number.isSafeInteger(value) || (value as number) < 1 || (value as number) > 64 * 1024 * 1024)
+    throw malformed(where, 'a size in bytes up to 64 MiB')
+  return value as number
+}

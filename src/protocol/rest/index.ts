@@ -1,0 +1,1 @@
+export { openRestCatalog } from './rest-catalog.js'

@@ -1,0 +1,188 @@
+import type { JsonObject } from '../../canon/index.js'
+import { valuesAt } from '../argument-rule.js'
+import type { Catalog, CatalogDocument } from '../catalog.js'
+import { malformed } from '../document-shape.js'
+import { protocolFault } from '../error-table.js'
+import type {
+  Classification,
+  Operation,
+  OperationClass,
+  Recognised,
+  Resource,
+  Unclassifiable,
+} from '../operation.js'
+import type { BodyPlan, Header, RequestFacts, RequestHead } from '../request.js'
+import { headerValue, refuseHeaders } from '../request-headers.js'
+import { asUnclassifiable, unclassifiable } from '../unclassifiable.js'
+import { argumentsOf, bodyKindOf } from './arguments.js'
+import { type RestDocument, readRestDocument } from './document.js'
+import { type CompiledRoute, compileRoute } from './route.js'
+import { Router } from './router.js'
+
+/**
+ * Opens a catalog of protocol `rest`: an operation is a method and a path template. Throws
+ * `catalog_malformed`, `catalog_template` or `catalog_ambiguous`.
+ */
+export function openRestCatalog(document: CatalogDocument): Catalog {
+  return new RestCatalog(document, readRestDocument(document.body))
+}
+
+/** An account id, or a path of them (`Stripe-Context: org_1/acct_2`). */
+const ACCOUNT = /^[A-Za-z0-9_-]+(?:\/[A-Za-z0-9_-]+)*$/
+const MAX_ACCOUNT_CHARS = 255
+
+/** What a matched request is; null where the path or the method has no route. */
+interface Routed {
+  readonly route: CompiledRoute
+  readonly captured: readonly string[]
+}
+
+class RestCatalog implements Catalog {
+  readonly name: string
+  readonly classifier = 'rest/1'
+  readonly profile: Catalog['profile']
+  private readonly router = new Router<CompiledRoute>()
+  private readonly byName = new Map<string, CompiledRoute>()
+  private readonly accountHeaders: readonly string[]
+  private readonly idempotency: RestDocument['idempotency']
+
+  constructor(document: CatalogDocument, body: RestDocument) {
+    this.name = document.name
+    this.profile = document.profile
+    this.accountHeaders = body.accountHeaders ?? []
+    this.idempotency = body.idempotency
+    for (const declared of body.routes) {
+      const route = compileRoute(declared)
+      if (!Object.hasOwn(document.profile.origins, route.origin))
+        throw malformed(route.name, 'a declared origin')
+      this.router.add(route.template, route)
+      this.byName.set(route.name, route)
+    }
+    this.router.refuseCrossings()
+  }
+
+  planBody(head: RequestHead): BodyPlan | Unclassifiable {
+    const refused = refuseHeaders(head.headers)
+    if (refused !== null) return refused
+    const bodies = this.routeOf(head)?.route.bodies ?? ['stream']
+    const encoding = headerValue(head, 'content-encoding')
+    if (bodies.length === 0) return { kind: 'none' }
+    if (bodies[0] === 'stream')
+      return encoding === null || encoding === 'identity'
+        ? { kind: 'stream' }
+        : unclassifiable('content_encoding')
+    return this.planInspection(head)
+  }
+
+  private planInspection(head: RequestHead): BodyPlan | Unclassifiable {
+    const { route } = this.routeOf(head) as Routed
+    // A request without a body needs no Content-Type; a body without one is refused by `recognise`.
+    if (headerValue(head, 'content-type') !== null && bodyKindOf(route, head) === null)
+      return unclassifiable('content_type_mismatch')
+    return { kind: 'inspect', maxBytes: route.maxBodyBytes }
+  }
+
+  recognise(facts: RequestFacts): Classification {
+    try {
+      return { kind: 'operations', operations: [this.recogniseRoute(facts)] }
+    } catch (error) {
+      return asUnclassifiable(error)
+    }
+  }
+
+  private recogniseRoute(facts: RequestFacts): Recognised {
+    const account = this.accountOf(facts)
+    const routed = this.routeOf(facts)
+    if (routed === null) {
+      if (facts.target.path.includes('%2F')) throw protocolFault('target_encoded_slash')
+      return withAccount({ name: `${facts.method} (unrouted)`, args: Object.create(null) }, account)
+    }
+    const args = argumentsOf(routed.route, routed.captured, facts)
+    return withAccount({ name: routed.route.name, args }, account)
+  }
+
+  private accountOf(head: RequestHead): string | null {
+    let account: string | null = null
+    for (const name of this.accountHeaders) {
+      const value = headerValue(head, name)
+      if (value === null) continue
+      if (account !== null || value.length > MAX_ACCOUNT_CHARS || !ACCOUNT.test(value))
+        throw protocolFault('account_invalid')
+      account = value
+    }
+    return account
+  }
+
+  /** INVARIANT: the name of an unrouted request (`POST (unrouted)`) is no route's, so it describes as `unknown`. */
+  describe(api: string, recognised: Recognised): Operation {
+    const route = this.byName.get(recognised.name)
+    const base = route?.spec.classes ?? UNKNOWN
+    const raised = route?.raised(recognised.args) ?? []
+    const opaque: readonly OperationClass[] = recognised.opaque === undefined ? [] : ['opaque']
+    const operation = {
+      api,
+      name: recognised.name,
+      baseClasses: base,
+      classes:
+        raised.length + opaque.length === 0 ? base : [...new Set([...base, ...raised, ...opaque])].sort(),
+      scope: scopeOf(route, recognised),
+      resources: route === undefined ? [] : resourcesOf(route, recognised.args),
+      args: recognised.args,
+      effects: route?.spec.effects ?? [],
+    }
+    return recognised.account === undefined ? operation : { ...operation, account: recognised.account }
+  }
+
+  originOf(head: RequestHead): string {
+    return this.routeOf(head)?.route.origin ?? 'default'
+  }
+
+  addedHeaders(head: RequestHead, id: string): readonly Header[] {
+    if (this.idempotency === undefined || !this.idempotency.methods.includes(head.method)) return []
+    const { header } = this.idempotency
+    return headerValue(head, header) === null ? [[header, `cs-${id}`]] : []
+  }
+
+  operations() {
+    return [...this.byName.values()].map(({ spec }) => spec)
+  }
+
+  private routeOf(head: Pick<RequestHead, 'method' | 'target'>): Routed | null {
+    const match = this.router.find(head.target.segments)
+    const route = match?.byMethod.get(head.method)
+    return match === null || route === undefined ? null : { route, captured: match.captured }
+  }
+}
+
+const UNKNOWN: readonly OperationClass[] = ['unknown']
+
+function withAccount(recognised: Recognised, account: string | null): Recognised {
+  return account === null ? recognised : { ...recognised, account }
+}
+
+/**
+ * Path parameters and declared members that hold exactly one value; an account header is the member `account`.
+ * ATTACK: `/v1/accounts/acct_mine` sent to another account. Where path and header name two accounts the member
+ * is left unknown, which no allow matches and every deny does.
+ */
+function scopeOf(route: CompiledRoute | undefined, recognised: Recognised): Readonly<Record<string, string>> {
+  const scope: Record<string, string> = Object.create(null)
+  for (const { member, steps } of route?.scope ?? []) {
+    const values = valuesAt(recognised.args, steps)
+    const value = values[0]
+    if (values.length === 1 && typeof value === 'string' && value !== '') scope[member] = value
+  }
+  const { account } = recognised
+  if (account === undefined) return scope
+  if (scope.account === undefined || scope.account === account) scope.account = account
+  else delete scope.account
+  return scope
+}
+
+function resourcesOf(route: CompiledRoute, args: JsonObject): readonly Resource[] {
+  const resources = new Map<string, Resource>()
+  for (const { type, steps } of route.resources)
+    for (const id of valuesAt(args, steps))
+      if (typeof id === 'string' && id !== '') resources.set(`${type} ${id}`, { type, id })
+  return [...resources.values()]
+}
