@@ -27,5 +27,13 @@ export {
 } from './operation.js'
 export type { BodyPlan, Header, RequestBody, RequestFacts, RequestHead, Target } from './request.js'
 export { headerValue, refuseHeaders } from './request-headers.js'
+export {
+  BODY_KINDS,
+  type BodyKind,
+  type OwnApi,
+  type OwnRoute,
+  openapiCatalog,
+  routesCatalog,
+} from './rest/index.js'
 export { MAX_TARGET_BYTES, parseTarget } from './target.js'
 export { isUnclassifiable, unclassifiable } from './unclassifiable.js'

@@ -1,1 +1,5 @@
+export { BODY_KINDS, type BodyKind } from './document.js'
+export { openapiCatalog } from './openapi-catalog.js'
+export type { OwnApi } from './own-catalog.js'
 export { openRestCatalog } from './rest-catalog.js'
+export { type OwnRoute, routesCatalog } from './routes-catalog.js'
