@@ -1,3 +1,4 @@
+export { base64Length, decodeBase64Bytes, encodeBase64Into } from './base64-bytes.js'
 export {
   base64,
   base64url,

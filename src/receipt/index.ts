@@ -1,4 +1,14 @@
 export {
+  type Checkpoint,
+  isCheckpointSignedBy,
+  noteKeyHash,
+  noteVerifierKey,
+  parseCheckpoint,
+  type SignedCheckpoint,
+  signCheckpoint,
+} from './checkpoint.js'
+export { ATTEMPT_SECRET_BYTES, type CommittedField, commitment, fieldKey } from './commitment.js'
+export {
   type AttemptAgent,
   type AttemptBody,
   type AttemptOperation,
@@ -13,3 +23,27 @@ export {
   type OutcomeBody,
   type OutcomeStatus,
 } from './entry.js'
+export { receiptErrors, receiptFault } from './error-table.js'
+export { CONTROL_FORMATS, entryProblem } from './formats.js'
+export { type DecisionInputs, encodeInputs, encodeSideRecord, openInputs, type SideRecord } from './inputs.js'
+export { consistencyProof, inclusionProof, verifyConsistency, verifyInclusion } from './proof.js'
+export {
+  decodeEntry,
+  encodeEntry,
+  entrySealer,
+  MAX_ENTRY_BYTES,
+  type OpenedEntry,
+  openEntry,
+  type SealedEntry,
+} from './seal.js'
+export {
+  emptyRoot,
+  frontier,
+  GrowingTree,
+  leafHash,
+  type NodeReader,
+  nodeHash,
+  rootAt,
+  rootOf,
+  type TreeNode,
+} from './tree.js'

@@ -1,0 +1,62 @@
+import { canonFault } from './error-table.js'
+
+const ENCODE = new Uint8Array(64)
+const DECODE = new Int8Array(256).fill(-1)
+for (const [value, letter] of [
+  ...'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/',
+].entries()) {
+  ENCODE[value] = letter.charCodeAt(0)
+  DECODE[letter.charCodeAt(0)] = value
+}
+const PAD = 0x3d
+
+/** Length of the padded base64 form of `length` bytes. */
+export function base64Length(length: number): number {
+  return 4 * Math.ceil(length / 3)
+}
+
+/** Writes the padded base64 form (RFC 4648 §4) of `source` into `target` as ASCII and returns the offset behind it. */
+export function encodeBase64Into(source: Uint8Array, target: Uint8Array, offset: number): number {
+  const whole = source.length - (source.length % 3)
+  let out = offset
+  for (let i = 0; i < whole; i += 3) {
+    const bits = ((source[i] as number) << 16) | ((source[i + 1] as number) << 8) | (source[i + 2] as number)
+    target[out++] = ENCODE[bits >> 18] as number
+    target[out++] = ENCODE[(bits >> 12) & 63] as number
+    target[out++] = ENCODE[(bits >> 6) & 63] as number
+    target[out++] = ENCODE[bits & 63] as number
+  }
+  const rest = source.length - whole
+  if (rest === 0) return out
+  const bits = ((source[whole] as number) << 16) | ((rest === 2 ? (source[whole + 1] as number) : 0) << 8)
+  target[out++] = ENCODE[bits >> 18] as number
+  target[out++] = ENCODE[(bits >> 12) & 63] as number
+  target[out++] = rest === 2 ? (ENCODE[(bits >> 6) & 63] as number) : PAD
+  target[out++] = PAD
+  return out
+}
+
+/** The bytes behind padded base64 given as ASCII; throws `base64_invalid` for any spelling that would not encode back to the same bytes. */
+export function decodeBase64Bytes(ascii: Uint8Array): Uint8Array {
+  if (ascii.length % 4 !== 0) throw canonFault('base64_invalid')
+  const end = ascii.length
+  const pads = end === 0 || ascii[end - 1] !== PAD ? 0 : ascii[end - 2] === PAD ? 2 : 1
+  const letters = end - pads
+  const bytes = new Uint8Array((end / 4) * 3 - pads)
+  let out = 0
+  let bits = 0
+  let seen = 0
+  for (let i = 0; i < letters; i++) {
+    const value = DECODE[ascii[i] as number] as number
+    if (value < 0) throw canonFault('base64_invalid')
+    bits = (bits << 6) | value
+    seen += 6
+    if (seen >= 8) {
+      seen -= 8
+      bytes[out++] = (bits >> seen) & 255
+      bits &= (1 << seen) - 1
+    }
+  }
+  if (bits !== 0) throw canonFault('base64_invalid')
+  return bytes
+}

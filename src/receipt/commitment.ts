@@ -1,0 +1,28 @@
+import { type Crypto, hex, utf8 } from '../canon/index.js'
+
+type Hmac = Pick<Crypto, 'hmacSha256'>
+
+/** Bytes of the secret that every attempt draws for itself; deleting it makes all its commitments unopenable. */
+export const ATTEMPT_SECRET_BYTES = 32
+
+/** The members of an entry that are commitments, `*_c` without the suffix. */
+export type CommittedField = 'target' | 'body' | 'inputs' | 'resp' | `ops.${number}`
+
+/**
+ * Commitment to one field of one attempt, 64 hex digits: HMAC-SHA-256(HMAC-SHA-256(secret, field), value).
+ * The key depends on the field, so that one field can be disclosed (`fieldKey` and value) without the others.
+ * The value of a body or a response is its 32-byte SHA-256, of a target its raw bytes, of inputs their JCS.
+ */
+export function commitment(
+  crypto: Hmac,
+  secret: Uint8Array,
+  field: CommittedField,
+  value: Uint8Array,
+): string {
+  return hex(crypto.hmacSha256(fieldKey(crypto, secret, field), value))
+}
+
+/** What is handed to an auditor to disclose one field. */
+export function fieldKey(crypto: Hmac, secret: Uint8Array, field: CommittedField): Uint8Array {
+  return crypto.hmacSha256(secret, utf8(field))
+}

@@ -1,0 +1,32 @@
+import { type ErrorTable, errorsOf } from '../canon/index.js'
+
+/** Codes thrown by the receipt room; held against docs/errors.md by a test. What the verifier finds in a chain has codes of its own, see `findings.ts`. */
+export const receiptErrors = {
+  entry_malformed: {
+    status: null,
+    sentence: 'The bytes are not a ledger entry in its one canonical form.',
+    mend: 'Take the entry from the ledger again; an entry is never edited.',
+  },
+  entry_too_large: {
+    status: 413,
+    sentence: 'A ledger entry would be larger than 65,535 bytes.',
+    mend: 'Shorten the lists: write a count and a commitment instead of every member.',
+  },
+  inputs_malformed: {
+    status: null,
+    sentence: 'The record of decision inputs is not in its canonical form.',
+    mend: 'Take the record from the side store again, and check that the right key opened it.',
+  },
+  checkpoint_malformed: {
+    status: null,
+    sentence: 'The text is not a checkpoint in a signed note.',
+    mend: 'Pass the file that `countersign receipts export` wrote, unchanged.',
+  },
+  proof_malformed: {
+    status: null,
+    sentence: 'A proof was asked for over a tree that does not have that shape.',
+    mend: 'Ask for an index below the size, and for an older size not above the newer.',
+  },
+} as const satisfies ErrorTable
+
+export const receiptFault = errorsOf(receiptErrors)

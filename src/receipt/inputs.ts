@@ -1,0 +1,90 @@
+import {
+  canonicalBytes,
+  equalBytes,
+  fromHex,
+  hex,
+  type JsonObject,
+  type JsonValue,
+  parseStrictJson,
+} from '../canon/index.js'
+import { ATTEMPT_SECRET_BYTES } from './commitment.js'
+import { receiptFault } from './error-table.js'
+
+/**
+ * Everything that a decision used, so that it can be derived again years later. Its JCS is what `inputs_c`
+ * commits to. Numbers inside `operations` are whatever the request carried, fractions included.
+ */
+export interface DecisionInputs {
+  readonly v: 1
+  readonly policy: string
+  /** Raw target as received, API prefix off; cut by the gate's bound. */
+  readonly target: string
+  readonly method: string
+  readonly api: string
+  /** SHA-256 of the body, 64 hex digits; null where there was none or it was streamed. */
+  readonly body: string | null
+  /** Agent, environment, task, owner and facts as the decision saw them. */
+  readonly agent: JsonObject
+  /** RFC 9396 details of the grant; null where it had none. */
+  readonly authorization: readonly JsonObject[] | null
+  /** Operations with classes, scope, resources and decoded arguments. */
+  readonly operations: readonly JsonObject[]
+  readonly probe: JsonObject | null
+  /** Usage under each limit that was asked for, by counter key. */
+  readonly counters: Readonly<Record<string, number>>
+  /** Unix milliseconds of the decision, and of the newest entry then. */
+  readonly now: number
+  readonly last: number
+}
+
+/** What the side store holds, encrypted: `{"inputs":…,"secret":"<64 hex digits>"}` as JCS. */
+export interface SideRecord {
+  readonly inputs: DecisionInputs
+  readonly secret: Uint8Array
+}
+
+/** The bytes that `inputs_c` commits to. */
+export function encodeInputs(inputs: DecisionInputs): Uint8Array {
+  return canonicalBytes(inputs)
+}
+
+/** The side record from inputs that were already encoded: no second canonicalization on the request's path. */
+export function encodeSideRecord(encodedInputs: Uint8Array, secret: Uint8Array): Uint8Array {
+  const head = SIDE_HEAD
+  const tail = new TextEncoder().encode(`,"secret":"${hex(secret)}"}`)
+  const record = new Uint8Array(head.length + encodedInputs.length + tail.length)
+  record.set(head)
+  record.set(encodedInputs, head.length)
+  record.set(tail, head.length + encodedInputs.length)
+  return record
+}
+
+const SIDE_HEAD = new TextEncoder().encode('{"inputs":')
+const MEMBERS =
+  'agent,api,authorization,body,counters,last,method,now,operations,policy,probe,target,v'.split(',')
+
+/** Opens a decrypted side record; throws `inputs_malformed` unless it is exactly what `encodeSideRecord` wrote. */
+export function openInputs(bytes: Uint8Array): SideRecord {
+  const value = parsed(bytes)
+  if (!isObject(value) || Object.keys(value).sort().join() !== 'inputs,secret')
+    throw receiptFault('inputs_malformed', 'expected the members inputs and secret')
+  const { inputs, secret } = value
+  const raw = typeof secret === 'string' ? fromHex(secret) : undefined
+  if (raw?.length !== ATTEMPT_SECRET_BYTES) throw receiptFault('inputs_malformed', 'secret')
+  if (!isObject(inputs) || Object.keys(inputs).sort().join() !== MEMBERS.join() || inputs.v !== 1)
+    throw receiptFault('inputs_malformed', 'members of inputs')
+  if (!equalBytes(canonicalBytes(value), bytes)) throw receiptFault('inputs_malformed', 'not canonical')
+  return { inputs: inputs as unknown as DecisionInputs, secret: raw }
+}
+
+function parsed(bytes: Uint8Array): JsonValue {
+  try {
+    return parseStrictJson(bytes)
+  } catch {
+    throw receiptFault('inputs_malformed')
+  }
+}
+
+function isObject(value: JsonValue | undefined): value is JsonObject {
+  return typeof value === 'object' && value !== null && !Array.isArray(value)
+}
