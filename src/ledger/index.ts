@@ -1,1 +1,13 @@
-export type { Appended, Companion, Ledger, LedgerHead, OpenAttempt, StateReader } from './ledger.js'
+export { ledgerErrors, ledgerFault } from './error-table.js'
+export type {
+  Appended,
+  Companion,
+  Ledger,
+  LedgerHead,
+  OpenAttempt,
+  SideStore,
+  StateReader,
+} from './ledger.js'
+export { type OpenLedgerOptions, openLedger } from './open.js'
+export { openSide, type SideCipher, type SideReader, sideCipher } from './side.js'
+export type { LedgerLimits } from './writer.js'

@@ -1,6 +1,6 @@
 import type { AttemptBody, Entry, EntryBody } from '../receipt/index.js'
 
-/** The durable, append-only, signed log of one keeper. One active writer; see `openLedger`. */
+/** The durable, append-only, signed log of one keeper. One active writer; see `openLedger`. Reads see what is durable. */
 export interface Ledger {
   /** Origin with epoch, as in every entry's `chain`. */
   readonly chain: string
@@ -14,15 +14,17 @@ export interface Ledger {
   get(seq: number): Promise<Uint8Array | undefined>
   /** Entries in order, as envelope bytes, from `from` to the head at call time. */
   entries(from?: number): AsyncIterable<Uint8Array>
-  /** Attempts without an outcome. */
+  /** Admitted attempts that are durable and for which no outcome was given. */
   openAttempts(): Promise<readonly OpenAttempt[]>
   /** Durable state of the use cases, changed only through companions. */
-  state: StateReader
+  readonly state: StateReader
+  /** Encrypted decision inputs by attempt id; written only through companions. */
+  readonly side: SideStore
   /** C2SP signed note over the current head, signed after its batch was committed. */
   checkpoint(): Promise<string>
   /** Resolves when the high-water file covers `seq`. */
   marked(seq: number): Promise<void>
-  /** Appends `close`, flushes, releases the lock. */
+  /** Appends `close`, waits for what was given before and for the mark, releases the lock. Rejects where that `close` could not be written; the lock is released all the same. */
   close(): Promise<void>
 }
 
@@ -56,6 +58,12 @@ export interface StateReader {
   get(key: string): Promise<string | undefined>
   /** All pairs whose key begins with `prefix`, in key order. */
   list(prefix: string): Promise<readonly (readonly [key: string, value: string])[]>
+}
+
+export interface SideStore {
+  get(id: string): Promise<Uint8Array | undefined>
+  /** Deletes one record from disk: the attempt's commitments can't be opened any more, and the chain still holds. */
+  erase(id: string): Promise<void>
 }
 
 export interface OpenAttempt {

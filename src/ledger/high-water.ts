@@ -1,0 +1,98 @@
+import type { Crypto, SigningKey } from '../canon/index.js'
+import { encodeMark, type Mark, writeMark } from './mark.js'
+
+interface Waiter {
+  readonly size: number
+  readonly resolve: () => void
+  readonly reject: (fault: Error) => void
+}
+
+export interface HighWaterOptions {
+  readonly file: string
+  readonly crypto: Pick<Crypto, 'sha256' | 'verify'>
+  readonly key: SigningKey
+  /** Least time between two writes while nobody waits. */
+  readonly paceMs: number
+  /** The newest mark that is true: called when a write begins. */
+  readonly newest: () => Mark
+  readonly onCovered: () => void
+  readonly onFailure: (cause: Error) => void
+}
+
+/** Writes the high-water file behind the commits: one write at a time, the newest head each time. */
+export class HighWater {
+  private readonly options: HighWaterOptions
+  private coveredSize: number
+  private waiters: Waiter[] = []
+  private writing: Promise<void> | undefined
+  private timer: NodeJS.Timeout | undefined
+  private failure: Error | undefined
+
+  constructor(options: HighWaterOptions, coveredSize: number) {
+    this.options = options
+    this.coveredSize = coveredSize
+  }
+
+  /** Number of entries that the file covers. */
+  get covered(): number {
+    return this.coveredSize
+  }
+
+  /** There is a newer head: cover it within `paceMs`, or at once where somebody waits. */
+  advance(): void {
+    if (this.writing !== undefined || this.failure !== undefined) return
+    if (this.waiters.length > 0) this.begin()
+    else this.timer ??= setTimeout(() => this.begin(), this.options.paceMs)
+  }
+
+  /** Resolves when the file covers `size` entries. */
+  async cover(size: number): Promise<void> {
+    if (this.failure !== undefined) throw this.failure
+    if (size <= this.coveredSize) return
+    await new Promise<void>((resolve, reject) => {
+      this.waiters.push({ size, resolve, reject })
+      this.advance()
+    })
+  }
+
+  /** Ends waiting: the head will not grow any more. */
+  fail(fault: Error): void {
+    this.failure ??= fault
+    clearTimeout(this.timer)
+    for (const waiter of this.waiters.splice(0)) waiter.reject(fault)
+  }
+
+  /** Resolves when no write is under way. */
+  async settled(): Promise<void> {
+    await this.writing
+  }
+
+  private begin(): void {
+    clearTimeout(this.timer)
+    this.timer = undefined
+    const mark = this.options.newest()
+    if (mark.size <= this.coveredSize) return
+    this.writing = this.write(mark).finally(() => {
+      this.writing = undefined
+      if (this.options.newest().size > this.coveredSize) this.advance()
+    })
+  }
+
+  private async write(mark: Mark): Promise<void> {
+    try {
+      await writeMark(this.options.file, encodeMark(this.options.crypto, mark, this.options.key))
+    } catch (error) {
+      this.options.onFailure(error as Error)
+      return
+    }
+    this.coveredSize = mark.size
+    this.release()
+    this.options.onCovered()
+  }
+
+  private release(): void {
+    const ready = this.waiters.filter(waiter => waiter.size <= this.coveredSize)
+    this.waiters = this.waiters.filter(waiter => waiter.size > this.coveredSize)
+    for (const waiter of ready) waiter.resolve()
+  }
+}

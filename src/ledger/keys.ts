@@ -1,0 +1,57 @@
+import { fromUtf8, utf8 } from '../canon/index.js'
+
+/**
+ * Keys of the database: one letter, then a fixed-width or text part, so that a scan in key order is a scan in the
+ * order of the log.
+ *
+ *     e ‖ seq (8 bytes, big-endian)   envelope bytes of an entry
+ *     n ‖ seq (8 bytes, big-endian)   hashes of the subtrees that leaf completes, 32 bytes each, leaf first
+ *     o ‖ seq (8 bytes, big-endian)   open attempt: its leaf (32 bytes) and time (8 bytes, big-endian)
+ *     i ‖ attempt id (UUID text)      decision inputs, encrypted to the auditor
+ *     s ‖ name (UTF-8)                durable state of the use cases
+ *     h                               head, as JCS
+ *
+ * The node (level, index) is completed by leaf (index + 1) · 2^level − 1 and stands at place `level` there.
+ */
+export type KeySpace = 'e' | 'n' | 'o' | 'i' | 's'
+
+export const HEAD_KEY = utf8('h')
+
+export function seqKey(space: 'e' | 'n' | 'o', seq: number): Uint8Array {
+  const key = new Uint8Array(9)
+  key[0] = space.charCodeAt(0)
+  writeUint64(key, 1, seq)
+  return key
+}
+
+export function seqOfKey(key: Uint8Array): number {
+  return readUint64(key, 1)
+}
+
+export function textKey(space: 'i' | 's', name: string): Uint8Array {
+  return utf8(`${space}${name}`)
+}
+
+export function textOfKey(key: Uint8Array): string {
+  return fromUtf8(key.subarray(1))
+}
+
+/** First key behind all that begin with `prefix`: no UTF-8 text and no sequence number here reaches 0xFF. */
+export function behind(prefix: Uint8Array): Uint8Array {
+  const key = new Uint8Array(prefix.length + 1)
+  key.set(prefix)
+  key[prefix.length] = 0xff
+  return key
+}
+
+/** A safe integer as 8 bytes, big-endian. */
+export function writeUint64(target: Uint8Array, offset: number, value: number): void {
+  const view = new DataView(target.buffer, target.byteOffset)
+  view.setUint32(offset, Math.floor(value / 2 ** 32))
+  view.setUint32(offset + 4, value % 2 ** 32)
+}
+
+export function readUint64(source: Uint8Array, offset: number): number {
+  const view = new DataView(source.buffer, source.byteOffset)
+  return view.getUint32(offset) * 2 ** 32 + view.getUint32(offset + 4)
+}

@@ -1,0 +1,83 @@
+import { open, readFile, rename } from 'node:fs/promises'
+import { basename, dirname, join } from 'node:path'
+import {
+  type Crypto,
+  canonicalBytes,
+  type JsonObject,
+  parseCanonical,
+  type SigningKey,
+  utf8,
+} from '../canon/index.js'
+import { type Checkpoint, isCheckpointSignedBy, parseCheckpoint, signCheckpoint } from '../receipt/index.js'
+import { ledgerFault } from './error-table.js'
+
+/**
+ * The high-water mark: what the ledger has certainly held. One line of JCS in a file on another volume:
+ *
+ *     {"checkpoint":"<signed note>","leaf":"<64 hex digits>","origin":"…","root":"<64 hex digits>","size":4183}
+ */
+export interface Mark extends Checkpoint {
+  /** Leaf hash of entry `size − 1`, hex; 64 zeros for size 0. */
+  readonly leaf: string
+}
+
+type MarkCrypto = Pick<Crypto, 'sha256' | 'verify'>
+
+export function encodeMark(crypto: MarkCrypto, mark: Mark, key: SigningKey): Uint8Array {
+  return canonicalBytes({ ...mark, checkpoint: signCheckpoint(crypto, mark, key) })
+}
+
+/** The parts of a mark; throws `mark_invalid` unless it is canonical, agrees with its own checkpoint and, where a key is given, is signed by it. */
+export function decodeMark(crypto: MarkCrypto, bytes: Uint8Array, publicKey: Uint8Array | null): Mark {
+  try {
+    const { checkpoint: note, leaf, origin, root, size, ...rest } = parseCanonical(bytes) as JsonObject
+    const checkpoint = parseCheckpoint(utf8(note as string))
+    const sound =
+      Object.keys(rest).length === 0 &&
+      typeof leaf === 'string' &&
+      /^[0-9a-f]{64}$/.test(leaf) &&
+      checkpoint.origin === origin &&
+      checkpoint.size === size &&
+      checkpoint.root === root
+    if (sound && (publicKey === null || isCheckpointSignedBy(crypto, checkpoint, publicKey)))
+      return { origin: checkpoint.origin, size: checkpoint.size, root: checkpoint.root, leaf }
+  } catch {
+    // named below
+  }
+  throw ledgerFault('mark_invalid')
+}
+
+/** The mark in a file, or null where there is no file. Throws `mark_invalid`. */
+export async function readMark(
+  file: string,
+  crypto: MarkCrypto,
+  publicKey: Uint8Array | null,
+): Promise<Mark | null> {
+  let bytes: Uint8Array
+  try {
+    bytes = await readFile(file)
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return null
+    throw ledgerFault('mark_invalid', (error as Error).message)
+  }
+  return decodeMark(crypto, bytes, publicKey)
+}
+
+/** Replaces the file so that a crash at any moment leaves the old mark or the new one: write, fsync, rename, fsync the folder. */
+export async function writeMark(file: string, bytes: Uint8Array): Promise<void> {
+  const fresh = join(dirname(file), `.${basename(file)}.new`)
+  const handle = await open(fresh, 'w', 0o600)
+  try {
+    await handle.writeFile(bytes)
+    await handle.sync()
+  } finally {
+    await handle.close()
+  }
+  await rename(fresh, file)
+  const folder = await open(dirname(file), 'r')
+  try {
+    await folder.sync()
+  } finally {
+    await folder.close()
+  }
+}

@@ -1,0 +1,153 @@
+import { mkdir } from 'node:fs/promises'
+import { dirname } from 'node:path'
+import { type Crypto, formatPublicKey, hex, type SigningKey } from '../canon/index.js'
+import { type ControlBody, emptyRoot, GrowingTree } from '../receipt/index.js'
+import { ledgerFault } from './error-table.js'
+import type { Ledger, LedgerHead } from './ledger.js'
+import { encodeMark, type Mark, readMark, writeMark } from './mark.js'
+import type { SideCipher } from './side.js'
+import { checkAgainstMark, checkTail, EMPTY_LEAF } from './sound.js'
+import { Store, type StoredHead, storeExists } from './store.js'
+import { type LedgerLimits, LedgerWriter } from './writer.js'
+
+export interface OpenLedgerOptions {
+  /** Folder of the database; made on the first run. */
+  readonly dir: string
+  /** High-water file, on another volume. */
+  readonly highWater: string
+  /** `<domain>/countersign/<sidecar>`; the epoch is added here. */
+  readonly origin: string
+  /** Receipt key. */
+  readonly signer: SigningKey
+  readonly checkpointKey: SigningKey
+  readonly crypto: Crypto
+  /** Unix milliseconds. */
+  readonly clock: () => number
+  /** UUID of this start of the keeper. */
+  readonly boot: string
+  /** Name and version of the software, for the `boot` entry. */
+  readonly software: string
+  /** Enrolment envelope as text, for the `genesis` entry: lets a verifier go from the trust root to the keys. */
+  readonly enrolment: string | null
+  /** Null where decision inputs are not kept. */
+  readonly side: SideCipher | null
+  readonly limits?: Partial<LedgerLimits>
+}
+
+/**
+ * Opens the ledger for its one writer. Makes it on the first run; otherwise nothing is appended before the tail is
+ * sound and the high-water mark is met. Writes `genesis` (first run) and `boot`, and closes the attempts that a crash
+ * left open as `indeterminate`. Faults: `ledger_locked ledger_unreadable ledger_missing ledger_damaged
+ * ledger_behind_mark ledger_differs ledger_foreign mark_missing mark_invalid`.
+ */
+export async function openLedger(options: OpenLedgerOptions): Promise<Ledger> {
+  const mark = await settleMark(options)
+  const store = await Store.open(options.dir)
+  try {
+    const head = await soundHead(store, mark, options)
+    const ledger = await startWriter(store, head, mark, options)
+    if (head.size === 0) await ledger.append(genesisOf(options))
+    await ledger.append(bootOf(ledger.head(), options))
+    await closeOpenAttempts(ledger, options.clock)
+    await ledger.marked(ledger.head().size - 1)
+    return ledger
+  } catch (error) {
+    await store.close()
+    throw error
+  }
+}
+
+/**
+ * The mark to hold the ledger against. On the first run a mark of size 0 is written before the database is made, so
+ * that a crash in between is told from a ledger or a mark that was taken away.
+ */
+async function settleMark(options: OpenLedgerOptions): Promise<Mark> {
+  const { crypto, checkpointKey, highWater } = options
+  const known = await readMark(highWater, crypto, checkpointKey.publicKey)
+  const exists = await storeExists(options.dir)
+  if (known !== null) {
+    if (known.size > 0 && !exists)
+      throw ledgerFault('ledger_missing', `the mark covers ${known.size} entries`)
+    return known
+  }
+  if (exists) throw ledgerFault('mark_missing', highWater)
+  const mark: Mark = {
+    origin: `${options.origin}/1`,
+    size: 0,
+    root: hex(emptyRoot(crypto)),
+    leaf: EMPTY_LEAF,
+  }
+  try {
+    await mkdir(dirname(highWater), { recursive: true, mode: 0o700 })
+    await writeMark(highWater, encodeMark(crypto, mark, checkpointKey))
+  } catch (error) {
+    throw ledgerFault('mark_write_failed', (error as Error).message)
+  }
+  return mark
+}
+
+async function soundHead(store: Store, mark: Mark, options: OpenLedgerOptions): Promise<StoredHead> {
+  const head = (await store.head()) ?? {
+    chain: `${options.origin}/1`,
+    size: 0,
+    leaf: EMPTY_LEAF,
+    root: hex(emptyRoot(options.crypto)),
+    t: 0,
+  }
+  if (!head.chain.startsWith(`${options.origin}/`))
+    throw ledgerFault('ledger_foreign', `the ledger is of ${head.chain}`)
+  await checkAgainstMark(store, head, mark, options.crypto)
+  await checkTail(store, head, options.crypto, options.signer.publicKey)
+  return head
+}
+
+async function startWriter(
+  store: Store,
+  head: StoredHead,
+  mark: Mark,
+  options: OpenLedgerOptions,
+): Promise<Ledger> {
+  const tree = new GrowingTree(options.crypto, head.size, await store.frontier(head.size))
+  const open = await store.openMarks()
+  for (const seq of open.keys())
+    if (seq >= head.size) throw ledgerFault('ledger_damaged', `open attempt ${seq} is behind the head`)
+  return new LedgerWriter(store, { head, tree, open }, mark.size, options)
+}
+
+function genesisOf(options: OpenLedgerOptions): ControlBody {
+  return {
+    type: 'genesis',
+    data: {
+      origin: options.origin,
+      receipt: formatPublicKey(options.signer.publicKey),
+      checkpoint: formatPublicKey(options.checkpointKey.publicKey),
+      enrolment: options.enrolment,
+    },
+  }
+}
+
+/** Cites the head that this start found, so that a fork on restart contradicts itself. */
+function bootOf(head: LedgerHead, options: OpenLedgerOptions): ControlBody {
+  const { software, side } = options
+  return {
+    type: 'boot',
+    data: { size: head.size, root: head.root, software, side_key: side?.wrappedKey ?? null },
+  }
+}
+
+/** At a start no request can be under way, so nobody else will ever close these. */
+async function closeOpenAttempts(ledger: Ledger, clock: () => number): Promise<void> {
+  const open = await ledger.openAttempts()
+  await Promise.all(
+    open.map(attempt =>
+      ledger.append({
+        type: 'outcome',
+        attempt: attempt.seq,
+        attempt_leaf: attempt.leaf,
+        status: 'indeterminate',
+        http: 0,
+        ms: Math.max(0, clock() - attempt.t),
+      }),
+    ),
+  )
+}

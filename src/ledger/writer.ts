@@ -1,0 +1,160 @@
+import type { Crypto, SigningKey } from '../canon/index.js'
+import {
+  type AttemptBody,
+  decodeEntry,
+  type Entry,
+  type EntryBody,
+  signCheckpoint,
+} from '../receipt/index.js'
+import { type CommitLimits, CommitQueue, type CommitStart } from './commit.js'
+import { ledgerFault } from './error-table.js'
+import { HighWater } from './high-water.js'
+import type {
+  Appended,
+  Companion,
+  Ledger,
+  LedgerHead,
+  OpenAttempt,
+  SideStore,
+  StateReader,
+} from './ledger.js'
+import type { OpenMark, Store } from './store.js'
+
+export interface LedgerLimits extends CommitLimits {
+  /** Least time between two writes of the high-water file while nobody waits for it. */
+  readonly markPaceMs: number
+}
+
+const DEFAULT_LIMITS: LedgerLimits = {
+  batchEntries: 512,
+  turnEntries: 64,
+  queuedEntries: 16_384,
+  soonMs: 3,
+  markLagEntries: 4_096,
+  markPaceMs: 50,
+}
+
+export interface WriterOptions {
+  readonly highWater: string
+  readonly signer: SigningKey
+  readonly checkpointKey: SigningKey
+  readonly crypto: Crypto
+  readonly clock: () => number
+  readonly boot: string
+  readonly limits?: Partial<LedgerLimits>
+}
+
+/** The ledger while it is open: group commit on one side, the high-water file behind it on the other. */
+export class LedgerWriter implements Ledger {
+  readonly chain: string
+  readonly state: StateReader
+  readonly side: SideStore
+  private readonly store: Store
+  private readonly options: WriterOptions
+  private readonly commits: CommitQueue
+  private readonly highWater: HighWater
+  private note: { readonly size: number; readonly text: string } | undefined
+  private closing: Promise<void> | undefined
+
+  constructor(store: Store, start: CommitStart, markedSize: number, options: WriterOptions) {
+    const { crypto, signer, checkpointKey, boot, clock } = options
+    const limits = { ...DEFAULT_LIMITS, ...options.limits }
+    this.store = store
+    this.options = options
+    this.chain = start.head.chain
+    this.state = { get: key => store.state(key), list: prefix => store.states(prefix) }
+    this.side = { get: id => store.side(id), erase: id => store.eraseSide(id) }
+    this.highWater = new HighWater(
+      {
+        file: options.highWater,
+        crypto,
+        key: checkpointKey,
+        paceMs: limits.markPaceMs,
+        newest: () => {
+          const { chain, size, root, leaf } = this.commits.head
+          return { origin: chain, size, root, leaf }
+        },
+        onCovered: () => this.commits.resume(),
+        onFailure: cause => this.fail('mark_write_failed', cause.message),
+      },
+      markedSize,
+    )
+    this.commits = new CommitQueue(
+      {
+        crypto,
+        signer,
+        boot,
+        clock,
+        limits,
+        write: changes => store.write(changes),
+        covered: () => this.highWater.covered,
+        onCommitted: () => this.highWater.advance(),
+        onFailure: fault => this.highWater.fail(fault),
+      },
+      start,
+    )
+  }
+
+  head(): LedgerHead {
+    const { size, leaf, root, t } = this.commits.head
+    return { size, leaf, root, t }
+  }
+
+  append(body: EntryBody, companion?: Companion): Promise<Appended> {
+    if (this.closing !== undefined) return Promise.reject(ledgerFault('ledger_closed'))
+    return this.commits.append(body, companion)
+  }
+
+  get(seq: number): Promise<Uint8Array | undefined> {
+    return seq < this.commits.head.size ? this.store.entry(seq) : Promise.resolve(undefined)
+  }
+
+  async *entries(from = 0): AsyncGenerator<Uint8Array> {
+    for await (const [, bytes] of this.store.entries(from, this.commits.head.size)) yield bytes
+  }
+
+  async openAttempts(): Promise<readonly OpenAttempt[]> {
+    return Promise.all(this.commits.openAttempts().map(([seq, mark]) => this.openAttempt(seq, mark)))
+  }
+
+  async checkpoint(): Promise<string> {
+    const { chain, size, root } = this.commits.head
+    if (this.note?.size !== size) {
+      const { crypto, checkpointKey } = this.options
+      this.note = { size, text: signCheckpoint(crypto, { origin: chain, size, root }, checkpointKey) }
+    }
+    return this.note.text
+  }
+
+  marked(seq: number): Promise<void> {
+    return this.highWater.cover(seq + 1)
+  }
+
+  close(): Promise<void> {
+    this.closing ??= this.finish()
+    return this.closing
+  }
+
+  private async finish(): Promise<void> {
+    try {
+      const closed = await this.commits.append({ type: 'close', data: { reason: 'stopped' } })
+      await this.commits.drained()
+      await this.marked(closed.seq)
+    } finally {
+      this.fail('ledger_closed')
+      await this.highWater.settled()
+      await this.store.close()
+    }
+  }
+
+  private async openAttempt(seq: number, { leaf, t }: OpenMark): Promise<OpenAttempt> {
+    const bytes = await this.store.entry(seq)
+    const entry = bytes === undefined ? undefined : decodeEntry(bytes)
+    if (entry?.type !== 'attempt') throw ledgerFault('ledger_damaged', `entry ${seq}: is not an attempt`)
+    return { seq, leaf, t, entry: entry as Entry & AttemptBody }
+  }
+
+  private fail(code: 'mark_write_failed' | 'ledger_closed', detail?: string): void {
+    this.commits.poison(ledgerFault(code, detail))
+  }
+}

@@ -1,0 +1,124 @@
+import { randomBytes, randomUUID } from 'node:crypto'
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import type { TestContext } from 'node:test'
+import { portableSigningKey, type SigningKey } from '../../src/canon/index.js'
+import { type Ledger, type OpenLedgerOptions, openLedger } from '../../src/ledger/index.js'
+import { nativeCrypto, nativeSigningKey } from '../../src/native/index.js'
+import type { AttemptBody, OutcomeBody } from '../../src/receipt/index.js'
+
+export const ORIGIN = 'acme.test/countersign/edge'
+
+export function signingKey(seed: Uint8Array = randomBytes(32)): SigningKey {
+  return nativeSigningKey(seed, portableSigningKey(seed).publicKey)
+}
+
+/** A folder that is gone after the test. */
+export async function temporaryFolder(t: TestContext): Promise<string> {
+  const folder = await mkdtemp(join(tmpdir(), 'countersign-ledger-'))
+  t.after(() => rm(folder, { recursive: true, force: true }))
+  return folder
+}
+
+/** What one sidecar has: its folders and its keys. */
+export interface Sidecar {
+  readonly folder: string
+  readonly dir: string
+  readonly highWater: string
+  readonly receiptKey: SigningKey
+  readonly checkpointKey: SigningKey
+  open(changes?: Partial<OpenLedgerOptions>): Promise<Ledger>
+}
+
+export async function sidecar(t: TestContext): Promise<Sidecar> {
+  const opened: Ledger[] = []
+  t.after(() => Promise.allSettled(opened.map(ledger => ledger.close())))
+  const folder = await temporaryFolder(t)
+  const dir = join(folder, 'ledger')
+  const highWater = join(folder, 'mark', 'high-water.json')
+  const [receiptKey, checkpointKey] = [signingKey(), signingKey()]
+  return {
+    folder,
+    dir,
+    highWater,
+    receiptKey,
+    checkpointKey,
+    open: async changes => {
+      const ledger = await openLedger({
+        dir,
+        highWater,
+        origin: ORIGIN,
+        signer: receiptKey,
+        checkpointKey,
+        crypto: nativeCrypto,
+        clock: Date.now,
+        boot: randomUUID(),
+        software: 'countersign/test',
+        enrolment: null,
+        side: null,
+        ...changes,
+      })
+      opened.push(ledger)
+      return ledger
+    },
+  }
+}
+
+const C = 'c0'.repeat(32)
+
+export function attempt(changes: Partial<AttemptBody> = {}): AttemptBody {
+  return {
+    type: 'attempt',
+    id: randomUUID(),
+    agent: {
+      id: 'coder',
+      environment: 'staging',
+      task: 'CS-17 “fix”',
+      owner: 'maria@acme.test',
+      grant: 'g-4711',
+    },
+    req: { api: 'railway', method: 'POST', target_c: C, body_c: C, body_len: 213 },
+    ops: [
+      {
+        name: 'serviceInstanceRedeploy',
+        classes: ['update'],
+        scope: { project: 'p-1', environment: '7c9e' },
+        resources: [{ type: 'service', id: 's-1' }],
+      },
+    ],
+    policy: { cid: `sha256:${'ab'.repeat(32)}`, version: 7 },
+    classifier: 'graphql/1',
+    decision: { effect: 'allow', code: 'allowed', rule: 'work-in-staging' },
+    inputs_c: C,
+    credential: { minter: 'railway-project-token', scope: 'environment 7c9e', expires: 1_800_000_000_000 },
+    reserved: [{ key: 'work-in-staging/coder/CS-17', amount: 1 }],
+    ...changes,
+  }
+}
+
+export function denial(): AttemptBody {
+  const { credential, reserved, ...rest } = attempt()
+  return { ...rest, decision: { effect: 'deny', code: 'denied_by_rule', rule: 'never-volumes' } }
+}
+
+export function outcome(of: { seq: number; leaf: string }, changes: Partial<OutcomeBody> = {}): OutcomeBody {
+  return {
+    type: 'outcome',
+    attempt: of.seq,
+    attempt_leaf: of.leaf,
+    status: 'completed',
+    http: 200,
+    upstream_id: 'req_1',
+    resp_c: C,
+    resp_len: 512,
+    ms: 17,
+    ...changes,
+  }
+}
+
+export async function collect<T>(source: AsyncIterable<T>): Promise<T[]> {
+  const all: T[] = []
+  for await (const item of source) all.push(item)
+  return all
+}
