@@ -72,6 +72,11 @@ export const credentialErrors = {
     sentence: 'Another command is writing the vault.',
     mend: 'Wait for it; if none is running, delete the `.new` file beside the vault.',
   },
+  vault_rekeying: {
+    status: null,
+    sentence: 'The key of the vault is being replaced.',
+    mend: 'Finish with `countersign vault rekey --finish` first.',
+  },
   vault_write: {
     status: null,
     sentence: 'The vault could not be written; the old one is intact.',

@@ -20,3 +20,21 @@ export type {
   ReapOrder,
   RecordedCredential,
 } from './ports.js'
+export { Secret } from './secret.js'
+export { openVault, type Vault, type VaultChange, type VaultLocation } from './vault.js'
+export type { VaultEntry } from './vault-contents.js'
+export {
+  addVaultKey,
+  createVault,
+  keepOnlyVaultKey,
+  type NewVaultEntry,
+  putEntry,
+  removeEntry,
+} from './vault-edit.js'
+export {
+  newVaultKeyText,
+  readVaultKey,
+  type VaultKey,
+  type VaultKeySource,
+  vaultKey,
+} from './vault-key.js'
