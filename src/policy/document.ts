@@ -1,0 +1,471 @@
+import Type, { type Static } from 'typebox'
+import { OPERATION_CLASSES, type OperationClass } from '../protocol/index.js'
+
+/*
+ * The grammar of a policy: one schema, from which the JSON Schema for editors is generated, which the parser
+ * checks, and whose types the compiler reads. Every key carries its description.
+ */
+
+const strict = { additionalProperties: false }
+const DURATION = '^[1-9][0-9]{0,6}(s|m|h|d)$'
+const NAME = '^[a-z0-9][a-z0-9._-]{0,62}$'
+/** An API's name is the first segment of its URLs on the sidecar. */
+const API_NAME = '^[a-z][a-z0-9-]{0,31}$'
+
+const text = (description: string, maxLength = 400) => Type.String({ minLength: 1, maxLength, description })
+const duration = (description: string) => Type.String({ pattern: DURATION, description })
+const oneOrMany = (description: string) =>
+  Type.Union(
+    [
+      Type.String({ minLength: 1, maxLength: 400 }),
+      Type.Array(Type.String({ minLength: 1, maxLength: 400 }), { minItems: 1 }),
+    ],
+    { description },
+  )
+
+const OperationClassName = Type.Unsafe<OperationClass | '*'>(
+  Type.Union([...OPERATION_CLASSES, '*'].map(name => Type.Literal(name))),
+)
+
+const Classes = Type.Union([OperationClassName, Type.Array(OperationClassName, { minItems: 1 })], {
+  description:
+    'Classes. An allow must cover all classes of an operation; hold and deny match on any. "*" never means opaque or unknown, except in a deny.',
+})
+
+const ScopeValue = Type.Union([Type.String({ minLength: 1, maxLength: 400 }), Type.Integer(), Type.Boolean()])
+const Scope = Type.Record(
+  Type.String({ pattern: '^[A-Za-z0-9_.-]{1,64}$' }),
+  Type.Union([ScopeValue, Type.Array(ScopeValue, { minItems: 1 })]),
+  {
+    ...strict,
+    minProperties: 1,
+    description:
+      'What the catalog normalises: environment, project, account, region, livemode, path parameters. Keys AND, lists OR. Unknown at run time: an allow does not match, hold and deny do.',
+  },
+)
+
+const ResourcePattern = Type.Union([
+  Type.String({
+    minLength: 1,
+    maxLength: 1024,
+    description: 'The id of a resource; * stands for any run of letters.',
+  }),
+  Type.Object(
+    {
+      type: text('Type of the resource, such as volume.'),
+      id: Type.String({
+        minLength: 1,
+        maxLength: 1024,
+        description: 'Its id; * stands for any run of letters.',
+      }),
+    },
+    strict,
+  ),
+])
+const Resources = Type.Union([ResourcePattern, Type.Array(ResourcePattern, { minItems: 1 })], {
+  description:
+    'Resources. An allow and a hold need all resources of the operation to match, a deny any. None known: an allow does not match, hold and deny do.',
+})
+
+const Operations = oneOrMany(
+  'Operations by the API’s own words; * stands for any run of letters. An allow admits their base classes only.',
+)
+const Effect = oneOrMany('Equivalent effects that the catalog tags, such as refund.')
+
+const Except = Type.Object(
+  {
+    operations: Type.Optional(Operations),
+    class: Type.Optional(Classes),
+    effect: Type.Optional(Effect),
+    scope: Type.Optional(Scope),
+    resources: Type.Optional(Resources),
+  },
+  {
+    ...strict,
+    minProperties: 1,
+    description:
+      'What the selector leaves out. In hold and deny it is read as narrowly as an allow, in an allow as widely as a deny.',
+  },
+)
+
+const Selector = (description: string) =>
+  Type.Object(
+    {
+      api: Type.Optional(oneOrMany('APIs of this policy, or "*" for all of them.')),
+      operations: Type.Optional(Operations),
+      class: Type.Optional(Classes),
+      effect: Type.Optional(Effect),
+      scope: Type.Optional(Scope),
+      resources: Type.Optional(Resources),
+      except: Type.Optional(Except),
+    },
+    { ...strict, description },
+  )
+export type SelectorSource = Static<ReturnType<typeof Selector>>
+
+const Limit = Type.Object(
+  {
+    count: Type.Optional(
+      Type.Integer({ minimum: 1, maximum: 1e9, description: 'How many operations the window may see.' }),
+    ),
+    sum: Type.Optional(
+      Type.String({
+        pattern: '^args(\\.[A-Za-z_][A-Za-z0-9_]*)+$',
+        description:
+          'Path of the amount that is added up, such as args.amount. An unknown amount is over the limit.',
+      }),
+    ),
+    unit: Type.Optional(
+      Type.String({
+        pattern: '^[A-Za-z]{1,16}$',
+        description:
+          'Unit of the sum. Where the operation has an argument `currency`, another currency counts as an unknown amount. Nothing is converted.',
+      }),
+    ),
+    max: Type.Optional(
+      Type.Integer({
+        minimum: 1,
+        maximum: 1e15,
+        description: 'Largest sum within the window, in the API’s own integers (cents).',
+      }),
+    ),
+    per: Type.String({
+      pattern: '^(day|[1-9][0-9]{0,6}(s|m|h|d))$',
+      description: 'The window: day (UTC), or a sliding duration such as 1h.',
+    }),
+    over: Type.Optional(
+      Type.Union([Type.Literal('deny'), Type.Literal('hold')], {
+        description: 'What happens above it; deny unless told. hold needs `approvers`.',
+      }),
+    ),
+  },
+  {
+    ...strict,
+    description: 'Bounds what an agent may do with this rule; every limit that matches applies.',
+  },
+)
+
+const Rule = Type.Object(
+  {
+    id: Type.String({ pattern: NAME, description: 'Unique; receipts name it.' }),
+    allow: Type.Optional(Selector('What is admitted.')),
+    hold: Type.Optional(Selector('What waits for a person.')),
+    deny: Type.Optional(Selector('What never passes; beats hold and allow.')),
+    to: Type.Optional(
+      oneOrMany('Agents. Required on allow and hold; a deny without it is for all. "*" means every agent.'),
+    ),
+    when: Type.Optional(
+      text(
+        'A CEL expression over agent, operation, args, resources, scope, probe, request, now. On an error an allow does not match, hold and deny do.',
+        2000,
+      ),
+    ),
+    during: Type.Optional(oneOrMany('Windows in which the rule holds.')),
+    limit: Type.Optional(Limit),
+    approvers: Type.Optional(oneOrMany('Approver groups; all of them must sign.')),
+    because: Type.Optional(text('The reason, told to the agent: one sentence.', 300)),
+  },
+  strict,
+)
+export type RuleSource = Static<typeof Rule>
+
+const ClassName = Type.Unsafe<OperationClass>(Type.Union(OPERATION_CLASSES.map(name => Type.Literal(name))))
+const ArgTypeName = Type.Union([
+  Type.Literal('string'),
+  Type.Literal('int'),
+  Type.Literal('double'),
+  Type.Literal('bool'),
+])
+
+const Route = Type.Object(
+  {
+    route: Type.String({
+      pattern: '^(GET|HEAD|POST|PUT|PATCH|DELETE) /[^\\s]*$',
+      maxLength: 400,
+      description: 'Method and template: GET /invoices/{id}; {path+} takes the rest of the path.',
+    }),
+    class: Type.Union([ClassName, Type.Array(ClassName, { minItems: 1 })], {
+      description: 'What the route does.',
+    }),
+    effect: Type.Optional(oneOrMany('Tags that rules can name.')),
+    args: Type.Optional(
+      Type.Record(Type.String({ pattern: '^[A-Za-z_][A-Za-z0-9_]{0,63}$' }), ArgTypeName, {
+        ...strict,
+        description: 'Types of query and body members that `when` and `limit` use.',
+      }),
+    ),
+  },
+  strict,
+)
+export type RouteSource = Static<typeof Route>
+
+const Api = Type.Object(
+  {
+    catalog: Type.Optional(text('Name of a shipped catalog: railway, stripe.', 64)),
+    routes: Type.Optional(
+      Type.Array(Route, { minItems: 1, description: 'The routes of an API of your own.' }),
+    ),
+    openapi: Type.Optional(text('An OpenAPI 3 description in JSON or YAML, relative to the policy.', 1024)),
+    graphql: Type.Optional(
+      Type.Object(
+        {
+          path: Type.String({ pattern: '^/[^\\s?#]*$', description: 'Path of the endpoint.' }),
+          schema: text('The schema in SDL, relative to the policy.', 1024),
+        },
+        { ...strict, description: 'A GraphQL API of your own.' },
+      ),
+    ),
+    upstream: Type.Optional(
+      text('Origin that requests go to. Required for an API of your own; otherwise the catalog’s.', 400),
+    ),
+    origins: Type.Optional(
+      Type.Record(Type.String({ pattern: '^[a-z][a-z0-9-]{0,31}$' }), text('An origin.', 400), {
+        ...strict,
+        description: 'Further origins by the catalog’s label, such as files for Stripe uploads.',
+      }),
+    ),
+    private: Type.Optional(
+      Type.Boolean({
+        description:
+          'The upstream may have a private, loopback or link-local address. True by itself for such an address and for names under .internal, .local, .localhost, .svc or without a dot.',
+      }),
+    ),
+    credential: Type.Optional(text('Name under `credentials`; absent where the API asks for none.', 64)),
+    awaitMark: Type.Optional(
+      Type.Boolean({ description: 'Answer only after the high-water mark has followed the receipt.' }),
+    ),
+    services: Type.Optional(
+      Type.Array(Type.String({ pattern: '^[a-z0-9-]{1,64}$' }), {
+        minItems: 1,
+        description: 'AWS services that may be called.',
+      }),
+    ),
+    regions: Type.Optional(
+      Type.Array(Type.String({ pattern: '^[a-z0-9-]{1,32}$' }), {
+        minItems: 1,
+        description: 'AWS regions that may be called.',
+      }),
+    ),
+  },
+  strict,
+)
+export type ApiSource = Static<typeof Api>
+
+const Credential = Type.Union(
+  [
+    Type.Object(
+      {
+        minter: Type.Literal('jwt', { description: 'A self-signed access token (RFC 9068).' }),
+        audience: text('`aud` of the token.'),
+        ttl: Type.Optional(duration('At most 60s, which is the default.')),
+        alg: Type.Optional(
+          Type.Union([Type.Literal('ES256'), Type.Literal('Ed25519')], {
+            description: 'Ed25519 unless told.',
+          }),
+        ),
+      },
+      strict,
+    ),
+    Type.Object(
+      {
+        minter: Type.Literal('railway-project-token', {
+          description: 'A project token for one environment.',
+        }),
+        project: text('Railway project id.'),
+        environment: text('Railway environment id.'),
+        ttl: Type.Optional(duration('How long a token is used before it is deleted; 15m unless told.')),
+      },
+      strict,
+    ),
+    Type.Object(
+      {
+        minter: Type.Literal('stripe-restricted-key', {
+          description: 'The narrowest of the restricted keys in the vault.',
+        }),
+        livemode: Type.Boolean({ description: 'Whether live keys may be used.' }),
+      },
+      strict,
+    ),
+    Type.Object(
+      {
+        minter: Type.Literal('github-app', { description: 'An installation token.' }),
+        app: Type.Union([Type.Integer(), text('App id.')], { description: 'App id.' }),
+        installation: Type.Union([Type.Integer(), text('Installation id.')], {
+          description: 'Installation id.',
+        }),
+        repositories: Type.Optional(
+          Type.Array(text('A repository.'), { minItems: 1, description: 'Repositories it is narrowed to.' }),
+        ),
+      },
+      strict,
+    ),
+    Type.Object(
+      {
+        minter: Type.Literal('oauth2', { description: 'Client credentials.' }),
+        tokenUrl: Type.String({ pattern: '^https?://', description: 'Token endpoint.' }),
+        clientId: text('Client id.'),
+        scopes: Type.Optional(Type.Array(text('A scope.'), { description: 'Scopes asked for.' })),
+        audience: Type.Optional(text('Audience asked for.')),
+      },
+      strict,
+    ),
+    Type.Object(
+      {
+        minter: Type.Literal('static', { description: 'A fixed secret in a header; the last resort.' }),
+        header: Type.Optional(
+          Type.String({
+            pattern: '^[A-Za-z0-9-]{1,64}$',
+            description: 'Name of the header; authorization unless told.',
+          }),
+        ),
+        prefix: Type.Optional(
+          Type.String({
+            maxLength: 32,
+            description: 'Before the secret; "Bearer " for authorization, else nothing.',
+          }),
+        ),
+      },
+      strict,
+    ),
+    Type.Object(
+      {
+        minter: Type.Literal('aws-sts', { description: 'AssumeRole with a session policy.' }),
+        role: Type.String({
+          pattern: '^arn:aws[a-z-]*:iam::[0-9]{12}:role/.+$',
+          description: 'ARN of the role.',
+        }),
+      },
+      strict,
+    ),
+  ],
+  { description: 'What a credential’s name means; sealed, so that configuration can’t re-point it.' },
+)
+export type CredentialSource = Static<typeof Credential>
+
+const FactValue = Type.Union([
+  Type.String({ maxLength: 400 }),
+  Type.Integer(),
+  Type.Boolean(),
+  Type.Array(Type.String({ maxLength: 400 })),
+])
+
+const Agent = Type.Object(
+  {
+    environment: text('Environment that grants of this agent are for.', 64),
+    session: Type.Optional(duration('How long `exec` may keep renewing a grant; 8h unless told.')),
+    identity: Type.Optional(
+      Type.Array(
+        Type.Union([
+          Type.Object(
+            { grant: Type.Literal(true, { description: 'A grant issued by this sidecar.' }) },
+            strict,
+          ),
+          Type.Object({ issuer: text('`iss` of the token.'), subject: text('`sub` of the token.') }, strict),
+        ]),
+        { minItems: 1, description: 'How the agent proves itself; a grant of this sidecar unless told.' },
+      ),
+    ),
+    facts: Type.Optional(
+      Type.Record(Type.String({ pattern: '^[A-Za-z_][A-Za-z0-9_]{0,63}$' }), FactValue, {
+        ...strict,
+        description: 'Free facts that `when` reads as agent.facts.',
+      }),
+    ),
+  },
+  strict,
+)
+
+const Approvers = Type.Object(
+  {
+    keys: Type.Record(
+      Type.String({ pattern: NAME }),
+      Type.Union([
+        Type.String({ minLength: 1, maxLength: 200 }),
+        Type.Object({ passkey: text('COSE public key in base64url.', 2000) }, strict),
+      ]),
+      { ...strict, minProperties: 1, description: 'Approver → `ed25519:…`, or a passkey.' },
+    ),
+    threshold: Type.Optional(Type.Integer({ minimum: 1, description: 'How many must sign; 1 unless told.' })),
+    expires: Type.Optional(duration('How long an approval waits and lasts; 30m unless told.')),
+  },
+  strict,
+)
+
+const CLOCK = '^([01][0-9]|2[0-3]):[0-5][0-9]$'
+const Window = Type.Object(
+  {
+    from: Type.String({ pattern: CLOCK, description: 'Start, HH:MM, included.' }),
+    to: Type.String({
+      pattern: CLOCK,
+      description: 'End, HH:MM, excluded; before `from` it is on the next day.',
+    }),
+    zone: text('IANA time zone, such as Europe/Berlin.', 64),
+  },
+  strict,
+)
+
+export const PolicySchema = Type.Object(
+  {
+    apiVersion: Type.Literal('countersign.dev/v1', { description: 'Version of this grammar.' }),
+    kind: Type.Literal('RoutePolicy', { description: 'What this file is.' }),
+    metadata: Type.Object(
+      {
+        name: Type.String({ pattern: NAME, description: 'Name of the policy.' }),
+        version: Type.Integer({
+          minimum: 1,
+          maximum: 2 ** 31,
+          description: 'May only grow: an older version is refused.',
+        }),
+        expires: Type.String({ description: 'RFC 3339 in UTC; from then on everything is denied.' }),
+        audience: Type.Array(Type.String({ pattern: NAME }), {
+          minItems: 1,
+          description: 'Deployments that may load it.',
+        }),
+        description: Type.Optional(text('For people.', 2000)),
+      },
+      { ...strict, description: 'Which policy this is, for whom and until when.' },
+    ),
+    apis: Type.Record(Type.String({ pattern: API_NAME }), Api, {
+      ...strict,
+      minProperties: 1,
+      description: 'The APIs that agents may reach; the name is their path prefix.',
+    }),
+    credentials: Type.Optional(
+      Type.Record(Type.String({ pattern: NAME }), Credential, {
+        ...strict,
+        description: 'What is presented to the upstreams, and how it is made.',
+      }),
+    ),
+    agents: Type.Record(Type.String({ pattern: NAME }), Agent, {
+      ...strict,
+      minProperties: 1,
+      description: 'Who may ask.',
+    }),
+    approvers: Type.Optional(
+      Type.Record(Type.String({ pattern: NAME }), Approvers, { ...strict, description: 'Who may approve.' }),
+    ),
+    windows: Type.Optional(
+      Type.Record(Type.String({ pattern: NAME }), Window, {
+        ...strict,
+        description: 'Times of day for `during`.',
+      }),
+    ),
+    rules: Type.Array(Rule, { description: 'What may be done. Their order never matters.' }),
+  },
+  {
+    ...strict,
+    $id: 'https://countersign.dev/schema/policy.v1.json',
+    title: 'Countersign route policy',
+    description:
+      'What agents may do with which APIs. Deny beats hold beats allow; what nothing allows is denied.',
+  },
+)
+export type PolicyDocument = Static<typeof PolicySchema>
+
+/** The JSON Schema (2020-12) of a policy, for editors; config/schema/policy.v1.json is this, byte for byte. */
+export function policyJsonSchema(): Record<string, unknown> {
+  return {
+    $schema: 'https://json-schema.org/draft/2020-12/schema',
+    ...(JSON.parse(JSON.stringify(PolicySchema)) as Record<string, unknown>),
+  }
+}

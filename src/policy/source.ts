@@ -1,0 +1,167 @@
+import {
+  type Document,
+  isMap,
+  isScalar,
+  isSeq,
+  LineCounter,
+  parseAllDocuments,
+  visit,
+  type Node as YamlNode,
+} from 'yaml'
+import { utf8 } from '../canon/index.js'
+import { type PolicyDocument, PolicySchema } from './document.js'
+import { type DocumentPath, type Finding, Findings, type Locate } from './finding.js'
+import { checkSchema } from './schema-check.js'
+
+type YamlProblem = Document['errors'][number] | Document['warnings'][number]
+
+const MAX_SOURCE_BYTES = 1 << 20
+
+/** A policy's source that fits the grammar. */
+export interface PolicySource {
+  readonly kind: 'source'
+  readonly document: PolicyDocument
+  readonly locate: Locate
+}
+
+export interface PolicyFindings {
+  readonly kind: 'findings'
+  /** Never empty; by line. */
+  readonly findings: readonly Finding[]
+}
+
+/**
+ * Reads a policy in YAML 1.2 (core schema) and checks it against the grammar. Reports everything it finds.
+ * Refused beside syntax errors: duplicate keys, anchors, aliases, merge keys, tags, several documents, more
+ * than 1 MiB. Never throws.
+ */
+export function parsePolicySource(text: string): PolicySource | PolicyFindings {
+  const lines = new LineCounter()
+  const whole = new Findings(() => ({ line: 1, column: 1 }))
+  if (!text.isWellFormed() || utf8(text).length > MAX_SOURCE_BYTES) {
+    whole.add('source_too_large', [], 'The source is larger than 1 MiB, or not Unicode.')
+    return { kind: 'findings', findings: whole.sorted() }
+  }
+  const shielded = shieldTemplates(text)
+  const documents = parseAllDocuments(shielded, {
+    lineCounter: lines,
+    uniqueKeys: true,
+    merge: false,
+    version: '1.2',
+    schema: 'core',
+    stringKeys: true,
+    logLevel: 'silent',
+  })
+  if (!Array.isArray(documents) || documents.length === 0) {
+    whole.add('yaml_syntax', [], 'The source is empty.')
+    return { kind: 'findings', findings: whole.sorted() }
+  }
+  const document = documents[0] as Document.Parsed as Document
+  let offset = 0
+  const findings = new Findings(path =>
+    path.length === 0 ? position(lines, offset) : locateIn(document.contents, lines, path),
+  )
+  const at = (where: number, code: 'yaml_syntax' | 'yaml_feature', message: string): void => {
+    offset = where
+    findings.add(code, [], message)
+  }
+  for (const problem of telling(documents.flatMap(each => [...each.errors, ...each.warnings]))) {
+    const feature = problem.code === 'TAG_RESOLVE_FAILED'
+    at(
+      problem.pos[0],
+      feature ? 'yaml_feature' : 'yaml_syntax',
+      problem.message.replace(/ at line [\s\S]*$/, ''),
+    )
+  }
+  if (documents.length > 1)
+    at(documents[1]?.range?.[0] ?? 0, 'yaml_feature', 'The file holds several documents.')
+  refuseFeatures(document, at)
+  if (findings.hasErrors) return { kind: 'findings', findings: findings.sorted() }
+  offset = 0
+  if (shielded !== text) unshieldTemplates(document)
+  const value: unknown = document.toJS({ maxAliasCount: 0 })
+  checkSchema(PolicySchema, value, findings)
+  if (findings.hasErrors) return { kind: 'findings', findings: findings.sorted() }
+  return {
+    kind: 'source',
+    document: value as PolicyDocument,
+    locate: path => locateIn(document.contents, lines, path),
+  }
+}
+
+/** Duplicate keys all; of other syntax errors the first only, since YAML stumbles over everything after it. */
+function telling(problems: readonly YamlProblem[]): readonly YamlProblem[] {
+  const first = problems.find(problem => problem.code !== 'DUPLICATE_KEY')
+  return problems.filter(problem => problem === first || problem.code === 'DUPLICATE_KEY')
+}
+
+const ROUTE = /(\broute:[ \t]+[A-Z]+ )(\/[^\s,"'#]*)/g
+const [OPEN, CLOSE] = ['\uE000', '\uE001']
+
+/**
+ * Lets an author write `{ route: GET /invoices/{id}, class: read }`, which YAML can't: braces end a plain
+ * scalar there. They are stood in for by private letters of the same length, so that positions stay true.
+ */
+function shieldTemplates(text: string): string {
+  if (text.includes(OPEN) || text.includes(CLOSE)) return text
+  return text.replace(
+    ROUTE,
+    (_, head: string, path: string) => head + path.replace(/\{([A-Za-z0-9_.-]+\+?)\}/g, `${OPEN}$1${CLOSE}`),
+  )
+}
+
+function unshieldTemplates(document: Document): void {
+  visit(document, {
+    Scalar: (_, node) => {
+      if (typeof node.value === 'string') node.value = node.value.replaceAll(OPEN, '{').replaceAll(CLOSE, '}')
+    },
+  })
+}
+
+// ATTACK: aliases that multiply (a "billion laughs"), a merge key or a tag that changes what a reader sees.
+function refuseFeatures(
+  document: Document,
+  at: (offset: number, code: 'yaml_feature', message: string) => void,
+): void {
+  const where = (node: YamlNode): number => node.range?.[0] ?? 0
+  visit(document, {
+    Alias: (_, node) => at(where(node), 'yaml_feature', 'An alias is not read.'),
+    Node: (_, node) => {
+      const { anchor, tag } = node as { anchor?: string; tag?: string }
+      if (anchor !== undefined) at(where(node), 'yaml_feature', 'An anchor is not read.')
+      if (tag !== undefined) at(where(node), 'yaml_feature', 'A tag is not read.')
+    },
+    Pair: (_, pair) => {
+      if (isScalar(pair.key) && (pair.key.value === '<<' || pair.key.value === '__proto__')) {
+        at(where(pair.key), 'yaml_feature', `The key ${pair.key.value} is not read.`)
+      }
+    },
+  })
+}
+
+function locateIn(
+  root: YamlNode | null,
+  lines: LineCounter,
+  path: DocumentPath,
+): { line: number; column: number } {
+  let node: unknown = root
+  let offset = root?.range?.[0] ?? 0
+  for (const step of path) {
+    if (isMap(node)) {
+      const pair = node.items.find(item => isScalar(item.key) && String(item.key.value) === String(step))
+      if (pair === undefined) break
+      offset = (pair.key as YamlNode).range?.[0] ?? offset
+      node = pair.value
+    } else if (isSeq(node)) {
+      node = node.items[Number(step)]
+      if (node === undefined) break
+      offset = (node as YamlNode).range?.[0] ?? offset
+    } else break
+  }
+  return position(lines, offset)
+}
+
+function position(lines: LineCounter, offset: number): { line: number; column: number } {
+  const { line, col } = lines.linePos(offset)
+  return { line: Math.max(1, line), column: Math.max(1, col) }
+}
