@@ -1,3 +1,4 @@
+export { activate } from './activate.js'
 export type {
   ActivePolicy,
   AgentIdentity,
@@ -12,5 +13,10 @@ export type {
   PolicyApi,
   Reservation,
 } from './active.js'
+export { filesOf } from './api-catalog.js'
+export { type CompiledResult, type CompileOptions, compilePolicy } from './compile.js'
+export { type PolicyDocument, policyJsonSchema } from './document.js'
 export { policyErrors, policyFault } from './error-table.js'
+export { type Finding, type FindingCode, findingCodes } from './finding.js'
+export { type PolicyFindings, type PolicySource, parsePolicySource } from './source.js'
 export { type Enrolment, TRUST_ROLES, type TrustRole, type TrustRoot } from './trust.js'

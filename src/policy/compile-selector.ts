@@ -1,0 +1,164 @@
+import { OPERATION_CLASSES, type OperationSpec } from '../protocol/index.js'
+import type { Effect } from './active.js'
+import { listOf } from './api-catalog.js'
+import type { ResolvedApi } from './compile.js'
+import type { Criteria } from './compiled.js'
+import { compareIds } from './decide.js'
+import type { SelectorSource } from './document.js'
+import { type DocumentPath, didYouMean, type Findings } from './finding.js'
+import { globMatches, isGlob } from './glob.js'
+
+/** What may stand both in a selector and in its `except`. */
+type CriteriaSource = Pick<SelectorSource, 'operations' | 'class' | 'effect' | 'scope' | 'resources'>
+
+export function compileSelect(
+  effect: Effect,
+  selector: SelectorSource,
+  apis: readonly ResolvedApi[],
+  path: DocumentPath,
+  findings: Findings,
+): Criteria {
+  return compileCriteria(effect, selector, apis, path, findings)
+}
+
+/** The exception is read the other way round: that of a deny or hold as narrowly as an allow. */
+export function compileExcept(
+  effect: Effect,
+  selector: SelectorSource,
+  apis: readonly ResolvedApi[],
+  path: DocumentPath,
+  findings: Findings,
+): Criteria | null {
+  if (selector.except === undefined) return null
+  const reading = effect === 'allow' ? 'deny' : 'allow'
+  return compileCriteria(reading, selector.except, apis, [...path, 'except'], findings)
+}
+
+function compileCriteria(
+  reading: Effect,
+  source: CriteriaSource,
+  apis: readonly ResolvedApi[],
+  path: DocumentPath,
+  findings: Findings,
+): Criteria {
+  const specs = apis.flatMap(({ catalog }) => catalog.operations())
+  return {
+    ...(source.operations === undefined
+      ? {}
+      : {
+          operations: compileOperations(listOf(source.operations), apis, [...path, 'operations'], findings),
+        }),
+    ...(source.class === undefined ? {} : { classes: compileClasses(reading, listOf(source.class)) }),
+    ...(source.effect === undefined
+      ? {}
+      : { effects: compileEffects(listOf(source.effect), specs, [...path, 'effect'], findings) }),
+    ...(source.scope === undefined
+      ? {}
+      : { scope: compileScope(source.scope, specs, [...path, 'scope'], findings) }),
+    ...(source.resources === undefined
+      ? {}
+      : { resources: compileResources(source.resources, specs, [...path, 'resources'], findings) }),
+  }
+}
+
+function compileOperations(
+  written: readonly string[],
+  apis: readonly ResolvedApi[],
+  path: DocumentPath,
+  findings: Findings,
+): NonNullable<Criteria['operations']> {
+  const names = written.filter(pattern => !isGlob(pattern))
+  const patterns = written.filter(isGlob)
+  const named: Record<string, string[]> = {}
+  const globbed: Record<string, string[]> = {}
+  const reached = new Set<string>()
+  for (const { name: api, catalog } of apis) {
+    const known = catalog.operations().map(spec => spec.name)
+    const inCatalog = new Set(known)
+    named[api] = names.filter(name => inCatalog.has(name)).sort(compareIds)
+    globbed[api] = []
+    for (const name of known) {
+      const matching = patterns.filter(pattern => globMatches(pattern, name))
+      for (const pattern of matching) reached.add(pattern)
+      if (matching.length > 0 && !named[api].includes(name)) globbed[api].push(name)
+    }
+    globbed[api].sort(compareIds)
+    for (const name of named[api]) reached.add(name)
+  }
+  if (apis.length > 0) {
+    for (const pattern of written.filter(each => !reached.has(each))) {
+      const known = apis.flatMap(({ catalog }) => catalog.operations().map(spec => spec.name))
+      const hint = didYouMean(pattern, known)
+      const where = apis.map(api => api.name).join(', ')
+      findings.add('nothing_selected', path, `No operation of ${where} is called "${pattern}".${hint}`)
+    }
+  }
+  return { named, globbed, patterns: [...new Set(patterns)].sort(compareIds) }
+}
+
+/** `*` in a deny means every class; elsewhere never `opaque` and `unknown`, which have to be named. */
+function compileClasses(reading: Effect, written: readonly string[]): NonNullable<Criteria['classes']> {
+  const all = written.includes('*')
+  return OPERATION_CLASSES.filter(
+    name =>
+      written.includes(name) || (all && (reading === 'deny' || (name !== 'opaque' && name !== 'unknown'))),
+  )
+}
+
+function compileEffects(
+  written: readonly string[],
+  specs: readonly OperationSpec[],
+  path: DocumentPath,
+  findings: Findings,
+): string[] {
+  const known = new Set(specs.flatMap(spec => spec.effects))
+  for (const effect of written) {
+    if (known.has(effect) || specs.length === 0) continue
+    findings.add(
+      'nothing_selected',
+      path,
+      `No operation has the effect "${effect}".${didYouMean(effect, known)}`,
+    )
+  }
+  return [...new Set(written)].sort(compareIds)
+}
+
+function compileScope(
+  written: NonNullable<CriteriaSource['scope']>,
+  specs: readonly OperationSpec[],
+  path: DocumentPath,
+  findings: Findings,
+): NonNullable<Criteria['scope']> {
+  const known = new Set([...specs.flatMap(spec => spec.scope), 'account'])
+  const scope: NonNullable<Criteria['scope']> = {}
+  for (const [member, values] of Object.entries(written)) {
+    if (!known.has(member) && specs.length > 0) {
+      const hint = didYouMean(member, known)
+      findings.add('nothing_selected', [...path, member], `No operation has the scope "${member}".${hint}`)
+    }
+    scope[member] = [...new Set(listOf(values).map(String))].sort(compareIds)
+  }
+  return scope
+}
+
+function compileResources(
+  written: NonNullable<CriteriaSource['resources']>,
+  specs: readonly OperationSpec[],
+  path: DocumentPath,
+  findings: Findings,
+): NonNullable<Criteria['resources']> {
+  const known = new Set(specs.flatMap(spec => spec.resources))
+  const patterns = listOf(written).map(pattern => {
+    if (typeof pattern === 'string') return { id: pattern }
+    if (!known.has(pattern.type) && specs.length > 0) {
+      const hint = didYouMean(pattern.type, known)
+      findings.add(
+        'nothing_selected',
+        path,
+        `No operation names a resource of the type "${pattern.type}".${hint}`,
+      )
+    }
+    return { type: pattern.type, id: pattern.id }
+  })
+  return patterns.sort((a, b) => compareIds(`${a.type ?? ''} ${a.id}`, `${b.type ?? ''} ${b.id}`))
+}

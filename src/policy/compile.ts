@@ -1,0 +1,185 @@
+import { type Crypto, canonicalBytes, contentId, type JsonObject, portableCrypto } from '../canon/index.js'
+import { type Catalog, type CatalogDocument, openCatalog } from '../protocol/index.js'
+import { type CatalogSources, catalogOf } from './api-catalog.js'
+import { compileAgents, compileApprovers, compileCredentials, compileWindows } from './compile-names.js'
+import { compileRules } from './compile-rules.js'
+import type { CompiledPolicy } from './compiled.js'
+import type { ApiSource, PolicyDocument } from './document.js'
+import { parseUtcMs } from './duration.js'
+import { type DocumentPath, didYouMean, type Finding, Findings } from './finding.js'
+import type { PolicyFindings, PolicySource } from './source.js'
+import { isPrivateHost, parseOrigin } from './upstream.js'
+
+export interface CompileOptions extends CatalogSources {
+  readonly crypto?: Pick<Crypto, 'sha256'>
+}
+
+/** What is sealed: the payload whose JCS is signed, its content id, and the catalogs that it pins, by digest. */
+export interface CompiledResult {
+  readonly kind: 'compiled'
+  readonly payload: JsonObject
+  readonly cid: string
+  readonly catalogs: ReadonlyMap<string, CatalogDocument>
+}
+
+/** An API while its policy is compiled. */
+export interface ResolvedApi {
+  readonly name: string
+  readonly catalog: Catalog
+}
+
+/**
+ * Compiles a policy's source: every name resolved, every selector held against the catalogs, every condition
+ * type-checked. The same source and catalogs give the same bytes. Reports everything that is wrong.
+ */
+export function compilePolicy(
+  source: PolicySource,
+  options: CompileOptions,
+): CompiledResult | PolicyFindings {
+  const findings = new Findings(source.locate)
+  const compiler = new Compiler(source.document, options, findings)
+  const policy = compiler.compile()
+  if (policy === null || findings.hasErrors) return { kind: 'findings', findings: findings.sorted() }
+  const payload = JSON.parse(JSON.stringify(policy)) as JsonObject
+  return {
+    kind: 'compiled',
+    payload,
+    cid: contentId(options.crypto ?? portableCrypto, canonicalBytes(payload)),
+    catalogs: compiler.documents,
+  }
+}
+
+/** Findings of a compilation alone, for `lint`. */
+export function compileFindings(source: PolicySource, options: CompileOptions): readonly Finding[] {
+  const result = compilePolicy(source, options)
+  return result.kind === 'findings' ? result.findings : []
+}
+
+class Compiler {
+  readonly documents = new Map<string, CatalogDocument>()
+  private readonly document: PolicyDocument
+  private readonly options: CompileOptions
+  private readonly findings: Findings
+
+  constructor(document: PolicyDocument, options: CompileOptions, findings: Findings) {
+    this.document = document
+    this.options = options
+    this.findings = findings
+  }
+
+  compile(): CompiledPolicy | null {
+    const { document, findings } = this
+    const expires = this.expires()
+    const resolved = new Map<string, ResolvedApi>()
+    const apis = this.apis(resolved)
+    const credentials = compileCredentials(document, findings)
+    const agents = compileAgents(document, findings)
+    const approvers = compileApprovers(document, findings)
+    const windows = compileWindows(document, findings)
+    const rules = compileRules(document, resolved, agents, findings)
+    if (expires === null) return null
+    const { name, version, audience } = document.metadata
+    return {
+      v: 1,
+      name,
+      version,
+      expires,
+      audience: [...new Set(audience)].sort(),
+      apis,
+      agents,
+      credentials,
+      approvers,
+      windows,
+      rules,
+    }
+  }
+
+  private expires(): number | null {
+    const { expires } = this.document.metadata
+    const ms = parseUtcMs(expires)
+    if (ms === null) {
+      this.findings.add(
+        'bad_expiry',
+        ['metadata', 'expires'],
+        `"${expires.slice(0, 40)}" is not a time in UTC.`,
+      )
+    }
+    return ms
+  }
+
+  private apis(resolved: Map<string, ResolvedApi>): CompiledPolicy['apis'] {
+    const apis: CompiledPolicy['apis'] = {}
+    for (const [name, api] of Object.entries(this.document.apis)) {
+      const path = ['apis', name]
+      this.checkNames(name, api, path)
+      const document = catalogOf(name, api, path, this.options, this.findings)
+      const catalog = document === null ? null : this.open(document, path)
+      if (document === null || catalog === null) continue
+      resolved.set(name, { name, catalog })
+      const origins = this.origins(api, catalog, path)
+      const digest = contentId(this.options.crypto ?? portableCrypto, canonicalBytes(document))
+      this.documents.set(digest, document)
+      apis[name] = {
+        catalog: digest,
+        origins,
+        ...(api.credential === undefined ? {} : { credential: api.credential }),
+        private:
+          api.private ?? Object.values(origins).some(origin => isPrivateHost(new URL(origin).hostname)),
+        awaitMark: api.awaitMark ?? false,
+      }
+    }
+    return apis
+  }
+
+  private checkNames(name: string, api: ApiSource, path: DocumentPath): void {
+    const credentials = Object.keys(this.document.credentials ?? {})
+    if (api.credential !== undefined && !credentials.includes(api.credential)) {
+      const hint = didYouMean(api.credential, credentials)
+      this.findings.add(
+        'undefined_name',
+        [...path, 'credential'],
+        `There is no credential "${api.credential}".${hint}`,
+      )
+    }
+    for (const key of ['services', 'regions'] as const) {
+      if (api[key] !== undefined && api.catalog !== 'aws') {
+        this.findings.add(
+          'key_without_use',
+          [...path, key],
+          `\`${key}\` belongs to the catalog aws, not to ${name}.`,
+        )
+      }
+    }
+  }
+
+  private open(document: CatalogDocument, path: DocumentPath): Catalog | null {
+    try {
+      return openCatalog(document)
+    } catch (error) {
+      this.findings.add(
+        'bad_catalog',
+        path,
+        error instanceof Error ? error.message : 'The catalog is malformed.',
+      )
+      return null
+    }
+  }
+
+  /** The catalog's origins, with the policy's own in their places. */
+  private origins(api: ApiSource, catalog: Catalog, path: DocumentPath): Record<string, string> {
+    const origins: Record<string, string> = { ...catalog.profile.origins }
+    const written: [string, string, DocumentPath][] = Object.entries(api.origins ?? {}).map(
+      ([label, origin]) => [label, origin, [...path, 'origins', label]],
+    )
+    if (api.upstream !== undefined) written.push(['default', api.upstream, [...path, 'upstream']])
+    for (const [label, origin, at] of written) {
+      const url = parseOrigin(origin)
+      if (url === null) this.findings.add('bad_upstream', at, `"${origin}" is not an origin.`)
+      else if (!Object.hasOwn(origins, label) && label !== 'default') {
+        const hint = didYouMean(label, Object.keys(origins))
+        this.findings.add('undefined_name', at, `The catalog has no origin "${label}".${hint}`)
+      } else origins[label] = url.origin
+    }
+    return origins
+  }
+}

@@ -1,0 +1,166 @@
+import type { Operation, OperationClass, OperationSpec, Resource } from '../protocol/index.js'
+import type { Effect } from './active.js'
+import type { CompiledRule, Criteria } from './compiled.js'
+import { globMatches } from './glob.js'
+
+/**
+ * How a selector is read. An allow is read narrowly, a deny widely; a hold widely as well, but it can only let
+ * pass (after approval) what it reaches in full.
+ */
+export type Reading = Effect
+
+/** `partly`: a hold that bars an allow, but is no ground of its own to let the operation pass. */
+export type Match = 'no' | 'partly' | 'yes'
+
+/** Classes that neither `*` nor another class reaches in allow and hold. */
+const HIDDEN: readonly OperationClass[] = ['opaque', 'unknown']
+
+/** Criteria with the names of one API in sets, so that no pattern is tried at run time on a name that the catalog has. */
+export interface Selection {
+  readonly names: { readonly named: ReadonlySet<string>; readonly globbed: ReadonlySet<string> } | null
+  readonly patterns: readonly string[]
+  readonly classes: ReadonlySet<OperationClass> | null
+  readonly effects: ReadonlySet<string> | null
+  readonly scope: readonly (readonly [member: string, values: ReadonlySet<string>])[]
+  readonly resources: readonly { readonly type?: string; readonly id: string }[] | null
+}
+
+export function selectionOf(criteria: Criteria, api: string): Selection {
+  const { operations, classes, effects, scope, resources } = criteria
+  return {
+    names:
+      operations === undefined
+        ? null
+        : { named: new Set(operations.named[api] ?? []), globbed: new Set(operations.globbed[api] ?? []) },
+    patterns: operations?.patterns ?? [],
+    classes: classes === undefined ? null : new Set(classes as readonly OperationClass[]),
+    effects: effects === undefined ? null : new Set(effects),
+    scope: Object.entries(scope ?? {}).map(([member, values]) => [member, new Set(values)]),
+    resources: resources ?? null,
+  }
+}
+
+/** Whether a selector matches an operation (the policy's meaning: selectors, classes, scope, resources). Keys AND, lists OR. */
+export function matchOperation(selection: Selection, operation: Operation, reading: Reading): Match {
+  const name = reachByName(selection, operation.name)
+  if (name === 'no') return 'no'
+  if (!reachesEffect(selection, operation)) return 'no'
+  const classes = matchClasses(selection, operation, reading, name === 'named')
+  if (classes === 'no') return 'no'
+  if (!matchesScope(selection, operation, reading)) return 'no'
+  if (!matchesResources(selection, operation.resources, reading)) return 'no'
+  const account = matchAccount(selection, operation, reading)
+  return account === 'yes' ? classes : account
+}
+
+function reachByName(selection: Selection, name: string): 'no' | 'named' | 'otherwise' {
+  const { names, patterns } = selection
+  if (names === null) return 'otherwise'
+  if (names.named.has(name)) return 'named'
+  if (names.globbed.has(name)) return 'otherwise'
+  // Only a name that no catalog has gets here with patterns left to try; `*` in a deny reaches it too.
+  return patterns.some(pattern => globMatches(pattern, name)) ? 'otherwise' : 'no'
+}
+
+function reachesEffect({ effects }: Selection, operation: Operation): boolean {
+  return effects === null || operation.effects.some(effect => effects.has(effect))
+}
+
+function matchClasses({ classes }: Selection, operation: Operation, reading: Reading, named: boolean): Match {
+  switch (reading) {
+    case 'deny':
+      return classes === null || operation.classes.some(each => classes.has(each)) ? 'yes' : 'no'
+    case 'allow': {
+      if (classes !== null) return operation.classes.every(each => classes.has(each)) ? 'yes' : 'no'
+      const raised = operation.classes.some(each => !operation.baseClasses.includes(each))
+      return !raised && (named || !operation.classes.some(isHidden)) ? 'yes' : 'no'
+    }
+    case 'hold': {
+      const reached = (each: OperationClass): boolean => classes?.has(each) ?? !isHidden(each)
+      const namedBase = (each: OperationClass): boolean => named && operation.baseClasses.includes(each)
+      if (!operation.classes.some(each => reached(each) || (classes === null && named))) return 'no'
+      const whole = operation.classes.every(each => !isHidden(each) || reached(each) || namedBase(each))
+      return whole ? 'yes' : 'partly'
+    }
+  }
+}
+
+function isHidden(each: OperationClass): boolean {
+  return HIDDEN.includes(each)
+}
+
+/** An unknown member: an allow doesn't match, hold and deny do. */
+function matchesScope({ scope }: Selection, operation: Operation, reading: Reading): boolean {
+  return scope.every(([member, values]) => {
+    const value = scopeMember(operation, member)
+    return value === undefined ? reading !== 'allow' : values.has(value)
+  })
+}
+
+function scopeMember(operation: Operation, member: string): string | undefined {
+  if (Object.hasOwn(operation.scope, member)) return operation.scope[member]
+  return member === 'account' ? operation.account : undefined
+}
+
+/** Allow and hold need all to match, a deny any; with none known an allow doesn't match, hold and deny do. */
+function matchesResources(
+  { resources: patterns }: Selection,
+  resources: readonly Resource[],
+  reading: Reading,
+): boolean {
+  if (patterns === null) return true
+  if (resources.length === 0) return reading !== 'allow'
+  const matches = (resource: Resource): boolean =>
+    patterns.some(
+      pattern =>
+        (pattern.type === undefined || pattern.type === resource.type) &&
+        globMatches(pattern.id, resource.id),
+    )
+  return reading === 'deny' ? resources.some(matches) : resources.every(matches)
+}
+
+// ATTACK: the same path sent to another account (`Stripe-Account`). An allow must name it in its scope.
+function matchAccount({ scope }: Selection, operation: Operation, reading: Reading): Match {
+  if (operation.account === undefined || reading === 'deny') return 'yes'
+  if (scope.some(([member]) => member === 'account')) return 'yes'
+  return reading === 'allow' ? 'no' : 'partly'
+}
+
+/** Whether a whole rule selects the operation: its selector less its exception. The exception is read the other way round. */
+export function matchSelector(
+  rule: { readonly effect: Effect; readonly select: Selection; readonly except: Selection | null },
+  operation: Operation,
+): Match {
+  const match = matchOperation(rule.select, operation, rule.effect)
+  if (match === 'no' || rule.except === null) return match
+  const excepted = matchOperation(rule.except, operation, rule.effect === 'allow' ? 'deny' : 'allow')
+  return excepted === 'yes' ? 'no' : match
+}
+
+/**
+ * Whether some request for a catalog's operation could match: what an index keeps and what "matches nothing"
+ * means. Errs on the side of yes.
+ */
+export function couldMatch(
+  rule: Pick<CompiledRule, 'effect'>,
+  selection: Selection,
+  spec: OperationSpec,
+): boolean {
+  const name = reachByName(selection, spec.name)
+  if (name === 'no') return false
+  if (selection.effects !== null && !spec.effects.some(effect => selection.effects?.has(effect))) return false
+  if (!couldMatchClasses(rule.effect, selection.classes, spec)) return false
+  if (rule.effect !== 'allow') return true
+  return selection.scope.every(([member]) => member === 'account' || spec.scope.includes(member))
+}
+
+function couldMatchClasses(
+  effect: Effect,
+  classes: ReadonlySet<OperationClass> | null,
+  spec: OperationSpec,
+): boolean {
+  if (classes === null) return true
+  if (effect === 'allow') return spec.classes.every(each => classes.has(each))
+  // Any operation's payload may turn out opaque.
+  return classes.has('opaque') || [...spec.classes, ...spec.raisable].some(each => classes.has(each))
+}
