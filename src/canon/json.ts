@@ -25,7 +25,8 @@ export function parseStrictJson(input: Uint8Array | string, options: StrictJsonO
 }
 
 const NUMBER = /-?(?:0|[1-9][0-9]*)(\.[0-9]+)?([eE][+-]?[0-9]+)?/y
-const PLAIN = /[^"\\\u0000-\u001f]*/y
+/** RFC 8259 §7 `unescaped`: everything from U+0020 but the quotation mark and the reverse solidus. */
+const PLAIN = /[\u0020\u0021\u0023-\u005b\u005d-\uffff]*/y
 const ESCAPES: Readonly<Record<string, string>> = {
   '"': '"',
   '\\': '\\',
