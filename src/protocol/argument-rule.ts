@@ -18,18 +18,21 @@ export interface ArgumentRule {
 }
 
 /**
- * `present`: there, and not null. `absent`: missing or null. `empty`: there, and an empty list, object or text.
- * `equals`: any value at the path equals. `differs`: a value at the path is anything else. `contains-key` and
- * `contains-entry`: an object at or below the path has the member (with the value).
+ * `present`: there, and not null. `absent`: missing or null. `null`: there, and null. `empty`: there, and an empty
+ * list, object or text. `equals`: any value at the path equals. `differs`: a value at the path is anything else.
+ * `contains-key` and `contains-entry`: an object at or below the path has the member (with the value).
+ * `contains-null`: a member or an item below the path is null.
  */
 export const ARGUMENT_PREDICATES = [
   'present',
   'absent',
+  'null',
   'empty',
   'equals',
   'differs',
   'contains-key',
   'contains-entry',
+  'contains-null',
 ] as const
 export type ArgumentPredicate = (typeof ARGUMENT_PREDICATES)[number]
 
@@ -99,6 +102,8 @@ function holds(rule: ArgumentRule, values: readonly JsonValue[]): boolean {
       return values.some(value => value !== null)
     case 'absent':
       return values.every(value => value === null)
+    case 'null':
+      return values.some(value => value === null)
     case 'empty':
       return values.some(isEmpty)
     case 'equals':
@@ -109,6 +114,8 @@ function holds(rule: ArgumentRule, values: readonly JsonValue[]): boolean {
       return values.some(value => containsEntry(value, rule.key as string, undefined))
     case 'contains-entry':
       return values.some(value => containsEntry(value, rule.key as string, rule.value))
+    case 'contains-null':
+      return values.some(containsNull)
   }
 }
 
@@ -123,6 +130,11 @@ function containsEntry(value: JsonValue, key: string, wanted: JsonValue | undefi
   if (Array.isArray(value)) return value.some(item => containsEntry(item, key, wanted))
   if (Object.hasOwn(value, key) && (wanted === undefined || value[key] === wanted)) return true
   return Object.values(value).some(member => containsEntry(member, key, wanted))
+}
+
+function containsNull(value: JsonValue): boolean {
+  if (typeof value !== 'object' || value === null) return false
+  return Object.values(value).some(member => member === null || containsNull(member))
 }
 
 function isScalar(value: unknown): boolean {

@@ -2,6 +2,7 @@ import type { ApiProfile, Catalog, CatalogDocument, Dialect, Slot } from './cata
 import { malformed, readList, readMap, readMembers, readOneOf, readText } from './document-shape.js'
 import { protocolFault } from './error-table.js'
 import { openRestCatalog } from './rest/index.js'
+import { openGraphqlCatalog } from './graphql/catalog.js'
 
 const DIALECTS: readonly Dialect[] = ['graphql', 'stripe', 'aws', 'github', 'kubernetes', 'rest']
 const SLOTS: readonly Slot[] = [
@@ -15,6 +16,7 @@ const SLOTS: readonly Slot[] = [
 /** What opens the body of each protocol's catalog. */
 const PROTOCOLS: Readonly<Record<string, (document: CatalogDocument) => Catalog>> = {
   rest: openRestCatalog,
+  graphql: openGraphqlCatalog,
 }
 
 /**

@@ -170,6 +170,86 @@ export const protocolErrors = {
     sentence: 'The header that names another account is malformed, or two of them are sent.',
     mend: 'Name one account, or none.',
   },
+  graphql_path: {
+    status: 404,
+    sentence: 'The path is not the GraphQL endpoint of this API.',
+    mend: 'Send GraphQL to the one path that the API documents.',
+  },
+  graphql_url_query: {
+    status: 400,
+    sentence: 'The GraphQL endpoint was called with a query string.',
+    mend: 'Send query, variables and operationName in the JSON body only.',
+  },
+  graphql_method: {
+    status: 405,
+    sentence: 'GraphQL is taken by POST only.',
+    mend: 'Send POST with a JSON body.',
+  },
+  graphql_batch: {
+    status: 400,
+    sentence: 'A batch of GraphQL requests was sent.',
+    mend: 'Send one request at a time.',
+  },
+  graphql_persisted_query: {
+    status: 400,
+    sentence: 'The request names a stored query instead of carrying one.',
+    mend: 'Send the text of the query; turn persisted queries off in the client.',
+  },
+  graphql_member: {
+    status: 400,
+    sentence: 'The body has a member that GraphQL over HTTP doesn’t have, or one of the wrong type.',
+    mend: 'Send query (a string), variables (an object) and operationName (a string), spelled like this.',
+  },
+  graphql_syntax: {
+    status: 400,
+    sentence: 'The query is not an executable GraphQL document.',
+    mend: 'Send operations and fragments in the syntax of October 2021.',
+  },
+  graphql_too_complex: {
+    status: 400,
+    sentence: 'The query is too large to be read within bounds.',
+    mend: 'Send at most 500 root fields and 10,000 tokens, nested at most 64 deep.',
+  },
+  graphql_duplicate: {
+    status: 400,
+    sentence: 'The query gives one name to two definitions, or an argument twice.',
+    mend: oneSelector,
+  },
+  graphql_operation_name: {
+    status: 400,
+    sentence: 'The request doesn’t say which one of the operations in its document to run.',
+    mend: 'Send one operation, or its exact name in operationName.',
+  },
+  graphql_subscription: {
+    status: 400,
+    sentence: 'Subscriptions are not served.',
+    mend: 'Ask with a query, repeatedly if need be.',
+  },
+  graphql_directive: {
+    status: 400,
+    sentence: 'The query uses a directive other than @skip and @include on selections.',
+    mend: 'Leave the directive out.',
+  },
+  graphql_fragment: {
+    status: 400,
+    sentence: 'A fragment is missing or contains itself.',
+    mend: 'Define every fragment that is spread, without cycles.',
+  },
+  graphql_variable: {
+    status: 400,
+    sentence: 'The query uses a variable that its operation doesn’t define.',
+    mend: 'Define every variable in the operation that is run.',
+  },
+  graphql_number: {
+    status: 400,
+    sentence: 'The query holds a number that a double can’t carry exactly.',
+    mend: 'Send an integer within ±(2^53−1), or a string.',
+  },
+  graphql_schema: {
+    status: null,
+    sentence: 'The GraphQL schema can’t be turned into a catalog.',
+    mend: 'Pass the schema as valid SDL, and correct what is named.',
+  },
   classifier_fault: {
     status: 500,
     sentence: 'The request could not be classified.',

@@ -1,0 +1,41 @@
+import type { Catalog, CatalogDocument } from '../catalog.js'
+import type { Classification } from '../operation.js'
+import type { RequestFacts } from '../request.js'
+import { asUnclassifiable } from '../unclassifiable.js'
+import { readGraphqlBody } from './body.js'
+import { describeCatalog, describeOperation } from './describe.js'
+import { planEnvelope, readEnvelope } from './envelope.js'
+import { Planner, recogniseSites } from './plan.js'
+import { indexSchema } from './schema.js'
+
+/**
+ * Opens a GraphQL catalog: one endpoint, whose requests are typed field by field against the catalog's schema.
+ * Throws `catalog_malformed`.
+ */
+export function openGraphqlCatalog(document: CatalogDocument): Catalog {
+  const body = readGraphqlBody(document.body)
+  const planner = new Planner(indexSchema(body))
+  const descriptions = describeCatalog(body)
+  const specs = [...descriptions.values()].map(description => description.spec)
+  return {
+    name: document.name,
+    classifier: 'graphql/1',
+    profile: document.profile,
+    planBody: head => planEnvelope(head, body.path),
+    recognise: facts => recognise(planner, facts),
+    describe: (api, recognised) => describeOperation(descriptions, api, recognised),
+    originOf: () => 'default',
+    addedHeaders: () => [],
+    operations: () => specs,
+  }
+}
+
+function recognise(planner: Planner, facts: RequestFacts): Classification {
+  try {
+    const envelope = readEnvelope(facts)
+    const plan = planner.plan(envelope.query, envelope.operationName)
+    return { kind: 'operations', operations: recogniseSites(plan, envelope.variables) }
+  } catch (error) {
+    return asUnclassifiable(error)
+  }
+}

@@ -1,0 +1,116 @@
+import type { JsonObject, JsonValue } from '../../canon/index.js'
+import { compileArgumentRules, type RaisedClasses, stepsOf, valuesAt } from '../argument-rule.js'
+import type { ArgumentType, OperationSpec } from '../catalog.js'
+import type { Operation, OperationClass, Recognised, Resource } from '../operation.js'
+import type { GraphqlBody, OperationEntry } from './body.js'
+import { argumentsOf, placeOf } from './schema.js'
+import { INTROSPECTION, TYPENAME } from './selection.js'
+
+type Paths = readonly (readonly [name: string, steps: readonly (readonly string[])[]])[]
+
+/** One operation of the catalog, prepared: what it is, and how its arguments say what it touches. */
+interface Description {
+  readonly spec: OperationSpec
+  readonly raised: RaisedClasses
+  readonly scope: Paths
+  readonly resources: Paths
+}
+
+export type Descriptions = ReadonlyMap<string, Description>
+
+/** Prepares every operation of a catalog. Throws `catalog_malformed` for one that is no field. */
+export function describeCatalog(body: GraphqlBody): Descriptions {
+  const descriptions = new Map<string, Description>()
+  for (const name of [INTROSPECTION, TYPENAME])
+    descriptions.set(name, prepare(name, { classes: ['read'] }, 'any'))
+  for (const [name, entry] of Object.entries(body.operations))
+    descriptions.set(name, prepare(name, entry, argumentsOf(body, placeOf(body, name))))
+  return descriptions
+}
+
+function prepare(name: string, entry: OperationEntry, args: ArgumentType): Description {
+  const rules = entry.rules ?? []
+  const scope = pathsOf(entry.scope)
+  const resources = pathsOf(entry.resources)
+  return {
+    spec: {
+      name,
+      classes: sorted(entry.classes),
+      raisable: sorted([...rules.flatMap(rule => rule.adds), ...(args === 'any' ? [] : ['opaque' as const])]),
+      args,
+      scope: scope.map(([member]) => member),
+      resources: resources.map(([type]) => type),
+      effects: [...(entry.effects ?? [])].sort(),
+    },
+    raised: compileArgumentRules(rules),
+    scope,
+    resources,
+  }
+}
+
+function pathsOf(paths: Readonly<Record<string, readonly string[]>> | undefined): Paths {
+  return Object.entries(paths ?? {}).map(([name, list]) => [name, list.map(stepsOf)])
+}
+
+/** Classes, scope, resources and effects of a recognised operation. A name that the catalog doesn't have is `unknown`. */
+export function describeOperation(descriptions: Descriptions, api: string, recognised: Recognised): Operation {
+  const { name, args } = recognised
+  const found = descriptions.get(name)
+  const base = found?.spec.classes ?? (['unknown'] as const)
+  const opaque = recognised.opaque !== undefined || (found !== undefined && !isKnown(found.spec.args, args))
+  return {
+    api,
+    name,
+    baseClasses: base,
+    classes: sorted([...base, ...(found?.raised(args) ?? []), ...(opaque ? (['opaque'] as const) : [])]),
+    scope: found === undefined ? {} : scopeOf(found.scope, args),
+    resources: found === undefined ? [] : resourcesOf(found.resources, args),
+    args,
+    effects: found?.spec.effects ?? [],
+    ...(recognised.account === undefined ? {} : { account: recognised.account }),
+  }
+}
+
+/** Two arguments that name different values for one member leave it unknown: no allow matches, every deny does. */
+function scopeOf(paths: Paths, args: JsonObject): Readonly<Record<string, string>> {
+  const scope: Record<string, string> = {}
+  for (const [member, places] of paths) {
+    const ids = new Set(places.flatMap(steps => idsAt(args, steps)))
+    const [only] = ids
+    if (ids.size === 1 && only !== undefined) scope[member] = only
+  }
+  return scope
+}
+
+function resourcesOf(paths: Paths, args: JsonObject): readonly Resource[] {
+  return paths.flatMap(([type, places]) =>
+    [...new Set(places.flatMap(steps => idsAt(args, steps)))].map(id => ({ type, id })),
+  )
+}
+
+/** GraphQL's ID takes integers too, and a list takes a value alone (§3.11 input coercion). An empty id names nothing. */
+function idsAt(args: JsonObject, steps: readonly string[]): readonly string[] {
+  return valuesAt(args, steps)
+    .flatMap(value => (Array.isArray(value) ? value : [value]))
+    .flatMap(value => (typeof value === 'number' ? [String(value)] : typeof value === 'string' ? [value] : []))
+    .filter(id => id !== '')
+}
+
+/**
+ * False where an argument is given that the catalog doesn't know: the API has moved on, and what it does with
+ * the argument is not understood.
+ */
+function isKnown(type: ArgumentType, value: JsonValue): boolean {
+  if (typeof type === 'string' || typeof value !== 'object' || value === null) return true
+  if ('list' in type) return (Array.isArray(value) ? value : [value]).every(item => isKnown(type.list, item))
+  if (Array.isArray(value)) return value.every(item => isKnown(type, item))
+  if ('map' in type) return Object.values(value).every(member => isKnown(type.map, member))
+  return Object.entries(value).every(([name, member]) => {
+    const field = Object.hasOwn(type.fields, name) ? type.fields[name] : undefined
+    return field !== undefined && isKnown(field, member)
+  })
+}
+
+function sorted(classes: readonly OperationClass[]): readonly OperationClass[] {
+  return [...new Set(classes)].sort()
+}

@@ -1,0 +1,81 @@
+import { type ArgumentNode, Kind, type OperationDefinitionNode, type ValueNode } from 'graphql'
+import type { JsonObject, JsonValue } from '../../canon/index.js'
+import { protocolFault } from '../error-table.js'
+
+/** Values of an operation's variables; a variable that is defined and has no value is missing. */
+export type Variables = ReadonlyMap<string, JsonValue>
+
+/**
+ * Values as execution would see them (GraphQL §6.1.2): given, else the default, else none. Variables that the
+ * operation doesn't define are ignored, as servers do. Types are not coerced.
+ */
+export function bindVariables(operation: OperationDefinitionNode, given: JsonObject): Variables {
+  const variables = new Map<string, JsonValue>()
+  for (const { variable, defaultValue } of operation.variableDefinitions ?? []) {
+    const name = variable.name.value
+    const value = Object.hasOwn(given, name) ? given[name] : valueOf(defaultValue, variables)
+    if (value !== undefined) variables.set(name, value)
+  }
+  return variables
+}
+
+/** Arguments with variables put in. An argument whose variable has no value is absent (GraphQL §6.4.1). */
+export function bindArguments(args: readonly ArgumentNode[], variables: Variables): JsonObject {
+  const bound: JsonObject = Object.create(null)
+  for (const argument of args) {
+    const value = valueOf(argument.value, variables)
+    if (value !== undefined) bound[argument.name.value] = value
+  }
+  return bound
+}
+
+/** Enum values become strings, block strings their decoded text; throws `graphql_number` beyond what I-JSON carries. */
+function valueOf(node: ValueNode | undefined, variables: Variables): JsonValue | undefined {
+  if (node === undefined) return undefined
+  switch (node.kind) {
+    case Kind.VARIABLE:
+      return variables.get(node.name.value)
+    case Kind.INT:
+      return numberOf(node.value, Number.isSafeInteger)
+    case Kind.FLOAT:
+      return numberOf(node.value, Number.isFinite)
+    case Kind.STRING:
+    case Kind.ENUM:
+      return node.value
+    case Kind.BOOLEAN:
+      return node.value
+    case Kind.NULL:
+      return null
+    case Kind.LIST:
+      return node.values.map(item => valueOf(item, variables) ?? null)
+    case Kind.OBJECT: {
+      const object: JsonObject = Object.create(null)
+      for (const field of node.fields) {
+        const value = valueOf(field.value, variables)
+        if (value !== undefined) object[field.name.value] = value
+      }
+      return object
+    }
+  }
+}
+
+function numberOf(text: string, carries: (value: number) => boolean): number {
+  const value = Number(text)
+  if (!carries(value)) throw protocolFault('graphql_number')
+  // −0 and 0 are one number to every receiver, and one in canonical JSON.
+  return value === 0 ? 0 : value
+}
+
+/** Names of the variables that a value uses, for checking that the operation defines them. */
+export function variablesIn(node: ValueNode): readonly string[] {
+  switch (node.kind) {
+    case Kind.VARIABLE:
+      return [node.name.value]
+    case Kind.LIST:
+      return node.values.flatMap(variablesIn)
+    case Kind.OBJECT:
+      return node.fields.flatMap(field => variablesIn(field.value))
+    default:
+      return []
+  }
+}
