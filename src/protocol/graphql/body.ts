@@ -58,9 +58,10 @@ export function readGraphqlBody(value: unknown): GraphqlBody {
 }
 
 /** `list` or `map` with the reference inside, or a plain reference. */
-export function innerReference(
-  reference: InputReference,
-): { readonly kind: 'list' | 'map' | 'plain'; readonly inner: InputReference } {
+export function innerReference(reference: InputReference): {
+  readonly kind: 'list' | 'map' | 'plain'
+  readonly inner: InputReference
+} {
   if (reference.startsWith('[')) return { kind: 'list', inner: reference.slice(1, -1) }
   if (reference.startsWith('{')) return { kind: 'map', inner: reference.slice(1, -1) }
   return { kind: 'plain', inner: reference }
@@ -111,7 +112,9 @@ function readOperation(value: unknown, where: string): OperationEntry {
     classes,
     ...(it.effects === undefined ? {} : { effects: readList(it.effects, `${where}.effects`, readText) }),
     ...(it.scope === undefined ? {} : { scope: readMap(it.scope, `${where}.scope`, readPaths) }),
-    ...(it.resources === undefined ? {} : { resources: readMap(it.resources, `${where}.resources`, readPaths) }),
+    ...(it.resources === undefined
+      ? {}
+      : { resources: readMap(it.resources, `${where}.resources`, readPaths) }),
     ...(it.rules === undefined ? {} : { rules: readList(it.rules, `${where}.rules`, readArgumentRule) }),
   }
 }
@@ -123,7 +126,8 @@ function readPaths(value: unknown, where: string): readonly string[] {
 /** INVARIANT: every type that a field or an argument names is there, so that typing a selection never dead-ends. */
 function checkReferences(body: GraphqlBody): void {
   for (const root of [body.query, body.mutation])
-    if (root !== null && !Object.hasOwn(body.types, root)) throw malformed('body.types', `the root type ${root}`)
+    if (root !== null && !Object.hasOwn(body.types, root))
+      throw malformed('body.types', `the root type ${root}`)
   for (const [type, fields] of Object.entries(body.types))
     for (const [name, field] of Object.entries(fields)) {
       const of = typeof field === 'string' ? field : field.of
@@ -136,7 +140,11 @@ function checkReferences(body: GraphqlBody): void {
     if (!OPERATION.test(name)) throw malformed('body.operations', 'operation names')
 }
 
-function checkInputs(body: GraphqlBody, inputs: Readonly<Record<string, InputReference>>, where: string): void {
+function checkInputs(
+  body: GraphqlBody,
+  inputs: Readonly<Record<string, InputReference>>,
+  where: string,
+): void {
   for (const reference of Object.values(inputs)) {
     const named = /@([_0-9A-Za-z]+)/.exec(reference)?.[1]
     if (named !== undefined && !Object.hasOwn(body.inputs, named))

@@ -53,7 +53,11 @@ function pathsOf(paths: Readonly<Record<string, readonly string[]>> | undefined)
 }
 
 /** Classes, scope, resources and effects of a recognised operation. A name that the catalog doesn't have is `unknown`. */
-export function describeOperation(descriptions: Descriptions, api: string, recognised: Recognised): Operation {
+export function describeOperation(
+  descriptions: Descriptions,
+  api: string,
+  recognised: Recognised,
+): Operation {
   const { name, args } = recognised
   const found = descriptions.get(name)
   const base = found?.spec.classes ?? (['unknown'] as const)
@@ -92,7 +96,9 @@ function resourcesOf(paths: Paths, args: JsonObject): readonly Resource[] {
 function idsAt(args: JsonObject, steps: readonly string[]): readonly string[] {
   return valuesAt(args, steps)
     .flatMap(value => (Array.isArray(value) ? value : [value]))
-    .flatMap(value => (typeof value === 'number' ? [String(value)] : typeof value === 'string' ? [value] : []))
+    .flatMap(value =>
+      typeof value === 'number' ? [String(value)] : typeof value === 'string' ? [value] : [],
+    )
     .filter(id => id !== '')
 }
 

@@ -64,7 +64,8 @@ function refuseFalseRoots(body: GraphqlBody): void {
     ['Query', body.query],
     ['Mutation', body.mutation],
   ] as const)
-    if (root !== name && Object.hasOwn(body.types, name)) throw malformed('body.types', `${name} to be a root type`)
+    if (root !== name && Object.hasOwn(body.types, name))
+      throw malformed('body.types', `${name} to be a root type`)
 }
 
 /** The field behind an operation's name; throws `catalog_malformed` where there is none. */
@@ -73,11 +74,13 @@ export function placeOf(body: GraphqlBody, name: string): Place {
   const inQuery = body.query !== null && hasField(body, body.query, second ?? first)
   const inMutation = body.mutation !== null && hasField(body, body.mutation, second ?? first)
   const isRoot = second === undefined ? inQuery !== inMutation : inQuery && inMutation
-  if (second === undefined && isRoot) return { type: (inQuery ? body.query : body.mutation) as string, field: first }
+  if (second === undefined && isRoot)
+    return { type: (inQuery ? body.query : body.mutation) as string, field: first }
   if (second !== undefined) {
     if (isRoot && first === 'Query') return { type: body.query as string, field: second }
     if (isRoot && first === 'Mutation') return { type: body.mutation as string, field: second }
-    if (kindOf(body, first) === 'object' && hasField(body, first, second)) return { type: first, field: second }
+    if (kindOf(body, first) === 'object' && hasField(body, first, second))
+      return { type: first, field: second }
   }
   throw malformed(`body.operations.${name}`, 'the name of a field in body.types')
 }

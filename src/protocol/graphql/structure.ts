@@ -46,7 +46,10 @@ export function readDocument(text: string): ExecutableDocument {
         throw protocolFault('graphql_syntax', 'it defines types')
     }
   }
-  refuseDuplicates(operations.map(operation => operation.name?.value ?? ''), 'an operation')
+  refuseDuplicates(
+    operations.map(operation => operation.name?.value ?? ''),
+    'an operation',
+  )
   for (const operation of operations) checkOperation(operation)
   for (const fragment of fragments.values()) {
     refuseDirectives(fragment.directives)
@@ -69,7 +72,10 @@ function parseBounded(text: string): DocumentNode {
 function checkOperation(operation: OperationDefinitionNode): void {
   refuseDirectives(operation.directives)
   const variables = operation.variableDefinitions ?? []
-  refuseDuplicates(variables.map(({ variable }) => variable.name.value), 'a variable')
+  refuseDuplicates(
+    variables.map(({ variable }) => variable.name.value),
+    'a variable',
+  )
   for (const { directives, defaultValue } of variables) {
     refuseDirectives(directives)
     if (defaultValue !== undefined) checkValue(defaultValue, 0)
@@ -95,7 +101,10 @@ function checkSelections(set: SelectionSetNode, depth: number): void {
 }
 
 function checkArguments(args: readonly ArgumentNode[]): void {
-  refuseDuplicates(args.map(argument => argument.name.value), 'an argument')
+  refuseDuplicates(
+    args.map(argument => argument.name.value),
+    'an argument',
+  )
   for (const argument of args) checkValue(argument.value, 0)
 }
 
@@ -103,7 +112,10 @@ function checkValue(value: ValueNode, depth: number): void {
   if (depth >= MAX_DEPTH) throw protocolFault('graphql_too_complex', 'nested too deeply')
   if (value.kind === Kind.LIST) for (const item of value.values) checkValue(item, depth + 1)
   if (value.kind !== Kind.OBJECT) return
-  refuseDuplicates(value.fields.map(field => field.name.value), 'a member of an input object')
+  refuseDuplicates(
+    value.fields.map(field => field.name.value),
+    'a member of an input object',
+  )
   for (const field of value.fields) checkValue(field.value, depth + 1)
 }
 

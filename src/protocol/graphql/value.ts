@@ -13,7 +13,7 @@ export function bindVariables(operation: OperationDefinitionNode, given: JsonObj
   const variables = new Map<string, JsonValue>()
   for (const { variable, defaultValue } of operation.variableDefinitions ?? []) {
     const name = variable.name.value
-    const value = Object.hasOwn(given, name) ? given[name] : valueOf(defaultValue, variables)
+    const value = Object.hasOwn(given, name) ? given[name] : resolve(defaultValue, variables)
     if (value !== undefined) variables.set(name, value)
   }
   return variables
@@ -23,14 +23,14 @@ export function bindVariables(operation: OperationDefinitionNode, given: JsonObj
 export function bindArguments(args: readonly ArgumentNode[], variables: Variables): JsonObject {
   const bound: JsonObject = Object.create(null)
   for (const argument of args) {
-    const value = valueOf(argument.value, variables)
+    const value = resolve(argument.value, variables)
     if (value !== undefined) bound[argument.name.value] = value
   }
   return bound
 }
 
 /** Enum values become strings, block strings their decoded text; throws `graphql_number` beyond what I-JSON carries. */
-function valueOf(node: ValueNode | undefined, variables: Variables): JsonValue | undefined {
+function resolve(node: ValueNode | undefined, variables: Variables): JsonValue | undefined {
   if (node === undefined) return undefined
   switch (node.kind) {
     case Kind.VARIABLE:
@@ -47,11 +47,11 @@ function valueOf(node: ValueNode | undefined, variables: Variables): JsonValue |
     case Kind.NULL:
       return null
     case Kind.LIST:
-      return node.values.map(item => valueOf(item, variables) ?? null)
+      return node.values.map(item => resolve(item, variables) ?? null)
     case Kind.OBJECT: {
       const object: JsonObject = Object.create(null)
       for (const field of node.fields) {
-        const value = valueOf(field.value, variables)
+        const value = resolve(field.value, variables)
         if (value !== undefined) object[field.name.value] = value
       }
       return object
