@@ -1,8 +1,8 @@
 import type { ApiProfile, Catalog, CatalogDocument, Dialect, Slot } from './catalog.js'
 import { malformed, readList, readMap, readMembers, readOneOf, readText } from './document-shape.js'
 import { protocolFault } from './error-table.js'
+import { openGraphqlCatalog } from './graphql/index.js'
 import { openRestCatalog } from './rest/index.js'
-import { openGraphqlCatalog } from './graphql/catalog.js'
 
 const DIALECTS: readonly Dialect[] = ['graphql', 'stripe', 'aws', 'github', 'kubernetes', 'rest']
 const SLOTS: readonly Slot[] = [

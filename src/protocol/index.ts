@@ -16,6 +16,7 @@ export { openCatalog } from './catalog-file.js'
 export { classify, type RawRequest } from './classify.js'
 export { type ContentType, parseContentType } from './content-type.js'
 export { type ProtocolCode, protocolErrors, protocolFault } from './error-table.js'
+export { graphqlCatalog, type OwnGraphqlApi } from './graphql/index.js'
 export {
   type Classification,
   OPERATION_CLASSES,
