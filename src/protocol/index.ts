@@ -34,7 +34,10 @@ export {
   type OwnApi,
   type OwnRoute,
   openapiCatalog,
+  type RestDocument,
+  type RestRoute,
   routesCatalog,
+  singularOf,
 } from './rest/index.js'
 export { MAX_TARGET_BYTES, parseTarget } from './target.js'
 export { isUnclassifiable, unclassifiable } from './unclassifiable.js'

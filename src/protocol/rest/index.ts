@@ -1,5 +1,6 @@
-export { BODY_KINDS, type BodyKind } from './document.js'
+export { BODY_KINDS, type BodyKind, type RestDocument, type RestRoute } from './document.js'
 export { openapiCatalog } from './openapi-catalog.js'
 export type { OwnApi } from './own-catalog.js'
 export { openRestCatalog } from './rest-catalog.js'
 export { type OwnRoute, routesCatalog } from './routes-catalog.js'
+export { singularOf } from './template.js'

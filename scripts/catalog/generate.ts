@@ -1,0 +1,23 @@
+import { mkdirSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { canonicalBytes, contentId, portableCrypto } from '../../src/canon/index.js'
+import { type CatalogDocument, openCatalog } from '../../src/protocol/index.js'
+import { stripeCatalog } from './stripe.js'
+
+/** Every catalog that ships, by the generator that makes it. */
+const GENERATORS: readonly (() => CatalogDocument)[] = [stripeCatalog]
+
+/** Writes each catalog as JCS, so that the file's digest is the id that a policy pins. Same sources, same bytes. */
+function generate(folder: string): void {
+  mkdirSync(folder, { recursive: true })
+  for (const make of GENERATORS) {
+    const document = make()
+    const operations = openCatalog(document).operations()
+    const bytes = canonicalBytes(document)
+    writeFileSync(join(folder, `${document.name}.json`), bytes)
+    const id = contentId(portableCrypto, bytes)
+    process.stdout.write(`${document.name}: ${operations.length} operations, ${bytes.length} bytes, ${id}\n`)
+  }
+}
+
+generate(join('config', 'catalogs'))
