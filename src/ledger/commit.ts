@@ -10,7 +10,8 @@ import {
 import { ledgerFault } from './error-table.js'
 import { HEAD_KEY, seqKey, textKey } from './keys.js'
 import type { Appended, Companion } from './ledger.js'
-import { type Change, encodeHead, type OpenMark, openMarkBytes, type StoredHead } from './store.js'
+import { type Change, encodeHead, type StoredHead } from './store.js'
+import { type OpenTile, TILE_LEAVES } from './tile.js'
 
 export interface CommitLimits {
   /** Most entries in one durable batch. */
@@ -40,16 +41,27 @@ export interface CommitOptions {
   readonly onFailure: (fault: CountersignError) => void
 }
 
+/** An attempt that was admitted and has no outcome. */
+export interface OpenMark {
+  readonly leaf: string
+  readonly t: number
+  /** An outcome was given and has no place yet: a second one is refused. */
+  claimed: boolean
+}
+
 /** Where the log stands when its writer starts. */
 export interface CommitStart {
   readonly head: StoredHead
   readonly tree: GrowingTree
+  readonly tile: OpenTile
   readonly open: Map<number, OpenMark>
 }
 
 interface Pending {
   readonly body: EntryBody
   readonly companion: Companion
+  /** What an outcome closes. */
+  readonly closes: OpenMark | undefined
   readonly resolve: (appended: Appended) => void
   readonly reject: (fault: Error) => void
 }
@@ -68,6 +80,7 @@ export class CommitQueue {
   private readonly options: CommitOptions
   private readonly seal: (entry: Entry) => SealedEntry
   private readonly tree: GrowingTree
+  private readonly tile: OpenTile
   private readonly open: Map<number, OpenMark>
   private readonly queue: Pending[] = []
   private batch: Batch = { changes: [], settled: [] }
@@ -84,6 +97,7 @@ export class CommitQueue {
     this.options = options
     this.seal = entrySealer(options.crypto, options.signer)
     this.tree = start.tree
+    this.tile = start.tile
     this.open = start.open
     this.committed = start.head
     this.last = { leaf: start.head.leaf, t: start.head.t }
@@ -96,17 +110,17 @@ export class CommitQueue {
 
   /** Durable attempts for which no outcome was given, in order. */
   openAttempts(): (readonly [seq: number, mark: OpenMark])[] {
-    return [...this.open].filter(([seq]) => seq < this.committed.size).sort(([a], [b]) => a - b)
+    return [...this.open].filter(([seq, mark]) => seq < this.committed.size && !mark.claimed)
   }
 
   append(body: EntryBody, companion: Companion = {}): Promise<Appended> {
     return new Promise((resolve, reject) => {
-      const refusal = this.failure ?? this.refusal(body)
-      if (refusal !== undefined) {
-        reject(refusal)
-        return
-      }
-      this.queue.push({ body, companion, resolve, reject })
+      if (this.failure !== undefined) return reject(this.failure)
+      if (this.queue.length >= this.options.limits.queuedEntries) return reject(ledgerFault('ledger_busy'))
+      const closes = body.type === 'outcome' ? this.claim(body) : undefined
+      if (body.type === 'outcome' && closes === undefined)
+        return reject(ledgerFault('attempt_not_open', `attempt ${body.attempt}`))
+      this.queue.push({ body, companion, closes, resolve, reject })
       this.schedule(companion.urgency ?? 'now')
     })
   }
@@ -138,18 +152,11 @@ export class CommitQueue {
     }
   }
 
-  private refusal(body: EntryBody): Error | undefined {
-    if (this.queue.length >= this.options.limits.queuedEntries) return ledgerFault('ledger_busy')
-    return body.type === 'outcome' ? this.claim(body) : undefined
-  }
-
-  /** Takes the attempt out of the open ones, so that a second outcome finds none. */
-  private claim(outcome: OutcomeBody): Error | undefined {
+  private claim(outcome: OutcomeBody): OpenMark | undefined {
     const mark = this.open.get(outcome.attempt)
-    if (mark === undefined || mark.leaf !== outcome.attempt_leaf)
-      return ledgerFault('attempt_not_open', `attempt ${outcome.attempt}`)
-    this.open.delete(outcome.attempt)
-    return undefined
+    if (mark === undefined || mark.claimed || mark.leaf !== outcome.attempt_leaf) return undefined
+    mark.claimed = true
+    return mark
   }
 
   private schedule(urgency: 'now' | 'soon'): void {
@@ -185,7 +192,7 @@ export class CommitQueue {
   }
 
   private place(pending: Pending): void {
-    const { body, companion } = pending
+    const { body, companion, closes } = pending
     const seq = this.tree.size
     // Time never runs backwards in the log; decisions are denied by the policy while the clock does.
     const t = Math.max(this.options.clock(), this.last.t)
@@ -195,24 +202,21 @@ export class CommitQueue {
     try {
       sealed = this.seal({ ...body, ...place })
     } catch (error) {
-      if (body.type === 'outcome') this.open.set(body.attempt, { leaf: body.attempt_leaf, t })
+      if (closes !== undefined) closes.claimed = false
       pending.reject(error as Error)
       return
     }
     const leaf = hex(sealed.leaf)
     this.last = { leaf, t }
-    this.batch.changes.push({ key: seqKey('n', seq), value: joined(this.tree.append(sealed.leaf)) })
     this.batch.changes.push({ key: seqKey('e', seq), value: sealed.bytes })
-    this.noteOpen(body, seq, sealed.leaf, leaf, t)
+    const tile = this.tile.add(this.tree.append(sealed.leaf))
+    if (tile !== undefined)
+      this.batch.changes.push({ key: seqKey('n', Math.floor(seq / TILE_LEAVES)), value: tile })
+    if (body.type === 'outcome') this.open.delete(body.attempt)
+    if (body.type === 'attempt' && body.decision.effect === 'allow')
+      this.open.set(seq, { leaf, t, claimed: false })
     this.addCompanion(companion)
     this.batch.settled.push({ pending, appended: { seq, leaf, t } })
-  }
-
-  private noteOpen(body: EntryBody, seq: number, leaf: Uint8Array, leafHex: string, t: number): void {
-    if (body.type === 'attempt' && body.decision.effect === 'allow') {
-      this.open.set(seq, { leaf: leafHex, t })
-      this.batch.changes.push({ key: seqKey('o', seq), value: openMarkBytes(leaf, t) })
-    } else if (body.type === 'outcome') this.batch.changes.push({ key: seqKey('o', body.attempt) })
   }
 
   private addCompanion(companion: Companion): void {
@@ -233,6 +237,7 @@ export class CommitQueue {
       leaf: this.last.leaf,
       root: this.tree.rootHex(),
       t: this.last.t,
+      open: [...this.open.keys()],
     }
     batch.changes.push({ key: HEAD_KEY, value: encodeHead(head) })
     this.writing = true
@@ -256,10 +261,4 @@ export class CommitQueue {
   private releaseIdle(): void {
     for (const resolve of this.idle.splice(0)) resolve()
   }
-}
-
-function joined(hashes: readonly Uint8Array[]): Uint8Array {
-  const value = new Uint8Array(32 * hashes.length)
-  for (const [level, hash] of hashes.entries()) value.set(hash, 32 * level)
-  return value
 }

@@ -5,19 +5,14 @@ import { fromUtf8, utf8 } from '../canon/index.js'
  * order of the log.
  *
  *     e ‖ seq (8 bytes, big-endian)   envelope bytes of an entry
- *     n ‖ seq (8 bytes, big-endian)   hashes of the subtrees that leaf completes, 32 bytes each, leaf first
- *     o ‖ seq (8 bytes, big-endian)   open attempt: its leaf (32 bytes) and time (8 bytes, big-endian)
+ *     n ‖ tile (8 bytes, big-endian)  tree hashes of 256 entries, see `OpenTile`
  *     i ‖ attempt id (UUID text)      decision inputs, encrypted to the auditor
  *     s ‖ name (UTF-8)                durable state of the use cases
- *     h                               head, as JCS
- *
- * The node (level, index) is completed by leaf (index + 1) · 2^level − 1 and stands at place `level` there.
+ *     h                               head and open attempts, as JCS
  */
-export type KeySpace = 'e' | 'n' | 'o' | 'i' | 's'
-
 export const HEAD_KEY = utf8('h')
 
-export function seqKey(space: 'e' | 'n' | 'o', seq: number): Uint8Array {
+export function seqKey(space: 'e' | 'n', seq: number): Uint8Array {
   const key = new Uint8Array(9)
   key[0] = space.charCodeAt(0)
   writeUint64(key, 1, seq)

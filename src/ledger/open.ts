@@ -1,12 +1,12 @@
 import { mkdir } from 'node:fs/promises'
 import { dirname } from 'node:path'
 import { type Crypto, formatPublicKey, hex, type SigningKey } from '../canon/index.js'
-import { type ControlBody, emptyRoot, GrowingTree } from '../receipt/index.js'
+import { type ControlBody, emptyRoot } from '../receipt/index.js'
 import { ledgerFault } from './error-table.js'
 import type { Ledger, LedgerHead } from './ledger.js'
 import { encodeMark, type Mark, readMark, writeMark } from './mark.js'
 import type { SideCipher } from './side.js'
-import { checkAgainstMark, checkTail, EMPTY_LEAF } from './sound.js'
+import { checkAgainstMark, EMPTY_LEAF, readOpen, readTail } from './sound.js'
 import { Store, type StoredHead, storeExists } from './store.js'
 import { type LedgerLimits, LedgerWriter } from './writer.js'
 
@@ -42,10 +42,13 @@ export interface OpenLedgerOptions {
  */
 export async function openLedger(options: OpenLedgerOptions): Promise<Ledger> {
   const mark = await settleMark(options)
-  const store = await Store.open(options.dir)
+  const store = await Store.open(options.dir, options.crypto)
   try {
-    const head = await soundHead(store, mark, options)
-    const ledger = await startWriter(store, head, mark, options)
+    const head = await headOf(store, options)
+    await checkAgainstMark(store, head, mark, options.crypto)
+    const tail = await readTail(store, head, options.crypto, options.signer.publicKey)
+    const open = await readOpen(store, head, options.crypto)
+    const ledger = new LedgerWriter(store, { head, ...tail, open }, mark.size, options)
     if (head.size === 0) await ledger.append(genesisOf(options))
     await ledger.append(bootOf(ledger.head(), options))
     await closeOpenAttempts(ledger, options.clock)
@@ -86,32 +89,19 @@ async function settleMark(options: OpenLedgerOptions): Promise<Mark> {
   return mark
 }
 
-async function soundHead(store: Store, mark: Mark, options: OpenLedgerOptions): Promise<StoredHead> {
+/** The stored head, or that of an empty log of the first epoch. Throws `ledger_foreign` where it is another sidecar's. */
+async function headOf(store: Store, options: OpenLedgerOptions): Promise<StoredHead> {
   const head = (await store.head()) ?? {
     chain: `${options.origin}/1`,
     size: 0,
     leaf: EMPTY_LEAF,
     root: hex(emptyRoot(options.crypto)),
     t: 0,
+    open: [],
   }
   if (!head.chain.startsWith(`${options.origin}/`))
     throw ledgerFault('ledger_foreign', `the ledger is of ${head.chain}`)
-  await checkAgainstMark(store, head, mark, options.crypto)
-  await checkTail(store, head, options.crypto, options.signer.publicKey)
   return head
-}
-
-async function startWriter(
-  store: Store,
-  head: StoredHead,
-  mark: Mark,
-  options: OpenLedgerOptions,
-): Promise<Ledger> {
-  const tree = new GrowingTree(options.crypto, head.size, await store.frontier(head.size))
-  const open = await store.openMarks()
-  for (const seq of open.keys())
-    if (seq >= head.size) throw ledgerFault('ledger_damaged', `open attempt ${seq} is behind the head`)
-  return new LedgerWriter(store, { head, tree, open }, mark.size, options)
 }
 
 function genesisOf(options: OpenLedgerOptions): ControlBody {

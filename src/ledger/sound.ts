@@ -1,49 +1,77 @@
-import { type Crypto, equalBytes, formatPublicKey, hex } from '../canon/index.js'
-import { leafHash, openEntry, rootAt, rootOf } from '../receipt/index.js'
+import { type Crypto, formatPublicKey, hex } from '../canon/index.js'
+import { GrowingTree, leafHash, openEntry, rootAt } from '../receipt/index.js'
+import type { OpenMark } from './commit.js'
 import { ledgerFault } from './error-table.js'
 import type { Mark } from './mark.js'
 import type { Store, StoredHead } from './store.js'
+import { OpenTile, TILE_LEAVES } from './tile.js'
 
-/** Newest entries that are read again at every start; `countersign ledger check` reads all. */
+/** Newest entries that are read again at every start, and up to a tile more; `countersign ledger check` reads all. */
 const TAIL_ENTRIES = 1024
 /** Of these, so many have their signature verified. */
 const TAIL_SIGNATURES = 64
 
 export const EMPTY_LEAF = '0'.repeat(64)
 
+/** What reading the tail gives: the tree, and the leaves behind its last full tile. */
+export interface SoundTail {
+  readonly tree: GrowingTree
+  readonly tile: OpenTile
+}
+
 /**
- * LevelDB opens cleanly over lost records, so the tail is read again: contiguous, chained, hashed as the tree says,
- * signed by this keeper, ending exactly where the head record says. Throws `ledger_damaged` or `ledger_foreign`.
+ * LevelDB opens cleanly over lost records, so the tail is read again: contiguous, chained, signed by this keeper,
+ * ending exactly where the head record says with the root that it says. Throws `ledger_damaged` or `ledger_foreign`.
  */
-export async function checkTail(
+export async function readTail(
   store: Store,
   head: StoredHead,
   crypto: Crypto,
   receiptKey: Uint8Array,
-): Promise<void> {
-  let expected = Math.max(0, head.size - TAIL_ENTRIES)
-  let prev = expected === 0 ? EMPTY_LEAF : hex(await store.node({ level: 0, index: expected - 1 }))
+): Promise<SoundTail> {
+  const start = wholeTiles(Math.max(0, head.size - TAIL_ENTRIES))
+  const tree = new GrowingTree(crypto, start, await store.frontier(start))
+  let prev = start === 0 ? EMPTY_LEAF : hex(await store.node({ level: 0, index: start - 1 }))
   let t = 0
-  for await (const [seq, bytes] of store.entries(expected, Number.MAX_SAFE_INTEGER)) {
-    if (expected === head.size) throw damaged(seq, 'stands behind the head')
-    if (seq !== expected) throw damaged(expected, 'is missing')
+  const leaves: Uint8Array[] = []
+  for await (const [seq, bytes] of store.entries(start, Number.MAX_SAFE_INTEGER)) {
+    if (tree.size === head.size) throw damaged(seq, 'stands behind the head')
+    if (seq !== tree.size) throw damaged(tree.size, 'is missing')
     const { entry, signed, signature } = openOrName(seq, bytes)
-    const leaf = leafHash(crypto, bytes)
     if (entry.seq !== seq || entry.prev !== prev || entry.t < t) throw damaged(seq, 'does not follow')
     if (entry.chain !== head.chain) throw damaged(seq, 'belongs to another chain')
-    if (!equalBytes(leaf, await store.node({ level: 0, index: seq })))
-      throw damaged(seq, 'is not in the tree')
     if (seq >= head.size - TAIL_SIGNATURES && !crypto.verify(receiptKey, signed, signature))
       throw ledgerFault('ledger_foreign', `entry ${seq} is not signed by ${formatPublicKey(receiptKey)}`)
+    const leaf = leafHash(crypto, bytes)
+    tree.append(leaf)
+    leaves.push(leaf)
     prev = hex(leaf)
     t = entry.t
-    expected++
   }
-  if (expected !== head.size) throw damaged(expected, 'is missing')
+  if (tree.size !== head.size) throw damaged(tree.size, 'is missing')
   if (prev !== head.leaf || t !== head.t)
     throw ledgerFault('ledger_damaged', 'the head is not the last entry')
-  if (hex(rootOf(crypto, await store.frontier(head.size))) !== head.root)
-    throw ledgerFault('ledger_damaged', 'the tree does not have the root of the head')
+  if (tree.rootHex() !== head.root)
+    throw ledgerFault('ledger_damaged', 'the entries do not have the root of the head')
+  return { tree, tile: new OpenTile(leaves.slice(wholeTiles(head.size) - start)) }
+}
+
+/** The attempts that the head names as open, read again from their entries. Throws `ledger_damaged`. */
+export async function readOpen(
+  store: Store,
+  head: StoredHead,
+  crypto: Crypto,
+): Promise<Map<number, OpenMark>> {
+  const open = new Map<number, OpenMark>()
+  for (const seq of head.open) {
+    const bytes = await store.entry(seq)
+    if (bytes === undefined) throw damaged(seq, 'is missing')
+    const { entry } = openOrName(seq, bytes)
+    if (entry.type !== 'attempt' || entry.decision.effect !== 'allow')
+      throw damaged(seq, 'is not an admitted attempt')
+    open.set(seq, { leaf: hex(leafHash(crypto, bytes)), t: entry.t, claimed: false })
+  }
+  return open
 }
 
 /** Ahead of the mark with an equal root at the mark is fine; behind it or different throws `ledger_behind_mark` or `ledger_differs`. */
@@ -59,6 +87,10 @@ export async function checkAgainstMark(
     throw ledgerFault('ledger_behind_mark', `${head.size} entries, the mark covers ${mark.size}`)
   if (hex(await rootAt(crypto, mark.size, store.node)) !== mark.root)
     throw ledgerFault('ledger_differs', `at size ${mark.size}`)
+}
+
+function wholeTiles(size: number): number {
+  return size - (size % TILE_LEAVES)
 }
 
 function openOrName(seq: number, bytes: Uint8Array): ReturnType<typeof openEntry> {

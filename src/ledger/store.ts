@@ -1,11 +1,12 @@
 import { access, mkdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import { Level } from 'level'
-import { canonicalBytes, fromUtf8, hex, type JsonObject, parseCanonical } from '../canon/index.js'
-import { frontier, type NodeReader } from '../receipt/index.js'
+import { type Crypto, canonicalBytes, fromUtf8, type JsonObject, parseCanonical } from '../canon/index.js'
+import { frontier, leafHash, type NodeReader } from '../receipt/index.js'
 import { ledgerFault } from './error-table.js'
-import { behind, HEAD_KEY, readUint64, seqKey, seqOfKey, textKey, textOfKey, writeUint64 } from './keys.js'
+import { behind, HEAD_KEY, seqKey, seqOfKey, textKey, textOfKey } from './keys.js'
 import type { LedgerHead } from './ledger.js'
+import { leavesOf, subtreeHash, TILE_LEAVES, TILE_LEVEL, tileOfNode, upperHash } from './tile.js'
 
 type Bytes = Uint8Array
 type Database = Level<Bytes, Bytes>
@@ -18,12 +19,8 @@ export interface Change {
 
 export interface StoredHead extends LedgerHead {
   readonly chain: string
-}
-
-/** An open attempt as the store remembers it. */
-export interface OpenMark {
-  readonly leaf: string
-  readonly t: number
+  /** Sequence numbers of the attempts without an outcome. */
+  readonly open: readonly number[]
 }
 
 /** True where the folder holds a LevelDB database. */
@@ -37,13 +34,15 @@ export async function storeExists(dir: string): Promise<boolean> {
 /** The ledger's LevelDB: typed reads, and one atomic durable write. */
 export class Store {
   private readonly db: Database
+  private readonly crypto: Pick<Crypto, 'sha256'>
 
-  private constructor(db: Database) {
+  private constructor(db: Database, crypto: Pick<Crypto, 'sha256'>) {
     this.db = db
+    this.crypto = crypto
   }
 
   /** Opens or creates the database and takes its lock; throws `ledger_locked` or `ledger_unreadable`. */
-  static async open(dir: string): Promise<Store> {
+  static async open(dir: string, crypto: Pick<Crypto, 'sha256'>): Promise<Store> {
     await mkdir(dir, { recursive: true, mode: 0o700 }).catch((error: Error) => {
       throw ledgerFault('ledger_unreadable', error.message)
     })
@@ -61,7 +60,7 @@ export class Store {
         ? ledgerFault('ledger_locked', dir)
         : ledgerFault('ledger_unreadable', cause?.message ?? String(error))
     }
-    return new Store(db)
+    return new Store(db, crypto)
   }
 
   /** All changes or none, on disk when it resolves. */
@@ -88,12 +87,10 @@ export class Store {
       yield [seqOfKey(key), value]
   }
 
-  /** Reads hashes of complete subtrees; throws `ledger_damaged` where one is missing. */
+  /** Reads or derives the hash of a complete subtree; throws `ledger_damaged` where something is missing. */
   readonly node: NodeReader = async ({ level, index }) => {
-    const seq = (index + 1) * 2 ** level - 1
-    const hashes = await this.get(seqKey('n', seq))
-    const hash = hashes?.subarray(32 * level, 32 * (level + 1))
-    if (hash?.length !== 32) throw ledgerFault('ledger_damaged', `tree node ${level}/${index} is missing`)
+    const hash = level < TILE_LEVEL ? await this.lowerNode(level, index) : await this.upperNode(level, index)
+    if (hash === undefined) throw ledgerFault('ledger_damaged', `tree node ${level}/${index} is missing`)
     return hash
   }
 
@@ -101,15 +98,9 @@ export class Store {
     return Promise.all(frontier(size).map(this.node))
   }
 
-  async openMarks(): Promise<Map<number, OpenMark>> {
-    const marks = new Map<number, OpenMark>()
-    const prefix = seqKey('o', 0).subarray(0, 1)
-    for await (const [key, value] of this.scan(prefix, behind(prefix))) {
-      if (key.length !== 9 || value.length !== 40)
-        throw ledgerFault('ledger_damaged', 'record of an open attempt')
-      marks.set(seqOfKey(key), { leaf: hex(value.subarray(0, 32)), t: readUint64(value, 32) })
-    }
-    return marks
+  /** Record of a full tile, see `OpenTile`. */
+  async tile(number: number): Promise<Bytes | undefined> {
+    return this.get(seqKey('n', number))
   }
 
   async state(key: string): Promise<string | undefined> {
@@ -143,6 +134,28 @@ export class Store {
     await this.db.close()
   }
 
+  private async upperNode(level: number, index: number): Promise<Bytes | undefined> {
+    const record = await this.tile(tileOfNode(level, index))
+    return record === undefined ? undefined : upperHash(record, level)
+  }
+
+  private async lowerNode(level: number, index: number): Promise<Bytes | undefined> {
+    const [start, width] = [index * 2 ** level, 2 ** level]
+    const record = await this.tile(Math.floor(start / TILE_LEAVES))
+    const place = start % TILE_LEAVES
+    const leaves =
+      record === undefined ? await this.leaves(start, width) : leavesOf(record, place, place + width)
+    return leaves?.length === width ? subtreeHash(this.crypto, leaves) : undefined
+  }
+
+  /** Behind the last full tile the leaves are hashed from the entries. */
+  private async leaves(start: number, count: number): Promise<Bytes[]> {
+    const leaves: Bytes[] = []
+    for await (const [, bytes] of this.entries(start, start + count))
+      leaves.push(leafHash(this.crypto, bytes))
+    return leaves
+  }
+
   /** LevelDB reports damage in a block as an error of the read: it is named here, once for all readers. */
   private async get(key: Bytes): Promise<Bytes | undefined> {
     try {
@@ -172,29 +185,26 @@ export function encodeHead(head: StoredHead): Bytes {
   return canonicalBytes(head)
 }
 
-export function openMarkBytes(leaf: Bytes, t: number): Bytes {
-  const value = new Uint8Array(40)
-  value.set(leaf)
-  writeUint64(value, 32, t)
-  return value
-}
-
 function decodeHead(bytes: Bytes): StoredHead {
   try {
-    const { chain, leaf, root, size, t, ...rest } = parseCanonical(bytes) as JsonObject
+    const { chain, leaf, open, root, size, t, ...rest } = parseCanonical(bytes) as JsonObject
     const sound =
       typeof chain === 'string' &&
       isHash(leaf) &&
       isHash(root) &&
-      typeof size === 'number' &&
-      typeof t === 'number' &&
-      size > 0 &&
-      t >= 0
-    if (sound && Object.keys(rest).length === 0) return { chain, leaf, root, size, t }
+      isCount(size) &&
+      isCount(t) &&
+      Array.isArray(open) &&
+      open.every(seq => isCount(seq) && seq < size)
+    if (sound && Object.keys(rest).length === 0) return { chain, leaf, open: open as number[], root, size, t }
   } catch {
     // named below
   }
   throw ledgerFault('ledger_damaged', 'head record')
+}
+
+function isCount(value: unknown): value is number {
+  return typeof value === 'number' && value >= 0
 }
 
 function isHash(value: unknown): value is string {

@@ -6,7 +6,7 @@ import {
   type EntryBody,
   signCheckpoint,
 } from '../receipt/index.js'
-import { type CommitLimits, CommitQueue, type CommitStart } from './commit.js'
+import { type CommitLimits, CommitQueue, type CommitStart, type OpenMark } from './commit.js'
 import { ledgerFault } from './error-table.js'
 import { HighWater } from './high-water.js'
 import type {
@@ -18,7 +18,7 @@ import type {
   SideStore,
   StateReader,
 } from './ledger.js'
-import type { OpenMark, Store } from './store.js'
+import type { Store } from './store.js'
 
 export interface LedgerLimits extends CommitLimits {
   /** Least time between two writes of the high-water file while nobody waits for it. */
