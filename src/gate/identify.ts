@@ -1,0 +1,111 @@
+import { fromBase64, fromBase64url, fromUtf8, parseStrictJson } from '../canon/index.js'
+import type { Header, Slot } from '../protocol/index.js'
+import { credentialParameters, isCredentialHeader } from './credential-shapes.js'
+
+export interface Presented {
+  readonly slot: Slot
+  readonly token: string
+}
+
+/** What a request carries to be known by. Values other than the one presented grant are dropped where they are found. */
+export interface Identity {
+  readonly presented: Presented | null
+  /** Places that carried a credential which is not the grant: header names, `query:<name>`. At most eight. */
+  readonly foreign: readonly string[]
+}
+
+/** A grant is at most 2 KB (DESIGN: credentials). */
+const MAX_GRANT_CHARACTERS = 2_048
+const MAX_FOREIGN = 8
+const COMPACT_JWS = /^([A-Za-z0-9_-]{10,})\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]*$/
+
+const NOTHING: Identity = { presented: null, foreign: [] }
+
+/**
+ * Finds the one grant, in one of the API's slots, and the name of every other place that holds a credential.
+ * Whatever stands in a slot and isn't a token of ours by its form, and every second slot that is filled, is foreign.
+ */
+export function identify(slots: readonly Slot[], headers: readonly Header[], query: string | null): Identity {
+  let presented: Presented | null = null
+  let foreign: string[] | null = null
+  for (const [name, value] of headers) {
+    const place = slotOf(name, value)
+    if (place === null) {
+      if (!isCredentialHeader(name, value)) continue
+    } else if (presented === null && slots.includes(place.slot) && isGrantShaped(place.token)) {
+      presented = place
+      continue
+    }
+    foreign ??= []
+    foreign.push(name.slice(0, 64))
+  }
+  if (query !== null && query !== '') {
+    for (const name of credentialParameters(query)) {
+      foreign ??= []
+      foreign.push(`query:${name.slice(0, 58)}`)
+    }
+  }
+  if (foreign === null) return presented === null ? NOTHING : { presented, foreign: NOTHING.foreign }
+  return { presented, foreign: [...new Set(foreign)].slice(0, MAX_FOREIGN) }
+}
+
+/** The slot that a header is, with what stands in it; null for a header that is none. */
+function slotOf(name: string, value: string): Presented | null {
+  switch (name) {
+    case 'authorization':
+      return authorization(value)
+    case 'countersign-grant':
+      return { slot: 'countersign-grant', token: value.trim() }
+    case 'project-access-token':
+      return { slot: 'project-access-token', token: value.trim() }
+    default:
+      return null
+  }
+}
+
+/** RFC 6750 §2.1 and RFC 7617 §2. Any other scheme is a slot with a token that can't be a grant. */
+function authorization(value: string): Presented {
+  const space = value.indexOf(' ')
+  const scheme = value.slice(0, space < 0 ? value.length : space).toLowerCase()
+  const rest = space < 0 ? '' : value.slice(space + 1).trim()
+  if (scheme === 'bearer') return { slot: 'bearer', token: rest }
+  if (scheme === 'basic') return { slot: 'basic-user', token: basicUser(rest) }
+  return { slot: 'bearer', token: '' }
+}
+
+/** The user name where the password is empty; otherwise the empty string, which is no grant. */
+function basicUser(encoded: string): string {
+  if (encoded.length > 2 * MAX_GRANT_CHARACTERS) return ''
+  try {
+    const text = fromUtf8(fromBase64(encoded))
+    const colon = text.indexOf(':')
+    return colon === text.length - 1 ? text.slice(0, colon) : ''
+  } catch {
+    return ''
+  }
+}
+
+/** The JOSE header is the same in every grant of one keeper: the last one seen is remembered. It holds no secret. */
+let lastHeader: { readonly encoded: string; readonly ours: boolean } = { encoded: '', ours: false }
+
+/** True for a compact JWS whose header says `at+jwt` (RFC 9068 §2.1). The keeper alone verifies it. */
+function isGrantShaped(token: string): boolean {
+  if (token.length > MAX_GRANT_CHARACTERS) return false
+  const encoded = COMPACT_JWS.exec(token)?.[1]
+  if (encoded === undefined) return false
+  if (encoded === lastHeader.encoded) return lastHeader.ours
+  let ours = false
+  try {
+    const header = parseStrictJson(fromBase64url(encoded), { maxDepth: 4 })
+    ours =
+      typeof header === 'object' &&
+      header !== null &&
+      !Array.isArray(header) &&
+      typeof header.typ === 'string' &&
+      header.typ.toLowerCase() === 'at+jwt'
+  } catch {
+    return false
+  }
+  lastHeader = { encoded, ours }
+  return ours
+}

@@ -1,0 +1,101 @@
+import assert from 'node:assert/strict'
+import { describe, it } from 'node:test'
+import { identify } from '../../src/gate/identify.js'
+import type { Header, Slot } from '../../src/protocol/index.js'
+import { encoded, GRANT } from './a-gate.js'
+
+const SLOTS: readonly Slot[] = ['bearer', 'countersign-grant', 'basic-user', 'project-access-token']
+const of = (...headers: Header[]) => identify(SLOTS, headers, null)
+const basic = (text: string): string => `Basic ${Buffer.from(text).toString('base64')}`
+
+describe('the one grant of a request', () => {
+  for (const [slot, header] of [
+    ['bearer', ['authorization', `Bearer ${GRANT}`]],
+    ['bearer', ['authorization', `bearer ${GRANT}`]],
+    ['basic-user', ['authorization', basic(`${GRANT}:`)]],
+    ['countersign-grant', ['countersign-grant', GRANT]],
+    ['project-access-token', ['project-access-token', GRANT]],
+  ] as const) {
+    it(`is found in ${header[0]} as ${slot}`, () => {
+      assert.deepEqual(of(header), { presented: { slot, token: GRANT }, foreign: [] })
+    })
+  }
+
+  it('is missing where nothing is sent', () => {
+    assert.deepEqual(of(['accept', '*/*'], ['idempotency-key', 'a1']), { presented: null, foreign: [] })
+  })
+
+  it('is not accepted in a slot that the API does not have', () => {
+    assert.deepEqual(identify(['bearer'], [['project-access-token', GRANT]], null), {
+      presented: null,
+      foreign: ['project-access-token'],
+    })
+  })
+})
+
+describe('a foreign credential', () => {
+  for (const [what, value] of [
+    ['a Stripe key', 'Bearer sk_live_4eC39HqLyjWDarjtT1zdp7dc'],
+    ['a restricted Stripe key', 'Bearer rk_test_4eC39HqLyjWDarjtT1zdp7dc'],
+    ['a GitHub token', 'token ghp_16C7e42F292c6912E7710c838347Ae178B4a'],
+    ['a Railway token', 'Bearer 6c9f2a7e-5b0d-4a4e-9c39-0a6f5f0c1f11'],
+    [
+      'an AWS signature',
+      'AWS4-HMAC-SHA256 Credential=AKIAIOSFODNN7EXAMPLE/20260101/eu-west-1/s3/aws4_request',
+    ],
+    ['a Basic login', basic('admin:hunter2')],
+    ['a grant with a password beside it', basic(`${GRANT}:sk_live_4eC39HqLyjWDarjtT1zdp7dc`)],
+    [
+      'a JWT that is no access token of ours',
+      `Bearer ${encoded({ typ: 'JWT', alg: 'HS256' })}.${encoded({ role: 'service_role' })}.c2ln`,
+    ],
+    ['a token beyond 2 KB', `Bearer ${GRANT}${'A'.repeat(2048)}`],
+    ['no token at all', 'Bearer'],
+  ] as const) {
+    it(`is ${what} in Authorization, named by its place and never by its value`, () => {
+      assert.deepEqual(of(['authorization', value]), { presented: null, foreign: ['authorization'] })
+    })
+  }
+
+  for (const [name, value] of [
+    ['cookie', 'session=1'],
+    ['proxy-authorization', 'Basic eDp5'],
+    ['x-api-key', 'anything'],
+    ['x-vault-token', 'hvs.abc'],
+    ['x-amz-security-token', 'abc'],
+    ['x-custom', 'prefix ghp_16C7e42F292c6912E7710c838347Ae178B4a'],
+    ['stripe-secret-key', 'x'],
+  ] as const) {
+    it(`is found in ${name} beside a good grant`, () => {
+      assert.deepEqual(of(['authorization', `Bearer ${GRANT}`], [name, value]), {
+        presented: { slot: 'bearer', token: GRANT },
+        foreign: [name],
+      })
+    })
+  }
+
+  it('is the second of two filled slots, even with the same grant', () => {
+    assert.deepEqual(of(['authorization', `Bearer ${GRANT}`], ['countersign-grant', GRANT]).foreign, [
+      'countersign-grant',
+    ])
+    assert.deepEqual(of(['authorization', `Bearer ${GRANT}`], ['authorization', 'Bearer x']).foreign, [
+      'authorization',
+    ])
+  })
+
+  it('is found in the query by name or by shape, percent-encoded as well', () => {
+    const inQuery = (query: string) => identify(SLOTS, [['authorization', `Bearer ${GRANT}`]], query).foreign
+    assert.deepEqual(inQuery('limit=3&access_token=x'), ['query:access_token'])
+    assert.deepEqual(inQuery('X-Amz-Signature=ab12'), ['query:x-amz-signature'])
+    assert.deepEqual(inQuery('q=sk%5Flive%5F4eC39HqLyjWDarjt'), ['query:q'])
+    assert.deepEqual(inQuery('key=AbCdEf0123456789AbCdEf01'), ['query:key'])
+    assert.deepEqual(inQuery('key=name&token=next&starting_after=cus_NffrFeUfNV2Hib'), [])
+  })
+
+  it('is named in at most eight places, each cut to a bounded length', () => {
+    const headers = Array.from({ length: 40 }, (_, i): Header => [`x-${'a'.repeat(200)}-${i}-token`, 'x'])
+    const { foreign } = of(...headers, ['x-1-token', ''], ['x-2-token', ''])
+    assert.ok(foreign.length <= 8)
+    assert.ok(foreign.every(place => place.length <= 64))
+  })
+})
