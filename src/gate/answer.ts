@@ -1,0 +1,78 @@
+import type { IncomingMessage, ServerResponse } from 'node:http'
+import type { ReceiptAnchor } from '../link/index.js'
+import type { Dialect } from '../protocol/index.js'
+import { DIALECT_FORMS } from './dialect/index.js'
+import type { Refusal } from './refusal.js'
+
+/** How much of a refused upload is still read, so that the client gets to see the answer (RFC 9112 §9.6). */
+const LINGER_BYTES = 1_048_576
+const LINGER_MS = 2_000
+
+/** The anchor of a response: `origin="…", seq=123, leaf="…"` (RFC 9651 dictionary). */
+export function anchorHeader(origin: string | null, receipt: ReceiptAnchor): string {
+  return `origin="${origin ?? ''}", seq=${receipt.seq}, leaf="${receipt.leaf}"`
+}
+
+export const ALLOWED_DECISION = 'effect=allow, code=allowed'
+
+/** Answers a refusal in the API's dialect, and ends the connection where the request was not read to its end. */
+export function answerRefusal(
+  request: IncomingMessage,
+  response: ServerResponse,
+  dialect: Dialect,
+  refusal: Refusal,
+  origin: string | null,
+): void {
+  if (response.headersSent || response.destroyed) return
+  const form = DIALECT_FORMS[dialect](refusal)
+  const body = Buffer.from(JSON.stringify(form.body))
+  const headers = [
+    'Content-Type',
+    'application/json; charset=utf-8',
+    'Content-Length',
+    String(body.length),
+    'Cache-Control',
+    'no-store',
+    'Countersign-Decision',
+    decisionHeader(refusal),
+  ]
+  if (refusal.receipt !== null) headers.push('Countersign-Receipt', anchorHeader(origin, refusal.receipt))
+  if (refusal.retryAfterSeconds !== null) headers.push('Retry-After', String(refusal.retryAfterSeconds))
+  if (refusal.code === 'grant_missing') headers.push('WWW-Authenticate', 'Bearer')
+  for (const [name, value] of form.headers) headers.push(name, value)
+  if (request.complete) {
+    response.writeHead(form.status, headers).end(body)
+    return
+  }
+  response.writeHead(form.status, [...headers, 'Connection', 'close'])
+  if (request.method === 'HEAD') response.flushHeaders()
+  else response.write(body)
+  linger(request, response)
+}
+
+function decisionHeader({ effect, code, rule }: Refusal): string {
+  const decision = `effect=${effect}, code=${code}`
+  return rule === null ? decision : `${decision}, rule="${rule}"`
+}
+
+/**
+ * Reads on for a moment and then ends the connection: one that is closed with unread data is reset, and a reset
+ * may overtake the answer.
+ */
+function linger(request: IncomingMessage, response: ServerResponse): void {
+  let left = LINGER_BYTES
+  const end = (): void => {
+    clearTimeout(timer)
+    response.end()
+  }
+  const timer = setTimeout(end, LINGER_MS)
+  request
+    .on('data', (part: Buffer) => {
+      left -= part.length
+      if (left < 0) end()
+    })
+    .on('close', end)
+    .on('end', end)
+    .on('error', end)
+    .resume()
+}

@@ -1,0 +1,22 @@
+import type { Dialect } from '../../protocol/index.js'
+import type { DialectForm } from './answer.js'
+import { githubForm } from './github.js'
+import { graphqlForm } from './graphql.js'
+import { kubernetesForm } from './kubernetes.js'
+import { restForm } from './rest.js'
+import { stripeForm } from './stripe.js'
+
+export type { DialectAnswer } from './answer.js'
+
+/**
+ * One form per dialect. AWS's error formats depend on the protocol of the operation, which no catalog of this
+ * version speaks: a catalog that asks for them is answered in plain REST.
+ */
+export const DIALECT_FORMS: Readonly<Record<Dialect, DialectForm>> = {
+  graphql: graphqlForm,
+  stripe: stripeForm,
+  github: githubForm,
+  kubernetes: kubernetesForm,
+  rest: restForm,
+  aws: restForm,
+}

@@ -1,0 +1,113 @@
+import type { ReceiptAnchor, Verdict } from '../link/index.js'
+import { DECISION_PHRASES, entryOf } from './verdict-codes.js'
+import { oneLine, plainPair, plainWord } from './words.js'
+
+/** Whether the upstream may have acted: the first thing an agent needs to know. */
+export type Executed = 'nothing' | 'maybe' | 'yes'
+
+/** Why the agent gets no answer of the upstream's, in one dialect or another. */
+export interface Refusal {
+  readonly effect: 'deny' | 'hold' | 'fault'
+  readonly code: string
+  /** HTTP status outside GraphQL (DESIGN: what the agent sees). */
+  readonly status: number
+  /** One line, under 500 characters. */
+  readonly message: string
+  readonly rule: string | null
+  /** Id of the approval that was asked for. */
+  readonly approval: string | null
+  /** Whole seconds; null where waiting doesn't help or takes longer than a minute. */
+  readonly retryAfterSeconds: number | null
+  readonly receipt: ReceiptAnchor | null
+}
+
+type RefuseVerdict = Extract<Verdict, { kind: 'refuse' }>
+
+const MAX_MESSAGE_CHARACTERS = 500
+const MAX_RETRY_MS = 60_000
+
+/** The keeper's refusal, in words. */
+export function refusalOfVerdict(verdict: RefuseVerdict, receipt: ReceiptAnchor | null): Refusal {
+  const soon = verdict.retryAfterMs !== null && verdict.retryAfterMs <= MAX_RETRY_MS
+  const status = entryOf(verdict.code).status ?? 403
+  return {
+    effect: status >= 500 ? 'fault' : verdict.effect,
+    code: plainWord(verdict.code, 64),
+    // SDKs repeat a 429 by themselves, so it is said only where repeating helps.
+    status: verdict.code === 'over_limit' && soon ? 429 : status,
+    message: messageOfVerdict(verdict, status, receipt),
+    rule: verdict.rule === null ? null : plainWord(verdict.rule, 64),
+    approval: verdict.approval === null ? null : plainWord(verdict.approval, 64),
+    retryAfterSeconds: soon ? Math.max(1, Math.ceil((verdict.retryAfterMs as number) / 1000)) : null,
+    receipt,
+  }
+}
+
+/** A fault on the way to the keeper or to the upstream, in words. */
+export function refusalOfFault(code: string, executed: Executed, receipt: ReceiptAnchor | null): Refusal {
+  const entry = entryOf(code)
+  return {
+    effect: 'fault',
+    code: plainWord(code, 64),
+    status: entry.status ?? 500,
+    message: `${FAULT_VERDICTS[executed]} ${entry.sentence} ${entry.mend}${receiptNote(receipt)}`,
+    rule: null,
+    approval: null,
+    retryAfterSeconds: null,
+    receipt,
+  }
+}
+
+const FAULT_VERDICTS: Readonly<Record<Executed, string>> = {
+  nothing: 'UNAVAILABLE, nothing was executed.',
+  maybe: 'FAILED at the upstream, the operation may have been executed.',
+  yes: 'FAILED on the way back, the operation was executed.',
+}
+
+function messageOfVerdict(verdict: RefuseVerdict, status: number, receipt: ReceiptAnchor | null): string {
+  if (verdict.effect === 'hold') return heldMessage(verdict, receipt)
+  if (Object.hasOwn(DECISION_PHRASES, verdict.code)) return deniedMessage(verdict, receipt)
+  const entry = entryOf(verdict.code)
+  const opening = status >= 500 ? FAULT_VERDICTS.nothing : 'REFUSED, nothing was executed.'
+  return `${opening} ${entry.sentence} ${entry.mend}${receiptNote(receipt)}`
+}
+
+function heldMessage(verdict: RefuseVerdict, receipt: ReceiptAnchor | null): string {
+  const id = verdict.approval === null ? '' : ` under approval ${plainWord(verdict.approval, 64)}`
+  return withBecause(
+    `HELD, nothing was executed. ${subject(verdict)} needs a person’s approval for ${agent(verdict)}`,
+    verdict,
+    `. It was asked for${id}. Wait until your operator says it is approved, then repeat exactly the same call; a changed call needs a new approval.${receiptNote(receipt)}`,
+  )
+}
+
+function deniedMessage(verdict: RefuseVerdict, receipt: ReceiptAnchor | null): string {
+  return withBecause(
+    `DENIED by policy, nothing was executed. ${subject(verdict)} ${DECISION_PHRASES[verdict.code]} for ${agent(verdict)}`,
+    verdict,
+    `. This is a decision, not a fault: another endpoint, wording or credential will be refused and recorded. Stop this step and tell your operator what you were trying to fix.${receiptNote(receipt)}`,
+  )
+}
+
+function subject(verdict: RefuseVerdict): string {
+  if (verdict.operation === '') return 'This request'
+  const operation = plainPair(verdict.operation, 60)
+  return verdict.resource === '' ? operation : `${operation} on ${plainPair(verdict.resource, 56)}`
+}
+
+function agent(verdict: RefuseVerdict): string {
+  return verdict.agent === '' ? 'this agent' : `agent ${plainWord(verdict.agent, 32)}`
+}
+
+/** The rule and its reason between two fixed texts; the reason gives way where the line would grow too long. */
+function withBecause(before: string, { rule, because }: RefuseVerdict, after: string): string {
+  if (rule === null) return before + after
+  const name = plainWord(rule, 40)
+  const room = MAX_MESSAGE_CHARACTERS - before.length - after.length - name.length - 5
+  const reason = because === null || room < 12 ? '' : `: ${oneLine(because, room).replace(/\.$/, '')}`
+  return `${before} (${name}${reason})${after}`
+}
+
+function receiptNote(receipt: ReceiptAnchor | null): string {
+  return receipt === null ? '' : ` Receipt ${receipt.seq}.`
+}
