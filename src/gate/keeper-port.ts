@@ -14,8 +14,8 @@ export interface KeeperPort {
   onPolicy(listener: (view: PolicyView | null) => void): () => void
   /**
    * Asks for one request. Resolves with the verdict, whose receipt is durable. Rejects with a CountersignError
-   * when the keeper is out of reach or answers a fault: the gate then forwards nothing. The gate has a deadline
-   * of its own and settles a `forward` that comes after it as `not_sent`.
+   * when the keeper is out of reach, slower than a deadline of the port, or answers a fault: the gate then
+   * forwards nothing. The port itself settles as `not_sent` what is admitted after its deadline.
    */
   admit(call: AdmitCall): Promise<AdmitReply>
   /** Closes an admitted attempt; called exactly once for each `forward`. Rejects when the keeper is out of reach. */

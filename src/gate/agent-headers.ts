@@ -1,0 +1,103 @@
+import type { EchoGuard } from './echo.js'
+import type { Exchange } from './exchange.js'
+import { isSendableValue } from './words.js'
+
+/** What of the upstream's response headers matters to the gate. */
+export interface AgentHeaders {
+  /** Flat names and values for the agent, from the allow-list alone. */
+  readonly flat: string[]
+  /** The upstream's own id of the request, for the receipt. */
+  readonly upstreamId: string | null
+  /** Content codings other than identity. */
+  readonly encoded: boolean
+  /** A header that would have gone to the agent holds the credential. */
+  readonly echoed: boolean
+}
+
+export interface AgentHeaderRules {
+  readonly allowed: ReadonlySet<string>
+  readonly upstreamOrigin: string
+  readonly exchange: Pick<Exchange, 'prefix' | 'target' | 'baseUrl'>
+  /** False for a status that has no Content-Length (RFC 9110 §8.6). */
+  readonly hasLength: boolean
+}
+
+const UPSTREAM_IDS: ReadonlySet<string> = new Set([
+  'request-id',
+  'x-request-id',
+  'x-github-request-id',
+  'x-railway-request-id',
+  'x-amzn-requestid',
+])
+
+/** Picks the response headers that the agent may see. Nothing is copied that isn't listed; `Set-Cookie`, hop-by-hop headers and trailers never are. */
+export function agentHeaders(
+  raw: readonly (Buffer | string)[],
+  rules: AgentHeaderRules,
+  guard: EchoGuard,
+): AgentHeaders {
+  const flat: string[] = []
+  let upstreamId: string | null = null
+  let encoded = false
+  let echoed = false
+  for (let i = 0; i < raw.length; i += 2) {
+    const name = text(raw[i] as Buffer | string)
+    const lower = name.toLowerCase()
+    let value: string | null = null
+    if (lower === 'content-length') {
+      if (rules.hasLength) value = text(raw[i + 1] as Buffer | string)
+    } else if (lower === 'content-encoding') {
+      encoded ||= text(raw[i + 1] as Buffer | string).toLowerCase() !== 'identity'
+    } else if (lower === 'location') {
+      value = ownLocation(text(raw[i + 1] as Buffer | string), rules)
+    } else if (lower === 'link') {
+      if (rules.allowed.has(lower)) value = ownLinks(text(raw[i + 1] as Buffer | string), rules)
+    } else if (rules.allowed.has(lower)) {
+      value = text(raw[i + 1] as Buffer | string)
+    }
+    if (UPSTREAM_IDS.has(lower)) upstreamId ??= idOf(text(raw[i + 1] as Buffer | string))
+    if (value === null || !isSendableValue(value)) continue
+    echoed ||= guard.isEchoedIn(value)
+    flat.push(name, value)
+  }
+  return { flat, upstreamId, encoded, echoed }
+}
+
+/**
+ * A redirect within the upstream, in the agent's own addresses. ATTACK: a 302 to another origin would lead the
+ * agent, and whatever its client sends along, past the sidecar: it is dropped.
+ */
+function ownLocation(location: string, rules: AgentHeaderRules): string | null {
+  const path = upstreamPath(location, rules)
+  return path === null ? null : rules.exchange.prefix + path
+}
+
+/** RFC 8288 links, as absolute URLs because SDKs that page through results take nothing else; null where one leads elsewhere. */
+function ownLinks(links: string, rules: AgentHeaderRules): string | null {
+  const base = rules.exchange.baseUrl()
+  if (base === null) return null
+  let foreign = false
+  const own = links.replace(/<([^<>]*)>/g, (_link, reference: string) => {
+    const path = upstreamPath(reference, rules)
+    foreign ||= path === null
+    return `<${base}${path ?? ''}>`
+  })
+  return foreign ? null : own
+}
+
+/** Path, query and fragment of a reference that stays on the upstream's origin. */
+function upstreamPath(reference: string, { upstreamOrigin, exchange }: AgentHeaderRules): string | null {
+  const url = URL.parse(reference, upstreamOrigin + exchange.target)
+  if (url === null || url.origin !== upstreamOrigin || url.username !== '') return null
+  return url.pathname + url.search + url.hash
+}
+
+/** Header bytes are Latin-1 on both sides, so that they come out as they went in. */
+function text(bytes: Buffer | string): string {
+  return typeof bytes === 'string' ? bytes : bytes.toString('latin1')
+}
+
+/** An upstream's text goes into a receipt only as a plain id. */
+function idOf(value: string): string | null {
+  return /^[A-Za-z0-9._:/+=-]{1,128}$/.test(value) ? value : null
+}

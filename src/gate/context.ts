@@ -1,0 +1,22 @@
+import type { Logger } from 'pino'
+import type { Routing } from './api.js'
+import type { KeeperPort } from './keeper-port.js'
+import type { GateLimits } from './limits.js'
+import type { Metrics } from './metrics.js'
+import type { Outcomes } from './outcomes.js'
+import type { Transfer } from './transfer.js'
+
+/** What every request of one gate shares. */
+export interface GateContext {
+  readonly keeper: KeeperPort
+  readonly limits: GateLimits
+  readonly metrics: Metrics
+  readonly log: Logger
+  readonly outcomes: Outcomes
+  /** Admitted requests under way. */
+  readonly transfers: Set<Transfer>
+  /** What is served under the policy in force; null while there is none. */
+  routing(): Routing | null
+  /** Resolves when the routing is no longer the given one, at the latest after a moment. */
+  routingAfter(stale: Routing): Promise<void>
+}

@@ -1,0 +1,235 @@
+import type { IncomingMessage, ServerResponse } from 'node:http'
+import type { Logger } from 'pino'
+import { CountersignError } from '../canon/index.js'
+import type { PolicyView } from '../link/index.js'
+import { answerRefusal } from './answer.js'
+import { openRouting, type Routing } from './api.js'
+import type { GateContext } from './context.js'
+import type { Entrance, Exchange } from './exchange.js'
+import type { KeeperPort } from './keeper-port.js'
+import { DEFAULT_LIMITS, type GateLimits } from './limits.js'
+import { Listener, type ListenerTls } from './listener.js'
+import { Metrics } from './metrics.js'
+import { Mounts } from './mount.js'
+import { Outcomes } from './outcomes.js'
+import { pass } from './pass.js'
+import { answerProbe } from './probes.js'
+import { refusalOfFault } from './refusal.js'
+import { Upstreams, type UpstreamTls } from './upstream.js'
+
+/** How long a request whose policy went stale waits for the next one before it is classified again. */
+const NEXT_POLICY_MS = 1_000
+
+export interface GateOptions {
+  /** The main listener, with all prefixes and the probes: `127.0.0.1:7070`, or `unix:/path`. */
+  readonly listen: string
+  /** A listener of its own for an API by name, without a prefix. */
+  readonly ports?: Readonly<Record<string, string>>
+  /** HTTPS with all prefixes. */
+  readonly tls?: ListenerTls & { readonly listen: string }
+  /** Path of a Unix socket with all prefixes. */
+  readonly unix?: string
+  readonly keeper: KeeperPort
+  readonly limits?: Partial<GateLimits>
+  readonly logger: Logger
+  readonly upstreamTls?: UpstreamTls
+}
+
+/** Base URLs as they are listened on: `http://127.0.0.1:7070`, `https://…`, `unix:/path`. */
+export interface GateAddresses {
+  readonly main: string
+  readonly ports: Readonly<Record<string, string>>
+  readonly tls: string | null
+  readonly unix: string | null
+}
+
+export interface Gate {
+  addresses(): GateAddresses
+  /** Stops taking requests, lets open ones end within `closeMs`, and resolves when every outcome is with the keeper. */
+  close(): Promise<void>
+}
+
+/**
+ * Opens the gate's listeners. It serves the policy that the keeper announces, follows every change of it without
+ * listening anew, and answers 503 while there is none. Throws `listen_invalid` or `listen_failed`.
+ */
+export async function startGate(options: GateOptions): Promise<Gate> {
+  const gate = new RunningGate(options)
+  try {
+    await gate.open(options)
+  } catch (error) {
+    await gate.close()
+    throw error
+  }
+  return gate
+}
+
+class RunningGate implements Gate {
+  private readonly context: GateContext
+  private readonly upstreams: Upstreams
+  private readonly listeners = new Map<string, Listener>()
+  private readonly routingWaiters = new Set<() => void>()
+  private readonly endPolicy: () => void
+  private routing: Routing | null = null
+  private mounts: Mounts | null = null
+  private mounting: Promise<void> = Promise.resolve()
+  private openRequests = 0
+  private closing = false
+
+  constructor(options: GateOptions) {
+    const { keeper, logger } = options
+    const limits = { ...DEFAULT_LIMITS, ...options.limits }
+    this.upstreams = new Upstreams(limits, options.upstreamTls ?? {})
+    this.context = {
+      keeper,
+      limits,
+      log: logger,
+      metrics: new Metrics(
+        () => this.openRequests,
+        () => keeper.policy() !== null,
+      ),
+      outcomes: new Outcomes(keeper, logger),
+      transfers: new Set(),
+      routing: () => this.routing,
+      routingAfter: stale => this.routingAfter(stale),
+    }
+    this.endPolicy = keeper.onPolicy(view => this.follow(view))
+  }
+
+  async open(options: GateOptions): Promise<void> {
+    await this.remount([])
+    this.follow(options.keeper.policy())
+    await this.listen('main', { kind: 'main', api: null }, options.listen, null)
+    for (const [api, address] of Object.entries(options.ports ?? {}))
+      await this.listen(`port:${api}`, { kind: 'port', api }, address, null)
+    if (options.tls !== undefined)
+      await this.listen('tls', { kind: 'tls', api: null }, options.tls.listen, options.tls)
+    if (options.unix !== undefined)
+      await this.listen('unix', { kind: 'unix', api: null }, `unix:${options.unix}`, null)
+  }
+
+  addresses(): GateAddresses {
+    const url = (door: string): string | null => this.listeners.get(door)?.url ?? null
+    const ports = [...this.listeners].filter(([door]) => door.startsWith('port:'))
+    return {
+      main: url('main') ?? '',
+      ports: Object.fromEntries(ports.map(([door, { url }]) => [door.slice('port:'.length), url])),
+      tls: url('tls'),
+      unix: url('unix'),
+    }
+  }
+
+  async close(): Promise<void> {
+    this.closing = true
+    this.endPolicy()
+    const closed = Promise.all([...this.listeners.values()].map(listener => listener.close()))
+    await Promise.race([closed, elapsed(this.context.limits.closeMs)])
+    for (const transfer of this.context.transfers) transfer.cut()
+    await Promise.all([...this.context.transfers].map(transfer => transfer.done))
+    await this.context.outcomes.drained()
+    for (const listener of this.listeners.values()) listener.cut()
+    await closed
+    await this.upstreams.destroy()
+    await this.mounting
+    await this.mounts?.close()
+  }
+
+  private async listen(
+    door: string,
+    entrance: Entrance,
+    address: string,
+    tls: ListenerTls | null,
+  ): Promise<void> {
+    const listener = await Listener.open({
+      entrance,
+      address,
+      tls,
+      limits: this.context.limits,
+      onExchange: exchange => this.take(exchange),
+      onProbe: entrance.kind === 'main' ? this.probe : () => false,
+      onMalformed: () => this.context.metrics.malformedConnection(),
+    })
+    this.listeners.set(door, listener)
+    this.context.log.info({ door, address: listener.url }, 'listening')
+  }
+
+  private readonly probe = (request: IncomingMessage, response: ServerResponse): boolean =>
+    answerProbe(request, response, this.context.metrics, () => this.routing !== null && !this.closing)
+
+  private take(exchange: Exchange): void {
+    exchange.response.on('error', ignore)
+    const code = this.closing ? 'gate_closing' : this.isBusy() ? 'gate_busy' : null
+    if (code === null) {
+      this.mounts?.route(exchange, this.routing?.apis.has(exchange.api) ?? false)
+      return
+    }
+    const dialect = this.routing?.apis.get(exchange.api)?.catalog.profile.dialect ?? 'rest'
+    answerRefusal(exchange.request, exchange.response, dialect, refusalOfFault(code, 'nothing', null), null)
+  }
+
+  private isBusy(): boolean {
+    return this.openRequests >= this.context.limits.maxOpenRequests
+  }
+
+  private readonly pass = (exchange: Exchange): void => {
+    this.openRequests++
+    void pass(this.context, exchange).then(() => {
+      this.openRequests--
+    })
+  }
+
+  /** Serves another policy, or none. A policy that this build can't open is not served, and none is. */
+  private follow(view: PolicyView | null): void {
+    const before = this.routing
+    try {
+      this.routing = view === null ? null : openRouting(view, this.upstreams)
+    } catch (error) {
+      const code = error instanceof CountersignError ? error.code : 'gate_fault'
+      this.context.log.error({ policy: view?.cid ?? null, code, err: error }, 'policy cannot be served')
+      this.routing = null
+    }
+    for (const wake of this.routingWaiters) wake()
+    const names = [...(this.routing?.apis.keys() ?? [])]
+    if (this.routing !== null && !sameNames(names, before))
+      this.mounting = this.mounting.then(() => this.remount(names))
+  }
+
+  /** The routing table already answers for the new APIs; only the plugin that carries their requests is replaced. */
+  private async remount(names: readonly string[]): Promise<void> {
+    try {
+      const next = await Mounts.of(names, this.pass)
+      const previous = this.mounts
+      this.mounts = next
+      await previous?.close()
+    } catch (error) {
+      // The mounts before still carry every request: the routing table alone says what is served.
+      this.context.log.error({ err: error }, 'APIs not mounted anew')
+    }
+  }
+
+  private routingAfter(stale: Routing): Promise<void> {
+    if (this.routing !== stale) return Promise.resolve()
+    return new Promise(resolve => {
+      const wake = (): void => {
+        clearTimeout(timer)
+        this.routingWaiters.delete(wake)
+        resolve()
+      }
+      const timer = setTimeout(wake, NEXT_POLICY_MS)
+      this.routingWaiters.add(wake)
+    })
+  }
+}
+
+function sameNames(names: readonly string[], routing: Routing | null): boolean {
+  return routing !== null && names.length === routing.apis.size && names.every(name => routing.apis.has(name))
+}
+
+function elapsed(ms: number): Promise<void> {
+  return new Promise(resolve => {
+    setTimeout(resolve, ms).unref()
+  })
+}
+
+/** An agent that breaks off is an event of its exchange, not a fault. */
+function ignore(): void {}

@@ -1,0 +1,42 @@
+/** Bounds of one gate. Every wait and every buffer that an agent or an upstream can cause has one here. */
+export interface GateLimits {
+  /** Largest body that is read whole for classification; a catalog's own smaller bound wins. */
+  readonly maxInspectBytes: number
+  /** An inspected body must be complete by then. */
+  readonly inspectedBodyMs: number
+  /** A whole request, a streamed upload included, must have arrived by then. */
+  readonly requestMs: number
+  readonly headersMs: number
+  readonly keepAliveMs: number
+  readonly maxHeaderBytes: number
+  /** Connections per listener; further ones are dropped. */
+  readonly maxConnections: number
+  /** Requests between arrival and answer; further ones are answered 503. */
+  readonly maxOpenRequests: number
+  readonly connectMs: number
+  /** From the end of the request to the upstream's headers, and between two parts of its body. */
+  readonly upstreamMs: number
+  readonly maxUpstreamConnections: number
+  /** How much of an answer is still read for the receipt after the agent has left. */
+  readonly drainBytes: number
+  readonly drainMs: number
+  /** How long `close` waits for open requests before it cuts them. */
+  readonly closeMs: number
+}
+
+export const DEFAULT_LIMITS: GateLimits = {
+  maxInspectBytes: 1_048_576,
+  inspectedBodyMs: 30_000,
+  requestMs: 3_600_000,
+  headersMs: 10_000,
+  keepAliveMs: 65_000,
+  maxHeaderBytes: 16_384,
+  maxConnections: 4_096,
+  maxOpenRequests: 1_024,
+  connectMs: 10_000,
+  upstreamMs: 60_000,
+  maxUpstreamConnections: 256,
+  drainBytes: 1_048_576,
+  drainMs: 10_000,
+  closeMs: 10_000,
+}

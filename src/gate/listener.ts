@@ -1,0 +1,148 @@
+import { lstat, unlink } from 'node:fs/promises'
+import { createServer, type IncomingMessage, type Server, ServerResponse } from 'node:http'
+import { createServer as createTlsServer } from 'node:https'
+import { connect, type ListenOptions, type Socket } from 'node:net'
+import { gateFault } from './error-table.js'
+import { type Entrance, Exchange } from './exchange.js'
+import type { GateLimits } from './limits.js'
+
+export interface ListenerTls {
+  /** PEM. */
+  readonly cert: string
+  readonly key: string
+}
+
+export interface ListenerOptions {
+  readonly entrance: Entrance
+  /** `host:port`, `[ipv6]:port` or `unix:/path`; port 0 picks a free one. */
+  readonly address: string
+  readonly tls: ListenerTls | null
+  readonly limits: GateLimits
+  readonly onExchange: (exchange: Exchange) => void
+  /** A request that is none of the APIs', answered at once; false where it is not. */
+  readonly onProbe: (request: IncomingMessage, response: ServerResponse) => boolean
+  /** What came wasn't HTTP. */
+  readonly onMalformed: () => void
+}
+
+/** One door for agents: an HTTP/1.1 server with every bound set, over TCP, TLS or a Unix socket. */
+export class Listener {
+  /** Base URL of what listens: `http://127.0.0.1:7070`, or `unix:/path`. */
+  readonly url: string
+  private readonly server: Server
+
+  private constructor(server: Server, url: string) {
+    this.server = server
+    this.url = url
+  }
+
+  /** Throws `listen_invalid` or `listen_failed`. */
+  static async open(options: ListenerOptions): Promise<Listener> {
+    const where = parseAddress(options.address)
+    const server = hardenedServer(options)
+    if (where.path !== undefined) await removeDeadSocket(where.path)
+    await new Promise<void>((resolve, reject) => {
+      server.once('error', error => {
+        const { code } = error as NodeJS.ErrnoException
+        reject(gateFault('listen_failed', `${options.address}: ${code ?? 'error'}`))
+      })
+      // The agent may be another user: who reaches the socket is the folder's business.
+      server.listen({ ...where, readableAll: true, writableAll: true }, resolve)
+    })
+    return new Listener(server, urlOf(server, options.tls !== null))
+  }
+
+  /** Takes no further connection and lets go of idle ones; resolves when the last request is answered. */
+  close(): Promise<void> {
+    return new Promise(resolve => {
+      this.server.close(() => resolve())
+      this.server.closeIdleConnections()
+    })
+  }
+
+  /** Cuts whatever is still connected. */
+  cut(): void {
+    this.server.closeAllConnections()
+  }
+}
+
+function hardenedServer(options: ListenerOptions): Server {
+  const { limits, tls, entrance } = options
+  const settings = {
+    insecureHTTPParser: false,
+    requireHostHeader: true,
+    rejectNonStandardBodyWrites: true,
+    maxHeaderSize: limits.maxHeaderBytes,
+    headersTimeout: limits.headersMs,
+    requestTimeout: limits.requestMs,
+    keepAliveTimeout: limits.keepAliveMs,
+    connectionsCheckingInterval: Math.min(limits.headersMs, 5_000),
+    noDelay: true,
+  }
+  const take = (awaitsContinue: boolean) => (request: IncomingMessage, response: ServerResponse) => {
+    if (!options.onProbe(request, response))
+      options.onExchange(new Exchange(entrance, request, response, awaitsContinue))
+  }
+  const server =
+    tls === null ? createServer(settings) : createTlsServer({ ...settings, ...tls, minVersion: 'TLSv1.2' })
+  server.maxConnections = limits.maxConnections
+  // An idle agent, or one that doesn't read its answer, lets go of its connection after the upstream would have.
+  server.timeout = limits.upstreamMs + limits.keepAliveMs
+  server.on('request', take(false))
+  server.on('checkContinue', take(true))
+  server.on('checkExpectation', take(false))
+  server.on('connect', (request: IncomingMessage, socket: Socket) => {
+    // CONNECT comes without a response object; it gets one, so that its refusal is recorded like any other.
+    const response = new ServerResponse(request)
+    response.shouldKeepAlive = false
+    response.assignSocket(socket)
+    response.once('finish', () => socket.end())
+    socket.on('error', () => socket.destroy())
+    options.onExchange(new Exchange(entrance, request, response, false))
+  })
+  server.on('clientError', (error: NodeJS.ErrnoException, socket: Socket) => {
+    options.onMalformed()
+    if (error.code === 'ECONNRESET' || !socket.writable) socket.destroy()
+    else socket.end(MALFORMED_ANSWERS[error.code ?? ''] ?? plainAnswer('400 Bad Request'))
+  })
+  return server
+}
+
+function plainAnswer(status: string): string {
+  return `HTTP/1.1 ${status}\r\nConnection: close\r\nContent-Length: 0\r\n\r\n`
+}
+
+const MALFORMED_ANSWERS: Readonly<Record<string, string>> = {
+  HPE_HEADER_OVERFLOW: plainAnswer('431 Request Header Fields Too Large'),
+  ERR_HTTP_REQUEST_TIMEOUT: plainAnswer('408 Request Timeout'),
+}
+
+/** Throws `listen_invalid`. */
+function parseAddress(text: string): ListenOptions {
+  if (text.startsWith('unix:/')) return { path: text.slice('unix:'.length) }
+  const match = /^(?:\[([0-9a-fA-F:.]+)\]|([A-Za-z0-9.-]+)):(\d{1,5})$/.exec(text)
+  const port = Number(match?.[3])
+  if (match === null || port > 65_535) throw gateFault('listen_invalid', text)
+  return { host: (match[1] ?? match[2]) as string, port }
+}
+
+function urlOf(server: Server, tls: boolean): string {
+  const address = server.address()
+  if (address === null || typeof address === 'string') return `unix:${address ?? ''}`
+  const host = address.family === 'IPv6' ? `[${address.address}]` : address.address
+  return `${tls ? 'https' : 'http'}://${host}:${address.port}`
+}
+
+/** A socket file that nobody listens on any more is left from a crash; one that answers stays, and listening fails. */
+async function removeDeadSocket(path: string): Promise<void> {
+  const stat = await lstat(path).catch(() => null)
+  if (stat?.isSocket() !== true) return
+  const alive = await new Promise<boolean>(resolve => {
+    const probe = connect(path, () => {
+      probe.destroy()
+      resolve(true)
+    })
+    probe.once('error', () => resolve(false))
+  })
+  if (!alive) await unlink(path)
+}

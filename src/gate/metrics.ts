@@ -1,0 +1,91 @@
+import { Counter, Gauge, Histogram, Registry } from 'prom-client'
+
+const SECONDS = [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 10, 60]
+
+/**
+ * Prometheus metrics of one gate. Labels come from the sealed policy's API names and from the tables of codes
+ * alone, so that no agent can grow them.
+ */
+export class Metrics {
+  readonly registry = new Registry()
+  private readonly requests = new Counter({
+    name: 'countersign_requests_total',
+    help: 'Requests by API, effect of the decision and code.',
+    labelNames: ['api', 'effect', 'code'],
+    registers: [this.registry],
+  })
+  private readonly faults = new Counter({
+    name: 'countersign_upstream_faults_total',
+    help: 'Admitted requests whose answer was not the upstream’s own, by API and code.',
+    labelNames: ['api', 'code'],
+    registers: [this.registry],
+  })
+  private readonly upstream = new Histogram({
+    name: 'countersign_upstream_seconds',
+    help: 'From sending a request to the upstream’s response headers.',
+    labelNames: ['api'],
+    buckets: SECONDS,
+    registers: [this.registry],
+  })
+  private readonly admit = new Histogram({
+    name: 'countersign_admit_seconds',
+    help: 'From asking the keeper to its verdict.',
+    buckets: SECONDS,
+    registers: [this.registry],
+  })
+  private readonly foreign = new Counter({
+    name: 'countersign_foreign_credentials_total',
+    help: 'Requests that carried a credential which is not a grant.',
+    labelNames: ['api'],
+    registers: [this.registry],
+  })
+  private readonly malformed = new Counter({
+    name: 'countersign_malformed_connections_total',
+    help: 'Connections closed because what came was not HTTP.',
+    registers: [this.registry],
+  })
+
+  /** `openRequests` and `policyInForce` are asked when the metrics are read. */
+  constructor(openRequests: () => number, policyInForce: () => boolean) {
+    new Gauge({
+      name: 'countersign_open_requests',
+      help: 'Requests between arrival and outcome.',
+      registers: [this.registry],
+      collect() {
+        this.set(openRequests())
+      },
+    })
+    new Gauge({
+      name: 'countersign_keeper_up',
+      help: '1 while the keeper is connected and a policy is in force.',
+      registers: [this.registry],
+      collect() {
+        this.set(policyInForce() ? 1 : 0)
+      },
+    })
+  }
+
+  decided(api: string, effect: string, code: string): void {
+    this.requests.inc({ api, effect, code })
+  }
+
+  faulted(api: string, code: string): void {
+    this.faults.inc({ api, code })
+  }
+
+  foreignCredential(api: string): void {
+    this.foreign.inc({ api })
+  }
+
+  malformedConnection(): void {
+    this.malformed.inc()
+  }
+
+  admitSeconds(elapsedMs: number): void {
+    this.admit.observe(elapsedMs / 1000)
+  }
+
+  upstreamSeconds(api: string, elapsedMs: number): void {
+    this.upstream.observe({ api }, elapsedMs / 1000)
+  }
+}

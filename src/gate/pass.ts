@@ -1,0 +1,200 @@
+import { CountersignError } from '../canon/index.js'
+import type { AdmitReply, BodySummary, Finding, Verdict } from '../link/index.js'
+import {
+  isUnclassifiable,
+  parseTarget,
+  type RequestBody,
+  type RequestHead,
+  type Slot,
+} from '../protocol/index.js'
+import { answerRefusal } from './answer.js'
+import type { GateApi, Routing } from './api.js'
+import { type ReadBody, readBody } from './body.js'
+import type { GateContext } from './context.js'
+import type { Exchange } from './exchange.js'
+import { framingRefusal } from './framing.js'
+import { type Identity, identify } from './identify.js'
+import type { AdmitCall } from './keeper-port.js'
+import { notSent } from './outcomes.js'
+import { type Refusal, refusalOfFault, refusalOfVerdict } from './refusal.js'
+import { send } from './send.js'
+
+/** How often a request is classified again because the policy changed meanwhile. */
+const MAX_ROUNDS = 3
+
+/** All slots: where the address names no API, a grant is still looked for, so that the refusal has a name on it. */
+const ANY_SLOT: readonly Slot[] = ['bearer', 'countersign-grant', 'basic-user', 'project-access-token']
+
+/** What the gate understood of a request under one policy: what it tells the keeper, and what it would send. */
+interface Examined {
+  readonly api: GateApi | null
+  readonly call: AdmitCall
+  /** Null where the gate refuses by itself. */
+  readonly sendable: { readonly head: RequestHead; readonly body: ReadBody } | null
+}
+
+/**
+ * One request's way through the gate: examine it, ask the keeper, and then forward exactly what was examined or
+ * answer the refusal, which is recorded by then. Never rejects.
+ */
+export async function pass(context: GateContext, exchange: Exchange): Promise<void> {
+  try {
+    for (let round = 0; round < MAX_ROUNDS; round++) {
+      const routing = context.routing()
+      if (routing === null) return refuse(context, exchange, null, unavailable('no_policy'))
+      const examined = await examine(context, routing, exchange)
+      const reply = await ask(context, examined)
+      const { verdict } = reply
+      switch (verdict.kind) {
+        case 'stale':
+          await context.routingAfter(routing)
+          continue
+        case 'refuse':
+          return refuse(context, exchange, examined.api, refusalOfVerdict(verdict, reply.receipt))
+        case 'forward':
+          return await forward(context, exchange, examined, reply, verdict)
+      }
+    }
+    refuse(context, exchange, null, unavailable('policy_moving'))
+  } catch (error) {
+    refuse(context, exchange, null, unavailable(faultCode(context, error)))
+  }
+}
+
+/** Target, grant, body, operations, in this order; the first that is refused is the finding. */
+async function examine(context: GateContext, routing: Routing, exchange: Exchange): Promise<Examined> {
+  const api = routing.apis.get(exchange.api) ?? null
+  const target = parseTarget(exchange.target)
+  const query = isUnclassifiable(target) ? rawQuery(exchange.target) : target.query
+  const identity = identify(api?.slots ?? ANY_SLOT, exchange.headers, query)
+  const refused = (code: string, body: ReadBody | null = null): Examined =>
+    examinedAs(routing, exchange, api, identity, { kind: 'refused', code }, body)
+
+  const framing = framingRefusal(exchange.method, exchange.headers)
+  if (framing !== null) return refused(framing)
+  if (api === null) return refused('unknown_api')
+  if (isUnclassifiable(target)) return refused(target.code)
+  if (identity.presented === null && identity.foreign.length === 0) return refused('grant_missing')
+
+  const head: RequestHead = { method: exchange.method, target, headers: exchange.headers }
+  const plan = api.catalog.planBody(head)
+  if (isUnclassifiable(plan)) return refused(plan.code)
+  if (plan.kind === 'inspect') exchange.invite()
+  const body = exchange.body ?? (await readBody(exchange.request, plan, context.limits))
+  if (body.kind === 'refused') return refused(body.code)
+  if (body.kind === 'whole') exchange.body = body
+
+  const classification = api.catalog.recognise({ ...head, body: factsOf(body) })
+  if (isUnclassifiable(classification)) return refused(classification.code, body)
+  if (!api.upstreams.has(api.catalog.originOf(head))) return refused('upstream_unknown', body)
+  const finding: Finding = { kind: 'operations', operations: classification.operations }
+  return { ...examinedAs(routing, exchange, api, identity, finding, body), sendable: { head, body } }
+}
+
+function examinedAs(
+  routing: Routing,
+  exchange: Exchange,
+  api: GateApi | null,
+  identity: Identity,
+  finding: Finding,
+  body: ReadBody | null,
+): Examined {
+  return {
+    api,
+    sendable: null,
+    call: {
+      policyCid: api === null ? '' : routing.policyCid,
+      api: api?.name ?? '',
+      method: exchange.method,
+      target: exchange.target,
+      presented: identity.presented,
+      foreign: identity.foreign,
+      body: summaryOf(body),
+      classifier: finding.kind === 'operations' && api !== null ? api.catalog.classifier : 'none',
+      finding,
+    },
+  }
+}
+
+async function ask(context: GateContext, { api, call }: Examined): Promise<AdmitReply> {
+  if (call.foreign.length > 0) context.metrics.foreignCredential(api?.name ?? '')
+  const askedMs = performance.now()
+  const reply = await context.keeper.admit(call)
+  context.metrics.admitSeconds(performance.now() - askedMs)
+  return reply
+}
+
+async function forward(
+  context: GateContext,
+  exchange: Exchange,
+  examined: Examined,
+  reply: AdmitReply,
+  verdict: Extract<Verdict, { kind: 'forward' }>,
+): Promise<void> {
+  const { api, sendable, call } = examined
+  if (reply.receipt === null) throw new Error('an admission without a receipt')
+  // INVARIANT: what the gate found wrong is never forwarded, even if the keeper says so.
+  if (api === null || sendable === null || call.foreign.length > 0) {
+    void context.outcomes.settle(notSent(reply.receipt.seq))
+    return refuse(context, exchange, api, unavailable('gate_fault'))
+  }
+  context.metrics.decided(api.name, 'allow', 'allowed')
+  try {
+    await send(context, { exchange, api, ...sendable, receipt: reply.receipt, verdict })
+  } catch (error) {
+    void context.outcomes.settle(notSent(reply.receipt.seq)) // it failed before the upstream was asked
+    throw error
+  }
+}
+
+function refuse(context: GateContext, exchange: Exchange, api: GateApi | null, refusal: Refusal): void {
+  const known = api ?? context.routing()?.apis.get(exchange.api) ?? null
+  context.metrics.decided(known?.name ?? '', refusal.effect, refusal.code)
+  const { api: name, method } = exchange
+  context.log.info(
+    { api: known === null ? '' : name, method, code: refusal.code, receipt: refusal.receipt?.seq ?? null },
+    'refused',
+  )
+  const dialect = known?.catalog.profile.dialect ?? 'rest'
+  answerRefusal(exchange.request, exchange.response, dialect, refusal, context.keeper.origin())
+}
+
+function unavailable(code: string): Refusal {
+  return refusalOfFault(code, 'nothing', null)
+}
+
+/** The stable code of what was thrown; the rest of it goes to the log, and none of it to the agent. */
+function faultCode(context: GateContext, error: unknown): string {
+  if (error instanceof CountersignError) return error.code
+  context.log.error({ err: error }, 'fault of the gate')
+  return 'gate_fault'
+}
+
+/** The query of a target that was refused, so that a token in it is still reported. */
+function rawQuery(target: string): string | null {
+  const question = target.indexOf('?')
+  return question === -1 ? null : target.slice(question + 1)
+}
+
+function factsOf(body: ReadBody): RequestBody {
+  switch (body.kind) {
+    case 'whole':
+      return body.bytes.length === 0 ? { kind: 'none' } : { kind: 'buffered', bytes: body.bytes }
+    case 'stream':
+      return { kind: 'streamed' }
+    case 'none':
+    case 'refused':
+      return { kind: 'none' }
+  }
+}
+
+function summaryOf(body: ReadBody | null): BodySummary {
+  switch (body?.kind) {
+    case 'whole':
+      return { kind: 'inspected', sha256: body.sha256, lengthBytes: body.bytes.length }
+    case 'stream':
+      return { kind: 'streamed' }
+    default:
+      return { kind: 'none' }
+  }
+}

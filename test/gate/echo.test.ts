@@ -1,0 +1,99 @@
+import assert from 'node:assert/strict'
+import { afterEach, beforeEach, describe, it } from 'node:test'
+import { EchoGuard } from '../../src/gate/echo.js'
+import { type ARunningGate, aGate } from './a-gate.js'
+
+const SECRET = 'minted-credential-0123456789'
+
+function masked(parts: readonly string[], value = `Bearer ${SECRET}`): string {
+  const guard = new EchoGuard([['authorization', value]])
+  const out = parts.map(part => guard.push(Buffer.from(part)).toString())
+  return out.join('') + (guard.end()?.toString() ?? '')
+}
+
+describe('the guard against an echoed credential', () => {
+  it('masks every occurrence with as many asterisks', () => {
+    assert.equal(
+      masked([`a ${SECRET} b ${SECRET}`]),
+      `a ${'*'.repeat(SECRET.length)} b ${'*'.repeat(SECRET.length)}`,
+    )
+  })
+
+  it('masks an occurrence cut into parts at any place, also byte by byte', () => {
+    const text = `{"x":"${SECRET}","minted-":1}`
+    const expected = text.replace(SECRET, '*'.repeat(SECRET.length))
+    for (let at = 0; at <= text.length; at++) {
+      assert.equal(masked([text.slice(0, at), text.slice(at)]), expected)
+    }
+    assert.equal(masked([...text]), expected)
+  })
+
+  it('lets what only begins like the credential through, unchanged', () => {
+    for (const text of [
+      'minted-credential',
+      'minted-credential-012345678',
+      'mminted-credential-01234567889',
+      '',
+    ])
+      assert.equal(masked([...text]), text)
+  })
+
+  it('holds back no more than what could be the beginning of the credential', () => {
+    const guard = new EchoGuard([['authorization', `Bearer ${SECRET}`]])
+    assert.equal(guard.push(Buffer.from('data: 1\n\n')).toString(), 'data: 1\n\n')
+    assert.equal(guard.push(Buffer.from('data: mint')).toString(), 'data: ')
+  })
+
+  it('knows the spellings that a JSON or URL writer makes of it', () => {
+    const value = 'abc/def+ghi=='
+    assert.equal(masked(['<abc\\/def+ghi==>'], value), `<${'*'.repeat(14)}>`)
+    assert.equal(masked(['<abc%2Fdef%2Bghi%3D%3D>'], value), `<${'*'.repeat(21)}>`)
+  })
+
+  it('masks user and password of a Basic credential as well', () => {
+    const basic = `Basic ${Buffer.from('account-user:password-123').toString('base64')}`
+    assert.equal(masked(['user=account-user&password=password-123'], basic).includes('account-user'), false)
+    assert.equal(masked(['password-123'], basic), '*'.repeat(12))
+  })
+})
+
+describe('an upstream that echoes', () => {
+  let running: ARunningGate
+  beforeEach(async () => {
+    running = await aGate()
+  })
+  afterEach(() => running.close())
+
+  it('the request in its body shows asterisks to the agent, and the receipt has what really came', async () => {
+    running.upstream.answer = (request, response) => response.end(JSON.stringify(request.headers))
+    const text = await (await running.call('/invoices')).text()
+    assert.match(text, /"authorization":"Bearer \*{28}"/)
+    assert.ok(!text.includes(SECRET))
+    const outcome = await running.keeper.outcome()
+    assert.equal(outcome.status, 'completed')
+    assert.equal(outcome.responseBytes, text.length)
+    assert.ok(!running.log.join('').includes(SECRET))
+  })
+
+  it('the credential in a header is answered 502 that says the operation was executed', async () => {
+    running.upstream.answer = (_request, response) =>
+      void response.writeHead(200, { ETag: `"${SECRET}"` }).end('body')
+    const response = await running.call('/invoices')
+    const text = await response.text()
+    assert.equal(response.status, 502)
+    assert.match(text, /"code":"credential_echoed"/)
+    assert.match(text, /the operation was executed/)
+    assert.ok(!text.includes(SECRET) && !JSON.stringify([...response.headers]).includes(SECRET))
+    assert.equal((await running.keeper.outcome()).http, 200)
+  })
+
+  it('in an encoding that was not asked for is not passed on unread', async () => {
+    const { gzipSync } = await import('node:zlib')
+    running.upstream.answer = (_request, response) =>
+      void response.writeHead(200, { 'Content-Encoding': 'gzip' }).end(gzipSync(SECRET))
+    const response = await running.call('/invoices')
+    assert.equal(response.status, 502)
+    assert.match(await response.text(), /"code":"upstream_encoding"/)
+    assert.equal((await running.keeper.outcome()).status, 'completed')
+  })
+})

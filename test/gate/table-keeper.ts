@@ -1,0 +1,107 @@
+import type { AdmitCall, KeeperPort, SettleCall } from '../../src/gate/index.js'
+import {
+  type AdmitReply,
+  linkFault,
+  type PolicyView,
+  type SettleReply,
+  type Verdict,
+} from '../../src/link/index.js'
+import type { Header } from '../../src/protocol/index.js'
+
+export const ORIGIN = 'example.test/countersign/one/0'
+
+type RefuseVerdict = Extract<Verdict, { kind: 'refuse' }>
+
+/** A keeper that decides by a table of operation names and remembers everything that it was told. */
+export class TableKeeper implements KeeperPort {
+  readonly admitted: AdmitCall[] = []
+  readonly settled: SettleCall[] = []
+  /** Headers of the credential that every admission hands out. */
+  minted: readonly Header[] = [['authorization', 'Bearer minted-credential-0123456789']]
+  awaitMark = false
+  /** Names that are admitted; every other is denied. */
+  readonly allowed = new Set<string>()
+  readonly verdicts = new Map<string, Partial<RefuseVerdict>>()
+  /** Runs before each verdict. */
+  onAdmit: (call: AdmitCall) => void | Promise<void> = () => {}
+  /** Runs before each settle reply; the outcome counts as told when it is called. */
+  onSettle: (call: SettleCall) => void | Promise<void> = () => {}
+  gone = false
+  private view: PolicyView | null
+  private seq = 0
+  private readonly listeners = new Set<(view: PolicyView | null) => void>()
+  private readonly outcomeWaiters: (() => void)[] = []
+
+  constructor(view: PolicyView | null) {
+    this.view = view
+  }
+
+  origin(): string {
+    return ORIGIN
+  }
+
+  policy(): PolicyView | null {
+    return this.view
+  }
+
+  setPolicy(view: PolicyView | null): void {
+    this.view = view
+    for (const listener of this.listeners) listener(view)
+  }
+
+  onPolicy(listener: (view: PolicyView | null) => void): () => void {
+    this.listeners.add(listener)
+    return () => this.listeners.delete(listener)
+  }
+
+  async admit(call: AdmitCall): Promise<AdmitReply> {
+    if (this.gone) throw linkFault('keeper_gone')
+    this.admitted.push(call)
+    await this.onAdmit(call)
+    const receipt = { seq: ++this.seq, leaf: 'ab'.repeat(32) }
+    return { type: 'admitted', call: 0, receipt, verdict: this.verdictOn(call) }
+  }
+
+  async settle(call: SettleCall): Promise<SettleReply> {
+    this.settled.push(call)
+    for (const wake of this.outcomeWaiters.splice(0)) wake()
+    await this.onSettle(call)
+    return { type: 'settled', call: 0, recorded: true }
+  }
+
+  /** The n-th outcome, as soon as it is there. */
+  async outcome(n = 0): Promise<SettleCall> {
+    while (this.settled.length <= n) await new Promise<void>(resolve => this.outcomeWaiters.push(resolve))
+    return this.settled[n] as SettleCall
+  }
+
+  private verdictOn(call: AdmitCall): Verdict {
+    if (call.policyCid !== '' && call.policyCid !== this.view?.cid) return { kind: 'stale' }
+    if (call.finding.kind === 'refused') return refusal({ code: call.finding.code })
+    if (call.foreign.length > 0) return refusal({ code: 'foreign_credential' })
+    const [operation] = call.finding.operations
+    const name = operation?.name ?? ''
+    const listed = this.verdicts.get(name)
+    if (listed !== undefined) return refusal({ operation: name, ...listed })
+    if (!this.allowed.has(name)) return refusal({ code: 'no_matching_rule', operation: name })
+    return { kind: 'forward', attempt: ATTEMPT, headers: this.minted, awaitMark: this.awaitMark }
+  }
+}
+
+export const ATTEMPT = '0190f3c2-7b1a-7cc0-8000-000000000001'
+
+function refusal(members: Partial<RefuseVerdict>): RefuseVerdict {
+  return {
+    kind: 'refuse',
+    code: 'denied_by_rule',
+    effect: 'deny',
+    rule: null,
+    because: null,
+    operation: '',
+    resource: '',
+    agent: 'coder',
+    approval: null,
+    retryAfterMs: null,
+    ...members,
+  }
+}
