@@ -138,6 +138,11 @@ export const credentialErrors = {
     sentence: 'The keeper is stopping and makes no more credentials.',
     mend: 'Repeat the request after the restart.',
   },
+  mint_failed: {
+    status: 503,
+    sentence: 'The credential could not be made.',
+    mend: 'Look at the log of the keeper.',
+  },
   mint_refused: {
     status: 502,
     sentence: 'The upstream refused to make a credential.',

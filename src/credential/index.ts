@@ -1,8 +1,13 @@
+export { type BrokerOptions, credentialBroker } from './broker.js'
 export { credentialErrors, credentialFault } from './error-table.js'
 export { GRANT_ALG, GRANT_TYP, MAX_GRANT_TTL_SECONDS } from './grant-claims.js'
 export { grantIssuer } from './grant-issuer.js'
 export { type GrantVerifierOptions, grantVerifier } from './grant-verifier.js'
+export type { Schedule } from './lifetime.js'
 export { type Material, VAULT_KINDS, type VaultKind } from './material.js'
+export { publicJwks } from './minter-jwt.js'
+export { type MinterTable, standardMinters } from './minters.js'
+export { type Outbound, type OutboundOptions, outbound } from './outbound.js'
 export type {
   CredentialBroker,
   Grant,

@@ -30,7 +30,7 @@ const SigningJwk = Type.Union([
 /** One pre-provisioned Stripe key and what its owner declared in the dashboard that it may do. */
 const StripeKey = Type.Object(
   {
-    key: Type.String({ pattern: '^[a-z]{2}_(live|test)_[A-Za-z0-9_]{8,512}$' }),
+    key: Type.String({ pattern: '^[rs]k_(live|test)_[A-Za-z0-9_]{8,512}$' }),
     covers: Type.Object(
       {
         /** Operation names, `*` standing for any part: `GET /v1/*`. */
@@ -87,7 +87,15 @@ export function isVaultKind(kind: string): kind is VaultKind {
 /** Checks that the value is material of this kind; throws `vault_entry_invalid` that names the member at fault, never its value. */
 export function checkMaterial<K extends VaultKind>(kind: K, value: unknown): Material<K> {
   const problem = [...Value.Errors(MATERIAL[kind], value)][0]
-  if (problem === undefined) return value as Material<K>
-  // Typebox's message may quote the schema but never the value.
+  if (problem === undefined) return narrowOnly(value as Material<K>)
   throw credentialFault('vault_entry_invalid', `${kind}${problem.instancePath.replaceAll('/', '.')}`)
+}
+
+/** ATTACK: a key that may do everything, pasted where a restricted one belongs. */
+function narrowOnly<M extends Material>(material: M): M {
+  if ('keys' in material && material.acceptUnrestricted !== true) {
+    const wide = material.keys.findIndex(({ key }) => !key.startsWith('rk_'))
+    if (wide >= 0) throw credentialFault('vault_entry_invalid', `keys.${wide} is not a restricted key (rk_…)`)
+  }
+  return material
 }

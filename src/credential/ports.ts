@@ -45,6 +45,8 @@ export interface MintOrder<K extends MinterKind = MinterKind> {
   readonly scope: MintScope
   readonly spec: SpecOf<K>
   readonly material: Material<K>
+  /** Origins that the vault entry may be used for; `scope.origin` is one of them. */
+  readonly origins: readonly string[]
 }
 
 /** Tokens of an earlier life that a minter looks for at start. */
