@@ -2,6 +2,7 @@ import { parse as parseYaml } from 'yaml'
 import { CountersignError } from '../canon/index.js'
 import {
   type CatalogDocument,
+  graphqlCatalog,
   type OperationClass,
   openapiCatalog,
   routesCatalog,
@@ -47,17 +48,19 @@ export function catalogOf(
     return null
   }
   const own = { upstream: api.upstream }
-  return described(kind, [...path, kind], findings, () => {
+  const at = [...path, kind]
+  return described(kind, at, findings, () => {
     switch (kind) {
       case 'routes':
         return routesCatalog(name, (api.routes ?? []).map(routeOf), own)
       case 'openapi': {
-        const text = fileText(api.openapi as string, [...path, 'openapi'], sources, findings)
+        const text = fileText(api.openapi as string, at, sources, findings)
         return text === null ? null : openapiCatalog(name, parseYaml(text, { maxAliasCount: 0 }), own)
       }
       case 'graphql': {
-        findings.add('bad_catalog', [...path, 'graphql'], 'A GraphQL schema can’t be read by this version.')
-        return null
+        const { schema = '', path: endpoint = '' } = api.graphql ?? {}
+        const text = fileText(schema, [...at, 'schema'], sources, findings)
+        return text === null ? null : graphqlCatalog(name, text, { ...own, path: endpoint })
       }
     }
   })

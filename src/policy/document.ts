@@ -462,7 +462,7 @@ export const PolicySchema = Type.Object(
 )
 export type PolicyDocument = Static<typeof PolicySchema>
 
-/** The JSON Schema (2020-12) of a policy, for editors; config/schema/policy.v1.json is this, byte for byte. */
+/** The JSON Schema (2020-12) of a policy, for editors; config/schema/policy.v1.json holds it. */
 export function policyJsonSchema(): Record<string, unknown> {
   return {
     $schema: 'https://json-schema.org/draft/2020-12/schema',
