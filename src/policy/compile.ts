@@ -6,7 +6,7 @@ import { compileRules } from './compile-rules.js'
 import type { CompiledPolicy } from './compiled.js'
 import type { ApiSource, PolicyDocument } from './document.js'
 import { parseUtcMs } from './duration.js'
-import { type DocumentPath, didYouMean, type Finding, Findings } from './finding.js'
+import { type DocumentPath, didYouMean, Findings } from './finding.js'
 import type { PolicyFindings, PolicySource } from './source.js'
 import { isPrivateHost, parseOrigin } from './upstream.js'
 
@@ -47,12 +47,6 @@ export function compilePolicy(
     cid: contentId(options.crypto ?? portableCrypto, canonicalBytes(payload)),
     catalogs: compiler.documents,
   }
-}
-
-/** Findings of a compilation alone, for `lint`. */
-export function compileFindings(source: PolicySource, options: CompileOptions): readonly Finding[] {
-  const result = compilePolicy(source, options)
-  return result.kind === 'findings' ? result.findings : []
 }
 
 class Compiler {

@@ -1,0 +1,224 @@
+import { type Catalog, type OperationClass, type OperationSpec, openCatalog } from '../protocol/index.js'
+import { listOf } from './api-catalog.js'
+import { type CompileOptions, compilePolicy } from './compile.js'
+import { EFFECTS } from './compile-rules.js'
+import { type CompiledPolicy, type CompiledRule, readCompiled } from './compiled.js'
+import type { PolicyDocument, RuleSource } from './document.js'
+import { type Finding, Findings } from './finding.js'
+import { couldMatch, selectionOf } from './match.js'
+import type { PolicySource } from './source.js'
+
+const SOON_MS = 14 * 86_400_000
+const UNDOABLE: readonly OperationClass[] = ['destructive', 'irreversible']
+
+export interface LintOptions extends CompileOptions {
+  readonly nowMs: number
+}
+
+/** A policy that compiles, as a lint sees it. */
+interface Linted {
+  readonly document: PolicyDocument
+  readonly policy: CompiledPolicy
+  readonly catalogs: ReadonlyMap<string, Catalog>
+  readonly nowMs: number
+}
+
+type Lint = (policy: Linted, findings: Findings) => void
+
+/**
+ * What is wrong with a policy, or, where it compiles, what its author should think about again. Warnings don't
+ * keep it from being sealed.
+ */
+export function lintPolicy(source: PolicySource, options: LintOptions): readonly Finding[] {
+  const compiled = compilePolicy(source, options)
+  if (compiled.kind === 'findings') return compiled.findings
+  const policy = readCompiled(compiled.payload)
+  const catalogs = new Map(
+    Object.entries(policy.apis).map(([name, api]) => [name, openCatalog(compiled.catalogs.get(api.catalog))]),
+  )
+  const findings = new Findings(source.locate)
+  const linted = { document: source.document, policy, catalogs, nowMs: options.nowMs }
+  for (const lint of LINTS) lint(linted, findings)
+  return findings.sorted()
+}
+
+const LINTS: readonly Lint[] = [
+  expiry,
+  plainHttp,
+  missingCredential,
+  staticCredential,
+  unusedCredential,
+  unusedApprovers,
+  unusedWindow,
+  agentWithoutRule,
+  missingBecause,
+  broadWildcard,
+  allowsDestruction,
+  shadowedRule,
+]
+
+function expiry({ policy, nowMs }: Linted, findings: Findings): void {
+  const path = ['metadata', 'expires']
+  const leftMs = policy.expires - nowMs
+  if (leftMs <= 0) findings.add('expired', path, 'The policy has expired: everything is denied.')
+  else if (leftMs < SOON_MS) {
+    findings.add('expires_soon', path, `The policy expires in ${Math.floor(leftMs / 86_400_000)} days.`)
+  }
+}
+
+function plainHttp({ document }: Linted, findings: Findings): void {
+  for (const [name, api] of Object.entries(document.apis)) {
+    if (api.upstream?.startsWith('http:')) {
+      findings.add('plain_http', ['apis', name, 'upstream'], `${name} is called without TLS.`)
+    }
+  }
+}
+
+function missingCredential({ document }: Linted, findings: Findings): void {
+  for (const [name, api] of Object.entries(document.apis)) {
+    if (api.credential === undefined) {
+      findings.add('credential_missing', ['apis', name], `${name} is called without a credential.`)
+    }
+  }
+}
+
+function staticCredential({ document }: Linted, findings: Findings): void {
+  for (const [name, { minter }] of Object.entries(document.credentials ?? {})) {
+    if (minter === 'static') {
+      findings.add(
+        'static_credential',
+        ['credentials', name],
+        `${name} is a fixed secret that never expires.`,
+      )
+    }
+  }
+}
+
+function unusedCredential({ document }: Linted, findings: Findings): void {
+  const used = Object.values(document.apis).map(api => api.credential)
+  reportUnused('credentials', 'credential', Object.keys(document.credentials ?? {}), used, findings)
+}
+
+function unusedApprovers({ document }: Linted, findings: Findings): void {
+  const used = document.rules.flatMap(rule => listOf(rule.approvers))
+  reportUnused('approvers', 'approver group', Object.keys(document.approvers ?? {}), used, findings)
+}
+
+function unusedWindow({ document }: Linted, findings: Findings): void {
+  const used = document.rules.flatMap(rule => listOf(rule.during))
+  reportUnused('windows', 'window', Object.keys(document.windows ?? {}), used, findings)
+}
+
+function reportUnused(
+  section: string,
+  kind: string,
+  names: readonly string[],
+  used: readonly (string | undefined)[],
+  findings: Findings,
+): void {
+  for (const name of names) {
+    if (!used.includes(name))
+      findings.add('unused_name', [section, name], `Nothing uses the ${kind} ${name}.`)
+  }
+}
+
+function agentWithoutRule({ policy }: Linted, findings: Findings): void {
+  for (const agent of Object.keys(policy.agents)) {
+    const admitted = policy.rules.some(rule => rule.effect !== 'deny' && rule.to?.includes(agent))
+    if (!admitted)
+      findings.add('agent_without_rule', ['agents', agent], `Nothing is ever allowed to ${agent}.`)
+  }
+}
+
+function missingBecause({ document }: Linted, findings: Findings): void {
+  for (const [index, rule] of document.rules.entries()) {
+    if (rule.allow === undefined && rule.because === undefined) {
+      findings.add('missing_because', ['rules', index], `The rule ${rule.id} does not say why.`)
+    }
+  }
+}
+
+function broadWildcard({ document }: Linted, findings: Findings): void {
+  for (const [index, rule] of document.rules.entries()) {
+    const { allow } = rule
+    if (allow === undefined) continue
+    for (const key of ['api', 'operations', 'class'] as const) {
+      const values: readonly string[] = listOf<string>(allow[key])
+      if (!values.includes('*')) continue
+      findings.add(
+        'broad_wildcard',
+        ['rules', index, 'allow', key],
+        `The rule ${rule.id} allows every ${key}.`,
+      )
+    }
+    if (listOf(rule.to).includes('*')) {
+      findings.add('broad_wildcard', ['rules', index, 'to'], `The rule ${rule.id} is for every agent.`)
+    }
+  }
+}
+
+function allowsDestruction(linted: Linted, findings: Findings): void {
+  for (const rule of linted.policy.rules) {
+    if (rule.effect !== 'allow') continue
+    const worst = selectedOperations(rule, linted).filter(({ spec }) =>
+      spec.classes.some(each => UNDOABLE.includes(each)),
+    )
+    const [first] = worst
+    if (first === undefined) continue
+    const others = worst.length > 1 ? ` and ${worst.length - 1} more` : ''
+    const message = `The rule ${rule.id} lets ${first.spec.name}${others} pass, which can’t easily be undone.`
+    findings.add('allows_destruction', pathOf(rule, linted), message)
+  }
+}
+
+function shadowedRule(linted: Linted, findings: Findings): void {
+  for (const rule of linted.policy.rules) {
+    if (rule.effect === 'deny') continue
+    const selected = selectedOperations(rule, linted)
+    if (selected.length === 0) continue
+    const denies = linted.policy.rules.find(deny => coversAll(deny, rule, selected))
+    if (denies === undefined) continue
+    findings.add(
+      'shadowed_rule',
+      pathOf(rule, linted),
+      `The rule ${denies.id} denies all that ${rule.id} selects.`,
+    )
+  }
+}
+
+interface Selected {
+  readonly api: string
+  readonly spec: OperationSpec
+}
+
+function selectedOperations(rule: CompiledRule, { catalogs }: Linted): readonly Selected[] {
+  return rule.apis.flatMap(api => {
+    const selection = selectionOf(rule.select, api)
+    const operations = catalogs.get(api)?.operations() ?? []
+    return operations.filter(spec => couldMatch(rule, selection, spec)).map(spec => ({ api, spec }))
+  })
+}
+
+/** Whether a deny without conditions matches every one of the operations, for every agent of the rule. */
+function coversAll(deny: CompiledRule, rule: CompiledRule, selected: readonly Selected[]): boolean {
+  const conditional = deny.when ?? deny.during ?? deny.except ?? deny.select.scope ?? deny.select.resources
+  if (deny.effect !== 'deny' || conditional !== undefined) return false
+  if (deny.to !== undefined && !rule.to?.every(agent => deny.to?.includes(agent))) return false
+  return selected.every(({ api, spec }) => {
+    if (!deny.apis.includes(api)) return false
+    // Classes that an argument may raise don't count: the deny has to match whatever the arguments are.
+    return (
+      couldMatch(deny, selectionOf(deny.select, api), { ...spec, raisable: [] }) && matchesByBase(deny, spec)
+    )
+  })
+}
+
+function matchesByBase({ select: { classes } }: CompiledRule, spec: OperationSpec): boolean {
+  return classes === undefined || spec.classes.some(each => classes.includes(each))
+}
+
+function pathOf(rule: CompiledRule, { document }: Linted): readonly (string | number)[] {
+  const index = document.rules.findIndex((source: RuleSource) => source.id === rule.id)
+  const effect = EFFECTS.find(each => document.rules[index]?.[each] !== undefined) ?? rule.effect
+  return ['rules', index, effect]
+}
