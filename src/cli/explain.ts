@@ -1,0 +1,169 @@
+import { parseStrictJson } from '../canon/index.js'
+import type { ActivePolicy, Decision, PolicyAgent } from '../policy/index.js'
+import { classify, type Header, type Operation, type RawRequest } from '../protocol/index.js'
+import { UsageError } from './io.js'
+
+/** A request to be explained: for which API, and what would be sent to it. */
+export interface ExplainedRequest extends RawRequest {
+  readonly api: string
+}
+
+/** The answer for one request, as `policy explain --requests` writes it. */
+export type Explanation =
+  | {
+      readonly operations: readonly Pick<Operation, 'name' | 'classes' | 'scope' | 'resources'>[]
+      readonly decision: Decision
+    }
+  | { readonly refused: { readonly code: string; readonly detail: string } }
+
+/**
+ * What a sidecar would make of a request, without one: classified as the gate does, described and decided as the
+ * keeper does. Counters of limits stand at zero and no probe is asked.
+ */
+export function explain(
+  policy: ActivePolicy,
+  agent: PolicyAgent,
+  request: ExplainedRequest,
+  nowMs: number,
+): Explanation {
+  const api = policy.apis.get(request.api)
+  if (api === undefined) return refused('unknown_api', 'the policy has no API of this name')
+  const classification = classify(api.catalog, request)
+  if (classification.kind === 'unclassifiable') return refused(classification.code, classification.detail)
+  const operations = classification.operations.map(each => api.catalog.describe(request.api, each))
+  const decision = policy.decide({
+    agent: { id: agent.id, environment: agent.environment, task: 'explain', owner: '' },
+    authorizationDetails: null,
+    request: { api: request.api, method: request.method, target: request.target },
+    operations,
+    nowMs,
+    lastEntryMs: 0,
+    probe: null,
+    usage: () => 0,
+  })
+  return {
+    operations: operations.map(({ name, classes, scope, resources }) => ({
+      name,
+      classes,
+      scope,
+      resources,
+    })),
+    decision,
+  }
+}
+
+function refused(code: string, detail: string): Explanation {
+  return { refused: { code, detail } }
+}
+
+/** The agent that is asked about; it may be left out where the policy has only one. */
+export function chooseAgent(policy: ActivePolicy, id: string | undefined): PolicyAgent {
+  const [only] = policy.agents.values()
+  const agent = id === undefined && policy.agents.size === 1 ? only : policy.agents.get(id ?? '')
+  if (agent !== undefined) return agent
+  const known = [...policy.agents.keys()].join(', ')
+  throw new UsageError(
+    id === undefined ? 'the policy has several agents' : `the policy has no agent "${id}"`,
+    `Pass --agent with one of: ${known}.`,
+  )
+}
+
+/** One line of `--requests`: `{"api","method","target","headers":[[name,value]…],"body"|"bodyBase64"}`. Null where it is malformed. */
+export function parseRequestLine(line: string): ExplainedRequest | null {
+  let value: unknown
+  try {
+    value = parseStrictJson(line)
+  } catch {
+    return null
+  }
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) return null
+  const { api, method, target, headers = [], body, bodyBase64, ...rest } = value as Record<string, unknown>
+  if (typeof api !== 'string' || typeof method !== 'string' || typeof target !== 'string') return null
+  if (!isHeaders(headers) || Object.keys(rest).length > 0 || (body !== undefined && bodyBase64 !== undefined))
+    return null
+  const bytes = bodyBytes(body, bodyBase64)
+  return bytes === undefined ? null : { api, method, target, headers, body: bytes }
+}
+
+function isHeaders(value: unknown): value is Header[] {
+  const isPair = (pair: unknown): boolean =>
+    Array.isArray(pair) && pair.length === 2 && pair.every(each => typeof each === 'string')
+  return Array.isArray(value) && value.every(isPair)
+}
+
+function bodyBytes(body: unknown, bodyBase64: unknown): Uint8Array | null | undefined {
+  if (typeof body === 'string') return Buffer.from(body, 'utf8')
+  if (typeof bodyBase64 === 'string') {
+    const bytes = Buffer.from(bodyBase64, 'base64')
+    return bytes.toString('base64') === bodyBase64 ? bytes : undefined
+  }
+  return (body ?? bodyBase64 ?? null) === null ? null : undefined
+}
+
+/** What curl's flags say. */
+export interface CurlFlags {
+  readonly request?: string
+  readonly header?: readonly string[]
+  readonly data?: readonly string[]
+  readonly get?: boolean
+  readonly head?: boolean
+}
+
+/** The request that curl would send with these flags, to an upstream's URL, a sidecar's, or a path alone. */
+export function requestOfCurl(
+  policy: ActivePolicy,
+  url: string,
+  flags: CurlFlags,
+  apiName: string | undefined,
+): ExplainedRequest {
+  const { api, target } = locate(policy, url, apiName)
+  const headers = (flags.header ?? []).map(parseHeader)
+  const data = flags.data?.join('&')
+  if (flags.get === true && data !== undefined) {
+    const joined = `${target}${target.includes('?') ? '&' : '?'}${data}`
+    return { api, method: flags.request ?? 'GET', target: joined, headers, body: null }
+  }
+  const method = flags.request ?? (data !== undefined ? 'POST' : flags.head === true ? 'HEAD' : 'GET')
+  if (data !== undefined && !headers.some(([name]) => name === 'content-type')) {
+    headers.push(['content-type', 'application/x-www-form-urlencoded'])
+  }
+  return { api, method, target, headers, body: data === undefined ? null : Buffer.from(data, 'utf8') }
+}
+
+function parseHeader(text: string): Header {
+  const colon = text.indexOf(':')
+  if (colon < 1) throw new UsageError(`"${text}" is not a header`, 'Write -H "Name: value".')
+  return [text.slice(0, colon).trim().toLowerCase(), text.slice(colon + 1).trim()]
+}
+
+/** Which API a URL belongs to, and the target below it. The target's bytes are taken as they are: nothing is normalised. */
+function locate(
+  policy: ActivePolicy,
+  url: string,
+  apiName: string | undefined,
+): { readonly api: string; readonly target: string } {
+  const match = /^([a-z]+:\/\/[^/?#]*)?(.*)$/is.exec(url)
+  const origin = match?.[1]?.toLowerCase()
+  const target = match?.[2] === '' || match?.[2] === undefined ? '/' : match[2]
+  if (origin !== undefined) {
+    const owners = [...policy.apis.values()].filter(api =>
+      Object.values(api.origins).some(each => each.toLowerCase() === origin),
+    )
+    const owner = owners.find(api => apiName === undefined || api.name === apiName)
+    if (owner !== undefined) return { api: owner.name, target }
+  }
+  for (const name of policy.apis.keys()) {
+    if (apiName !== undefined && apiName !== name) continue
+    const prefix = `/${name}`
+    if (target === prefix) return { api: name, target: '/' }
+    if (target.startsWith(`${prefix}/`) || target.startsWith(`${prefix}?`)) {
+      const below = target.slice(prefix.length)
+      return { api: name, target: below.startsWith('?') ? `/${below}` : below }
+    }
+  }
+  if (apiName !== undefined) return { api: apiName, target }
+  throw new UsageError(
+    `no API of the policy is at ${origin ?? target}`,
+    `Pass --api with one of: ${[...policy.apis.keys()].join(', ')}.`,
+  )
+}

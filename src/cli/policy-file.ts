@@ -1,0 +1,115 @@
+import { existsSync, readFileSync } from 'node:fs'
+import { dirname, join, resolve } from 'node:path'
+import {
+  contentId,
+  decodeEnvelope,
+  type JsonObject,
+  parseCanonical,
+  parseStrictJson,
+} from '../canon/index.js'
+import { nativeCrypto } from '../native/index.js'
+import {
+  type ActivePolicy,
+  activate,
+  type CompiledResult,
+  type CompileOptions,
+  compilePolicy,
+  type Finding,
+  filesOf,
+  type PolicySource,
+  parsePolicySource,
+} from '../policy/index.js'
+import type { CatalogDocument } from '../protocol/index.js'
+import { loadShippedCatalogs } from './catalogs.js'
+import { UsageError } from './io.js'
+
+/** A policy's source as read from disk, or what is wrong with it. */
+export type PolicyFile =
+  | { readonly kind: 'source'; readonly source: PolicySource; readonly options: CompileOptions }
+  | { readonly kind: 'findings'; readonly findings: readonly Finding[] }
+
+/** Reads a policy's YAML and the files beside it that its APIs name. Throws a UsageError only where the policy itself can't be read. */
+export function readPolicyFile(file: string): PolicyFile {
+  const source = parsePolicySource(readText(file))
+  if (source.kind === 'findings') return source
+  const folder = dirname(resolve(file))
+  const files = new Map<string, string>()
+  for (const name of filesOf(source.document.apis)) {
+    // A file that isn't there is the compiler's finding, with its line.
+    const path = resolve(folder, name)
+    if (existsSync(path)) files.set(name, readFileSync(path, 'utf8'))
+  }
+  return { kind: 'source', source, options: { catalogs: loadShippedCatalogs(), files, crypto: nativeCrypto } }
+}
+
+/** Reads and compiles a policy's source; throws a UsageError that lists every finding. */
+export function compilePolicyFile(file: string): CompiledResult & { readonly source: PolicySource } {
+  const read = readPolicyFile(file)
+  const compiled = read.kind === 'source' ? compilePolicy(read.source, read.options) : read
+  if (compiled.kind === 'findings' || read.kind === 'findings') {
+    const findings = compiled.kind === 'findings' ? compiled.findings : []
+    throw new UsageError(
+      [`the policy ${file} can’t be compiled`, ...findings.map(each => describeFinding(file, each))].join(
+        '\n',
+      ),
+      'Mend what is listed; `countersign policy lint` lists it again.',
+    )
+  }
+  return { ...compiled, source: read.source }
+}
+
+/** One finding in a line: `policy.yaml:12:5: error unknown_key: …`. */
+export function describeFinding(file: string, finding: Finding): string {
+  const { line, column, severity, code, message, mend } = finding
+  return `${file}:${line}:${column}: ${severity} ${code}: ${message}\n  ${mend}`
+}
+
+/** A policy to ask, whether from its source or from a sealed file whose signatures are not looked at. */
+export interface ConsultedPolicy {
+  readonly active: ActivePolicy
+  /** Line of a rule in the source; null for a sealed file. */
+  lineOf(rule: string): number | null
+}
+
+/** Opens a policy for questions only: nothing is enforced with it, so no signature is asked for. */
+export function consultPolicy(file: string): ConsultedPolicy {
+  const bytes = readBytes(file)
+  if (bytes[0] === 0x7b) return consultSealed(file, bytes)
+  const { source, payload, cid, catalogs } = compilePolicyFile(file)
+  return {
+    active: activate(payload, cid, catalogs, nativeCrypto),
+    lineOf: rule => {
+      const index = source.document.rules.findIndex(each => each.id === rule)
+      return index < 0 ? null : source.locate(['rules', index]).line
+    },
+  }
+}
+
+function consultSealed(file: string, bytes: Uint8Array): ConsultedPolicy {
+  const { payload } = decodeEnvelope(bytes)
+  const policy = parseCanonical(payload) as JsonObject
+  const catalogs = new Map<string, CatalogDocument>()
+  for (const api of Object.values((policy.apis ?? {}) as Record<string, { catalog?: unknown }>)) {
+    const digest = api.catalog
+    if (typeof digest !== 'string' || !/^sha256:[0-9a-f]{64}$/.test(digest)) continue
+    const path = join(dirname(resolve(file)), 'catalogs', `${digest.slice('sha256:'.length)}.json`)
+    if (existsSync(path))
+      catalogs.set(digest, parseStrictJson(readFileSync(path)) as unknown as CatalogDocument)
+  }
+  return {
+    active: activate(policy, contentId(nativeCrypto, payload), catalogs, nativeCrypto),
+    lineOf: () => null,
+  }
+}
+
+function readText(file: string): string {
+  return readBytes(file).toString('utf8')
+}
+
+function readBytes(file: string): Buffer {
+  try {
+    return readFileSync(file)
+  } catch {
+    throw new UsageError(`cannot read the policy ${file}`, 'Pass the file that holds it.')
+  }
+}
