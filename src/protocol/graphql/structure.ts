@@ -3,12 +3,17 @@ import {
   type DirectiveNode,
   type DocumentNode,
   type FragmentDefinitionNode,
+  GraphQLError,
   Kind,
+  Lexer,
   type OperationDefinitionNode,
   parse,
   type SelectionSetNode,
+  Source,
+  TokenKind,
   type ValueNode,
 } from 'graphql'
+import { CountersignError } from '../../canon/index.js'
 import { protocolFault } from '../error-table.js'
 
 /** An executable document whose structure can't be read in two ways. */
@@ -21,6 +26,8 @@ export interface ExecutableDocument {
 const MAX_TOKENS = 10_000
 /** Deepest nesting of selections, and of values. */
 export const MAX_DEPTH = 64
+/** Deepest nesting of brackets of any kind: selections, arguments and values in one another. */
+const MAX_NESTING = 3 * MAX_DEPTH
 /** Longest name of a field, an argument, a type or a variable. */
 const MAX_NAME = 128
 
@@ -61,12 +68,38 @@ export function readDocument(text: string): ExecutableDocument {
 
 function parseBounded(text: string): DocumentNode {
   try {
+    refuseNesting(text)
     return parse(text, { noLocation: true, maxTokens: MAX_TOKENS })
   } catch (error) {
-    // A nesting that exhausts the parser's stack is a RangeError; so deep a document is refused in any case.
-    const tooMany = error instanceof RangeError || String(error).includes(`more than ${MAX_TOKENS} tokens`)
+    if (error instanceof CountersignError) throw error
+    const tooMany = error instanceof GraphQLError && error.message.includes(`${MAX_TOKENS} tokens`)
     throw protocolFault(tooMany ? 'graphql_too_complex' : 'graphql_syntax')
   }
+}
+
+/** The parser recurses, and where its stack ends depends on the caller: the bound comes before it. */
+function refuseNesting(text: string): void {
+  if (bracketsIn(text) <= MAX_NESTING) return
+  const lexer = new Lexer(new Source(text))
+  let depth = 0
+  while (lexer.advance().kind !== TokenKind.EOF) {
+    if (OPENS.has(lexer.token.kind)) depth++
+    else if (CLOSES.has(lexer.token.kind)) depth--
+    if (depth > MAX_NESTING) throw protocolFault('graphql_too_complex', 'nested too deeply')
+  }
+}
+
+const OPENS: ReadonlySet<string> = new Set([TokenKind.BRACE_L, TokenKind.PAREN_L, TokenKind.BRACKET_L])
+const CLOSES: ReadonlySet<string> = new Set([TokenKind.BRACE_R, TokenKind.PAREN_R, TokenKind.BRACKET_R])
+
+/** Opening brackets in the text, those in strings and comments too: at least as many as the document nests. */
+function bracketsIn(text: string): number {
+  let count = 0
+  for (let at = 0; at < text.length; at++) {
+    const code = text.charCodeAt(at)
+    if (code === 0x7b || code === 0x28 || code === 0x5b) count++
+  }
+  return count
 }
 
 function checkOperation(operation: OperationDefinitionNode): void {
