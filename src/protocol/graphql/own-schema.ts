@@ -204,12 +204,15 @@ function placeOf(
   }
 }
 
-/** `invoiceId` names an invoice; a plain `id` names what the field answers with. */
+/** `invoiceId` names an invoice, `copyTo` a copyTo, and a plain `id` what the field answers with. */
 function resourceOf(field: GraphQLField<unknown, unknown>, argument: string): string {
-  const named = /^(\w+?)(?:Ids?|_ids?)$/.exec(argument)?.[1]
   const answer = getNamedType(field.type)
-  const type = named ?? (isCompositeType(answer) ? answer.name : argument)
-  return type.slice(0, 1).toLowerCase() + type.slice(1)
+  const named = /^ids?$/i.test(argument)
+    ? isCompositeType(answer)
+      ? answer.name
+      : field.name
+    : (/^(\w+?)(?:Ids?|_ids?)$/.exec(argument)?.[1] ?? argument)
+  return named.slice(0, 1).toLowerCase() + named.slice(1)
 }
 
 /** True where an argument can carry anything at all: a custom scalar, at any depth. */
