@@ -240,7 +240,7 @@ test('classifying never throws, whatever the JSON', () => {
   )
 })
 
-test('a mutated document is refused or described, never more harmless than unknown names allow', () => {
+test('a mangled document is refused, or a name in it that the catalog lacks is unknown', () => {
   const edit = fc.record({
     at: fc.nat(200),
     cut: fc.nat(6),
