@@ -1,8 +1,7 @@
 import Type, { type Static } from 'typebox'
 import type { JsonValue } from '../canon/index.js'
 import { OPERATION_CLASSES, type OperationClass } from '../protocol/index.js'
-import { policyFault } from './error-table.js'
-import { checkSchema } from './schema-check.js'
+import { checkShape } from './shape.js'
 
 /*
  * The compiled policy: the payload that is signed. Durations in seconds, times in Unix milliseconds, names
@@ -180,11 +179,5 @@ export type CompiledPolicy = Static<typeof CompiledSchema>
 
 /** Checks a payload strictly; throws `compiled_policy_malformed` for any unknown, missing or ill-typed member. */
 export function readCompiled(payload: JsonValue): CompiledPolicy {
-  const problems: string[] = []
-  checkSchema(CompiledSchema, payload, {
-    add: (_, path, message) => problems.push(`${path.join('.') || 'payload'}: ${message}`),
-  })
-  const problem = problems[0]
-  if (problem !== undefined) throw policyFault('compiled_policy_malformed', problem)
-  return payload as CompiledPolicy
+  return checkShape(CompiledSchema, payload, 'compiled_policy_malformed')
 }

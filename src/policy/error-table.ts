@@ -52,6 +52,113 @@ export const policyErrors = {
     sentence: 'A catalog that the policy pins by digest is not there, or has another digest.',
     mend: 'Keep the `catalogs` folder beside the sealed file, as `policy seal` wrote it.',
   },
+  payload_type_wrong: {
+    status: null,
+    sentence: 'The envelope holds another kind of document.',
+    mend: 'Pass the file that was sealed for this purpose.',
+  },
+  signatures_short: {
+    status: null,
+    sentence: 'Too few distinct keys of the role have signed.',
+    mend: 'Have the missing holders sign, with `countersign policy sign` or `countersign trust rotate`.',
+  },
+  signing_key_unknown: {
+    status: null,
+    sentence: 'A signature names a key that the trust root does not give this role.',
+    mend: 'Seal again with keys of the role, or rotate the trust root to add the key.',
+  },
+  signing_key_revoked: {
+    status: null,
+    sentence: 'A signature is by a key that the trust root has revoked.',
+    mend: 'Seal again without the revoked key.',
+  },
+  signature_invalid: {
+    status: null,
+    sentence: 'A signature does not fit the content.',
+    mend: 'Re-create the file with the countersign tool; do not edit it.',
+  },
+  content_revoked: {
+    status: null,
+    sentence: 'The trust root has revoked this very content.',
+    mend: 'Seal a new version.',
+  },
+  audience_wrong: {
+    status: null,
+    sentence: 'The policy is not for this deployment.',
+    mend: 'Add the deployment to `metadata.audience` and seal again, or load the policy that is meant for it.',
+  },
+  expiry_missing: {
+    status: null,
+    sentence: 'The policy never expires; such a policy is not loaded.',
+    mend: 'Give it `metadata.expires` and seal again.',
+  },
+  expiry_past: {
+    status: null,
+    sentence: 'The policy had expired before it was loaded.',
+    mend: 'Seal a new version with a later `expires`.',
+  },
+  version_below_floor: {
+    status: null,
+    sentence: 'The policy’s version is below the trust root’s `minPolicyVersion`.',
+    mend: 'Seal the policy with a higher `metadata.version`.',
+  },
+  version_below_highest: {
+    status: null,
+    sentence: 'A higher version of the policy was active already.',
+    mend: 'Seal what you want back under a new, higher `metadata.version`.',
+  },
+  version_reused: {
+    status: null,
+    sentence: 'Another policy was active under the same version.',
+    mend: 'Raise `metadata.version` and seal again.',
+  },
+  trust_root_malformed: {
+    status: null,
+    sentence: 'The trust root is not one that this build reads.',
+    mend: 'Make trust roots with `countersign trust init` and `countersign trust rotate`.',
+  },
+  trust_root_chain: {
+    status: null,
+    sentence: 'The versions of the trust root do not follow from one another.',
+    mend: 'Restore the file with every version, oldest first.',
+  },
+  trust_root_pin: {
+    status: null,
+    sentence: 'The pinned version is not in the trust root’s chain.',
+    mend: 'Compare `trust.pin` with what `countersign trust show` prints, over a channel you trust.',
+  },
+  enrolment_malformed: {
+    status: null,
+    sentence: 'The enrolment is not one that this build reads.',
+    mend: 'Enrol the sidecar again.',
+  },
+  enrolment_not_current: {
+    status: null,
+    sentence: 'The enrolment is not valid yet, or no longer.',
+    mend: 'Enrol the sidecar again, and check its clock.',
+  },
+  enrolled_key_revoked: {
+    status: null,
+    sentence: 'The trust root has revoked a key of this sidecar.',
+    mend: 'Give the sidecar new keys and enrol it again.',
+  },
+  grant_order_malformed: {
+    status: 400,
+    sentence: 'The grant order is not one that this build reads.',
+    mend: 'Order grants with `countersign grant issue`.',
+  },
+  grant_order_elsewhere: {
+    status: 403,
+    sentence: 'The grant order is for another sidecar.',
+    mend: 'Order the grant for the origin of this sidecar.',
+  },
+  grant_order_stale: {
+    status: 403,
+    sentence: 'The grant order was signed more than a minute away from now.',
+    mend: 'Sign a new order, and check both clocks.',
+  },
 } as const satisfies ErrorTable
+
+export type PolicyErrorCode = keyof typeof policyErrors
 
 export const policyFault = errorsOf(policyErrors)

@@ -16,8 +16,23 @@ export type {
 export { filesOf } from './api-catalog.js'
 export { type CompiledResult, type CompileOptions, compilePolicy } from './compile.js'
 export { type PolicyDocument, policyJsonSchema } from './document.js'
+export { type Enrolment, openEnrolment, sealEnrolment } from './enrolment.js'
 export { policyErrors, policyFault } from './error-table.js'
 export { type Finding, type FindingCode, findingCodes } from './finding.js'
+export { openGrantOrder, type SignedGrantOrder, sealGrantOrder } from './grant-order.js'
 export { type LintOptions, lintPolicy } from './lint.js'
+export { type OpenPolicyOptions, openPolicy, readSealedMetadata, type SealedMetadata } from './open.js'
+export type { SignedPayload } from './open-signed.js'
+export { addSignature, sealPolicy } from './seal.js'
+export { keysOfRole, signersOf } from './signatures.js'
 export { type PolicyFindings, type PolicySource, parsePolicySource } from './source.js'
-export { type Enrolment, TRUST_ROLES, type TrustRole, type TrustRoot } from './trust.js'
+export { readTrustRoot, TRUST_ROLES, type TrustRole, type TrustRoot } from './trust.js'
+export {
+  openNext,
+  openTrustRoot,
+  revokeKey,
+  rotateTrustRoot,
+  sealTrustRoot,
+  type TrustRootChange,
+  trustRootId,
+} from './trust-root.js'

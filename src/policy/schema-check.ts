@@ -58,6 +58,9 @@ function checkNode(node: Node, value: unknown, path: DocumentPath, findings: Rep
     case 'integer':
       checkInteger(node, value, path, findings)
       return
+    case 'null':
+      if (value !== null) findings.add('wrong_value', path, 'Expected null.')
+      return
     case 'boolean':
       if (typeof value !== 'boolean') findings.add('wrong_value', path, 'Expected true or false.')
       return
@@ -135,6 +138,8 @@ function isOfType(node: Node, value: unknown): boolean {
       return Array.isArray(value)
     case 'integer':
       return typeof value === 'number'
+    case 'null':
+      return value === null
     default:
       return node.const === undefined && typeof value === node.type
   }

@@ -1,6 +1,38 @@
+import Type from 'typebox'
+import { type JsonValue, parsePublicKey } from '../canon/index.js'
+import { policyFault } from './error-table.js'
+import { checkShape } from './shape.js'
+
+const strict = { additionalProperties: false }
+const Name = Type.String({ pattern: '^[a-z0-9][a-z0-9._-]{0,63}$' })
+const ContentId = Type.String({ pattern: '^sha256:[0-9a-f]{64}$' })
+const PublicKey = Type.String({ pattern: '^ed25519:[A-Za-z0-9_-]{43}$' })
+const Role = Type.Object(
+  { keys: Type.Array(Name, { minItems: 1 }), threshold: Type.Integer({ minimum: 1 }) },
+  strict,
+)
+const TrustRootSchema = Type.Object(
+  {
+    v: Type.Literal(1),
+    version: Type.Integer({ minimum: 1 }),
+    previous: Type.Union([ContentId, Type.Null()]),
+    keys: Type.Record(Name, PublicKey, strict),
+    roles: Type.Object({ root: Role, policy: Role, enrol: Role, operate: Role, recover: Role }, strict),
+    revoked: Type.Object({ keys: Type.Array(PublicKey), ids: Type.Array(ContentId) }, strict),
+    minPolicyVersion: Type.Integer({ minimum: 0 }),
+    testAudiences: Type.Array(Type.String({ minLength: 1 })),
+  },
+  strict,
+)
+
+export const TRUST_ROLES = ['root', 'policy', 'enrol', 'operate', 'recover'] as const
+export type TrustRole = (typeof TRUST_ROLES)[number]
+
 /**
- * The trust root: which keys may say what. Pinned by digest in the configuration; each version is signed by
- * the root keys of the one before (the first by its own). Payload of a DSSE envelope, JCS.
+ * The trust root: which keys may say what. Payload of a DSSE envelope, JCS:
+ *
+ *     {"keys":{"root":"ed25519:…",…},"minPolicyVersion":1,"previous":null,"revoked":{"ids":[],"keys":[]},
+ *      "roles":{"enrol":{"keys":["enrol"],"threshold":1},…},"testAudiences":["sandbox"],"v":1,"version":1}
  */
 export interface TrustRoot {
   readonly v: 1
@@ -19,17 +51,31 @@ export interface TrustRoot {
   readonly testAudiences: readonly string[]
 }
 
-export const TRUST_ROLES = ['root', 'policy', 'enrol', 'operate', 'recover'] as const
-export type TrustRole = (typeof TRUST_ROLES)[number]
+/**
+ * The trust root behind a payload. Throws `trust_root_malformed` for any unknown, missing or ill-typed member,
+ * a role that names a key that isn't there, a threshold out of reach, one key under two names, or a revoked one.
+ */
+export function readTrustRoot(payload: JsonValue): TrustRoot {
+  const root: TrustRoot = checkShape(TrustRootSchema, payload, 'trust_root_malformed')
+  for (const key of [...Object.values(root.keys), ...root.revoked.keys]) parsePublicKey(key)
+  // ATTACK: one key under two names would count twice for a threshold.
+  if (hasDoubles(Object.values(root.keys))) throw malformed('one key has two names')
+  if (Object.values(root.keys).some(key => root.revoked.keys.includes(key)))
+    throw malformed('a key is revoked')
+  for (const role of TRUST_ROLES) {
+    const { keys, threshold } = root.roles[role]
+    if (hasDoubles(keys)) throw malformed(`the role ${role} names a key twice`)
+    if (keys.some(name => !Object.hasOwn(root.keys, name)))
+      throw malformed(`the role ${role} names no such key`)
+    if (threshold > keys.length) throw malformed(`the threshold of the role ${role} is out of reach`)
+  }
+  return root
+}
 
-/** Payload of an enrolment: certifies an instance's keys for one origin. Signed by the `enrol` role. */
-export interface Enrolment {
-  readonly v: 1
-  /** `<domain>/countersign/<sidecar>`: the epoch is added by the ledger. */
-  readonly origin: string
-  /** `ed25519:…` keys. */
-  readonly keys: { readonly receipt: string; readonly checkpoint: string; readonly grant: string }
-  /** RFC 3339, UTC. */
-  readonly notBefore: string
-  readonly notAfter: string
+function hasDoubles(values: readonly string[]): boolean {
+  return new Set(values).size !== values.length
+}
+
+function malformed(detail: string): Error {
+  return policyFault('trust_root_malformed', detail)
 }

@@ -1,0 +1,123 @@
+import {
+  type Crypto,
+  canonicalBytes,
+  contentId,
+  decodeEnvelope,
+  type Envelope,
+  type JsonObject,
+  PAYLOAD_TYPES,
+  parseCanonical,
+  type SigningKey,
+  signEnvelope,
+} from '../canon/index.js'
+import { policyFault } from './error-table.js'
+import { keysOfRole, requireThreshold, signersOf } from './signatures.js'
+import { readTrustRoot, TRUST_ROLES, type TrustRoot } from './trust.js'
+
+/**
+ * Opens a chain of sealed trust roots, oldest first, and returns the newest. It must start at version 1; each
+ * version names the one before by content id and is signed by the `root` role of the one before *and* by its own
+ * (as TUF §5.3.4 has it: nobody can hand over to keys that nobody holds). `pin` is the content id of any one
+ * version: what comes before it is vouched for by the links, what comes after by the signatures, so that a
+ * rotation needs no new configuration. Move the pin forward after a revocation: only that refuses a chain that
+ * was cut back to before it.
+ *
+ * Throws `trust_root_malformed`, `trust_root_chain`, `trust_root_pin`, `payload_type_wrong`, or what is wrong
+ * with the signatures.
+ */
+export function openTrustRoot(
+  chain: readonly Uint8Array[],
+  pin: string,
+  crypto: Pick<Crypto, 'sha256' | 'verify'>,
+): TrustRoot {
+  let newest: TrustRoot | null = null
+  let pinned = false
+  for (const bytes of chain) {
+    const envelope = decodeEnvelope(bytes)
+    newest = openNext(envelope, newest, crypto)
+    pinned ||= contentId(crypto, envelope.payload) === pin
+  }
+  if (newest === null) throw policyFault('trust_root_chain', 'it is empty')
+  // ATTACK: a chain of the attacker's own making is whole in itself. Trust comes from the pin alone.
+  if (!pinned) throw policyFault('trust_root_pin', pin)
+  return newest
+}
+
+/** Opens one sealed version against the one before it (null for the first). Says nothing about the pin. */
+export function openNext(
+  envelope: Envelope,
+  before: TrustRoot | null,
+  crypto: Pick<Crypto, 'sha256' | 'verify'>,
+): TrustRoot {
+  if (envelope.payloadType !== PAYLOAD_TYPES.trustRoot) throw policyFault('payload_type_wrong')
+  const root = readTrustRoot(parseCanonical(envelope.payload))
+  checkSuccession(root, before, crypto)
+  const roots = before === null ? [root] : [before, root]
+  const signers = signersOf(crypto, envelope, [...new Set(roots.flatMap(each => keysOfRole(each, 'root')))])
+  for (const each of roots) requireThreshold(signers, each, 'root')
+  return root
+}
+
+function checkSuccession(root: TrustRoot, before: TrustRoot | null, crypto: Pick<Crypto, 'sha256'>): void {
+  if (root.version !== (before?.version ?? 0) + 1) {
+    throw policyFault('trust_root_chain', `version ${root.version} follows version ${before?.version ?? 0}`)
+  }
+  if (root.previous !== (before === null ? null : trustRootId(before, crypto))) {
+    throw policyFault('trust_root_chain', `version ${root.version} names another version as the one before`)
+  }
+  if (before !== null && forgets(root, before)) {
+    throw policyFault('trust_root_chain', `version ${root.version} takes a revocation back`)
+  }
+}
+
+/** What was revoked stays revoked, and the floor under policy versions never sinks. */
+function forgets(root: TrustRoot, before: TrustRoot): boolean {
+  return (
+    before.revoked.keys.some(key => !root.revoked.keys.includes(key)) ||
+    before.revoked.ids.some(id => !root.revoked.ids.includes(id)) ||
+    root.minPolicyVersion < before.minPolicyVersion
+  )
+}
+
+/** Content id of the version's payload: what a configuration pins. */
+export function trustRootId(root: TrustRoot, crypto: Pick<Crypto, 'sha256'>): string {
+  return contentId(crypto, canonicalBytes(root))
+}
+
+/** Signs a version; throws `trust_root_malformed` where nobody could open it. */
+export function sealTrustRoot(root: TrustRoot, keys: readonly SigningKey[]): Envelope {
+  const payload = readTrustRoot(root as unknown as JsonObject)
+  return signEnvelope(PAYLOAD_TYPES.trustRoot, canonicalBytes(payload), keys)
+}
+
+/** What a new version may change; the rest is carried over. */
+export type TrustRootChange = Partial<
+  Pick<TrustRoot, 'keys' | 'roles' | 'revoked' | 'minPolicyVersion' | 'testAudiences'>
+>
+
+/** The version after `current`, with the change applied, to be sealed by the root keys of both. */
+export function rotateTrustRoot(
+  current: TrustRoot,
+  change: TrustRootChange,
+  crypto: Pick<Crypto, 'sha256'>,
+): TrustRoot {
+  const next = { ...current, ...change, version: current.version + 1, previous: trustRootId(current, crypto) }
+  return readTrustRoot(next as unknown as JsonObject)
+}
+
+/**
+ * The change that revokes a key by its name: out of every role, onto the list. Throws `trust_root_malformed`
+ * where a role could then no longer reach its threshold; change the roles in the same version in that case.
+ */
+export function revokeKey(current: TrustRoot, name: string): TrustRootChange {
+  const key = Object.hasOwn(current.keys, name) ? current.keys[name] : undefined
+  if (key === undefined) throw policyFault('trust_root_malformed', `there is no key ${name}`)
+  const without = (keys: readonly string[]) => keys.filter(each => each !== name)
+  return {
+    keys: Object.fromEntries(Object.entries(current.keys).filter(([each]) => each !== name)),
+    roles: Object.fromEntries(
+      TRUST_ROLES.map(role => [role, { ...current.roles[role], keys: without(current.roles[role].keys) }]),
+    ) as unknown as TrustRoot['roles'],
+    revoked: { ...current.revoked, keys: [...current.revoked.keys, key] },
+  }
+}
