@@ -1,0 +1,32 @@
+import type { Crypto } from '../canon/index.js'
+import type { CredentialBroker, GrantIssuer, GrantVerifier } from '../credential/index.js'
+import type { Ledger, SideCipher } from '../ledger/index.js'
+
+/** Everything that the use cases touch outside themselves. */
+export interface KeeperPorts {
+  readonly ledger: Ledger
+  readonly verifier: GrantVerifier
+  readonly broker: CredentialBroker
+  readonly issuer: GrantIssuer
+  readonly crypto: Crypto
+  readonly clock: Clock
+  readonly random: RandomBytes
+  /** Encrypts decision inputs for the auditor; null where they are not kept: commitments then stay closed for ever. */
+  readonly side: Pick<SideCipher, 'seal'> | null
+  readonly log: Log
+}
+
+export interface Clock {
+  /** Unix milliseconds. */
+  nowMs(): number
+}
+
+/** So many unpredictable bytes. */
+export type RandomBytes = (length: number) => Uint8Array
+
+/** Facts and one sentence; never a token, a header's value or a request's content. */
+export interface Log {
+  info(facts: object, sentence: string): void
+  warn(facts: object, sentence: string): void
+  error(facts: object, sentence: string): void
+}
