@@ -55,6 +55,8 @@ export interface LinkServer {
   announce(policy: PolicyView | null): void
   /** Takes no more connections and no more admits; `settle` still works. */
   drain(): void
+  /** Resolves when no call is under way. */
+  idle(): Promise<void>
   close(): Promise<void>
 }
 
@@ -94,6 +96,8 @@ class GateListener implements LinkServer {
   private readonly connections = new Set<Connection>()
   private policy: PolicyView | null
   private draining = false
+  private callsUnderWay = 0
+  private readonly idlers: (() => void)[] = []
 
   constructor(options: LinkServerOptions) {
     this.options = options
@@ -126,16 +130,26 @@ class GateListener implements LinkServer {
     this.server.close()
   }
 
+  idle(): Promise<void> {
+    return this.callsUnderWay === 0 ? Promise.resolve() : new Promise(resolve => this.idlers.push(resolve))
+  }
+
   async close(): Promise<void> {
     const closed = new Promise<void>(resolve => this.server.close(() => resolve()))
     for (const connection of this.connections) connection.channel.close()
     await closed
   }
 
+  private changeUnderWay(calls: 1 | -1): void {
+    this.callsUnderWay += calls
+    if (this.callsUnderWay === 0) for (const wake of this.idlers.splice(0)) wake()
+  }
+
   private accept(socket: Socket): void {
     const connection = new Connection(socket, this.options, {
       welcome: () => ({ type: 'welcome', origin: this.options.chain, policy: this.policy }),
       draining: () => this.draining,
+      underWay: calls => this.changeUnderWay(calls),
       gone: () => this.connections.delete(connection),
     })
     this.connections.add(connection)
@@ -145,6 +159,7 @@ class GateListener implements LinkServer {
 interface ConnectionEvents {
   welcome(): KeeperMessage
   draining(): boolean
+  underWay(calls: 1 | -1): void
   gone(): void
 }
 
@@ -200,6 +215,7 @@ class Connection {
 
   private async answer(call: number, reply: Promise<AdmitReply | SettleReply>): Promise<void> {
     this.openCalls++
+    this.events.underWay(1)
     this.read()
     try {
       this.channel.send(await reply)
@@ -208,6 +224,7 @@ class Connection {
       this.refuse(call, 'keeper_fault')
     }
     this.openCalls--
+    this.events.underWay(-1)
     this.read()
   }
 

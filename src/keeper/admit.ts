@@ -1,0 +1,348 @@
+import type { Crypto } from '../canon/index.js'
+import { CountersignError } from '../canon/index.js'
+import type {
+  CredentialBroker,
+  Grant,
+  GrantVerdict,
+  GrantVerifier,
+  MintedCredential,
+} from '../credential/index.js'
+import type { Ledger } from '../ledger/index.js'
+import type { AdmitReply, AdmitRequest, ReceiptAnchor, Verdict } from '../link/index.js'
+import type { ActivePolicy, Decision, PolicyApi } from '../policy/index.js'
+import { isUnclassifiable, type Operation, parseTarget } from '../protocol/index.js'
+import type { Approvals } from './approvals.js'
+import { type AttemptResult, type Case, newAttempt, writeAttempt } from './attempt-entry.js'
+import type { Counters, Hold } from './counters.js'
+import { keeperFault } from './error-table.js'
+import type { GateConnection } from './link-server.js'
+import type { OpenAttempts } from './open-attempts.js'
+import type { Clock, KeeperPorts, Log, RandomBytes } from './ports.js'
+import type { RefusalRate } from './refusal-rate.js'
+import type { Settlement } from './settle.js'
+import type { Suppression } from './suppressed.js'
+
+export interface AdmissionParts {
+  readonly ledger: Ledger
+  readonly verifier: GrantVerifier
+  readonly broker: CredentialBroker
+  readonly crypto: Crypto
+  readonly clock: Clock
+  readonly random: RandomBytes
+  readonly side: KeeperPorts['side']
+  readonly log: Log
+  readonly policies: { inForce(): ActivePolicy | null }
+  readonly counters: Counters
+  readonly approvals: Approvals
+  readonly suppression: Suppression
+  readonly refusals: RefusalRate
+  readonly open: OpenAttempts
+  readonly settlement: Pick<Settlement, 'neverReleased'>
+  /** How long a gate may take to settle an attempt. */
+  readonly attemptDeadlineMs: number
+}
+
+/** More operations than this in one request are refused: each is decided and written in the receipt. */
+export const MAX_OPERATIONS = 128
+
+/** What the checks made of a request, before anything was reserved, minted or written. */
+type Ruling =
+  | { readonly kind: 'deny'; readonly denial: Denial }
+  | { readonly kind: 'hold'; readonly decision: Decision; readonly grant: Grant }
+  | { readonly kind: 'allow'; readonly decision: Decision; readonly route: Route }
+
+type Moment = Pick<Case, 'nowMs' | 'lastEntryMs'>
+
+/** Where an allowed request goes, and for whom. */
+interface Route {
+  readonly grant: Grant
+  readonly api: PolicyApi
+  readonly origin: string
+}
+
+interface Denial {
+  readonly code: string
+  readonly rule: string | null
+  readonly because: string | null
+  /** Index of the operation that decided. */
+  readonly decisive: number
+  readonly retryAfterMs: number | null
+}
+
+/** The first use case: one request in, one durable receipt, one verdict out. */
+export class Admission {
+  private readonly parts: AdmissionParts
+
+  constructor(parts: AdmissionParts) {
+    this.parts = parts
+  }
+
+  /**
+   * Decides one request. The verdict is returned only after its receipt is on disk; nothing is minted for a
+   * request that isn't allowed. Throws `no_policy` while no policy is in force, and whatever the ledger throws.
+   */
+  async admit(request: AdmitRequest, from: GateConnection): Promise<AdmitReply> {
+    const policy = this.parts.policies.inForce()
+    if (policy === null) throw keeperFault('no_policy')
+    if (isStale(request, policy)) return reply(request, { kind: 'stale' }, null)
+    // Read together: an entry that is written while the grant is verified would seem to be ahead of the clock.
+    const moment = { nowMs: this.parts.clock.nowMs(), lastEntryMs: this.parts.ledger.head().t }
+    const verdict = await this.verifyGrant(request, moment.nowMs)
+    const { ruling, c } = this.rule(request, policy, verdict, moment)
+    switch (ruling.kind) {
+      case 'deny':
+        return this.deny(c, ruling.denial)
+      case 'hold':
+        return this.hold(c, ruling)
+      case 'allow':
+        return this.allow(c, ruling, from)
+    }
+  }
+
+  private async verifyGrant({ presented }: AdmitRequest, nowMs: number): Promise<GrantVerdict | 'missing'> {
+    return presented === null ? 'missing' : this.parts.verifier.verify(presented.token, presented.slot, nowMs)
+  }
+
+  /**
+   * The checks in their order. INVARIANT: no await from here to the reservation, so that two requests can't both
+   * see the last unit of a limit.
+   */
+  private rule(
+    request: AdmitRequest,
+    policy: ActivePolicy,
+    verdict: GrantVerdict | 'missing',
+    moment: Moment,
+  ): { readonly ruling: Ruling; readonly c: Case } {
+    const grant = verdict !== 'missing' && verdict.kind === 'grant' ? verdict.grant : null
+    const c = this.openCase(request, policy, grant, moment)
+    const denied = (code: string, retryAfterMs: number | null = null) => ({
+      ruling: { kind: 'deny' as const, denial: { ...UNDECIDED, code, retryAfterMs } },
+      c,
+    })
+    if (request.foreign.length > 0) return denied('foreign_credential')
+    if (request.finding.kind === 'refused') return denied(request.finding.code)
+    if (verdict === 'missing') return denied('grant_missing')
+    if (verdict.kind === 'refused') return denied(verdict.code)
+    const waitMs = this.parts.refusals.waitMs(verdict.grant.jti, moment.nowMs)
+    if (waitMs !== null) return denied(FLOOD, waitMs)
+    const agent = policy.agents.get(verdict.grant.agent)
+    if (agent === undefined) return denied('agent_unknown')
+    if (agent.environment !== verdict.grant.environment) return denied('agent_environment')
+    if (!agent.identities.some(({ kind }) => kind === 'grant')) return denied('agent_identity')
+    const api = policy.apis.get(request.api)
+    if (api === undefined) return denied('api_unknown')
+    if (request.classifier !== api.catalog.classifier) return denied('classifier_mismatch')
+    const target = parseTarget(request.target)
+    if (isUnclassifiable(target)) return denied(target.code)
+    const recognised = request.finding.operations
+    if (recognised.length === 0) return denied('operation_missing')
+    if (recognised.length > MAX_OPERATIONS) return denied('operations_too_many')
+    const origin = api.origins[api.catalog.originOf({ method: request.method, target, headers: [] })]
+    if (origin === undefined) return denied('origin_unknown')
+    const operations = recognised.map(one => api.catalog.describe(api.name, one))
+    return this.decide(
+      { ...c, classifier: api.catalog.classifier, operations },
+      { grant: verdict.grant, api, origin },
+    )
+  }
+
+  private openCase(request: AdmitRequest, policy: ActivePolicy, grant: Grant | null, moment: Moment): Case {
+    return {
+      ...newAttempt(this.parts.random, moment.nowMs),
+      request,
+      policy,
+      grant,
+      classifier: 'none',
+      operations: [],
+      counters: {},
+      ...moment,
+    }
+  }
+
+  private decide(described: Case, route: Route): { readonly ruling: Ruling; readonly c: Case } {
+    const { grant, api } = route
+    const counters: Record<string, number> = {}
+    const c = { ...described, counters }
+    const decision = c.policy.decide({
+      agent: { id: grant.agent, environment: grant.environment, task: grant.task, owner: grant.owner },
+      authorizationDetails: grant.authorizationDetails,
+      request: { api: api.name, method: c.request.method, target: c.request.target },
+      operations: c.operations,
+      nowMs: c.nowMs,
+      lastEntryMs: c.lastEntryMs,
+      probe: null,
+      usage: limit => {
+        counters[limit.key] = this.parts.counters.usage(limit, c.nowMs)
+        return counters[limit.key] as number
+      },
+    })
+    switch (decision.effect) {
+      case 'deny':
+        return { ruling: { kind: 'deny', denial: decision }, c }
+      case 'hold':
+        return { ruling: { kind: 'hold', decision, grant }, c }
+      case 'allow':
+        return { ruling: { kind: 'allow', decision, route }, c }
+    }
+  }
+
+  private async deny(c: Case, denial: Denial): Promise<AdmitReply> {
+    if (denial.code === 'foreign_credential')
+      this.parts.log.warn(
+        { agent: c.grant?.agent ?? '', places: c.request.foreign },
+        'a request carried a credential that is no grant',
+      )
+    const verdict = refusal(c, denial, 'deny', null)
+    const suppressible = c.grant === null || denial.code === FLOOD
+    if (suppressible && !this.parts.suppression.mayRecord(denial.code)) return reply(c.request, verdict, null)
+    return this.refuse(c, verdict, { decision: { effect: 'deny', code: denial.code, rule: denial.rule } })
+  }
+
+  private async hold(c: Case, { decision, grant }: Extract<Ruling, { kind: 'hold' }>): Promise<AdmitReply> {
+    const asked = this.parts.approvals.request(c, grant, decision)
+    if (asked.kind === 'refused')
+      return this.deny(c, { ...UNDECIDED, code: asked.code, decisive: decision.decisive })
+    const { approval, recorded } = asked
+    const refused = this.refuse(c, refusal(c, decision, 'hold', approval.id), {
+      decision: { effect: 'hold', code: decision.code, rule: decision.rule },
+      approval: approval.id,
+    })
+    // Both ride in one batch; the approval is in the ledger before the attempt that cites it.
+    await Promise.all([recorded, refused])
+    return refused
+  }
+
+  private async refuse(c: Case, verdict: Verdict, result: AttemptResult): Promise<AdmitReply> {
+    if (c.grant !== null) this.parts.refusals.refused(c.grant.jti, c.nowMs)
+    const { body, side } = writeAttempt(c, result, this.parts.crypto, this.parts.side)
+    const { seq, leaf } = await this.parts.ledger.append(body, side === undefined ? {} : { side })
+    return reply(c.request, verdict, { seq, leaf })
+  }
+
+  private async allow(
+    c: Case,
+    { decision, route }: Extract<Ruling, { kind: 'allow' }>,
+    from: GateConnection,
+  ): Promise<AdmitReply> {
+    const reservations = decision.reservations.filter(({ amount }) => amount > 0)
+    const hold = this.parts.counters.reserve(reservations, c.id, c.nowMs)
+    const credential = await this.mint(c, route)
+    if (credential === 'failed') {
+      this.parts.counters.release(hold)
+      return this.deny(c, { ...UNDECIDED, code: 'mint_failed', decisive: decision.decisive })
+    }
+    const { body, side } = writeAttempt(
+      c,
+      {
+        decision: { effect: 'allow', code: decision.code, rule: decision.rule },
+        ...(credential === null ? {} : { credential: writtenCredential(credential) }),
+        ...(reservations.length === 0
+          ? {}
+          : { reserved: reservations.map(({ key, amount }) => ({ key, amount })) }),
+      },
+      this.parts.crypto,
+      this.parts.side,
+    )
+    const { awaitMark } = route.api
+    const { seq, leaf, t } = await this.parts.ledger.append(body, {
+      ...(side === undefined ? {} : { side }),
+      ...(hold.changes.length === 0 ? {} : { state: hold.changes }),
+    })
+    await this.release({ seq, leaf, t }, c, hold, awaitMark, from)
+    return reply(
+      c.request,
+      { kind: 'forward', attempt: c.id, headers: credential?.headers ?? [], awaitMark },
+      { seq, leaf },
+    )
+  }
+
+  /** From here on the gate may send, and owes an outcome. */
+  private async release(
+    receipt: { readonly seq: number; readonly leaf: string; readonly t: number },
+    c: Case,
+    hold: Hold,
+    awaitMark: boolean,
+    from: GateConnection,
+  ): Promise<void> {
+    const attempt = {
+      ...receipt,
+      secret: c.secret,
+      from,
+      hold,
+      awaitMark,
+      deadlineMs: this.parts.clock.nowMs() + this.parts.attemptDeadlineMs,
+    }
+    if (!this.parts.open.add(attempt)) await this.parts.settlement.neverReleased(attempt)
+  }
+
+  /** Null where the API needs no credential. */
+  private async mint(c: Case, { grant, api, origin }: Route): Promise<MintedCredential | null | 'failed'> {
+    if (api.credential === null) return null
+    const spec = c.policy.credentials.get(api.credential)
+    if (spec === undefined) return 'failed'
+    try {
+      return await this.parts.broker.obtain({
+        agent: { id: grant.agent, environment: grant.environment, task: grant.task, owner: grant.owner },
+        api: api.name,
+        account: c.operations.find(({ account }) => account !== undefined)?.account ?? null,
+        credential: api.credential,
+        spec,
+        operations: c.operations,
+        origin,
+        privateUpstream: api.privateUpstream,
+        policyCid: c.policy.cid,
+        nowMs: c.nowMs,
+      })
+    } catch (error) {
+      const code = error instanceof CountersignError ? error.code : 'unexpected'
+      this.parts.log.error(
+        { code, credential: api.credential, api: api.name },
+        'no credential could be minted',
+      )
+      return 'failed'
+    }
+  }
+}
+
+const MAX_SAID = 256
+const FLOOD = 'grant_rate_limited'
+const UNDECIDED = { rule: null, because: null, decisive: 0, retryAfterMs: null }
+
+/** A request that was classified with another policy is asked again; what the gate refused by itself stands under any policy. */
+function isStale({ policyCid, finding }: AdmitRequest, policy: ActivePolicy): boolean {
+  return finding.kind === 'operations' && policyCid !== policy.cid
+}
+
+function refusal(c: Case, denial: Denial, effect: 'hold' | 'deny', approval: string | null): Verdict {
+  const operation: Operation | undefined = c.operations[denial.decisive]
+  const resource = operation?.resources[0]
+  return {
+    kind: 'refuse',
+    code: denial.code,
+    effect,
+    rule: denial.rule,
+    because: denial.because,
+    operation: bounded(operation?.name ?? ''),
+    resource: resource === undefined ? '' : bounded(`${resource.type} ${resource.id}`),
+    agent: c.grant?.agent ?? '',
+    approval,
+    retryAfterMs: denial.retryAfterMs,
+  }
+}
+
+/** Names and ids may be the agent's own text; what is said about them is short. */
+function bounded(text: string): string {
+  return text.length <= MAX_SAID ? text : `${text.slice(0, MAX_SAID).toWellFormed()}…`
+}
+
+function writtenCredential({
+  minter,
+  scope,
+  expiresMs,
+}: MintedCredential): AttemptResult['credential'] & object {
+  return { minter, scope, expires: expiresMs }
+}
+
+function reply(request: AdmitRequest, verdict: Verdict, receipt: ReceiptAnchor | null): AdmitReply {
+  return { type: 'admitted', call: request.call, verdict, receipt }
+}
