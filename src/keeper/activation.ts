@@ -1,0 +1,182 @@
+import { CountersignError } from '../canon/index.js'
+import type { Ledger } from '../ledger/index.js'
+import type { PolicyView } from '../link/index.js'
+import type { ActivePolicy, TrustRoot } from '../policy/index.js'
+import type { CatalogDocument } from '../protocol/index.js'
+import { keeperFault } from './error-table.js'
+import type { Clock, Log } from './ports.js'
+
+/** Durable form: `{"version":7,"cid":"sha256:…"}`, the highest policy that was ever activated. */
+const HIGHEST_KEY = 'policy/highest'
+
+export interface HighestPolicy {
+  readonly version: number
+  readonly cid: string
+}
+
+/** A sealed policy that was opened and verified, with the catalogs that it pins, by digest. */
+export interface OpenedPolicy {
+  readonly policy: ActivePolicy
+  readonly catalogs: ReadonlyMap<string, CatalogDocument>
+}
+
+/** Where the trust root and the sealed policy come from. Both throw the fault that says why they can't be used. */
+export interface SealedSource {
+  trust(): Promise<TrustRoot>
+  policy(trust: TrustRoot, highest: HighestPolicy | null, nowMs: number): Promise<OpenedPolicy>
+  /** Calls back after a change of any of the files; the answer ends it. */
+  watch(onChange: () => void): () => void
+}
+
+export interface PolicyRefusal {
+  readonly code: string
+  readonly message: string
+  readonly atMs: number
+}
+
+export interface ActivationParts {
+  readonly ledger: Ledger
+  readonly clock: Clock
+  readonly log: Log
+  readonly source: SealedSource
+  /** Called with what the gates may know of the policy in force, whenever that changes. */
+  readonly announce: (view: PolicyView | null) => void
+}
+
+interface InForce {
+  readonly policy: ActivePolicy
+  /** What the gates may know of it. */
+  readonly view: PolicyView
+}
+
+/** Keeps the last good policy in force, and nothing older than the ledger remembers. */
+export class Activation {
+  private readonly parts: ActivationParts
+  private current: InForce | null = null
+  private root: TrustRoot | null = null
+  private lastRefusal: PolicyRefusal | null = null
+  private expiryWritten = false
+  private loading: Promise<unknown> = Promise.resolve()
+
+  constructor(parts: ActivationParts) {
+    this.parts = parts
+  }
+
+  inForce(): ActivePolicy | null {
+    return this.current?.policy ?? null
+  }
+
+  view(): PolicyView | null {
+    return this.current?.view ?? null
+  }
+
+  /** The trust root as it was last opened. */
+  trust(): TrustRoot | null {
+    return this.root
+  }
+
+  /** Why the newest update isn't in force; null where it is. */
+  refusal(): PolicyRefusal | null {
+    return this.lastRefusal
+  }
+
+  /**
+   * Reads trust root and policy again and puts a better version in force. A bad one changes nothing, is written
+   * in the ledger once, and shows in `refusal()`. Returns whether the files' policy is now in force; rejects only
+   * with a ledger fault.
+   */
+  reload(): Promise<boolean> {
+    const loaded = this.loading.then(() => this.load())
+    this.loading = loaded.catch(() => undefined)
+    return loaded
+  }
+
+  /** Writes down, once, that the policy in force has expired. Every decision denies from then on by itself. */
+  async noteExpiry(): Promise<void> {
+    const policy = this.inForce()
+    if (policy === null || this.expiryWritten || policy.expiresMs > this.parts.clock.nowMs()) return
+    this.expiryWritten = true
+    this.parts.log.error({ cid: policy.cid, version: policy.version }, 'the policy in force has expired')
+    await this.append('expired', policy)
+  }
+
+  private async load(): Promise<boolean> {
+    const { source, clock } = this.parts
+    let next: InForce
+    try {
+      this.root = await source.trust()
+      await this.withdrawWhatIsRevoked(this.root)
+      next = withView(await source.policy(this.root, await this.highest(), clock.nowMs()))
+    } catch (error) {
+      if (!(error instanceof CountersignError)) throw error
+      await this.refuse(error)
+      return false
+    }
+    await this.putInForce(next)
+    this.lastRefusal = null
+    return true
+  }
+
+  /** INVARIANT: what is in force was remembered in the ledger first. */
+  private async putInForce(next: InForce): Promise<void> {
+    const { policy, view } = next
+    if (policy.cid === this.current?.policy.cid) return
+    const highest = await this.highest()
+    if (highest?.cid !== policy.cid) await this.append('activated', policy)
+    this.current = next
+    this.expiryWritten = false
+    this.parts.log.info({ cid: policy.cid, version: policy.version }, 'policy in force')
+    this.parts.announce(view)
+  }
+
+  private async withdrawWhatIsRevoked(trust: TrustRoot): Promise<void> {
+    const policy = this.inForce()
+    if (policy === null) return
+    if (!trust.revoked.ids.includes(policy.cid) && policy.version >= trust.minPolicyVersion) return
+    this.current = null
+    this.parts.announce(null)
+    await this.refuse(keeperFault('policy_withdrawn', `version ${policy.version}`))
+  }
+
+  private async refuse(fault: CountersignError): Promise<void> {
+    const known = this.lastRefusal
+    this.lastRefusal = { code: fault.code, message: fault.message, atMs: this.parts.clock.nowMs() }
+    if (known?.code === fault.code && known.message === fault.message) return
+    this.parts.log.error({ code: fault.code }, `policy not activated: ${fault.message}`)
+    await this.parts.ledger.append({
+      type: 'policy',
+      data: { action: 'refused', cid: null, version: 0, code: fault.code },
+    })
+  }
+
+  private async append(action: 'activated' | 'expired', { cid, version }: ActivePolicy): Promise<void> {
+    const remember = { key: HIGHEST_KEY, value: JSON.stringify({ version, cid }) }
+    await this.parts.ledger.append(
+      { type: 'policy', data: { action, cid, version } },
+      action === 'activated' ? { state: [remember] } : {},
+    )
+  }
+
+  private async highest(): Promise<HighestPolicy | null> {
+    const value = await this.parts.ledger.state.get(HIGHEST_KEY)
+    return value === undefined ? null : JSON.parse(value)
+  }
+}
+
+function withView({ policy, catalogs }: OpenedPolicy): InForce {
+  const view = {
+    cid: policy.cid,
+    version: policy.version,
+    apis: [...policy.apis.values()].map(api => {
+      const catalog = catalogs.get(api.catalogDigest)
+      if (catalog === undefined) throw keeperFault('policy_unreadable', `catalog ${api.catalogDigest}`)
+      return {
+        name: api.name,
+        catalog,
+        origins: api.origins,
+        privateUpstream: api.privateUpstream,
+      }
+    }),
+  }
+  return { policy, view }
+}

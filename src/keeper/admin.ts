@@ -1,0 +1,205 @@
+import { chmod, mkdir } from 'node:fs/promises'
+import { dirname } from 'node:path'
+import Fastify, { type FastifyInstance } from 'fastify'
+import { base64, CountersignError, encodeEnvelope, fromBase64, parseStrictJson } from '../canon/index.js'
+import type { Ledger } from '../ledger/index.js'
+import type { Activation } from './activation.js'
+import type { Approvals } from './approvals.js'
+import { keeperFault } from './error-table.js'
+import type { Grants } from './grants.js'
+import { removeStaleSocket } from './link-server.js'
+import type { Log } from './ports.js'
+import { explainReceipt } from './why.js'
+
+export interface AdminParts {
+  readonly ledger: Ledger
+  readonly activation: Activation
+  readonly grants: Grants
+  readonly approvals: Approvals
+  readonly log: Log
+  /** What `GET /v1/status` says beside the ledger and the policy. */
+  readonly facts: () => { readonly gates: number; readonly openAttempts: number; readonly startedMs: number }
+}
+
+export interface AdminServer {
+  close(): Promise<void>
+}
+
+const MAX_BODY_BYTES = 65_536
+const MAX_RECEIPTS = 1_000
+
+/**
+ * Serves the admin API on a Unix socket that only the keeper's own user may open (0600). Whoever reaches it can
+ * read and revoke; a grant takes an order signed by the `enrol` role besides. Errors are
+ * `{"code","message","mend"}` with the status of the error's table.
+ */
+export async function serveAdmin(socketPath: string, parts: AdminParts): Promise<AdminServer> {
+  const app = Fastify({ logger: false, bodyLimit: MAX_BODY_BYTES, forceCloseConnections: true })
+  readStrictly(app)
+  answerErrors(app, parts.log)
+  routeStatus(app, parts)
+  routeReceipts(app, parts.ledger)
+  routeGrants(app, parts.grants)
+  routePolicy(app, parts.activation)
+  app.get('/v1/approvals', () => ({ approvals: parts.approvals.pending() }))
+  await mkdir(dirname(socketPath), { recursive: true, mode: 0o750 })
+  await removeStaleSocket(socketPath)
+  await listenPrivately(app, socketPath)
+  return { close: () => app.close() }
+}
+
+/** INVARIANT: the socket is never open to others, not even between its making and a chmod. */
+async function listenPrivately(app: FastifyInstance, path: string): Promise<void> {
+  await app.ready()
+  const before = process.umask(0o177)
+  try {
+    await app.listen({ path })
+  } finally {
+    process.umask(before)
+  }
+  await chmod(path, 0o600)
+}
+
+function routeStatus(
+  app: FastifyInstance,
+  { ledger, activation, grants, approvals, facts }: AdminParts,
+): void {
+  app.get('/v1/status', () => ({
+    chain: ledger.chain,
+    head: ledger.head(),
+    policy: summaryOf(activation),
+    refusedUpdate: activation.refusal(),
+    grants: grants.list().filter(grant => !grant.revoked).length,
+    approvals: approvals.pending().length,
+    ...facts(),
+  }))
+}
+
+function routeReceipts(app: FastifyInstance, ledger: Ledger): void {
+  app.get('/v1/receipts', async request => {
+    const { from = '0', limit = '100' } = request.query as Record<string, string | undefined>
+    const first = numberOf(from)
+    const most = Math.min(numberOf(limit), MAX_RECEIPTS)
+    const entries: { seq: number; entry: string }[] = []
+    if (most > 0)
+      for await (const bytes of ledger.entries(first)) {
+        entries.push({ seq: first + entries.length, entry: base64(bytes) })
+        if (entries.length >= most) break
+      }
+    return { size: ledger.head().size, entries }
+  })
+  app.get('/v1/receipts/:seq', async request => {
+    const seq = numberOf((request.params as { seq: string }).seq)
+    const bytes = await ledger.get(seq)
+    if (bytes === undefined) throw keeperFault('receipt_unknown', String(seq))
+    return { seq, entry: base64(bytes) }
+  })
+  app.get('/v1/checkpoint', async () => ({ checkpoint: await ledger.checkpoint() }))
+  app.get('/v1/why/:seq', request =>
+    explainReceipt(ledger, numberOf((request.params as { seq: string }).seq)),
+  )
+}
+
+function routeGrants(app: FastifyInstance, grants: Grants): void {
+  app.get('/v1/grants', () => ({ grants: grants.list() }))
+  app.post('/v1/grants', async request => {
+    const { token, grant } = await grants.issue(orderOf(request.body))
+    return { token, jti: grant.jti, expires: grant.expiresMs }
+  })
+  app.post('/v1/grants/:jti/revoke', async request => ({
+    grant: await grants.revoke((request.params as { jti: string }).jti),
+  }))
+}
+
+function routePolicy(app: FastifyInstance, activation: Activation): void {
+  app.get('/v1/policy', () => ({ policy: detailsOf(activation), refusedUpdate: activation.refusal() }))
+  app.post('/v1/policy/reload', async () => ({
+    inForce: await activation.reload(),
+    policy: summaryOf(activation),
+    refusedUpdate: activation.refusal(),
+  }))
+}
+
+function summaryOf(activation: Activation) {
+  const policy = activation.inForce()
+  if (policy === null) return null
+  const { cid, name, version, expiresMs, audience } = policy
+  return { cid, name, version, expiresMs, audience }
+}
+
+function detailsOf(activation: Activation) {
+  const policy = activation.inForce()
+  if (policy === null) return null
+  return {
+    ...summaryOf(activation),
+    apis: [...policy.apis.values()].map(({ name, catalog, catalogDigest, origins }) => ({
+      name,
+      catalog: catalog.name,
+      catalogDigest,
+      origins,
+      slots: catalog.profile.slots,
+    })),
+    agents: [...policy.agents.values()].map(({ id, environment, sessionSeconds }) => ({
+      id,
+      environment,
+      sessionSeconds,
+    })),
+  }
+}
+
+/** One JSON value without duplicate members, or nothing at all. */
+function readStrictly(app: FastifyInstance): void {
+  app.removeAllContentTypeParsers()
+  app.addContentTypeParser(
+    'application/json',
+    { parseAs: 'buffer' },
+    async (_request: unknown, body: Buffer) =>
+      body.length === 0 ? null : parseStrictJson(body, { maxDepth: 16 }),
+  )
+}
+
+/** `{"order": <DSSE envelope>}` with its members as on the wire. */
+function orderOf(body: unknown): Uint8Array {
+  const order = (body as { order?: unknown } | null)?.order
+  if (typeof order !== 'object' || order === null) throw keeperFault('grant_order_malformed')
+  const { payload, payloadType, signatures } = order as Record<string, unknown>
+  if (typeof payload !== 'string' || typeof payloadType !== 'string' || !Array.isArray(signatures))
+    throw keeperFault('grant_order_malformed')
+  try {
+    return encodeEnvelope({
+      payload: fromBase64(payload),
+      payloadType,
+      signatures: signatures.map(({ keyid, sig }) => ({
+        keyid: String(keyid),
+        sig: fromBase64(String(sig)),
+      })),
+    })
+  } catch {
+    throw keeperFault('grant_order_malformed')
+  }
+}
+
+function numberOf(text: string): number {
+  if (!/^[0-9]{1,15}$/.test(text)) throw keeperFault('admin_malformed', 'expected a number')
+  return Number(text)
+}
+
+function answerErrors(app: FastifyInstance, log: Log): void {
+  app.setNotFoundHandler((_request, reply) => {
+    const { code, message, mend } = keeperFault('admin_malformed', 'no such route')
+    return reply.status(404).send({ code, message, mend })
+  })
+  app.setErrorHandler((error: Error & { statusCode?: number }, _request, reply) => {
+    const fault = asFault(error, log)
+    return reply
+      .status(fault.status ?? 500)
+      .send({ code: fault.code, message: fault.message, mend: fault.mend })
+  })
+}
+
+function asFault(error: Error & { statusCode?: number }, log: Log): CountersignError {
+  if (error instanceof CountersignError) return error
+  if (error.statusCode !== undefined && error.statusCode < 500) return keeperFault('admin_malformed')
+  log.error({ reason: error.message }, 'the admin API failed')
+  return keeperFault('admin_fault')
+}

@@ -1,0 +1,193 @@
+import { type Crypto, contentId } from '../canon/index.js'
+import type { CredentialBroker, GrantIssuer, GrantOrder } from '../credential/index.js'
+import type { Ledger } from '../ledger/index.js'
+import type { ActivePolicy, TrustRoot } from '../policy/index.js'
+import { keeperFault } from './error-table.js'
+import type { Clock, Log } from './ports.js'
+import type { StateChange } from './state-change.js'
+
+/** Durable forms: `grant/<jti>` → the JSON of `IssuedGrant`; `grant-nonce/<nonce>` → Unix milliseconds until which it is refused. */
+const GRANT = 'grant/'
+const NONCE = 'grant-nonce/'
+
+/** An order may be this old, or this far ahead, when it is fulfilled. */
+const ORDER_LIFE_MS = 300_000
+
+/** A grant that was issued here and has not expired. */
+export interface IssuedGrant {
+  readonly jti: string
+  readonly agent: string
+  readonly environment: string
+  readonly task: string
+  readonly owner: string
+  readonly slot: string
+  readonly expiresMs: number
+  readonly revoked: boolean
+}
+
+/** Payload of an order's envelope: what a holder of an `enrol` key asks for, once. */
+export interface SignedOrder extends GrantOrder {
+  readonly origin: string
+  /** Unix milliseconds at which it was signed. */
+  readonly t: number
+  readonly nonce: string
+}
+
+export interface GrantsParts {
+  readonly ledger: Ledger
+  readonly issuer: GrantIssuer
+  readonly broker: Pick<CredentialBroker, 'revoke'>
+  readonly crypto: Pick<Crypto, 'sha256'>
+  readonly clock: Clock
+  readonly log: Log
+  /** `<domain>/countersign/<sidecar>`, without an epoch. */
+  readonly origin: string
+  readonly policies: { inForce(): ActivePolicy | null; trust(): TrustRoot | null }
+  /** Throws unless the envelope is an order signed by the `enrol` role of this trust root. */
+  readonly openOrder: (envelope: Uint8Array, trust: TrustRoot) => SignedOrder
+}
+
+/** Issues and revokes grants, and remembers both across restarts. Reaching the admin socket is not enough to get one. */
+export class Grants {
+  private readonly parts: GrantsParts
+  private readonly revocations: Revocations
+  private readonly issued: Map<string, IssuedGrant>
+  private readonly nonces: Map<string, number>
+
+  private constructor(parts: GrantsParts, revocations: Revocations, memory: GrantMemory) {
+    this.parts = parts
+    this.revocations = revocations
+    this.issued = memory.issued
+    this.nonces = memory.nonces
+  }
+
+  static async load(parts: GrantsParts, revocations: Revocations): Promise<Grants> {
+    const issued = new Map<string, IssuedGrant>()
+    for (const [, value] of await parts.ledger.state.list(GRANT)) {
+      const grant: IssuedGrant = JSON.parse(value)
+      issued.set(grant.jti, grant)
+    }
+    const nonces = new Map<string, number>()
+    for (const [key, value] of await parts.ledger.state.list(NONCE))
+      nonces.set(key.slice(NONCE.length), Number(value))
+    return new Grants(parts, revocations, { issued, nonces })
+  }
+
+  /** Grants that have not expired. */
+  list(): readonly IssuedGrant[] {
+    const nowMs = this.parts.clock.nowMs()
+    return [...this.issued.values()].filter(grant => grant.expiresMs > nowMs)
+  }
+
+  /** Fulfils a signed order. The token is returned only after the grant is in the ledger. Throws a fault that names what is wrong with the order. */
+  async issue(envelope: Uint8Array): Promise<{ readonly token: string; readonly grant: IssuedGrant }> {
+    const { crypto, issuer, ledger, clock } = this.parts
+    const nowMs = clock.nowMs()
+    const policy = this.parts.policies.inForce()
+    const trust = this.parts.policies.trust()
+    if (policy === null || trust === null) throw keeperFault('no_policy')
+    const order = this.parts.openOrder(envelope, trust)
+    if (order.origin !== this.parts.origin) throw keeperFault('grant_order_origin')
+    if (Math.abs(nowMs - order.t) > ORDER_LIFE_MS) throw keeperFault('grant_order_time')
+    if (!mayHaveGrant(policy, order)) throw keeperFault('grant_order_agent')
+    // ATTACK: the same order twice at once. No await between the look and the note.
+    if (this.nonces.has(order.nonce)) throw keeperFault('grant_order_replayed')
+    const refusedUntilMs = order.t + 2 * ORDER_LIFE_MS
+    this.nonces.set(order.nonce, refusedUntilMs)
+    const { token, grant } = await issuer.issue(order, nowMs)
+    const issued: IssuedGrant = {
+      jti: grant.jti,
+      agent: grant.agent,
+      environment: grant.environment,
+      task: grant.task,
+      owner: grant.owner,
+      slot: order.slot,
+      expiresMs: grant.expiresMs,
+      revoked: false,
+    }
+    await ledger.append(
+      { type: 'grant', data: { action: 'issued', ...written(issued), order: contentId(crypto, envelope) } },
+      {
+        state: [
+          ...this.forgetExpired(nowMs),
+          { key: `${NONCE}${order.nonce}`, value: String(refusedUntilMs) },
+          { key: `${GRANT}${issued.jti}`, value: JSON.stringify(issued) },
+        ],
+      },
+    )
+    this.issued.set(issued.jti, issued)
+    return { token, grant: issued }
+  }
+
+  /** Ends a grant from the next request on, and the credentials that were minted for its agent and task. Throws `grant_unknown`. */
+  async revoke(jti: string): Promise<IssuedGrant> {
+    const { ledger, broker, log } = this.parts
+    const grant = this.issued.get(jti)
+    if (grant === undefined) throw keeperFault('grant_unknown')
+    if (grant.revoked) return grant
+    const revoked = { ...grant, revoked: true }
+    this.issued.set(jti, revoked)
+    this.revocations.add(jti)
+    await ledger.append(
+      { type: 'grant', data: { action: 'revoked', ...written(revoked) } },
+      { state: [{ key: `${GRANT}${jti}`, value: JSON.stringify(revoked) }] },
+    )
+    try {
+      await broker.revoke({ agent: grant.agent, task: grant.task })
+    } catch (error) {
+      log.error(
+        { jti, reason: String((error as { code?: unknown }).code) },
+        'minted credentials outlive their grant',
+      )
+    }
+    return revoked
+  }
+
+  /** What can't be presented any more needs no memory. */
+  private forgetExpired(nowMs: number): StateChange[] {
+    const changes: StateChange[] = []
+    for (const grant of this.issued.values()) {
+      if (grant.expiresMs > nowMs) continue
+      this.issued.delete(grant.jti)
+      this.revocations.delete(grant.jti)
+      changes.push({ key: `${GRANT}${grant.jti}`, value: null })
+    }
+    for (const [nonce, untilMs] of this.nonces) {
+      if (untilMs > nowMs) continue
+      this.nonces.delete(nonce)
+      changes.push({ key: `${NONCE}${nonce}`, value: null })
+    }
+    return changes
+  }
+}
+
+interface GrantMemory {
+  readonly issued: Map<string, IssuedGrant>
+  readonly nonces: Map<string, number>
+}
+
+/** Ids of revoked grants that have not expired: what the grant verifier asks on every use. */
+export type Revocations = Set<string>
+
+/** The revocations as of the newest entry. Made before the verifier, which is made before the keeper. */
+export async function loadRevocations(ledger: Pick<Ledger, 'state'>): Promise<Revocations> {
+  const revocations: Revocations = new Set()
+  for (const [, value] of await ledger.state.list(GRANT)) {
+    const grant: IssuedGrant = JSON.parse(value)
+    if (grant.revoked) revocations.add(grant.jti)
+  }
+  return revocations
+}
+
+function mayHaveGrant(policy: ActivePolicy, order: GrantOrder): boolean {
+  const agent = policy.agents.get(order.agent)
+  return (
+    agent !== undefined &&
+    agent.environment === order.environment &&
+    agent.identities.some(({ kind }) => kind === 'grant')
+  )
+}
+
+function written({ jti, agent, environment, task, owner, slot, expiresMs }: IssuedGrant) {
+  return { jti, agent, environment, task, owner, slot, expires: expiresMs }
+}

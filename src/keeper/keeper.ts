@@ -1,0 +1,194 @@
+import type { PolicyView } from '../link/index.js'
+import type { TrustRoot } from '../policy/index.js'
+import { Activation, type SealedSource } from './activation.js'
+import { type AdminServer, serveAdmin } from './admin.js'
+import { Admission } from './admit.js'
+import { Approvals } from './approvals.js'
+import { Counters } from './counters.js'
+import { Grants, type Revocations, type SignedOrder } from './grants.js'
+import type { LinkHandlers, LinkServer } from './link-server.js'
+import { listenForGates } from './link-server.js'
+import { OpenAttempts } from './open-attempts.js'
+import type { KeeperPorts } from './ports.js'
+import { type RateBounds, RefusalRate } from './refusal-rate.js'
+import { Settlement } from './settle.js'
+import { SUPPRESSION, Suppression, type SuppressionBounds } from './suppressed.js'
+
+export interface KeeperOptions extends KeeperPorts {
+  /** `<domain>/countersign/<sidecar>`. */
+  readonly origin: string
+  readonly linkSocket: string
+  readonly adminSocket: string
+  readonly policySource: SealedSource
+  readonly openOrder: (envelope: Uint8Array, trust: TrustRoot) => SignedOrder
+  /** The same set that the grant verifier asks; see `loadRevocations`. */
+  readonly revocations: Revocations
+  /** Between two `heartbeat` entries; 60,000 unless told. */
+  readonly heartbeatMs?: number
+  /** A gate must settle an attempt by then; 3,900,000 unless told: longer than the longest upstream timeout. */
+  readonly attemptDeadlineMs?: number
+  /** How long `stop` waits for open attempts; 10,000 unless told. */
+  readonly drainMs?: number
+  readonly suppression?: SuppressionBounds
+  readonly refusalRate?: RateBounds
+}
+
+export interface Keeper {
+  readonly activation: Activation
+  /**
+   * Admits nothing more, waits a bounded time for open attempts, closes the rest as `indeterminate`, revokes what
+   * was minted and closes the ledger. Loses no receipt.
+   */
+  stop(): Promise<void>
+}
+
+const SWEEP_MS = 1_000
+
+/**
+ * Starts the keeper over its ports: loads the durable state, puts the policy in force, then listens. Without a good
+ * policy it listens all the same and admits nothing, so that one can be loaded.
+ */
+export async function startKeeper(options: KeeperOptions): Promise<Keeper> {
+  const { ledger, clock, log, random, crypto } = options
+  const open = new OpenAttempts()
+  const counters = await Counters.load(ledger.state)
+  const approvals = await Approvals.load({ ledger, crypto, clock, random, log })
+  const bounds = options.suppression ?? SUPPRESSION
+  const suppression = new Suppression(ledger, clock, bounds)
+  const settlement = new Settlement({ ledger, crypto, clock, log, counters, open })
+  let link: LinkServer | undefined
+  const announce = (view: PolicyView | null) => link?.announce(view)
+  const activation = new Activation({ ledger, clock, log, source: options.policySource, announce })
+  const grants = await Grants.load({ ...options, policies: activation }, options.revocations)
+  const admission = new Admission({
+    ...options,
+    policies: activation,
+    counters,
+    approvals,
+    suppression,
+    refusals: new RefusalRate(options.refusalRate),
+    open,
+    settlement,
+    attemptDeadlineMs: options.attemptDeadlineMs ?? 3_900_000,
+  })
+  const chores = new Chores(options)
+  // Watched before it is read, so that no change falls in between.
+  const unwatch = options.policySource.watch(() => chores.run(() => activation.reload()))
+  await activation.reload()
+  link = await listenForGates({
+    socketPath: options.linkSocket,
+    chain: ledger.chain,
+    policy: activation.view(),
+    handlers: handlersOf(admission, settlement, chores),
+  })
+  const listening = link
+  const startedMs = clock.nowMs()
+  const admin = await serveAdmin(options.adminSocket, {
+    ledger,
+    activation,
+    grants,
+    approvals,
+    log,
+    facts: () => ({ gates: listening.gates, openAttempts: open.size, startedMs }),
+  }).catch(async error => {
+    await listening.close()
+    throw error
+  })
+  chores.every(SWEEP_MS, () => settlement.sweep())
+  chores.every(SWEEP_MS, () => approvals.expire())
+  chores.every(SWEEP_MS, () => activation.noteExpiry())
+  chores.every(bounds.intervalMs, () => suppression.flush())
+  chores.every(options.heartbeatMs ?? 60_000, () => beat(options, open, activation))
+  let stopping: Promise<void> | undefined
+  const stop = async (): Promise<void> => {
+    unwatch()
+    chores.end()
+    await drain(listening, admin, open, options.drainMs ?? 10_000)
+    await settlement.abandon()
+    await suppression.flush()
+    await options.broker.close().catch(error => chores.failed(error))
+    await listening.close()
+    await ledger.close()
+  }
+  return { activation, stop: () => (stopping ??= stop()) }
+}
+
+function handlersOf(admission: Admission, settlement: Settlement, chores: Chores): LinkHandlers {
+  return {
+    admit: (request, from) => admission.admit(request, from),
+    settle: (request, from) => settlement.settle(request, from),
+    gateGone: (from, fault) => {
+      if (fault !== null) chores.failed(fault)
+      chores.run(() => settlement.gateGone(from))
+    },
+    failed: error => chores.failed(error),
+  }
+}
+
+async function drain(
+  link: LinkServer,
+  admin: AdminServer,
+  open: OpenAttempts,
+  drainMs: number,
+): Promise<void> {
+  link.drain()
+  await admin.close()
+  let timer: NodeJS.Timeout | undefined
+  const patience = new Promise<void>(resolve => {
+    timer = setTimeout(resolve, drainMs)
+  })
+  await Promise.race([lastAnswer(link, open), patience])
+  clearTimeout(timer)
+}
+
+/** Admits that are still under way open attempts, which are then settled by calls that are answered in turn. */
+async function lastAnswer(link: LinkServer, open: OpenAttempts): Promise<void> {
+  await link.idle()
+  await open.settled()
+  await link.idle()
+}
+
+/** Silence is evidence too: a log that stops beating was stopped or cut. */
+async function beat({ ledger }: KeeperOptions, open: OpenAttempts, activation: Activation): Promise<void> {
+  const policy = activation.inForce()
+  await ledger.append(
+    {
+      type: 'heartbeat',
+      data: {
+        size: ledger.head().size,
+        open: open.size,
+        ...(policy === null ? {} : { policy: policy.cid }),
+      },
+    },
+    { urgency: 'soon' },
+  )
+}
+
+/** What runs beside the requests: timers, and work whose failure nobody waits for. */
+class Chores {
+  private readonly log: KeeperPorts['log']
+  private readonly timers: NodeJS.Timeout[] = []
+
+  constructor({ log }: Pick<KeeperPorts, 'log'>) {
+    this.log = log
+  }
+
+  every(ms: number, chore: () => Promise<unknown>): void {
+    const timer = setInterval(() => this.run(chore), ms)
+    timer.unref()
+    this.timers.push(timer)
+  }
+
+  run(chore: () => Promise<unknown>): void {
+    chore().catch(error => this.failed(error))
+  }
+
+  failed(error: unknown): void {
+    const { code, message } = error as { code?: unknown; message?: unknown }
+    this.log.error({ code: String(code ?? 'unexpected') }, String(message ?? 'a chore of the keeper failed'))
+  }
+
+  end(): void {
+    for (const timer of this.timers) clearInterval(timer)
+  }
+}

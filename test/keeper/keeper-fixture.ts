@@ -1,0 +1,441 @@
+import assert from 'node:assert/strict'
+import { generateKeyPairSync, randomBytes, randomUUID } from 'node:crypto'
+import { mkdtemp, rm } from 'node:fs/promises'
+import { request as httpRequest, type IncomingMessage } from 'node:http'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import type { TestContext } from 'node:test'
+import type { JWK } from 'jose'
+import {
+  CountersignError,
+  canonicalBytes,
+  decodeEnvelope,
+  type Envelope,
+  encodeEnvelope,
+  formatPublicKey,
+  isSignedBy,
+  type JsonObject,
+  parsePublicKey,
+  parseStrictJson,
+  portableSigningKey,
+  type SigningKey,
+  signEnvelope,
+} from '../../src/canon/index.js'
+import {
+  type CredentialBroker,
+  grantIssuer,
+  grantVerifier,
+  type MintScope,
+  type RecordedCredential,
+} from '../../src/credential/index.js'
+import { type AdmitCall, connectKeeper, type KeeperClient } from '../../src/gate/index.js'
+import {
+  type HighestPolicy,
+  type Keeper,
+  type KeeperOptions,
+  keeperFault,
+  loadRevocations,
+  type OpenedPolicy,
+  type SealedSource,
+  type SignedOrder,
+  startKeeper,
+} from '../../src/keeper/index.js'
+import { type Ledger, type OpenLedgerOptions, openLedger } from '../../src/ledger/index.js'
+import type { Verdict } from '../../src/link/index.js'
+import { nativeCrypto, nativeSigningKey } from '../../src/native/index.js'
+import {
+  activate,
+  compilePolicy,
+  parsePolicySource,
+  policyFault,
+  type TrustRoot,
+} from '../../src/policy/index.js'
+import {
+  type AttemptBody,
+  type ControlBody,
+  decodeEntry,
+  type Entry,
+  type EntryPosition,
+  type OutcomeBody,
+} from '../../src/receipt/index.js'
+
+export const ORIGIN = 'acme.test/countersign/edge'
+export const REMIND = 'POST /invoices/{id}/remind'
+export const ORDER_TYPE = 'application/vnd.countersign.grant-order.v1+json'
+
+export function signingKey(): SigningKey {
+  const seed = randomBytes(32)
+  return nativeSigningKey(seed, portableSigningKey(seed).publicKey)
+}
+
+/** A sealed policy of this version as it comes out of its file: compiled and activated for real. */
+export function policyOf(version: number, extraRules = ''): OpenedPolicy {
+  const source = parsePolicySource(`
+apiVersion: countersign.dev/v1
+kind: RoutePolicy
+metadata: { name: acme, version: ${version}, expires: 2099-01-01T00:00:00Z, audience: [staging] }
+apis:
+  billing:
+    upstream: https://billing.acme.test
+    credential: billing
+    routes:
+      - { route: "GET /invoices/{id}", class: read }
+      - { route: "POST /invoices/{id}/remind", class: update }
+      - { route: "POST /invoices/{id}/void", class: irreversible }
+      - { route: "DELETE /invoices/{id}", class: irreversible }
+credentials:
+  billing: { minter: jwt, audience: https://billing.acme.test }
+agents:
+  coder: { environment: staging, session: 8h, identity: [{ grant: true }] }
+  pod: { environment: staging, session: 8h, identity: [{ issuer: https://k8s.acme.test, subject: "a:b" }] }
+approvers:
+  finance: { keys: { maria: "${formatPublicKey(signingKey().publicKey)}" }, threshold: 1, expires: 30m }
+rules:
+  - id: read-invoices
+    allow: { api: billing, class: [read] }
+    to: [coder]
+  - id: three-reminders
+    allow: { api: billing, operations: ["${REMIND}"] }
+    to: [coder]
+    limit: { count: 3, per: 1h }
+  - id: finance-voids
+    hold: { api: billing, operations: ["POST /invoices/{id}/void"] }
+    to: [coder]
+    approvers: finance
+  - id: never-delete
+    deny: { api: billing, operations: ["DELETE /invoices/{id}"] }
+    because: Invoices are kept for ten years.
+${extraRules}`)
+  assert.ok('document' in source, JSON.stringify(source))
+  const compiled = compilePolicy(source, { catalogs: new Map(), files: new Map() })
+  assert.equal(compiled.kind, 'compiled', JSON.stringify(compiled))
+  if (compiled.kind !== 'compiled') throw new Error('unreachable')
+  return {
+    policy: activate(compiled.payload, compiled.cid, compiled.catalogs, nativeCrypto),
+    catalogs: compiled.catalogs,
+  }
+}
+
+/** A source whose next answer the test decides; it refuses a rollback as the real one does. */
+export class PolicyShelf implements SealedSource {
+  next: OpenedPolicy | CountersignError
+  root: TrustRoot
+  private changed: () => void = () => undefined
+
+  constructor(next: OpenedPolicy, root: TrustRoot) {
+    this.next = next
+    this.root = root
+  }
+
+  async trust(): Promise<TrustRoot> {
+    return this.root
+  }
+
+  async policy(_trust: TrustRoot, highest: HighestPolicy | null): Promise<OpenedPolicy> {
+    if (this.next instanceof CountersignError) throw this.next
+    if (highest !== null && this.next.policy.version < highest.version)
+      throw policyFault('compiled_policy_malformed', 'version below the highest')
+    return this.next
+  }
+
+  watch(onChange: () => void): () => void {
+    this.changed = onChange
+    return () => undefined
+  }
+
+  put(next: OpenedPolicy | CountersignError): void {
+    this.next = next
+    this.changed()
+  }
+}
+
+/** Mints at once, counts, and fails on demand. */
+export class CountingBroker implements CredentialBroker {
+  readonly minted: MintScope[] = []
+  readonly revoked: object[] = []
+  failure: Error | null = null
+  closed = false
+
+  async obtain(scope: MintScope): Promise<RecordedCredential> {
+    if (this.failure !== null) throw this.failure
+    this.minted.push(scope)
+    return {
+      minter: scope.spec.minter,
+      scope: `audience of ${scope.api}`,
+      expiresMs: scope.nowMs + 60_000,
+      headers: [['authorization', `Bearer minted-${this.minted.length}`]],
+      mint: 'm-1',
+    }
+  }
+
+  async revoke(match: object): Promise<void> {
+    this.revoked.push(match)
+  }
+
+  async reap(): Promise<number> {
+    return 0
+  }
+
+  async close(): Promise<void> {
+    this.closed = true
+  }
+}
+
+/** A sidecar's folder and keys, in which keepers start, stop and start again. */
+export class House {
+  readonly folder: string
+  readonly broker = new CountingBroker()
+  readonly enrolKey = signingKey()
+  readonly shelf: PolicyShelf
+  readonly logged: { facts: object; sentence: string }[] = []
+  /** Added to the real clock. */
+  aheadMs = 0
+  private readonly receiptKey = signingKey()
+  private readonly checkpointKey = signingKey()
+  private readonly grantKey = generateKeyPairSync('ed25519')
+  private readonly closing: (() => Promise<unknown>)[] = []
+
+  private constructor(folder: string) {
+    this.folder = folder
+    this.shelf = new PolicyShelf(policyOf(1), this.trustRoot())
+  }
+
+  static async build(t: TestContext): Promise<House> {
+    const house = new House(await mkdtemp(join(tmpdir(), 'keeper-')))
+    t.after(async () => {
+      for (const close of house.closing.splice(0).reverse()) await close()
+      await rm(house.folder, { recursive: true, force: true })
+    })
+    return house
+  }
+
+  get linkSocket(): string {
+    return join(this.folder, 'run', 'keeper.sock')
+  }
+
+  get adminSocket(): string {
+    return join(this.folder, 'run', 'admin.sock')
+  }
+
+  readonly clock = { nowMs: () => Date.now() + this.aheadMs }
+
+  trustRoot(changes: Partial<TrustRoot> = {}): TrustRoot {
+    const role = { keys: ['enrol'], threshold: 1 }
+    return {
+      v: 1,
+      version: 1,
+      previous: null,
+      keys: { enrol: formatPublicKey(this.enrolKey.publicKey) },
+      roles: { root: role, policy: role, enrol: role, operate: role, recover: role },
+      revoked: { keys: [], ids: [] },
+      minPolicyVersion: 1,
+      testAudiences: [],
+      ...changes,
+    }
+  }
+
+  async openLedger(changes: Partial<OpenLedgerOptions> = {}): Promise<Ledger> {
+    return openLedger({
+      dir: join(this.folder, 'ledger'),
+      highWater: join(this.folder, 'mark', 'high-water.json'),
+      origin: ORIGIN,
+      signer: this.receiptKey,
+      checkpointKey: this.checkpointKey,
+      crypto: nativeCrypto,
+      clock: this.clock.nowMs,
+      boot: randomUUID(),
+      software: 'countersign/test',
+      enrolment: null,
+      side: null,
+      ...changes,
+    })
+  }
+
+  /** The ledger of a keeper that has stopped; closed after the test. */
+  async reopenLedger(): Promise<Ledger> {
+    const ledger = await this.openLedger()
+    this.closing.push(() => ledger.close())
+    return ledger
+  }
+
+  /** Starts a keeper; it is stopped after the test unless the test did. */
+  async start(changes: Partial<KeeperOptions> = {}): Promise<Running> {
+    const ledger = changes.ledger ?? (await this.openLedger())
+    const revocations = await loadRevocations(ledger)
+    const jwk = this.grantKey.publicKey.export({ format: 'jwk' })
+    const keeper = await startKeeper({
+      ledger,
+      revocations,
+      verifier: grantVerifier({
+        keys: [Buffer.from(jwk.x as string, 'base64url')],
+        origin: ORIGIN,
+        isRevoked: jti => revocations.has(jti),
+      }),
+      issuer: this.issuer(),
+      broker: this.broker,
+      crypto: nativeCrypto,
+      clock: this.clock,
+      random: randomBytes,
+      side: null,
+      log: this.log(),
+      origin: ORIGIN,
+      linkSocket: this.linkSocket,
+      adminSocket: this.adminSocket,
+      policySource: this.shelf,
+      openOrder: (envelope, trust) => openOrder(envelope, trust),
+      drainMs: 20,
+      ...changes,
+    })
+    this.closing.push(() => keeper.stop().catch(() => undefined))
+    return { keeper, ledger }
+  }
+
+  async connect(): Promise<KeeperClient> {
+    const client = connectKeeper({ socketPath: this.linkSocket, gate: randomUUID(), callTimeoutMs: 5_000 })
+    this.closing.push(() => client.close())
+    await client.whenConnected()
+    return client
+  }
+
+  /** A keeper with one gate, and calls as that gate would make them. */
+  async ask(client: KeeperClient, changes: Partial<AdmitCall> = {}): Promise<Asked> {
+    const { verdict, receipt } = await client.admit({ ...(await this.call(client)), ...changes })
+    return { verdict, seq: receipt?.seq ?? null }
+  }
+
+  async call(client: KeeperClient): Promise<AdmitCall> {
+    return {
+      policyCid: client.policy()?.cid ?? '',
+      api: 'billing',
+      method: 'GET',
+      target: '/invoices/7',
+      presented: { slot: 'bearer', token: await this.token() },
+      foreign: [],
+      body: { kind: 'none' },
+      classifier: this.shelf.next instanceof CountersignError ? 'rest/1' : classifierOf(this.shelf.next),
+      finding: { kind: 'operations', operations: [{ name: 'GET /invoices/{id}', args: { id: '7' } }] },
+    }
+  }
+
+  private readonly tokens = new Map<string, string>()
+
+  /** A grant issued for real, one per agent and environment. */
+  async token(agent = 'coder', environment = 'staging'): Promise<string> {
+    const key = `${agent}/${environment}`
+    const known = this.tokens.get(key)
+    if (known !== undefined) return known
+    const order = {
+      agent,
+      environment,
+      task: 't-1',
+      owner: 'maria',
+      slot: 'bearer',
+      ttlSeconds: 3_600,
+    } as const
+    const { token } = await this.issuer().issue(order, this.clock.nowMs())
+    this.tokens.set(key, token)
+    return token
+  }
+
+  order(changes: Record<string, unknown> = {}, key = this.enrolKey): Envelope {
+    const payload = {
+      v: 1,
+      origin: ORIGIN,
+      agent: 'coder',
+      environment: 'staging',
+      task: 't-9',
+      owner: 'maria',
+      slot: 'bearer',
+      ttlSeconds: 600,
+      t: this.clock.nowMs(),
+      nonce: randomUUID(),
+      ...changes,
+    }
+    return signEnvelope(ORDER_TYPE, canonicalBytes(payload), [key])
+  }
+
+  admin(method: string, path: string, body?: unknown): Promise<{ status: number; body: JsonObject }> {
+    return new Promise((resolve, reject) => {
+      const request = httpRequest(
+        { socketPath: this.adminSocket, method, path, headers: { 'content-type': 'application/json' } },
+        response => resolve(bodyOf(response)),
+      )
+      request.on('error', reject)
+      request.end(body === undefined ? undefined : JSON.stringify(body))
+    })
+  }
+
+  private issuer() {
+    return grantIssuer(this.grantKey.privateKey.export({ format: 'jwk' }) as JWK, ORIGIN)
+  }
+
+  private log() {
+    const note = (facts: object, sentence: string) => {
+      this.logged.push({ facts, sentence })
+    }
+    return { info: note, warn: note, error: note }
+  }
+}
+
+export interface Running {
+  readonly keeper: Keeper
+  readonly ledger: Ledger
+}
+
+export interface Asked {
+  readonly verdict: Verdict
+  readonly seq: number | null
+}
+
+/** A call for one operation of the billing API. */
+export function operation(name: string, id = '7'): Pick<AdmitCall, 'method' | 'target' | 'finding'> {
+  const [method, template] = name.split(' ') as [string, string]
+  return {
+    method,
+    target: template.replace('{id}', id),
+    finding: { kind: 'operations', operations: [{ name, args: { id } }] },
+  }
+}
+
+export async function entriesOf(ledger: Ledger): Promise<readonly Entry[]> {
+  const entries: Entry[] = []
+  for await (const bytes of ledger.entries()) entries.push(decodeEntry(bytes))
+  return entries
+}
+
+type EntryOf<T extends Entry['type']> = EntryPosition &
+  (T extends 'attempt' ? AttemptBody : T extends 'outcome' ? OutcomeBody : ControlBody)
+
+export async function ofType<T extends Entry['type']>(
+  ledger: Ledger,
+  type: T,
+): Promise<readonly EntryOf<T>[]> {
+  return (await entriesOf(ledger)).filter(entry => entry.type === type) as unknown as EntryOf<T>[]
+}
+
+/** An envelope with its members as on the wire, for the admin API. */
+export function onTheWire(envelope: Envelope): JsonObject {
+  return JSON.parse(Buffer.from(encodeEnvelope(envelope)).toString())
+}
+
+export async function until(condition: () => boolean | Promise<boolean>): Promise<void> {
+  while (!(await condition())) await new Promise(setImmediate)
+}
+
+function classifierOf({ policy }: OpenedPolicy): string {
+  return policy.apis.get('billing')?.catalog.classifier ?? ''
+}
+
+function openOrder(bytes: Uint8Array, trust: TrustRoot): SignedOrder {
+  const envelope = decodeEnvelope(bytes)
+  const keys = trust.roles.enrol.keys.map(name => parsePublicKey(trust.keys[name] as string))
+  const signed = keys.some(key => isSignedBy(nativeCrypto, envelope, key))
+  if (envelope.payloadType !== ORDER_TYPE || !signed) throw keeperFault('grant_order_malformed')
+  return parseStrictJson(envelope.payload) as unknown as SignedOrder
+}
+
+async function bodyOf(response: IncomingMessage): Promise<{ status: number; body: JsonObject }> {
+  let text = ''
+  for await (const chunk of response) text += chunk
+  return { status: response.statusCode ?? 0, body: JSON.parse(text) }
+}
