@@ -74,13 +74,25 @@ function permits(permission: string, operation: Operation): boolean {
   return root === resource && (level === 'write' || readsOnly)
 }
 
-/** An estimate of how much a key can do, to compare keys with: what its cover adds up to. */
+/** An estimate of how many operations a key can do, to compare keys with. */
 function breadth({ key, covers }: StripeKey): number {
   if (!key.startsWith('rk_')) return Number.POSITIVE_INFINITY
   const { operations = [], classes = [], permissions = [] } = covers
-  const patterns = operations.filter(name => name.includes('*')).length
-  const writes = permissions.filter(permission => permission.endsWith(':write')).length
   return (
-    operations.length - patterns + 100 * patterns + 10 * (permissions.length + writes) + 300 * classes.length
+    sum(operations.map(patternBreadth)) +
+    sum(permissions.map(permission => (permission.endsWith(':write') ? 20 : 10))) +
+    300 * classes.length
   )
+}
+
+/** `*` may be anything, `GET /v1/*` all of a version, `GET /v1/customers/*` one resource. */
+function patternBreadth(pattern: string): number {
+  if (!pattern.includes('*')) return 1
+  const [, ...parts] = pattern.split('/')
+  const literal = parts.findIndex(part => part.includes('*'))
+  return [10_000, 1_000, 10][Math.max(literal, 0)] ?? 3
+}
+
+function sum(numbers: readonly number[]): number {
+  return numbers.reduce((total, each) => total + each, 0)
 }
