@@ -12,6 +12,16 @@ export interface Io {
 /** Thrown by a command whose answer is "no": exit code 1. What was to be said is already printed. */
 export class AnswerNo extends Error {}
 
+/** Thrown to end with the exit code of a command that was run for the user. */
+export class ExitWith extends Error {
+  readonly code: number
+
+  constructor(code: number) {
+    super(`exit ${code}`)
+    this.code = code
+  }
+}
+
 /** Thrown for a usage or configuration mistake: exit code 2, printed with its mend. */
 export class UsageError extends Error {
   readonly mend: string

@@ -1,7 +1,7 @@
 import { Command, CommanderError } from 'commander'
 import { CountersignError } from '../canon/index.js'
 import { registerPolicy } from './commands/policy.js'
-import { AnswerNo, type Io, UsageError } from './io.js'
+import { AnswerNo, ExitWith, type Io, UsageError } from './io.js'
 
 /** Every command adds itself to the program here. */
 type Register = (program: Command, io: Io) => void
@@ -25,6 +25,7 @@ export async function runCommandLine(argv: readonly string[], io: Io): Promise<n
 
 function exitCodeOf(error: unknown, io: Io): number {
   if (error instanceof AnswerNo) return 1
+  if (error instanceof ExitWith) return error.code
   if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : 2
   if (error instanceof CountersignError) {
     io.stderr.write(`error ${error.code}: ${error.message}\n  ${error.mend}\n`)
