@@ -30,7 +30,7 @@ const METHOD_OVERRIDES: ReadonlySet<string> = new Set([
   'x-method',
 ])
 
-const ENCODINGS: ReadonlySet<string> = new Set(['identity', 'gzip', 'x-gzip', 'deflate', 'br'])
+const ENCODINGS: ReadonlySet<string> = new Set(['identity', 'gzip', 'deflate', 'br'])
 
 /** Letters, digits and hyphens: no underscore, which CGI-like servers fold into a hyphen (`X_Agent_Id`). */
 const NAME = /^[a-z0-9-]+$/

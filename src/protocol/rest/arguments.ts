@@ -71,8 +71,8 @@ function bodyArguments(route: CompiledRoute, facts: RequestFacts): BodyArguments
   if (route.bodies[0] === 'stream') return null
   if (facts.body.kind === 'streamed') throw protocolFault('body_not_inspected')
   const { bytes } = facts.body
-  if (bytes.length > route.maxBodyBytes) throw protocolFault('body_too_large')
   const kind = bodyKindOf(route, facts)
+  if (kind !== null && bytes.length > route.maxBodyBytes(kind)) throw protocolFault('body_too_large')
   switch (kind) {
     case 'form':
       return { origin: 'text', args: pairArguments(fromUtf8(bytes), route) }

@@ -64,22 +64,10 @@ class RestCatalog implements Catalog {
   planBody(head: RequestHead): BodyPlan | Unclassifiable {
     const refused = refuseHeaders(head.headers)
     if (refused !== null) return refused
-    const bodies = this.routeOf(head)?.route.bodies ?? ['stream']
-    const encoding = headerValue(head, 'content-encoding')
-    if (bodies.length === 0) return { kind: 'none' }
-    if (bodies[0] === 'stream')
-      return encoding === null || encoding === 'identity'
-        ? { kind: 'stream' }
-        : unclassifiable('content_encoding')
-    return this.planInspection(head)
-  }
-
-  private planInspection(head: RequestHead): BodyPlan | Unclassifiable {
-    const { route } = this.routeOf(head) as Routed
-    // A request without a body needs no Content-Type; a body without one is refused by `recognise`.
-    if (headerValue(head, 'content-type') !== null && bodyKindOf(route, head) === null)
-      return unclassifiable('content_type_mismatch')
-    return { kind: 'inspect', maxBytes: route.maxBodyBytes }
+    const route = this.routeOf(head)?.route ?? null
+    if (route?.bodies.length === 0) return { kind: 'none' }
+    // Nothing in the body can make an unknown operation known.
+    return route === null || route.bodies[0] === 'stream' ? planStream(head) : planInspection(route, head)
   }
 
   recognise(facts: RequestFacts): Classification {
@@ -152,6 +140,22 @@ class RestCatalog implements Catalog {
     const route = match?.byMethod.get(head.method)
     return match === null || route === undefined ? null : { route, captured: match.captured }
   }
+}
+
+/** What nobody inspects is forwarded as it came, and `Content-Encoding` would not be: such a body is refused. */
+function planStream(head: RequestHead): BodyPlan | Unclassifiable {
+  const encoding = headerValue(head, 'content-encoding')
+  return encoding === null || encoding === 'identity'
+    ? { kind: 'stream' }
+    : unclassifiable('content_encoding')
+}
+
+function planInspection(route: CompiledRoute, head: RequestHead): BodyPlan | Unclassifiable {
+  const kind = bodyKindOf(route, head)
+  if (kind !== null) return { kind: 'inspect', maxBytes: route.maxBodyBytes(kind) }
+  // A request without a body needs no Content-Type; a body without one is refused by `recognise`.
+  if (headerValue(head, 'content-type') !== null) return unclassifiable('content_type_mismatch')
+  return { kind: 'inspect', maxBytes: Math.min(...route.bodies.map(route.maxBodyBytes)) }
 }
 
 const UNKNOWN: readonly OperationClass[] = ['unknown']

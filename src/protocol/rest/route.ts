@@ -13,7 +13,8 @@ export interface CompiledRoute {
   /** Parameters of the path in the order of the segments. */
   readonly parameters: readonly { readonly name: string; readonly rest: boolean }[]
   readonly bodies: readonly BodyKind[]
-  readonly maxBodyBytes: number
+  /** Largest decoded body that is inspected, by kind. */
+  readonly maxBodyBytes: (kind: BodyKind) => number
   readonly shape: Shape
   /** A plain name that may come again, because the catalog declares a list. */
   readonly repeats: (name: string) => boolean
@@ -54,7 +55,7 @@ export function compileRoute(route: RestRoute): CompiledRoute {
     template,
     parameters,
     bodies,
-    maxBodyBytes: route.maxBodyBytes ?? Math.max(0, ...bodies.map(kind => MAX_BODY_BYTES[kind])),
+    maxBodyBytes: kind => route.maxBodyBytes ?? MAX_BODY_BYTES[kind],
     shape: compileShape({ fields }),
     repeats: name => repeatable.has(name),
     raised: compileArgumentRules(rules),

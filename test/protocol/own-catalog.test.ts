@@ -1,0 +1,180 @@
+import assert from 'node:assert/strict'
+import { describe, it } from 'node:test'
+import { CONTENT_ID } from '../../src/canon/index.js'
+import { openapiCatalog, openCatalog, routesCatalog } from '../../src/protocol/index.js'
+import { argsIn, JSON_TYPE, operationIn, recognisedIn, refusalOf, request } from './requests.js'
+
+const UPSTREAM = { upstream: 'https://billing.internal' }
+
+describe('routesCatalog', () => {
+  const catalog = openCatalog(
+    routesCatalog(
+      'billing',
+      [
+        { route: 'GET /invoices/{id}', classes: ['read'] },
+        {
+          route: 'POST /invoices/{id}/void',
+          classes: ['irreversible'],
+          effects: ['void'],
+          args: { amount: 'int' },
+        },
+        { route: 'POST /ping', classes: ['read'], body: 'none' },
+      ],
+      UPSTREAM,
+    ),
+  )
+
+  it('makes a catalog of a policy’s own routes', () => {
+    const body = '{"amount":5}'
+    const operation = operationIn(
+      catalog,
+      request('POST', '/invoices/in_1/void', { headers: [JSON_TYPE], body }),
+    )
+    assert.deepEqual(operation.classes, ['irreversible'])
+    assert.deepEqual(operation.effects, ['void'])
+    assert.deepEqual(operation.resources, [{ type: 'invoice', id: 'in_1' }])
+    assert.equal(operation.args.amount, 5)
+  })
+
+  it('takes bodies for POST, none for GET, none where the route says so', () => {
+    const body = '{}'
+    assert.equal(
+      refusalOf(catalog, request('POST', '/ping', { headers: [JSON_TYPE], body })),
+      'body_unexpected',
+    )
+    assert.equal(
+      refusalOf(catalog, request('GET', '/invoices/1', { headers: [JSON_TYPE], body })),
+      'body_unexpected',
+    )
+  })
+
+  it('records what it was made from', () => {
+    const route = { route: 'GET /a', classes: ['read'] } as const
+    const [one, same, other] = [[route], [route], [{ ...route, route: 'GET /b' }]].map(
+      routes => routesCatalog('billing', routes, UPSTREAM).source.digest,
+    )
+    assert.match(one as string, CONTENT_ID)
+    assert.equal(one, same)
+    assert.notEqual(one, other)
+  })
+})
+
+describe('openapiCatalog', () => {
+  const openapi = {
+    openapi: '3.1.0',
+    servers: [{ url: 'https://billing.internal/api/v1/' }],
+    paths: {
+      '/invoices': {
+        parameters: [{ name: 'limit', in: 'query', schema: { type: 'integer' } }],
+        get: {
+          parameters: [{ name: 'tags[]', in: 'query', schema: { type: 'array', items: { type: 'string' } } }],
+        },
+        post: { requestBody: { $ref: '#/components/requestBodies/Invoice' } },
+      },
+      '/invoices/{id}': { patch: {}, delete: {}, trace: {} },
+      '/invoices/{id}/void': { post: { requestBody: { content: { 'text/csv': {} } } } },
+      '/jobs': { post: { operationId: 'purgeQueue' } },
+      '/keys': { get: { 'x-countersign-class': ['sensitive_read'], 'x-countersign-effect': 'keys' } },
+    },
+    components: {
+      requestBodies: {
+        Invoice: {
+          content: {
+            'application/json; charset=utf-8': { schema: { $ref: '#/components/schemas/Invoice' } },
+          },
+        },
+      },
+      schemas: {
+        Invoice: {
+          allOf: [{ properties: { amount: { type: ['integer', 'null'] } } }],
+          properties: {
+            customer: { type: 'string' },
+            lines: { type: 'array', items: { $ref: '#/components/schemas/Line' } },
+          },
+        },
+        Line: {
+          type: 'object',
+          properties: { price: { type: 'number' }, parent: { $ref: '#/components/schemas/Line' } },
+        },
+      },
+    },
+  }
+  const catalog = openCatalog(openapiCatalog('billing', openapi, UPSTREAM))
+  const specs = new Map(catalog.operations().map(spec => [spec.name, spec]))
+
+  it('names operations by method and path, the server’s path in front', () => {
+    assert.deepEqual(
+      [...specs.keys()].sort(),
+      [
+        'DELETE /api/v1/invoices/{id}',
+        'GET /api/v1/invoices',
+        'GET /api/v1/keys',
+        'PATCH /api/v1/invoices/{id}',
+        'POST /api/v1/invoices',
+        'POST /api/v1/invoices/{id}/void',
+        'POST /api/v1/jobs',
+        'TRACE /api/v1/invoices/{id}',
+      ].sort(),
+    )
+  })
+
+  it('gives classes by method, on the safe side', () => {
+    const classes = (name: string) => specs.get(name)?.classes
+    assert.deepEqual(classes('GET /api/v1/invoices'), ['read'])
+    assert.deepEqual(classes('POST /api/v1/invoices'), ['create', 'update'])
+    assert.deepEqual(classes('PATCH /api/v1/invoices/{id}'), ['update'])
+    assert.deepEqual(classes('DELETE /api/v1/invoices/{id}'), ['irreversible'])
+    assert.deepEqual(classes('TRACE /api/v1/invoices/{id}'), ['unknown'])
+    assert.deepEqual(classes('POST /api/v1/invoices/{id}/void'), ['create', 'irreversible', 'update'])
+    assert.deepEqual(classes('POST /api/v1/jobs'), ['create', 'irreversible', 'update'])
+    assert.deepEqual(classes('GET /api/v1/keys'), ['sensitive_read'])
+    assert.deepEqual(specs.get('GET /api/v1/keys')?.effects, ['keys'])
+  })
+
+  it('types arguments from parameters and request bodies, references and recursion included', () => {
+    const typed = specs.get('POST /api/v1/invoices')?.args as { fields: Record<string, unknown> }
+    assert.equal(typed.fields.amount, 'int')
+    assert.equal(typed.fields.customer, 'string')
+    assert.equal(typed.fields.limit, 'int')
+    assert.match(JSON.stringify(typed.fields.lines), /^\{"list":\{"fields":\{"price":"double","parent":/)
+    assert.deepEqual(argsIn(catalog, request('GET', '/api/v1/invoices?limit=3&tags[]=a')), {
+      limit: 3,
+      tags: ['a'],
+    })
+  })
+
+  it('streams a body that no parser reads, and takes none where none is declared', () => {
+    const csv = request('POST', '/api/v1/invoices/1/void', {
+      headers: [['content-type', 'text/csv']],
+      body: 'a,b',
+    })
+    assert.equal(recognisedIn(catalog, csv).name, 'POST /api/v1/invoices/{id}/void')
+    assert.equal(
+      refusalOf(catalog, request('POST', '/api/v1/jobs', { headers: [JSON_TYPE], body: '{}' })),
+      'body_unexpected',
+    )
+  })
+
+  const codeOf = (document: unknown) => {
+    try {
+      openCatalog(openapiCatalog('billing', document, UPSTREAM))
+    } catch (error) {
+      return (error as { code: string }).code
+    }
+    return null
+  }
+
+  it('refuses what it can’t turn into routes', () => {
+    const paths = (item: unknown) => ({ openapi: '3.0.3', paths: { '/a': item } })
+    assert.equal(codeOf({ swagger: '2.0', paths: {} }), 'openapi_unsupported')
+    assert.equal(codeOf(paths({ $ref: 'other.yaml#/a' })), 'openapi_unsupported')
+    assert.equal(codeOf({ ...paths({ $ref: '#/loop' }), loop: { $ref: '#/loop' } }), 'openapi_unsupported')
+    assert.equal(codeOf({ openapi: '3.0.3', paths: { '/a/{b}.json': { get: {} } } }), 'catalog_template')
+    assert.equal(
+      codeOf({ openapi: '3.0.3', paths: { '/a/{b}': { get: {} }, '/a/{c}': { get: {} } } }),
+      'catalog_ambiguous',
+    )
+    assert.equal(codeOf(paths({ get: { 'x-countersign-class': 'safe' } })), 'catalog_malformed')
+    assert.equal(codeOf({ openapi: '3.0.3', paths: [] }), 'catalog_malformed')
+  })
+})
