@@ -1,7 +1,6 @@
-export {
-  ARGUMENT_PREDICATES,
-  type ArgumentPredicate,
-  type ArgumentRule,
+export type {
+  ArgumentPredicate,
+  ArgumentRule,
 } from './argument-rule.js'
 export type {
   ApiProfile,
@@ -15,7 +14,7 @@ export type {
 export { openCatalog } from './catalog-file.js'
 export { classify, type RawRequest } from './classify.js'
 export { type ContentType, parseContentType } from './content-type.js'
-export { type ProtocolCode, protocolErrors, protocolFault } from './error-table.js'
+export { type ProtocolCode, protocolErrors } from './error-table.js'
 export { graphqlCatalog, type OwnGraphqlApi } from './graphql/index.js'
 export {
   type Classification,
@@ -27,9 +26,8 @@ export {
   type Unclassifiable,
 } from './operation.js'
 export type { BodyPlan, Header, RequestBody, RequestFacts, RequestHead, Target } from './request.js'
-export { headerValue, refuseHeaders } from './request-headers.js'
+export { refuseHeaders } from './request-headers.js'
 export {
-  BODY_KINDS,
   type BodyKind,
   type OwnApi,
   type OwnRoute,
@@ -40,4 +38,4 @@ export {
   singularOf,
 } from './rest/index.js'
 export { MAX_TARGET_BYTES, parseTarget } from './target.js'
-export { isUnclassifiable, unclassifiable } from './unclassifiable.js'
+export { isUnclassifiable } from './unclassifiable.js'

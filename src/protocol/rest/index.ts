@@ -1,4 +1,4 @@
-export { BODY_KINDS, type BodyKind, type RestDocument, type RestRoute } from './document.js'
+export type { BodyKind, RestDocument, RestRoute } from './document.js'
 export { openapiCatalog } from './openapi-catalog.js'
 export type { OwnApi } from './own-catalog.js'
 export { openRestCatalog } from './rest-catalog.js'
