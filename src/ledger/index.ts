@@ -1,4 +1,6 @@
+export { writeDump } from './dump.js'
 export { ledgerErrors, ledgerFault } from './error-table.js'
+export { type Evidence, openEvidence, readCheckpointFile } from './evidence.js'
 export type {
   Appended,
   Companion,

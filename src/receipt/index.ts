@@ -24,6 +24,7 @@ export {
   type OutcomeStatus,
 } from './entry.js'
 export { receiptErrors, receiptFault } from './error-table.js'
+export { FINDINGS, type FindingCode, type FindingInLog } from './findings.js'
 export { CONTROL_FORMATS, entryProblem } from './formats.js'
 export { type DecisionInputs, encodeInputs, encodeSideRecord, openInputs, type SideRecord } from './inputs.js'
 export { consistencyProof, inclusionProof, verifyConsistency, verifyInclusion } from './proof.js'
@@ -47,3 +48,11 @@ export {
   rootOf,
   type TreeNode,
 } from './tree.js'
+export {
+  LogVerifier,
+  type OpenInLog,
+  type PinnedKeys,
+  type Verification,
+  type VerifyOptions,
+  verifyEntries,
+} from './verify.js'

@@ -1,0 +1,50 @@
+import { createReadStream, createWriteStream } from 'node:fs'
+import { writeFile } from 'node:fs/promises'
+import { pipeline } from 'node:stream/promises'
+import { MAX_ENTRY_BYTES } from '../receipt/index.js'
+import { ledgerFault } from './error-table.js'
+
+const NEWLINE = 0x0a
+
+/**
+ * A dump: the envelopes of a log in order, each followed by one newline. An envelope is one line of JSON, so `jq` and
+ * `split` read it; its bytes are exactly those that were signed and hashed.
+ */
+export async function* readDump(file: string): AsyncGenerator<Uint8Array> {
+  let rest: Buffer = Buffer.alloc(0)
+  for await (const chunk of createReadStream(file, { highWaterMark: 1024 * 1024 })) {
+    const text = rest.length === 0 ? (chunk as Buffer) : Buffer.concat([rest, chunk as Buffer])
+    let start = 0
+    for (let end = text.indexOf(NEWLINE); end >= 0; end = text.indexOf(NEWLINE, start)) {
+      yield text.subarray(start, end)
+      start = end + 1
+    }
+    rest = text.subarray(start)
+    if (rest.length > MAX_ENTRY_BYTES) throw ledgerFault('dump_malformed', 'a line is longer than any entry')
+  }
+  if (rest.length > 0) throw ledgerFault('dump_malformed', 'the last line is cut')
+}
+
+/** Writes a dump and, beside it, `FILE.checkpoint`. Neither file may exist. Returns the number of entries. */
+export async function writeDump(
+  file: string,
+  entries: AsyncIterable<Uint8Array>,
+  checkpoint: string | null,
+  onEntry: (count: number) => void = () => {},
+): Promise<number> {
+  let count = 0
+  async function* lines(): AsyncGenerator<Uint8Array> {
+    for await (const bytes of entries) {
+      yield Buffer.concat([bytes, Buffer.of(NEWLINE)])
+      onEntry(++count)
+    }
+  }
+  await pipeline(lines, createWriteStream(file, { flags: 'wx', mode: 0o600, flush: true }))
+  if (checkpoint !== null) await writeFile(checkpointBeside(file), checkpoint, { flag: 'wx', mode: 0o600 })
+  return count
+}
+
+/** Where a dump's checkpoint stands. */
+export function checkpointBeside(dump: string): string {
+  return `${dump}.checkpoint`
+}

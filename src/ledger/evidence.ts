@@ -1,0 +1,145 @@
+import { constants } from 'node:fs'
+import { copyFile, mkdtemp, readdir, readFile, rm, stat } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { type Crypto, type JsonObject, parseStrictJson, utf8 } from '../canon/index.js'
+import {
+  LogVerifier,
+  parseCheckpoint,
+  type SignedCheckpoint,
+  type Verification,
+  type VerifyOptions,
+  verifyEntries,
+} from '../receipt/index.js'
+import { checkpointBeside, readDump } from './dump.js'
+import { ledgerFault } from './error-table.js'
+import { decodeMark } from './mark.js'
+import { Store, storeExists } from './store.js'
+import { OpenTile, TILE_LEAVES } from './tile.js'
+
+/** A log that somebody hands over: a ledger folder (stopped, or a copy) or a dump. Opening it changes nothing in it. */
+export interface Evidence {
+  readonly kind: 'folder' | 'dump'
+  entries(from?: number): AsyncIterable<Uint8Array>
+  /** Verifies all of it; a folder's stored tree, head and open attempts as well. */
+  verify(options: VerifyOptions, onEntry?: (count: number) => void): Promise<Verification>
+  /** The checkpoint that lies beside a dump; null where there is none. It is worth as much as its signature. */
+  readonly checkpoint: SignedCheckpoint | null
+  close(): Promise<void>
+}
+
+/** Opens a ledger folder or a dump. Throws `dump_malformed` where the path is neither, `evidence_moving`, `ledger_unreadable`. */
+export async function openEvidence(path: string, crypto: Crypto): Promise<Evidence> {
+  const found = await stat(path).catch(() => undefined)
+  if (found === undefined) throw ledgerFault('dump_malformed', `there is no ${path}`)
+  return found.isDirectory() ? openFolder(path, crypto) : openDump(path)
+}
+
+/** A checkpoint from a file: a signed note, or the note inside a high-water file. Throws `checkpoint_malformed`, `mark_invalid` or `dump_malformed`. */
+export async function readCheckpointFile(file: string, crypto: Crypto): Promise<SignedCheckpoint> {
+  const bytes = await readFile(file).catch((error: Error) => {
+    throw ledgerFault('dump_malformed', error.message)
+  })
+  if (bytes[0] !== '{'.charCodeAt(0)) return parseCheckpoint(bytes)
+  decodeMark(crypto, bytes, null)
+  return parseCheckpoint(utf8((parseStrictJson(bytes) as JsonObject).checkpoint as string))
+}
+
+async function openDump(file: string): Promise<Evidence> {
+  const beside = await readFile(checkpointBeside(file)).catch(() => null)
+  return {
+    kind: 'dump',
+    entries: from => skip(readDump(file), from ?? 0),
+    verify: (options, onEntry) => verifyEntries(readDump(file), options, onEntry),
+    checkpoint: beside === null ? null : parseCheckpoint(beside),
+    close: async () => {},
+  }
+}
+
+/** LevelDB writes when it opens, so it gets a copy. */
+async function openFolder(dir: string, crypto: Crypto): Promise<Evidence> {
+  if (!(await storeExists(dir))) throw ledgerFault('ledger_unreadable', `${dir} holds no LevelDB database`)
+  const copy = await copyFolder(dir)
+  try {
+    const store = await Store.open(copy, crypto)
+    return {
+      kind: 'folder',
+      entries: from => bytesOf(store, from ?? 0),
+      verify: (options, onEntry) => verifyStore(store, options, onEntry),
+      checkpoint: null,
+      close: async () => {
+        await store.close()
+        await rm(copy, { recursive: true, force: true })
+      },
+    }
+  } catch (error) {
+    await rm(copy, { recursive: true, force: true })
+    throw error
+  }
+}
+
+async function copyFolder(dir: string): Promise<string> {
+  const copy = await mkdtemp(join(tmpdir(), 'countersign-evidence-'))
+  const before = await survey(dir)
+  try {
+    for (const name of before.keys())
+      await copyFile(join(dir, name), join(copy, name), constants.COPYFILE_FICLONE)
+  } catch (error) {
+    await rm(copy, { recursive: true, force: true })
+    throw ledgerFault('evidence_moving', (error as Error).message)
+  }
+  const after = await survey(dir)
+  const moved = before.size !== after.size || [...before].some(([name, state]) => after.get(name) !== state)
+  if (!moved) return copy
+  await rm(copy, { recursive: true, force: true })
+  throw ledgerFault('evidence_moving', dir)
+}
+
+/** Size and time of every file that LevelDB reads. */
+async function survey(dir: string): Promise<Map<string, string>> {
+  const names = (await readdir(dir)).filter(name => !['LOCK', 'LOG', 'LOG.old'].includes(name))
+  const states = await Promise.all(names.map(name => stat(join(dir, name)).catch(() => undefined)))
+  return new Map(names.map((name, i) => [name, `${states[i]?.size} ${states[i]?.mtimeMs}`]))
+}
+
+async function verifyStore(
+  store: Store,
+  options: VerifyOptions,
+  onEntry: (count: number) => void = () => {},
+): Promise<Verification> {
+  const verifier = new LogVerifier(options)
+  const tile = new OpenTile([])
+  try {
+    for await (const [seq, bytes] of store.entries(0, Number.MAX_SAFE_INTEGER)) {
+      if (seq !== verifier.size) verifier.report('chain_seq', verifier.size, `stored as ${seq}`)
+      const record = tile.add(verifier.add(bytes))
+      const number = Math.floor((verifier.size - 1) / TILE_LEAVES)
+      if (record !== undefined && !Buffer.from(record).equals((await store.tile(number)) ?? Buffer.of()))
+        verifier.report('store_tree', null, `tile ${number}`)
+      onEntry(verifier.size)
+    }
+    await verifyHead(store, verifier)
+  } catch (error) {
+    verifier.report('source_damaged', verifier.size, error instanceof Error ? error.message : String(error))
+  }
+  return verifier.finish()
+}
+
+async function verifyHead(store: Store, verifier: LogVerifier): Promise<void> {
+  const head = await store.head()
+  const same =
+    (head?.size ?? 0) === verifier.size &&
+    (head === undefined || (head.leaf === verifier.newestLeaf() && head.root === verifier.root()))
+  if (!same) verifier.report('store_head', null, `it says ${head?.size ?? 0} entries`)
+  const open = verifier.open().map(attempt => attempt.seq)
+  if (open.join() !== (head?.open ?? []).join()) verifier.report('store_open', null)
+}
+
+async function* bytesOf(store: Store, from: number): AsyncGenerator<Uint8Array> {
+  for await (const [, bytes] of store.entries(from, Number.MAX_SAFE_INTEGER)) yield bytes
+}
+
+async function* skip(entries: AsyncIterable<Uint8Array>, count: number): AsyncGenerator<Uint8Array> {
+  let place = 0
+  for await (const bytes of entries) if (place++ >= count) yield bytes
+}
