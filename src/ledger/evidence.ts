@@ -2,7 +2,7 @@ import { constants } from 'node:fs'
 import { copyFile, mkdtemp, readdir, readFile, rm, stat } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { type Crypto, type JsonObject, parseStrictJson, utf8 } from '../canon/index.js'
+import { type Crypto, fromUtf8, type JsonObject, parseStrictJson, utf8 } from '../canon/index.js'
 import {
   LogVerifier,
   parseCheckpoint,
@@ -25,6 +25,8 @@ export interface Evidence {
   verify(options: VerifyOptions, onEntry?: (count: number) => void): Promise<Verification>
   /** The checkpoint that lies beside a dump; null where there is none. It is worth as much as its signature. */
   readonly checkpoint: SignedCheckpoint | null
+  /** The same as text. */
+  readonly note: string | null
   close(): Promise<void>
 }
 
@@ -52,6 +54,7 @@ async function openDump(file: string): Promise<Evidence> {
     entries: from => skip(readDump(file), from ?? 0),
     verify: (options, onEntry) => verifyEntries(readDump(file), options, onEntry),
     checkpoint: beside === null ? null : parseCheckpoint(beside),
+    note: beside === null ? null : fromUtf8(beside),
     close: async () => {},
   }
 }
@@ -67,6 +70,7 @@ async function openFolder(dir: string, crypto: Crypto): Promise<Evidence> {
       entries: from => bytesOf(store, from ?? 0),
       verify: (options, onEntry) => verifyStore(store, options, onEntry),
       checkpoint: null,
+      note: null,
       close: async () => {
         await store.close()
         await rm(copy, { recursive: true, force: true })

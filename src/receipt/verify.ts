@@ -190,7 +190,10 @@ export class LogVerifier {
     this.chain = entry.chain
     this.boot = entry.boot
     this.firstT = entry.t
-    if (entry.type !== 'genesis' || entry.seq !== 0) return this.report('chain_start', 0)
+    if (entry.type !== 'genesis' || entry.seq !== 0) {
+      this.report('chain_start', 0)
+      return
+    }
     if (!entry.chain.startsWith(`${entry.data.origin}/`)) this.report('chain_origin', 0)
     if (this.options.keys === null) this.trustGenesis(entry)
   }

@@ -1,0 +1,44 @@
+import type { Command } from 'commander'
+import { loadConfig } from '../config.js'
+import type { Io } from '../io.js'
+import { group } from '../program-group.js'
+import { openReceipts } from '../receipt-source.js'
+import { verifyLog } from '../verify-log.js'
+import { configuredKeys } from './receipts.js'
+
+interface CheckOptions {
+  readonly config: string
+  readonly mark?: string
+  readonly json?: true
+}
+
+export function registerLedger(program: Command, io: Io): void {
+  group(program, 'ledger', 'look after the ledger on disk')
+    .command('check')
+    .summary('check a stopped ledger: every entry, the stored tree, and the high-water mark')
+    .argument('[dir]', 'a copy of the ledger folder; the configured one by default')
+    .option(
+      '--config <file>',
+      'configuration with trust root, ledger and mark',
+      '.countersign/countersign.yaml',
+    )
+    .option('--mark <file>', 'high-water file; the configured one by default')
+    .option('--json', 'one JSON document')
+    .addHelpText(
+      'after',
+      '\nThe folder is copied first and never written to. Exit code 0: nothing was found; 1: something was.\n\nExample:\n' +
+        '  countersign ledger check --config countersign.yaml\n',
+    )
+    .action(async (dir: string | undefined, options: CheckOptions) => {
+      const { config, path } = loadConfig(options.config)
+      await verifyLog(
+        await openReceipts(dir ?? path(config.ledger.dir), options.config),
+        {
+          keys: configuredKeys(options.config),
+          checkpoints: [options.mark ?? path(config.ledger.highWater)],
+          json: options.json === true,
+        },
+        io,
+      )
+    })
+}

@@ -1,0 +1,202 @@
+import { type Command, InvalidArgumentError, Option } from 'commander'
+import { writeDump } from '../../ledger/index.js'
+import { decodeEntry, type Entry } from '../../receipt/index.js'
+import { loadConfig } from '../config.js'
+import { entryLine } from '../entry-text.js'
+import { AnswerNo, type Io, printJson, printLine, UsageError } from '../io.js'
+import type { KeySource } from '../pinned-keys.js'
+import { group } from '../program-group.js'
+import { progress } from '../progress.js'
+import { openReceipts, type ReceiptSource } from '../receipt-source.js'
+import { verifyLog } from '../verify-log.js'
+
+interface SourceOptions {
+  readonly config: string
+  readonly in?: string
+  readonly json?: true
+}
+
+interface ListOptions extends SourceOptions {
+  readonly from: number
+  readonly limit: number
+  readonly type?: string
+}
+
+interface VerifyOptions extends SourceOptions {
+  readonly trust?: string
+  readonly pin?: string
+  readonly enrolment?: string
+  readonly key?: string[]
+  readonly checkpointKey?: string[]
+  readonly checkpoint?: string[]
+}
+
+const DEFAULT_CONFIG = '.countersign/countersign.yaml'
+
+export function registerReceipts(program: Command, io: Io): void {
+  const receipts = group(program, 'receipts', 'read, export and verify the evidence')
+  withSource(receipts.command('list'))
+    .summary('list entries, one a line')
+    .option('--from <seq>', 'first entry', wholeNumber, 0)
+    .option('--limit <n>', 'most entries', wholeNumber, 100)
+    .option('--type <type>', 'only entries of this type, such as attempt or halt')
+    .addHelpText('after', '\nExample:\n  countersign receipts list --from 4100 --type attempt\n')
+    .action((options: ListOptions) => list(options, io))
+  withSource(receipts.command('show'))
+    .summary('show one entry in full')
+    .argument('<seq>', 'its number, as in the header Countersign-Receipt', wholeNumber)
+    .addHelpText('after', '\nExample:\n  countersign receipts show 4182 --json\n')
+    .action((seq: number, options: SourceOptions) => show(seq, options, io))
+  withSource(receipts.command('tail'))
+    .summary('show the newest entries')
+    .option('--limit <n>', 'how many', wholeNumber, 10)
+    .addHelpText('after', '\nExample:\n  countersign receipts tail --limit 20\n')
+    .action((options: SourceOptions & { limit: number }) => tail(options, io))
+  withSource(receipts.command('export'))
+    .summary('write all entries into a file, with a checkpoint beside it')
+    .argument('<file>', 'file to make; FILE.checkpoint is made as well')
+    .addHelpText('after', '\nExample:\n  countersign receipts export evidence.jsonl\n')
+    .action((file: string, options: SourceOptions) => exportDump(file, options, io))
+  registerVerify(receipts, io)
+}
+
+function registerVerify(receipts: Command, io: Io): void {
+  receipts
+    .command('verify')
+    .summary('say what a log proves')
+    .argument(
+      '[path]',
+      'ledger folder or dump; without it the running keeper is asked, its keys pinned by the configuration',
+    )
+    .option('--config <file>', 'configuration of the running sidecar', DEFAULT_CONFIG)
+    .option('--trust <file>', 'trust root, a JSON list of envelopes')
+    .option('--pin <id>', 'content id of the trust root, sha256:…')
+    .option('--enrolment <file>', 'enrolment of the keys; the one in the log by default')
+    .option('--key <key...>', 'receipt keys to trust, ed25519:…')
+    .option('--checkpoint-key <key...>', 'checkpoint keys to trust, ed25519:…')
+    .option('--checkpoint <file...>', 'checkpoints or high-water marks that the log must contain')
+    .addOption(new Option('--json', 'one JSON document'))
+    .addHelpText(
+      'after',
+      '\nExit code 0: nothing was found; 1: something was; 2: it could not be tried.\n\nExample:\n' +
+        '  countersign receipts verify evidence.jsonl --trust root.json --pin sha256:…\n',
+    )
+    .action(async (path: string | undefined, options: VerifyOptions) => {
+      const keys = keySource(path, options)
+      const source = await openReceipts(path, options.config)
+      await verifyLog(
+        source,
+        { keys, checkpoints: options.checkpoint ?? [], json: options.json === true },
+        io,
+      )
+    })
+}
+
+function keySource(path: string | undefined, options: VerifyOptions): KeySource {
+  const { trust, pin, key, checkpointKey } = options
+  if (trust !== undefined && key !== undefined)
+    throw new UsageError('--trust and --key name two sources of trust', 'Pass one of them.')
+  if ((trust === undefined) !== (pin === undefined))
+    throw new UsageError(
+      '--trust and --pin belong together',
+      'A trust root that is not pinned proves nothing.',
+    )
+  if (trust !== undefined && pin !== undefined)
+    return { kind: 'trust-root', root: trust, pin, enrolment: options.enrolment ?? null }
+  if (key !== undefined) return { kind: 'keys', receipt: key, checkpoint: checkpointKey ?? [] }
+  return path === undefined ? configuredKeys(options.config) : { kind: 'none' }
+}
+
+/** The trust root that the configuration pins. */
+export function configuredKeys(file: string): KeySource {
+  const loaded = loadConfig(file)
+  const { trust, keeper } = loaded.config
+  return {
+    kind: 'trust-root',
+    root: loaded.path(trust.root),
+    pin: trust.pin,
+    enrolment: loaded.path(keeper.enrolment),
+  }
+}
+
+async function list(options: ListOptions, io: Io): Promise<void> {
+  await reading(options, async source => {
+    const found: Entry[] = []
+    if (options.limit > 0)
+      for await (const bytes of source.entries(options.from)) {
+        const entry = decodeEntry(bytes)
+        if (options.type !== undefined && entry.type !== options.type) continue
+        found.push(entry)
+        if (found.length >= options.limit) break
+      }
+    print(found, options, io)
+  })
+}
+
+async function tail(options: SourceOptions & { readonly limit: number }, io: Io): Promise<void> {
+  await reading(options, async source => {
+    const newest: Entry[] = []
+    const start = Math.max(0, ((await source.size()) ?? 0) - options.limit)
+    for await (const bytes of source.entries(start)) {
+      newest.push(decodeEntry(bytes))
+      if (newest.length > options.limit) newest.shift()
+    }
+    print(newest, options, io)
+  })
+}
+
+async function show(seq: number, options: SourceOptions, io: Io): Promise<void> {
+  await reading(options, async source => {
+    for await (const bytes of source.entries(seq)) {
+      const entry = decodeEntry(bytes)
+      if (options.json === true) printJson(io, entry)
+      else printLine(io, `${entryLine(entry)}\n${JSON.stringify(entry, null, 2)}`)
+      return
+    }
+    printLine(io, `There is no entry ${seq}.`)
+    throw new AnswerNo()
+  })
+}
+
+async function exportDump(file: string, options: SourceOptions, io: Io): Promise<void> {
+  await reading(options, async source => {
+    const note = await source.checkpointNote()
+    const shown = progress(io, 'entries')
+    const count = await writeDump(file, source.entries(), note, shown.count)
+    shown.done()
+    if (options.json === true) printJson(io, { file, entries: count, checkpoint: note !== null })
+    else
+      printLine(
+        io,
+        `${count} entries in ${file}${note === null ? ', no checkpoint' : `, checkpoint in ${file}.checkpoint`}`,
+      )
+  })
+}
+
+async function reading(options: SourceOptions, use: (source: ReceiptSource) => Promise<void>): Promise<void> {
+  const source = await openReceipts(options.in, options.config)
+  try {
+    await use(source)
+  } finally {
+    await source.close()
+  }
+}
+
+function print(entries: readonly Entry[], options: SourceOptions, io: Io): void {
+  if (options.json === true) printJson(io, { entries })
+  else for (const entry of entries) printLine(io, entryLine(entry))
+}
+
+function withSource(command: Command): Command {
+  return command
+    .option('--config <file>', 'configuration of the running sidecar', DEFAULT_CONFIG)
+    .option('--in <path>', 'a ledger folder (stopped, or a copy) or a dump, instead of the running keeper')
+    .option('--json', 'one JSON document')
+}
+
+function wholeNumber(text: string): number {
+  const value = Number(text)
+  if (!/^\d+$/.test(text) || !Number.isSafeInteger(value))
+    throw new InvalidArgumentError('expected a whole number')
+  return value
+}

@@ -1,0 +1,79 @@
+import { fromBase64, utf8 } from '../canon/index.js'
+import { openEvidence } from '../ledger/index.js'
+import { nativeCrypto } from '../native/index.js'
+import {
+  parseCheckpoint,
+  type SignedCheckpoint,
+  type Verification,
+  type VerifyOptions,
+  verifyEntries,
+} from '../receipt/index.js'
+import { type AdminClient, connectAdmin } from './admin-client.js'
+import { type LoadedConfig, loadConfig } from './config.js'
+
+/** A log that a command reads: of a running keeper, or from evidence on disk. */
+export interface ReceiptSource {
+  readonly where: string
+  /** Number of entries; null where only reading them all would tell. */
+  size(): Promise<number | null>
+  entries(from?: number): AsyncIterable<Uint8Array>
+  /** Over all entries there are now; null where the evidence has none. */
+  checkpoint(): Promise<SignedCheckpoint | null>
+  /** The same as text, for `export`. */
+  checkpointNote(): Promise<string | null>
+  verify(options: VerifyOptions, onEntry: (count: number) => void): Promise<Verification>
+  close(): Promise<void>
+}
+
+/** With `path` a ledger folder or a dump, without it the keeper that runs with this configuration. */
+export async function openReceipts(path: string | undefined, config: string): Promise<ReceiptSource> {
+  return path === undefined ? runningKeeper(loadConfig(config)) : evidence(path)
+}
+
+async function evidence(path: string): Promise<ReceiptSource> {
+  const log = await openEvidence(path, nativeCrypto)
+  return {
+    where: path,
+    size: async () => null,
+    entries: from => log.entries(from),
+    checkpoint: async () => log.checkpoint,
+    checkpointNote: async () => log.note,
+    verify: (options, onEntry) => log.verify(options, onEntry),
+    close: () => log.close(),
+  }
+}
+
+function runningKeeper(loaded: LoadedConfig): ReceiptSource {
+  const admin = connectAdmin(loaded.path(loaded.config.keeper.admin))
+  const note = async () => (await admin.get<{ checkpoint: string }>('/v1/checkpoint')).checkpoint
+  return {
+    where: `the keeper of ${loaded.file}`,
+    size: async () => (await admin.get<Page>('/v1/receipts?limit=0')).size,
+    entries: from => pages(admin, from ?? 0),
+    checkpoint: async () => parseCheckpoint(utf8(await note())),
+    checkpointNote: note,
+    verify: (options, onEntry) => verifyEntries(pages(admin, 0), options, onEntry),
+    close: () => admin.close(),
+  }
+}
+
+interface Page {
+  readonly size: number
+  readonly entries: readonly { readonly seq: number; readonly entry: string }[]
+}
+
+const PAGE_ENTRIES = 1000
+
+/** All entries up to the head at the first page. */
+async function* pages(admin: AdminClient, from: number): AsyncGenerator<Uint8Array> {
+  let next = from
+  let end = Number.POSITIVE_INFINITY
+  while (next < end) {
+    const page = await admin.get<Page>(`/v1/receipts?from=${next}&limit=${PAGE_ENTRIES}`)
+    end = Math.min(end, page.size)
+    const wanted = page.entries.slice(0, end - next)
+    if (wanted.length === 0) return
+    for (const { entry } of wanted) yield fromBase64(entry)
+    next += wanted.length
+  }
+}
