@@ -43,7 +43,13 @@ export interface AttemptBody {
   readonly approval?: string
   /** Commitment to everything that the decision used, see `inputs.ts`. */
   readonly inputs_c: string
-  readonly credential?: { readonly minter: string; readonly scope: string; readonly expires: number }
+  readonly credential?: {
+    readonly minter: string
+    readonly scope: string
+    readonly expires: number
+    /** Id of the `mint` entry that made it. */
+    readonly mint?: string
+  }
   /** Amounts reserved under limits, so that counters can be rebuilt from the ledger alone. */
   readonly reserved?: readonly { readonly key: string; readonly amount: number }[]
 }

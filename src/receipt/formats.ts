@@ -119,7 +119,7 @@ const attempt: readonly [Readonly<Record<string, Shape>>, Readonly<Record<string
   },
   {
     approval: text,
-    credential: object({ minter: text, scope: text, expires: count }),
+    credential: object({ minter: text, scope: text, expires: count }, { mint: text }),
     reserved: list(object({ key: text, amount: count })),
   },
 ]

@@ -32,7 +32,8 @@ function layAttempt(e: EntryPosition & AttemptBody): string {
     `,"boot":"${e.boot}","chain":"${e.chain}","classifier":${quote(e.classifier)}` +
     (credential === undefined
       ? ''
-      : `,"credential":{"expires":${credential.expires},"minter":${quote(credential.minter)},"scope":${quote(credential.scope)}}`) +
+      : `,"credential":{"expires":${credential.expires}${optionalText('mint', credential.mint)}` +
+        `,"minter":${quote(credential.minter)},"scope":${quote(credential.scope)}}`) +
     `,"decision":{"code":${quote(decision.code)},"effect":"${decision.effect}"` +
     `,"rule":${decision.rule === null ? 'null' : quote(decision.rule)}},"id":"${e.id}","inputs_c":"${e.inputs_c}"` +
     `,"ops":[${e.ops.map(layOperation).join(',')}]` +
