@@ -34,7 +34,7 @@ export interface KeeperClientOptions {
 
 /**
  * The gate's end of the link. Every call fails closed: whatever goes wrong is a rejection with one of
- * `keeper_gone keeper_slow keeper_fault link_busy frame_too_large`, and nothing may be forwarded then. An
+ * `keeper_gone keeper_slow keeper_fault keeper_stopping link_busy frame_too_large`, and nothing may be forwarded then. An
  * admission that arrives after its `keeper_slow` is settled here as `not_sent`.
  */
 export interface KeeperClient extends KeeperPort {
@@ -167,7 +167,7 @@ class Link implements KeeperClient {
         return
       case 'fault':
         if (message.call === null) channel.fail(linkFault('keeper_fault', message.code))
-        else this.calls.reject(message.call, linkFault('keeper_fault', message.code))
+        else this.calls.reject(message.call, faultOf(message.code))
         return
       default:
         message satisfies never
@@ -207,4 +207,8 @@ class Link implements KeeperClient {
     this.view = policy
     for (const listener of this.listeners) listener(policy)
   }
+}
+
+function faultOf(code: string): CountersignError {
+  return code === 'keeper_stopping' ? linkFault(code) : linkFault('keeper_fault', code)
 }

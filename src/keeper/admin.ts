@@ -3,6 +3,7 @@ import { dirname } from 'node:path'
 import Fastify, { type FastifyInstance } from 'fastify'
 import { base64, CountersignError, encodeEnvelope, fromBase64, parseStrictJson } from '../canon/index.js'
 import type { Ledger } from '../ledger/index.js'
+import { policyFault } from '../policy/index.js'
 import type { Activation } from './activation.js'
 import type { Approvals } from './approvals.js'
 import { keeperFault } from './error-table.js'
@@ -161,10 +162,10 @@ function readStrictly(app: FastifyInstance): void {
 /** `{"order": <DSSE envelope>}` with its members as on the wire. */
 function orderOf(body: unknown): Uint8Array {
   const order = (body as { order?: unknown } | null)?.order
-  if (typeof order !== 'object' || order === null) throw keeperFault('grant_order_malformed')
+  if (typeof order !== 'object' || order === null) throw policyFault('grant_order_malformed')
   const { payload, payloadType, signatures } = order as Record<string, unknown>
   if (typeof payload !== 'string' || typeof payloadType !== 'string' || !Array.isArray(signatures))
-    throw keeperFault('grant_order_malformed')
+    throw policyFault('grant_order_malformed')
   try {
     return encodeEnvelope({
       payload: fromBase64(payload),
@@ -175,7 +176,7 @@ function orderOf(body: unknown): Uint8Array {
       })),
     })
   } catch {
-    throw keeperFault('grant_order_malformed')
+    throw policyFault('grant_order_malformed')
   }
 }
 

@@ -5,7 +5,7 @@ import type {
   Grant,
   GrantVerdict,
   GrantVerifier,
-  MintedCredential,
+  RecordedCredential,
 } from '../credential/index.js'
 import type { Ledger } from '../ledger/index.js'
 import type { AdmitReply, AdmitRequest, ReceiptAnchor, Verdict } from '../link/index.js'
@@ -79,11 +79,11 @@ export class Admission {
 
   /**
    * Decides one request. The verdict is returned only after its receipt is on disk; nothing is minted for a
-   * request that isn't allowed. Throws `no_policy` while no policy is in force, and whatever the ledger throws.
+   * request that isn't allowed. Throws `policy_missing` while no policy is in force, and whatever the ledger throws.
    */
   async admit(request: AdmitRequest, from: GateConnection): Promise<AdmitReply> {
     const policy = this.parts.policies.inForce()
-    if (policy === null) throw keeperFault('no_policy')
+    if (policy === null) throw keeperFault('policy_missing')
     if (isStale(request, policy)) return reply(request, { kind: 'stale' }, null)
     // Read together: an entry that is written while the grant is verified would seem to be ahead of the clock.
     const moment = { nowMs: this.parts.clock.nowMs(), lastEntryMs: this.parts.ledger.head().t }
@@ -130,7 +130,7 @@ export class Admission {
     if (agent.environment !== verdict.grant.environment) return denied('agent_environment')
     if (!agent.identities.some(({ kind }) => kind === 'grant')) return denied('agent_identity')
     const api = policy.apis.get(request.api)
-    if (api === undefined) return denied('api_unknown')
+    if (api === undefined) return denied('unknown_api')
     if (request.classifier !== api.catalog.classifier) return denied('classifier_mismatch')
     const target = parseTarget(request.target)
     if (isUnclassifiable(target)) return denied(target.code)
@@ -138,7 +138,7 @@ export class Admission {
     if (recognised.length === 0) return denied('operation_missing')
     if (recognised.length > MAX_OPERATIONS) return denied('operations_too_many')
     const origin = api.origins[api.catalog.originOf({ method: request.method, target, headers: [] })]
-    if (origin === undefined) return denied('origin_unknown')
+    if (origin === undefined) return denied('upstream_unknown')
     const operations = recognised.map(one => api.catalog.describe(api.name, one))
     return this.decide(
       { ...c, classifier: api.catalog.classifier, operations },
@@ -229,7 +229,7 @@ export class Admission {
     const credential = await this.mint(c, route)
     if (credential === 'failed') {
       this.parts.counters.release(hold)
-      return this.deny(c, { ...UNDECIDED, code: 'mint_failed', decisive: decision.decisive })
+      return this.deny(c, { ...UNDECIDED, code: 'credential_unavailable', decisive: decision.decisive })
     }
     const { body, side } = writeAttempt(
       c,
@@ -276,7 +276,7 @@ export class Admission {
   }
 
   /** Null where the API needs no credential. */
-  private async mint(c: Case, { grant, api, origin }: Route): Promise<MintedCredential | null | 'failed'> {
+  private async mint(c: Case, { grant, api, origin }: Route): Promise<RecordedCredential | null | 'failed'> {
     if (api.credential === null) return null
     const spec = c.policy.credentials.get(api.credential)
     if (spec === undefined) return 'failed'
@@ -335,12 +335,9 @@ function bounded(text: string): string {
   return text.length <= MAX_SAID ? text : `${text.slice(0, MAX_SAID).toWellFormed()}…`
 }
 
-function writtenCredential({
-  minter,
-  scope,
-  expiresMs,
-}: MintedCredential): AttemptResult['credential'] & object {
-  return { minter, scope, expires: expiresMs }
+function writtenCredential(credential: RecordedCredential): NonNullable<AttemptResult['credential']> {
+  const { minter, scope, expiresMs, mint } = credential
+  return { minter, scope, expires: expiresMs, mint }
 }
 
 function reply(request: AdmitRequest, verdict: Verdict, receipt: ReceiptAnchor | null): AdmitReply {

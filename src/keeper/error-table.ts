@@ -1,78 +1,8 @@
 import { type ErrorTable, errorsOf } from '../canon/index.js'
 
-/** Codes of the keeper: refusals that an agent sees, and faults that an operator does. Held against docs/errors.md by a test. */
+/** Faults of the keeper that an operator sees; what an agent may see of it stands with the link. Held against docs/errors.md by a test. */
 export const keeperErrors = {
-  foreign_credential: {
-    status: 403,
-    sentence: 'The request carries a credential that is not a grant of this sidecar; this was recorded.',
-    mend: 'Remove it and tell the operator where it was found; only the grant belongs into a request.',
-  },
-  grant_missing: {
-    status: 401,
-    sentence: 'The request carries no grant.',
-    mend: 'Send the grant where the API expects its credential, or as Countersign-Grant.',
-  },
-  grant_rate_limited: {
-    status: 429,
-    sentence: 'This grant was refused too often in a short time.',
-    mend: 'Stop repeating refused calls, and wait before the next one.',
-  },
-  agent_unknown: {
-    status: 403,
-    sentence: 'The policy in force doesn’t know this agent.',
-    mend: 'Ask the policy’s owner to name the agent.',
-  },
-  agent_environment: {
-    status: 403,
-    sentence: 'The grant is for another environment than the policy gives this agent.',
-    mend: 'Ask for a grant for the agent’s own environment.',
-  },
-  agent_identity: {
-    status: 403,
-    sentence: 'The policy doesn’t let this agent identify itself by a grant.',
-    mend: 'Use the identity that the policy names for this agent.',
-  },
-  api_unknown: {
-    status: 404,
-    sentence: 'The policy has no API of this name.',
-    mend: 'Use the base URL of one of the policy’s APIs.',
-  },
-  classifier_mismatch: {
-    status: 503,
-    sentence: 'Gate and keeper classify this API with different versions.',
-    mend: 'Run gate and keeper from the same build.',
-  },
-  operation_missing: {
-    status: 400,
-    sentence: 'The request asks for no operation.',
-    mend: 'Ask for an operation of the API.',
-  },
-  operations_too_many: {
-    status: 413,
-    sentence: 'The request asks for more than 128 operations at once.',
-    mend: 'Split it into several requests.',
-  },
-  origin_unknown: {
-    status: 403,
-    sentence: 'The policy names no upstream for this request.',
-    mend: 'Ask the policy’s owner to check the API’s upstream.',
-  },
-  mint_failed: {
-    status: 503,
-    sentence: 'No credential could be made for this request; nothing was sent.',
-    mend: 'Tell the operator; the keeper’s log names the cause.',
-  },
-  approvals_full: {
-    status: 403,
-    sentence: 'Too many requests of this agent wait for approval already.',
-    mend: 'Wait until some are answered or expire.',
-  },
-  approval_too_large: {
-    status: 413,
-    sentence: 'The request needs an approval and is too large to be shown to a person.',
-    mend: 'Split it into smaller requests.',
-  },
-  no_policy: {
+  policy_missing: {
     status: 503,
     sentence: 'No policy is in force; nothing is admitted.',
     mend: 'Seal a policy for this audience, and reload.',
@@ -86,21 +16,6 @@ export const keeperErrors = {
     status: 503,
     sentence: 'The trust root has revoked the policy that was in force, or raised its lowest version.',
     mend: 'Seal a policy that the trust root admits.',
-  },
-  grant_order_malformed: {
-    status: 400,
-    sentence: 'The grant order is not an envelope of exactly the members that an order has.',
-    mend: 'Make the order with `countersign grant issue` or `countersign exec`.',
-  },
-  grant_order_origin: {
-    status: 403,
-    sentence: 'The grant order is for another sidecar.',
-    mend: 'Order for this sidecar’s origin.',
-  },
-  grant_order_time: {
-    status: 403,
-    sentence: 'The grant order was signed too long ago, or in the future.',
-    mend: 'Sign a new order, and compare the clocks of both machines.',
   },
   grant_order_replayed: {
     status: 403,

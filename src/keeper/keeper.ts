@@ -1,11 +1,11 @@
 import type { PolicyView } from '../link/index.js'
-import type { TrustRoot } from '../policy/index.js'
+import type { SignedGrantOrder, TrustRoot } from '../policy/index.js'
 import { Activation, type SealedSource } from './activation.js'
 import { type AdminServer, serveAdmin } from './admin.js'
 import { Admission } from './admit.js'
 import { Approvals } from './approvals.js'
 import { Counters } from './counters.js'
-import { Grants, type Revocations, type SignedOrder } from './grants.js'
+import { Grants, type Revocations } from './grants.js'
 import type { LinkHandlers, LinkServer } from './link-server.js'
 import { listenForGates } from './link-server.js'
 import { OpenAttempts } from './open-attempts.js'
@@ -15,12 +15,11 @@ import { Settlement } from './settle.js'
 import { SUPPRESSION, Suppression, type SuppressionBounds } from './suppressed.js'
 
 export interface KeeperOptions extends KeeperPorts {
-  /** `<domain>/countersign/<sidecar>`. */
-  readonly origin: string
   readonly linkSocket: string
   readonly adminSocket: string
   readonly policySource: SealedSource
-  readonly openOrder: (envelope: Uint8Array, trust: TrustRoot) => SignedOrder
+  /** Opens a grant order against the trust root: fresh, to this sidecar, by the `enrol` role; see `openGrantOrder`. */
+  readonly openOrder: (envelope: Uint8Array, trust: TrustRoot) => SignedGrantOrder
   /** The same set that the grant verifier asks; see `loadRevocations`. */
   readonly revocations: Revocations
   /** Between two `heartbeat` entries; 60,000 unless told. */

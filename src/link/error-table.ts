@@ -1,6 +1,6 @@
 import { type ErrorTable, errorsOf } from '../canon/index.js'
 
-/** Codes of the connection between gate and keeper; held against docs/errors.md by a test. */
+/** Codes of the connection between gate and keeper, and those that only the keeper reaches and the gate has to word. Held against docs/errors.md by a test. */
 export const linkErrors = {
   frame_malformed: {
     status: 503,
@@ -41,6 +41,61 @@ export const linkErrors = {
     status: 503,
     sentence: 'The keeper could not decide this request; nothing was forwarded.',
     mend: 'Look at the keeper’s log for the code.',
+  },
+  grant_rate_limited: {
+    status: 429,
+    sentence: 'This grant was refused too often in a short time.',
+    mend: 'Stop repeating refused calls, and wait before the next one.',
+  },
+  agent_unknown: {
+    status: 403,
+    sentence: 'The policy in force doesn’t know this agent.',
+    mend: 'Ask the policy’s owner to name the agent.',
+  },
+  agent_environment: {
+    status: 403,
+    sentence: 'The grant is for another environment than the policy gives this agent.',
+    mend: 'Ask for a grant for the agent’s own environment.',
+  },
+  agent_identity: {
+    status: 403,
+    sentence: 'The policy doesn’t let this agent identify itself by a grant.',
+    mend: 'Use the identity that the policy names for this agent.',
+  },
+  classifier_mismatch: {
+    status: 503,
+    sentence: 'Gate and keeper classify this API with different versions.',
+    mend: 'Run gate and keeper from the same build.',
+  },
+  operation_missing: {
+    status: 400,
+    sentence: 'The request asks for no operation.',
+    mend: 'Ask for an operation of the API.',
+  },
+  operations_too_many: {
+    status: 413,
+    sentence: 'The request asks for more than 128 operations at once.',
+    mend: 'Split it into several requests.',
+  },
+  approvals_full: {
+    status: 403,
+    sentence: 'Too many requests of this agent wait for approval already.',
+    mend: 'Wait until some are answered or expire.',
+  },
+  approval_too_large: {
+    status: 413,
+    sentence: 'The request needs an approval and is too large to be shown to a person.',
+    mend: 'Split it into smaller requests.',
+  },
+  credential_unavailable: {
+    status: 503,
+    sentence: 'No credential could be made for this request; nothing was sent.',
+    mend: 'Tell the operator; the keeper’s log names the cause.',
+  },
+  keeper_stopping: {
+    status: 503,
+    sentence: 'The keeper is stopping and admits nothing more.',
+    mend: 'Repeat the request after the restart.',
   },
 } as const satisfies ErrorTable
 

@@ -19,7 +19,12 @@ export { type PolicyDocument, policyJsonSchema } from './document.js'
 export { type Enrolment, openEnrolment, sealEnrolment } from './enrolment.js'
 export { policyErrors, policyFault } from './error-table.js'
 export { type Finding, type FindingCode, findingCodes } from './finding.js'
-export { openGrantOrder, type SignedGrantOrder, sealGrantOrder } from './grant-order.js'
+export {
+  GRANT_ORDER_WINDOW_MS,
+  openGrantOrder,
+  type SignedGrantOrder,
+  sealGrantOrder,
+} from './grant-order.js'
 export { type LintOptions, lintPolicy } from './lint.js'
 export { type OpenPolicyOptions, openPolicy, readSealedMetadata, type SealedMetadata } from './open.js'
 export type { SignedPayload } from './open-signed.js'

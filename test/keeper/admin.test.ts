@@ -3,6 +3,7 @@ import { stat } from 'node:fs/promises'
 import { describe, it } from 'node:test'
 import type { JsonObject } from '../../src/canon/index.js'
 import { keeperErrors } from '../../src/keeper/index.js'
+import { policyErrors } from '../../src/policy/index.js'
 import { decodeEntry } from '../../src/receipt/index.js'
 import { House, ofType, onTheWire, operation, signingKey } from './keeper-fixture.js'
 
@@ -145,7 +146,8 @@ describe('the admin API', () => {
   it('answers mistakes with code, message and mend', async t => {
     const house = await House.build(t)
     await house.start()
-    const mistakes: readonly [string, string, keyof typeof keeperErrors][] = [
+    const errors = { ...keeperErrors, ...policyErrors }
+    const mistakes: readonly [string, string, keyof typeof errors][] = [
       ['GET', '/v1/receipts/999999', 'receipt_unknown'],
       ['GET', '/v1/receipts/abc', 'admin_malformed'],
       ['GET', '/v1/nothing', 'admin_malformed'],
@@ -155,7 +157,7 @@ describe('the admin API', () => {
     for (const [method, path, code] of mistakes) {
       const { status, body } = await house.admin(method, path, method === 'POST' ? {} : undefined)
       assert.equal(body.code, code, path)
-      assert.equal(body.mend, keeperErrors[code].mend)
+      assert.equal(body.mend, errors[code].mend)
       assert.ok(status >= 400 && status < 500)
     }
   })

@@ -19,7 +19,7 @@ describe('admitting a request', () => {
     const [attempt] = await ofType(ledger, 'attempt')
     assert.equal(attempt?.seq, seq)
     assert.deepEqual(attempt?.decision, { effect: 'allow', code: 'allowed', rule: 'read-invoices' })
-    assert.deepEqual(attempt?.credential?.minter, 'jwt')
+    assert.deepEqual([attempt?.credential?.minter, attempt?.credential?.mint], ['jwt', 'm-1'])
     assert.equal(attempt?.agent.id, 'coder')
     assert.equal(attempt?.id, verdict.kind === 'forward' && verdict.attempt)
     assert.equal(house.broker.minted[0]?.origin, 'https://billing.acme.test')
@@ -48,7 +48,7 @@ describe('admitting a request', () => {
       presented: { slot: 'bearer', token: await house.token('coder', 'production') },
     }),
     agent_identity: async house => ({ presented: { slot: 'bearer', token: await house.token('pod') } }),
-    api_unknown: () => ({ api: 'payroll' }),
+    unknown_api: () => ({ api: 'payroll' }),
     classifier_mismatch: () => ({ classifier: 'rest/999' }),
     target_backslash: () => ({ target: '\\evil:80/invoices/7' }),
     operation_missing: () => ({ finding: { kind: 'operations', operations: [] } }),
@@ -109,13 +109,19 @@ describe('admitting a request', () => {
     house.broker.failure = new Error('vault entry for another origin')
     for (let i = 0; i < 4; i++) {
       const { verdict } = await house.ask(client, operation(REMIND))
-      assert.equal(verdict.kind === 'refuse' && verdict.code, 'mint_failed')
+      assert.equal(verdict.kind === 'refuse' && verdict.code, 'credential_unavailable')
     }
     house.broker.failure = null
     const { verdict } = await house.ask(client, operation(REMIND))
     assert.equal(verdict.kind, 'forward', 'failed mints use up no limit')
     const codes = (await ofType(ledger, 'attempt')).map(({ decision }) => decision.code)
-    assert.deepEqual(codes, ['mint_failed', 'mint_failed', 'mint_failed', 'mint_failed', 'allowed'])
+    assert.deepEqual(codes, [
+      'credential_unavailable',
+      'credential_unavailable',
+      'credential_unavailable',
+      'credential_unavailable',
+      'allowed',
+    ])
   })
 
   it('answers nothing before the receipt is on disk, and mints nothing into an answer that never comes', async t => {

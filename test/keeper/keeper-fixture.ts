@@ -9,14 +9,11 @@ import type { JWK } from 'jose'
 import {
   CountersignError,
   canonicalBytes,
-  decodeEnvelope,
   type Envelope,
   encodeEnvelope,
   formatPublicKey,
-  isSignedBy,
   type JsonObject,
-  parsePublicKey,
-  parseStrictJson,
+  PAYLOAD_TYPES,
   portableSigningKey,
   type SigningKey,
   signEnvelope,
@@ -33,11 +30,9 @@ import {
   type HighestPolicy,
   type Keeper,
   type KeeperOptions,
-  keeperFault,
   loadRevocations,
   type OpenedPolicy,
   type SealedSource,
-  type SignedOrder,
   startKeeper,
 } from '../../src/keeper/index.js'
 import { type Ledger, type OpenLedgerOptions, openLedger } from '../../src/ledger/index.js'
@@ -46,6 +41,7 @@ import { nativeCrypto, nativeSigningKey } from '../../src/native/index.js'
 import {
   activate,
   compilePolicy,
+  openGrantOrder,
   parsePolicySource,
   policyFault,
   type TrustRoot,
@@ -61,7 +57,6 @@ import {
 
 export const ORIGIN = 'acme.test/countersign/edge'
 export const REMIND = 'POST /invoices/{id}/remind'
-export const ORDER_TYPE = 'application/vnd.countersign.grant-order.v1+json'
 
 export function signingKey(): SigningKey {
   const seed = randomBytes(32)
@@ -278,11 +273,11 @@ export class House {
       random: randomBytes,
       side: null,
       log: this.log(),
-      origin: ORIGIN,
       linkSocket: this.linkSocket,
       adminSocket: this.adminSocket,
       policySource: this.shelf,
-      openOrder: (envelope, trust) => openOrder(envelope, trust),
+      openOrder: (envelope, trust) =>
+        openGrantOrder(envelope, { trust, crypto: nativeCrypto, origin: ORIGIN, nowMs: this.clock.nowMs() }),
       drainMs: 20,
       ...changes,
     })
@@ -351,7 +346,7 @@ export class House {
       nonce: randomUUID(),
       ...changes,
     }
-    return signEnvelope(ORDER_TYPE, canonicalBytes(payload), [key])
+    return signEnvelope(PAYLOAD_TYPES.grantOrder, canonicalBytes(payload), [key])
   }
 
   admin(method: string, path: string, body?: unknown): Promise<{ status: number; body: JsonObject }> {
@@ -424,14 +419,6 @@ export async function until(condition: () => boolean | Promise<boolean>): Promis
 
 function classifierOf({ policy }: OpenedPolicy): string {
   return policy.apis.get('billing')?.catalog.classifier ?? ''
-}
-
-function openOrder(bytes: Uint8Array, trust: TrustRoot): SignedOrder {
-  const envelope = decodeEnvelope(bytes)
-  const keys = trust.roles.enrol.keys.map(name => parsePublicKey(trust.keys[name] as string))
-  const signed = keys.some(key => isSignedBy(nativeCrypto, envelope, key))
-  if (envelope.payloadType !== ORDER_TYPE || !signed) throw keeperFault('grant_order_malformed')
-  return parseStrictJson(envelope.payload) as unknown as SignedOrder
 }
 
 async function bodyOf(response: IncomingMessage): Promise<{ status: number; body: JsonObject }> {

@@ -176,7 +176,7 @@ describe('the link between gate and keeper', () => {
     const server = await listen()
     const client = await connected()
     server.drain()
-    await assert.rejects(client.admit(admitCall), { code: 'keeper_fault' })
+    await assert.rejects(client.admit(admitCall), { code: 'keeper_stopping', status: 503 })
     assert.equal((await client.settle(settleCall)).recorded, true)
   })
 })

@@ -86,7 +86,7 @@ describe('stopping the keeper', () => {
     const { seq } = await house.ask(client)
     const call = await house.call(client)
     const stopped = keeper.stop()
-    await assert.rejects(client.admit(call), { code: 'keeper_fault' })
+    await assert.rejects(client.admit(call), { code: 'keeper_stopping' })
     assert.equal((await client.settle(completed(seq as number))).recorded, true)
     await stopped
     assert.equal(house.broker.closed, true)
