@@ -3,12 +3,13 @@ import { CountersignError } from '../canon/index.js'
 import { registerLedger } from './commands/ledger.js'
 import { registerPolicy } from './commands/policy.js'
 import { registerReceipts } from './commands/receipts.js'
+import { registerVault } from './commands/vault.js'
 import { AnswerNo, ExitWith, type Io, UsageError } from './io.js'
 
 /** Every command adds itself to the program here. */
 type Register = (program: Command, io: Io) => void
 
-const commands: readonly Register[] = [registerPolicy, registerReceipts, registerLedger]
+const commands: readonly Register[] = [registerLedger, registerPolicy, registerReceipts, registerVault]
 
 /** Runs one command line and returns its exit code: 0 done or yes, 1 the answer is no, 2 usage or configuration. */
 export async function runCommandLine(argv: readonly string[], io: Io): Promise<number> {

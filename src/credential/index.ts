@@ -1,6 +1,5 @@
 export { type BrokerOptions, credentialBroker } from './broker.js'
 export { credentialErrors, credentialFault } from './error-table.js'
-export { GRANT_ALG, GRANT_TYP, MAX_GRANT_TTL_SECONDS } from './grant-claims.js'
 export { grantIssuer } from './grant-issuer.js'
 export { type GrantVerifierOptions, grantVerifier } from './grant-verifier.js'
 export type { Schedule } from './lifetime.js'
@@ -39,6 +38,7 @@ export {
 export {
   newVaultKeyText,
   readVaultKey,
+  replaceVaultKeyFile,
   type VaultKey,
   type VaultKeySource,
   vaultKey,

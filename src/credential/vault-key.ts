@@ -3,7 +3,7 @@ import { join } from 'node:path'
 import { promisify } from 'node:util'
 import { base64url, fromBase64url } from '../canon/index.js'
 import { credentialFault } from './error-table.js'
-import { readOwnFile } from './own-file.js'
+import { readOwnFile, replaceOwnFile } from './own-file.js'
 import { Secret } from './secret.js'
 
 /** Where the vault's key is kept; as in the configuration. */
@@ -115,4 +115,11 @@ export function keyEncryptionKeyId(kek: Uint8Array): string {
     .digest()
     .subarray(0, 12)
     .toString('base64url')
+}
+
+/** Puts a new key in the place of the one in the file, whole or not at all, mode 0600; checks that it reads as a key. */
+export async function replaceVaultKeyFile(file: string, text: string): Promise<void> {
+  const bytes = Buffer.from(text)
+  vaultKey(bytes)
+  await replaceOwnFile(file, async () => bytes)
 }
