@@ -47,7 +47,7 @@ export function guardedConnector(options: DialOptions): buildConnector.connector
  * Whether an address may be dialled. `named` says that the policy's upstream is this very address, not a name
  * that resolved to it: only then may it be link-local or reserved.
  */
-export function mayDial(ip: string, allowPrivate: boolean, named: boolean): boolean {
+function mayDial(ip: string, allowPrivate: boolean, named: boolean): boolean {
   switch (addressReach(ip)) {
     case 'public':
       return true
