@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import { generateKeyPairSync, randomBytes, randomUUID } from 'node:crypto'
+import { randomBytes, randomUUID } from 'node:crypto'
 import { mkdtemp, rm } from 'node:fs/promises'
 import { request as httpRequest, type IncomingMessage } from 'node:http'
 import { tmpdir } from 'node:os'
@@ -7,6 +7,7 @@ import { join } from 'node:path'
 import type { TestContext } from 'node:test'
 import type { JWK } from 'jose'
 import {
+  base64url,
   CountersignError,
   canonicalBytes,
   type Envelope,
@@ -58,8 +59,7 @@ import {
 export const ORIGIN = 'acme.test/countersign/edge'
 export const REMIND = 'POST /invoices/{id}/remind'
 
-export function signingKey(): SigningKey {
-  const seed = randomBytes(32)
+export function signingKey(seed: Uint8Array = randomBytes(32)): SigningKey {
   return nativeSigningKey(seed, portableSigningKey(seed).publicKey)
 }
 
@@ -84,7 +84,7 @@ agents:
   coder: { environment: staging, session: 8h, identity: [{ grant: true }] }
   pod: { environment: staging, session: 8h, identity: [{ issuer: https://k8s.acme.test, subject: "a:b" }] }
 approvers:
-  finance: { keys: { maria: "${formatPublicKey(signingKey().publicKey)}" }, threshold: 1, expires: 30m }
+  finance: { keys: { maria: "${formatPublicKey(signingKey(Buffer.alloc(32, 7)).publicKey)}" }, threshold: 1, expires: 30m }
 rules:
   - id: read-invoices
     allow: { api: billing, class: [read] }
@@ -180,23 +180,34 @@ export class CountingBroker implements CredentialBroker {
 export class House {
   readonly folder: string
   readonly broker = new CountingBroker()
-  readonly enrolKey = signingKey()
+  readonly enrolKey: SigningKey
   readonly shelf: PolicyShelf
   readonly logged: { facts: object; sentence: string }[] = []
   /** Added to the real clock. */
   aheadMs = 0
-  private readonly receiptKey = signingKey()
-  private readonly checkpointKey = signingKey()
-  private readonly grantKey = generateKeyPairSync('ed25519')
+  private readonly receiptKey: SigningKey
+  private readonly checkpointKey: SigningKey
+  private readonly grantKey: JWK
   private readonly closing: (() => Promise<unknown>)[] = []
 
-  private constructor(folder: string) {
+  /** All keys come from the seed, so that another process can move into the same house. */
+  constructor(folder: string, seed: Uint8Array = randomBytes(32)) {
+    const seedOf = (name: string) => nativeCrypto.sha256(seed, Buffer.from(name))
     this.folder = folder
+    this.enrolKey = signingKey(seedOf('enrol'))
+    this.receiptKey = signingKey(seedOf('receipt'))
+    this.checkpointKey = signingKey(seedOf('checkpoint'))
+    this.grantKey = {
+      kty: 'OKP',
+      crv: 'Ed25519',
+      d: base64url(seedOf('grant')),
+      x: base64url(signingKey(seedOf('grant')).publicKey),
+    }
     this.shelf = new PolicyShelf(policyOf(1), this.trustRoot())
   }
 
-  static async build(t: TestContext): Promise<House> {
-    const house = new House(await mkdtemp(join(tmpdir(), 'keeper-')))
+  static async build(t: TestContext, seed?: Uint8Array): Promise<House> {
+    const house = new House(await mkdtemp(join(tmpdir(), 'keeper-')), seed)
     t.after(async () => {
       for (const close of house.closing.splice(0).reverse()) await close()
       await rm(house.folder, { recursive: true, force: true })
@@ -257,12 +268,11 @@ export class House {
   async start(changes: Partial<KeeperOptions> = {}): Promise<Running> {
     const ledger = changes.ledger ?? (await this.openLedger())
     const revocations = await loadRevocations(ledger)
-    const jwk = this.grantKey.publicKey.export({ format: 'jwk' })
     const keeper = await startKeeper({
       ledger,
       revocations,
       verifier: grantVerifier({
-        keys: [Buffer.from(jwk.x as string, 'base64url')],
+        keys: [Buffer.from(this.grantKey.x as string, 'base64url')],
         origin: ORIGIN,
         isRevoked: jti => revocations.has(jti),
       }),
@@ -361,7 +371,7 @@ export class House {
   }
 
   private issuer() {
-    return grantIssuer(this.grantKey.privateKey.export({ format: 'jwk' }) as JWK, ORIGIN)
+    return grantIssuer(this.grantKey, ORIGIN)
   }
 
   private log() {
