@@ -45,7 +45,10 @@ test('the hashes are those of the portable implementation, for one part and for 
   for (const message of MESSAGES) {
     const parts = [message.subarray(0, 3), message.subarray(3)]
     for (const given of [[message], parts, []])
-      assert.deepEqual(Buffer.from(nativeCrypto.sha256(...given)), Buffer.from(portableCrypto.sha256(...given)))
+      assert.deepEqual(
+        Buffer.from(nativeCrypto.sha256(...given)),
+        Buffer.from(portableCrypto.sha256(...given)),
+      )
     assert.deepEqual(
       Buffer.from(nativeCrypto.hmacSha256(message, ...parts)),
       Buffer.from(portableCrypto.hmacSha256(message, ...parts)),
