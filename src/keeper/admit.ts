@@ -2,15 +2,14 @@ import type { Crypto } from '../canon/index.js'
 import { CountersignError } from '../canon/index.js'
 import type {
   CredentialBroker,
-  Grant,
   GrantVerdict,
   GrantVerifier,
   RecordedCredential,
 } from '../credential/index.js'
 import type { Ledger } from '../ledger/index.js'
 import type { AdmitReply, AdmitRequest, ReceiptAnchor, Verdict } from '../link/index.js'
-import type { ActivePolicy, Decision, PolicyApi } from '../policy/index.js'
-import { isUnclassifiable, type Operation, parseTarget } from '../protocol/index.js'
+import type { ActivePolicy } from '../policy/index.js'
+import type { Operation } from '../protocol/index.js'
 import type { Approvals } from './approvals.js'
 import { type AttemptResult, type Case, newAttempt, writeAttempt } from './attempt-entry.js'
 import type { Counters, Hold } from './counters.js'
@@ -19,6 +18,7 @@ import type { GateConnection } from './link-server.js'
 import type { OpenAttempts } from './open-attempts.js'
 import type { Clock, KeeperPorts, Log, RandomBytes } from './ports.js'
 import type { RefusalRate } from './refusal-rate.js'
+import { type Denial, FLOOD, type Route, type Ruling, rule, UNDECIDED } from './ruling.js'
 import type { Settlement } from './settle.js'
 import type { Suppression } from './suppressed.js'
 
@@ -42,33 +42,6 @@ export interface AdmissionParts {
   readonly attemptDeadlineMs: number
 }
 
-/** More operations than this in one request are refused: each is decided and written in the receipt. */
-export const MAX_OPERATIONS = 128
-
-/** What the checks made of a request, before anything was reserved, minted or written. */
-type Ruling =
-  | { readonly kind: 'deny'; readonly denial: Denial }
-  | { readonly kind: 'hold'; readonly decision: Decision; readonly grant: Grant }
-  | { readonly kind: 'allow'; readonly decision: Decision; readonly route: Route }
-
-type Moment = Pick<Case, 'nowMs' | 'lastEntryMs'>
-
-/** Where an allowed request goes, and for whom. */
-interface Route {
-  readonly grant: Grant
-  readonly api: PolicyApi
-  readonly origin: string
-}
-
-interface Denial {
-  readonly code: string
-  readonly rule: string | null
-  readonly because: string | null
-  /** Index of the operation that decided. */
-  readonly decisive: number
-  readonly retryAfterMs: number | null
-}
-
 /** The first use case: one request in, one durable receipt, one verdict out. */
 export class Admission {
   private readonly parts: AdmissionParts
@@ -85,120 +58,46 @@ export class Admission {
     const policy = this.parts.policies.inForce()
     if (policy === null) throw keeperFault('policy_missing')
     if (isStale(request, policy)) return reply(request, { kind: 'stale' }, null)
-    // Read together: an entry that is written while the grant is verified would seem to be ahead of the clock.
-    const moment = { nowMs: this.parts.clock.nowMs(), lastEntryMs: this.parts.ledger.head().t }
-    const verdict = await this.verifyGrant(request, moment.nowMs)
-    const { ruling, c } = this.rule(request, policy, verdict, moment)
+    const { c, presented } = await this.open(request, policy)
+    const ruling = rule(c, presented, this.parts)
     switch (ruling.kind) {
       case 'deny':
-        return this.deny(c, ruling.denial)
+        return this.deny(ruling.c, ruling.denial)
       case 'hold':
-        return this.hold(c, ruling)
+        return this.hold(ruling)
       case 'allow':
-        return this.allow(c, ruling, from)
+        return this.allow(ruling, from)
     }
   }
 
-  private async verifyGrant({ presented }: AdmitRequest, nowMs: number): Promise<GrantVerdict | 'missing'> {
-    return presented === null ? 'missing' : this.parts.verifier.verify(presented.token, presented.slot, nowMs)
-  }
-
-  /**
-   * The checks in their order. INVARIANT: no await from here to the reservation, so that two requests can't both
-   * see the last unit of a limit.
-   */
-  private rule(
-    request: AdmitRequest,
-    policy: ActivePolicy,
-    verdict: GrantVerdict | 'missing',
-    moment: Moment,
-  ): { readonly ruling: Ruling; readonly c: Case } {
-    const grant = verdict !== 'missing' && verdict.kind === 'grant' ? verdict.grant : null
-    const c = this.openCase(request, policy, grant, moment)
-    const denied = (code: string, retryAfterMs: number | null = null) => ({
-      ruling: { kind: 'deny' as const, denial: { ...UNDECIDED, code, retryAfterMs } },
-      c,
-    })
-    if (request.foreign.length > 0) return denied('foreign_credential')
-    if (request.finding.kind === 'refused') return denied(request.finding.code)
-    if (verdict === 'missing') return denied('grant_missing')
-    if (verdict.kind === 'refused') return denied(verdict.code)
-    const waitMs = this.parts.refusals.waitMs(verdict.grant.jti, moment.nowMs)
-    if (waitMs !== null) return denied(FLOOD, waitMs)
-    const agent = policy.agents.get(verdict.grant.agent)
-    if (agent === undefined) return denied('agent_unknown')
-    if (agent.environment !== verdict.grant.environment) return denied('agent_environment')
-    if (!agent.identities.some(({ kind }) => kind === 'grant')) return denied('agent_identity')
-    const api = policy.apis.get(request.api)
-    if (api === undefined) return denied('unknown_api')
-    if (request.classifier !== api.catalog.classifier) return denied('classifier_mismatch')
-    const target = parseTarget(request.target)
-    if (isUnclassifiable(target)) return denied(target.code)
-    const recognised = request.finding.operations
-    if (recognised.length === 0) return denied('operation_missing')
-    if (recognised.length > MAX_OPERATIONS) return denied('operations_too_many')
-    const origin = api.origins[api.catalog.originOf({ method: request.method, target, headers: [] })]
-    if (origin === undefined) return denied('upstream_unknown')
-    const operations = recognised.map(one => api.catalog.describe(api.name, one))
-    return this.decide(
-      { ...c, classifier: api.catalog.classifier, operations },
-      { grant: verdict.grant, api, origin },
-    )
-  }
-
-  private openCase(request: AdmitRequest, policy: ActivePolicy, grant: Grant | null, moment: Moment): Case {
-    return {
-      ...newAttempt(this.parts.random, moment.nowMs),
-      request,
-      policy,
-      grant,
-      classifier: 'none',
-      operations: [],
-      counters: {},
-      ...moment,
-    }
-  }
-
-  private decide(described: Case, route: Route): { readonly ruling: Ruling; readonly c: Case } {
-    const { grant, api } = route
-    const counters: Record<string, number> = {}
-    const c = { ...described, counters }
-    const decision = c.policy.decide({
-      agent: { id: grant.agent, environment: grant.environment, task: grant.task, owner: grant.owner },
-      authorizationDetails: grant.authorizationDetails,
-      request: { api: api.name, method: c.request.method, target: c.request.target },
-      operations: c.operations,
-      nowMs: c.nowMs,
-      lastEntryMs: c.lastEntryMs,
-      probe: null,
-      usage: limit => {
-        counters[limit.key] = this.parts.counters.usage(limit, c.nowMs)
-        return counters[limit.key] as number
-      },
-    })
-    switch (decision.effect) {
-      case 'deny':
-        return { ruling: { kind: 'deny', denial: decision }, c }
-      case 'hold':
-        return { ruling: { kind: 'hold', decision, grant }, c }
-      case 'allow':
-        return { ruling: { kind: 'allow', decision, route }, c }
-    }
+  /** Verifies what the request presented as its grant, and opens its case. */
+  private async open(request: AdmitRequest, policy: ActivePolicy): Promise<OpenedCase> {
+    const { clock, ledger, verifier, random } = this.parts
+    // Read together: an entry that is written while the grant is verified would seem to be ahead of the clock.
+    const moment = { nowMs: clock.nowMs(), lastEntryMs: ledger.head().t }
+    const { token, slot } = request.presented ?? {}
+    const presented =
+      token === undefined || slot === undefined ? 'missing' : await verifier.verify(token, slot, moment.nowMs)
+    const grant = presented !== 'missing' && presented.kind === 'grant' ? presented.grant : null
+    const nothingYet = { classifier: 'none', operations: [], counters: {} }
+    const c = { ...newAttempt(random, moment.nowMs), ...nothingYet, ...moment, request, policy, grant }
+    return { c, presented }
   }
 
   private async deny(c: Case, denial: Denial): Promise<AdmitReply> {
+    const verdict = refusal(c, denial, 'deny', null)
+    const suppressible = c.grant === null || denial.code === FLOOD
+    if (suppressible && !this.parts.suppression.mayRecord(denial.code)) return reply(c.request, verdict, null)
+    // An agent has found a key somewhere: an operator wants to know where it sat, and never what it was.
     if (denial.code === 'foreign_credential')
       this.parts.log.warn(
         { agent: c.grant?.agent ?? '', places: c.request.foreign },
         'a request carried a credential that is no grant',
       )
-    const verdict = refusal(c, denial, 'deny', null)
-    const suppressible = c.grant === null || denial.code === FLOOD
-    if (suppressible && !this.parts.suppression.mayRecord(denial.code)) return reply(c.request, verdict, null)
     return this.refuse(c, verdict, { decision: { effect: 'deny', code: denial.code, rule: denial.rule } })
   }
 
-  private async hold(c: Case, { decision, grant }: Extract<Ruling, { kind: 'hold' }>): Promise<AdmitReply> {
+  private async hold({ c, decision, grant }: Extract<Ruling, { kind: 'hold' }>): Promise<AdmitReply> {
     const asked = this.parts.approvals.request(c, grant, decision)
     if (asked.kind === 'refused')
       return this.deny(c, { ...UNDECIDED, code: asked.code, decisive: decision.decisive })
@@ -220,8 +119,7 @@ export class Admission {
   }
 
   private async allow(
-    c: Case,
-    { decision, route }: Extract<Ruling, { kind: 'allow' }>,
+    { c, decision, route }: Extract<Ruling, { kind: 'allow' }>,
     from: GateConnection,
   ): Promise<AdmitReply> {
     const reservations = decision.reservations.filter(({ amount }) => amount > 0)
@@ -305,8 +203,11 @@ export class Admission {
 }
 
 const MAX_SAID = 256
-const FLOOD = 'grant_rate_limited'
-const UNDECIDED = { rule: null, because: null, decisive: 0, retryAfterMs: null }
+
+interface OpenedCase {
+  readonly c: Case
+  readonly presented: GrantVerdict | 'missing'
+}
 
 /** A request that was classified with another policy is asked again; what the gate refused by itself stands under any policy. */
 function isStale({ policyCid, finding }: AdmitRequest, policy: ActivePolicy): boolean {

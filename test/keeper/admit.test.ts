@@ -320,6 +320,16 @@ describe('strangers and floods', () => {
     )
   })
 
+  it('attack: an agent that is refused before any decision is slowed down all the same', async t => {
+    const house = await House.build(t)
+    await house.start({ refusalRate: { burst: 3, perSecond: 1, maxGrants: 10 } })
+    const client = await house.connect()
+    const answers: Asked[] = []
+    for (let i = 0; i < 3; i++) answers.push(await house.ask(client, { foreign: ['x-api-key'] }))
+    answers.push(await house.ask(client, { finding: { kind: 'refused', code: 'body_duplicate' } }))
+    assert.deepEqual(codesOf(answers), { foreign_credential: 3, grant_rate_limited: 1 })
+  })
+
   it('attack: a lying gate that invents refusal codes gets a bounded number of entries', async t => {
     const house = await House.build(t)
     const { ledger } = await house.start({ suppression: { recorded: 2, intervalMs: 60_000, maxCodes: 4 } })

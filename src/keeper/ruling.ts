@@ -1,0 +1,107 @@
+import type { Grant, GrantVerdict } from '../credential/index.js'
+import type { Decision, PolicyApi } from '../policy/index.js'
+import { isUnclassifiable, parseTarget } from '../protocol/index.js'
+import type { Case } from './attempt-entry.js'
+import type { Counters } from './counters.js'
+import type { RefusalRate } from './refusal-rate.js'
+
+/** More operations than this in one request are refused: each is decided and written in the receipt. */
+export const MAX_OPERATIONS = 128
+/** The grant was refused too often; like a stranger's, such a refusal may be counted instead of recorded. */
+export const FLOOD = 'grant_rate_limited'
+/** A refusal that no rule of the policy made. */
+export const UNDECIDED = { rule: null, because: null, decisive: 0, retryAfterMs: null }
+
+/** What the checks made of a request, before anything was reserved, minted or written; `c` is the case as far as they got. */
+export type Ruling =
+  | { readonly kind: 'deny'; readonly c: Case; readonly denial: Denial }
+  | { readonly kind: 'hold'; readonly c: Case; readonly decision: Decision; readonly grant: Grant }
+  | { readonly kind: 'allow'; readonly c: Case; readonly decision: Decision; readonly route: Route }
+
+export interface Denial {
+  /** Of the policy's decision codes, or of a table of an agent-visible room. */
+  readonly code: string
+  readonly rule: string | null
+  readonly because: string | null
+  /** Index of the operation that decided. */
+  readonly decisive: number
+  readonly retryAfterMs: number | null
+}
+
+/** Where an allowed request goes, and for whom. */
+export interface Route {
+  readonly grant: Grant
+  readonly api: PolicyApi
+  readonly origin: string
+}
+
+/** What the rulings remember of earlier requests. */
+export interface RulingMemory {
+  readonly counters: Pick<Counters, 'usage'>
+  readonly refusals: Pick<RefusalRate, 'waitMs'>
+}
+
+/**
+ * Every check that stands between a request and the policy's decision, in their order, and the decision. The
+ * gate's word is taken for what the bytes say, never for what they mean. INVARIANT: synchronous, so that from the
+ * look at a limit to its reservation no other request comes in between.
+ */
+export function rule(c: Case, presented: GrantVerdict | 'missing', memory: RulingMemory): Ruling {
+  const { request, policy, grant, nowMs } = c
+  const waitMs = grant === null ? null : memory.refusals.waitMs(grant.jti, nowMs)
+  if (waitMs !== null) return denied(c, FLOOD, waitMs)
+  if (request.foreign.length > 0) return denied(c, 'foreign_credential')
+  if (request.finding.kind === 'refused') return denied(c, request.finding.code)
+  if (presented === 'missing') return denied(c, 'grant_missing')
+  if (presented.kind === 'refused') return denied(c, presented.code)
+  const agent = policy.agents.get(presented.grant.agent)
+  if (agent === undefined) return denied(c, 'agent_unknown')
+  if (agent.environment !== presented.grant.environment) return denied(c, 'agent_environment')
+  if (!agent.identities.some(({ kind }) => kind === 'grant')) return denied(c, 'agent_identity')
+  const api = policy.apis.get(request.api)
+  if (api === undefined) return denied(c, 'unknown_api')
+  if (request.classifier !== api.catalog.classifier) return denied(c, 'classifier_mismatch')
+  const target = parseTarget(request.target)
+  if (isUnclassifiable(target)) return denied(c, target.code)
+  const recognised = request.finding.operations
+  if (recognised.length === 0) return denied(c, 'operation_missing')
+  if (recognised.length > MAX_OPERATIONS) return denied(c, 'operations_too_many')
+  const origin = api.origins[api.catalog.originOf({ method: request.method, target, headers: [] })]
+  if (origin === undefined) return denied(c, 'upstream_unknown')
+  const operations = recognised.map(one => api.catalog.describe(api.name, one))
+  const described = { ...c, classifier: api.catalog.classifier, operations }
+  return decide(described, { grant: presented.grant, api, origin }, memory)
+}
+
+function decide(described: Case, route: Route, memory: RulingMemory): Ruling {
+  const { agent, environment, task, owner, authorizationDetails } = route.grant
+  const { request, policy, operations, nowMs, lastEntryMs } = described
+  const counters: Record<string, number> = {}
+  const c = { ...described, counters }
+  const decision = policy.decide({
+    agent: { id: agent, environment, task, owner },
+    authorizationDetails,
+    request: { api: route.api.name, method: request.method, target: request.target },
+    operations,
+    nowMs,
+    lastEntryMs,
+    probe: null,
+    usage: limit => {
+      const used = memory.counters.usage(limit, nowMs)
+      counters[limit.key] = used
+      return used
+    },
+  })
+  switch (decision.effect) {
+    case 'deny':
+      return { kind: 'deny', c, denial: decision }
+    case 'hold':
+      return { kind: 'hold', c, decision, grant: route.grant }
+    case 'allow':
+      return { kind: 'allow', c, decision, route }
+  }
+}
+
+function denied(c: Case, code: string, retryAfterMs: number | null = null): Ruling {
+  return { kind: 'deny', c, denial: { ...UNDECIDED, code, retryAfterMs } }
+}
