@@ -102,16 +102,23 @@ function resourcesOf(
   ]
 }
 
-/** `{subscription_exposed_id}` and `{id}` are a `subscription` and a `product` to a policy's `scope`. */
+/**
+ * `{subscription_exposed_id}` and `{id}` are a `subscription` and a `product` to a policy's `scope`, and the bank's
+ * `account` of Financial Connections is no Stripe account.
+ */
 function scopeOf(parameters: readonly PathParameter[]): Record<string, string> {
   const taken = new Set(parameters.map(({ name }) => name))
   const scope: Record<string, string> = {}
   for (const { name, resource } of parameters) {
-    const member = resource.slice(resource.lastIndexOf('.') + 1)
+    const member = BANK_ACCOUNTS.has(resource)
+      ? 'bank_account'
+      : resource.slice(resource.lastIndexOf('.') + 1)
     if (!taken.has(member)) scope[member] = name
   }
   return scope
 }
+
+const BANK_ACCOUNTS: ReadonlySet<string> = new Set(['financial_connections.account', 'linked_account'])
 
 function argsLike(
   routes: ReadonlyMap<string, RestRoute>,

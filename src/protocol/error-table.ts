@@ -167,7 +167,7 @@ export const protocolErrors = {
   },
   account_invalid: {
     status: 400,
-    sentence: 'The header that names another account is malformed, or two of them are sent.',
+    sentence: 'The header that names another account is malformed, or the request names two accounts.',
     mend: 'Name one account, or none.',
   },
   graphql_path: {

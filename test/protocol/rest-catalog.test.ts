@@ -97,15 +97,21 @@ describe('operations', () => {
     const operation = post('', [['stripe-account', 'acct_2']])
     assert.equal(operation.account, 'acct_2')
     assert.equal(operation.scope.account, 'acct_2')
-    assert.equal(post('', [['stripe-context', 'org_1/acct_2']]).account, 'org_1/acct_2')
+    const nested = post('', [['stripe-context', 'org_1/acct_2']])
+    assert.deepEqual([nested.account, nested.scope.account], ['org_1/acct_2', 'acct_2'])
   })
 
-  it('leave the account unknown where path and header name two', () => {
+  it('are refused where path and header name two accounts', () => {
     const target = '/v1/accounts/acct_1'
-    const other = operationIn(catalog, request('DELETE', target, { headers: [['stripe-account', 'acct_2']] }))
-    assert.deepEqual([other.account, other.scope.account], ['acct_2', undefined])
-    const same = operationIn(catalog, request('DELETE', target, { headers: [['stripe-account', 'acct_1']] }))
-    assert.equal(same.scope.account, 'acct_1')
+    const under = (account: string) => request('DELETE', target, { headers: [['stripe-account', account]] })
+    assert.equal(refusalOf(catalog, under('acct_2')), 'account_invalid')
+    assert.equal(operationIn(catalog, under('acct_1')).scope.account, 'acct_1')
+    assert.equal(operationIn(catalog, under('org_1/acct_1')).scope.account, 'acct_1')
+  })
+
+  it('leave the account unknown where a gate claims two', () => {
+    const claimed = { name: 'DELETE /v1/accounts/{account}', args: { account: 'acct_1' }, account: 'acct_2' }
+    assert.equal(catalog.describe('api', claimed).scope.account, undefined)
   })
 
   it('are refused where two headers name an account, or one names it in other words', () => {

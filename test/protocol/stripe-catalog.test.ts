@@ -142,6 +142,17 @@ describe('the Stripe catalog', () => {
     assert.deepEqual(session.resources, [{ type: 'checkout.session', id: 'cs_1' }])
   })
 
+  it('takes a bank’s account for no Stripe account', () => {
+    const headers: Header[] = [['stripe-account', 'acct_2']]
+    const { scope } = operationIn(
+      stripe,
+      request('GET', '/v1/financial_connections/accounts/fca_1', { headers }),
+    )
+    assert.deepEqual({ ...scope }, { bank_account: 'fca_1', account: 'acct_2' })
+    const other = request('GET', '/v2/core/accounts/acct_1', { headers: [['stripe-context', 'acct_2']] })
+    assert.equal(refusalOf(stripe, other), 'account_invalid')
+  })
+
   it('raises classes by arguments', () => {
     const classes = (method: string, target: string, body?: string) =>
       operationIn(stripe, request(method, target, body === undefined ? {} : { headers: [FORM], body }))

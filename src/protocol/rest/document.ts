@@ -27,7 +27,10 @@ export interface RestRoute {
   readonly effects?: readonly string[]
   /** Arguments that name a resource; a path as in `ArgumentRule`. */
   readonly resources?: readonly { readonly type: string; readonly arg: string }[]
-  /** Scope members beside the path parameters → path of the argument that holds them. */
+  /**
+   * Scope members → path of the argument that holds them. Path parameters are members under their own names,
+   * unless one is named here: `{ subscription: 'subscription_exposed_id' }`.
+   */
   readonly scope?: Readonly<Record<string, string>>
   readonly rules?: readonly ArgumentRule[]
   /** Label of `profile.origins`; `default` unless told. */

@@ -86,6 +86,7 @@ class RestCatalog implements Catalog {
       return withAccount({ name: `${facts.method} (unrouted)`, args: Object.create(null) }, account)
     }
     const args = argumentsOf(routed.route, routed.captured, facts)
+    if (account !== null) refuseOtherAccount(routed.route, args, account)
     return withAccount({ name: routed.route.name, args }, account)
   }
 
@@ -165,9 +166,17 @@ function withAccount(recognised: Recognised, account: string | null): Recognised
 }
 
 /**
+ * ATTACK: `/v1/accounts/acct_1` with a header that names another account, past a rule on one of the two. One
+ * request names one account.
+ */
+function refuseOtherAccount(route: CompiledRoute, args: JsonObject, account: string): void {
+  const named = scopeOf(route, { name: route.name, args }).account
+  if (named !== undefined && named !== effectiveAccount(account)) throw protocolFault('account_invalid')
+}
+
+/**
  * Path parameters and declared members that hold exactly one value; an account header is the member `account`.
- * ATTACK: `/v1/accounts/acct_mine` sent to another account. Where path and header name two accounts the member
- * is left unknown, which no allow matches and every deny does.
+ * Where both name one and differ (a gate that lies: `recognise` refuses it) the member is left unknown.
  */
 function scopeOf(route: CompiledRoute | undefined, recognised: Recognised): Readonly<Record<string, string>> {
   const scope: Record<string, string> = Object.create(null)
@@ -176,11 +185,16 @@ function scopeOf(route: CompiledRoute | undefined, recognised: Recognised): Read
     const value = values[0]
     if (values.length === 1 && typeof value === 'string' && value !== '') scope[member] = value
   }
-  const { account } = recognised
-  if (account === undefined) return scope
+  if (recognised.account === undefined) return scope
+  const account = effectiveAccount(recognised.account)
   if (scope.account === undefined || scope.account === account) scope.account = account
   else delete scope.account
   return scope
+}
+
+/** The last of a path of accounts is the one that the request acts on: `org_1/acct_2` → `acct_2`. */
+function effectiveAccount(account: string): string {
+  return account.slice(account.lastIndexOf('/') + 1)
 }
 
 function resourcesOf(route: CompiledRoute, args: JsonObject): readonly Resource[] {

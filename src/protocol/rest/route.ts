@@ -47,7 +47,9 @@ export function compileRoute(route: RestRoute): CompiledRoute {
     ...route.args,
     ...Object.fromEntries(parameters.map(({ name }) => [name, 'string' as const])),
   }
-  const scope = { ...Object.fromEntries(parameters.map(({ name }) => [name, name])), ...route.scope }
+  const renamed = new Set(Object.values(route.scope ?? {}))
+  const plain = parameters.filter(({ name }) => !renamed.has(name))
+  const scope = { ...Object.fromEntries(plain.map(({ name }) => [name, name])), ...route.scope }
   const resources = route.resources ?? []
   const repeatable = new Set(Object.keys(route.args ?? {}).filter(name => isList(fields[name])))
   return {
