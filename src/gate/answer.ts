@@ -6,7 +6,7 @@ import type { Refusal } from './refusal.js'
 
 /** How much of a refused upload is still read, so that the client gets to see the answer (RFC 9112 §9.6). */
 const LINGER_BYTES = 1_048_576
-const LINGER_MS = 2_000
+const LINGER_MS = 1_000
 
 /** The anchor of a response: `origin="…", seq=123, leaf="…"` (RFC 9651 dictionary). */
 export function anchorHeader(origin: string | null, receipt: ReceiptAnchor): string {
@@ -23,7 +23,11 @@ export function answerRefusal(
   refusal: Refusal,
   origin: string | null,
 ): void {
-  if (response.headersSent || response.destroyed) return
+  if (response.headersSent || response.destroyed) {
+    // An answer that was begun can't be taken back, only be cut short.
+    if (!response.writableEnded) response.destroy()
+    return
+  }
   const form = DIALECT_FORMS[dialect](refusal)
   const body = Buffer.from(JSON.stringify(form.body))
   const headers = [
@@ -40,14 +44,12 @@ export function answerRefusal(
   if (refusal.retryAfterSeconds !== null) headers.push('Retry-After', String(refusal.retryAfterSeconds))
   if (refusal.code === 'grant_missing') headers.push('WWW-Authenticate', 'Bearer')
   for (const [name, value] of form.headers) headers.push(name, value)
-  if (request.complete) {
-    response.writeHead(form.status, headers).end(body)
-    return
-  }
-  response.writeHead(form.status, [...headers, 'Connection', 'close'])
+  if (!request.complete) headers.push('Connection', 'close')
+  response.writeHead(form.status, headers)
   if (request.method === 'HEAD') response.flushHeaders()
   else response.write(body)
-  linger(request, response)
+  if (request.complete) response.end()
+  else linger(request, response)
 }
 
 function decisionHeader({ effect, code, rule }: Refusal): string {

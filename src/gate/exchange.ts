@@ -49,6 +49,11 @@ export class Exchange {
     return this.request.method ?? ''
   }
 
+  /** True where the agent went away before its answer was complete. */
+  get agentLeft(): boolean {
+    return this.response.destroyed && !this.response.writableFinished
+  }
+
   /** What the agent's own URLs for this API begin with, by the Host it asked for; null where that is no host. */
   baseUrl(): string | null {
     const host = this.request.headers.host ?? ''

@@ -4,6 +4,7 @@ import type { GateApi } from './api.js'
 import type { ReadBody } from './body.js'
 import type { GateContext } from './context.js'
 import type { Exchange } from './exchange.js'
+import { notSent } from './outcomes.js'
 import { Transfer } from './transfer.js'
 import { Upload } from './upload.js'
 import type { Upstream } from './upstream.js'
@@ -25,6 +26,10 @@ export interface SendOrder {
  */
 export async function send(context: GateContext, order: SendOrder): Promise<void> {
   const { exchange, api, head, body, receipt, verdict } = order
+  if (exchange.agentLeft) {
+    await context.outcomes.settle(notSent(receipt.seq))
+    return
+  }
   const upstream = api.upstreams.get(api.catalog.originOf(head)) as Upstream
   const added = api.catalog.addedHeaders(head, verdict.attempt)
   const upload = body.kind === 'stream' ? new Upload(exchange.request) : null

@@ -74,7 +74,7 @@ export class Transfer implements Dispatcher.DispatchHandler {
 
   /** INVARIANT: before this call nothing was written to the upstream, and an abort here still prevents it. */
   onRequestStart(controller: Dispatcher.DispatchController): void {
-    if (this.agentLeft || this.cutOff) {
+    if (this.order.exchange.agentLeft || this.cutOff) {
       controller.abort(new AgentLeft())
       return
     }
@@ -102,7 +102,7 @@ export class Transfer implements Dispatcher.DispatchHandler {
 
   onResponseData(controller: Dispatcher.DispatchController, part: Buffer): void {
     this.digest.update(part)
-    if (this.agentLeft || this.withheld !== null) {
+    if (this.order.exchange.agentLeft || this.withheld !== null) {
       this.drainedBytes += part.length
       if (this.drainedBytes > this.context.limits.drainBytes) controller.abort(new Cut())
       return
@@ -212,11 +212,6 @@ export class Transfer implements Dispatcher.DispatchHandler {
       responseBytes: this.digest.lengthBytes,
     })
     return this.settled
-  }
-
-  private get agentLeft(): boolean {
-    const { response } = this.order.exchange
-    return response.destroyed && !response.writableFinished
   }
 
   /** The outcome must not depend on the agent's patience: what is under way is still read, within bounds. */

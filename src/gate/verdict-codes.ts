@@ -1,5 +1,6 @@
 import { canonErrors, type ErrorEntry } from '../canon/index.js'
 import { linkErrors } from '../link/index.js'
+import { nativeErrors } from '../native/index.js'
 import { policyErrors } from '../policy/index.js'
 import { protocolErrors } from '../protocol/index.js'
 import { gateErrors } from './error-table.js'
@@ -25,6 +26,7 @@ const KNOWN: Readonly<Record<string, ErrorEntry>> = {
   ...protocolErrors,
   ...policyErrors,
   ...linkErrors,
+  ...nativeErrors,
   ...keeperVerdicts,
   ...gateErrors,
 }

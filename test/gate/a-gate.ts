@@ -83,7 +83,12 @@ export async function aGate(options: AGateOptions = {}): Promise<ARunningGate> {
   for (const operation of OPERATIONS) keeper.allowed.add(operation)
   const log: string[] = []
   const logger = pino({ level: 'debug' }, { write: line => void log.push(line) })
-  const gate = await startGate({ listen: '127.0.0.1:0', keeper, logger, ...gateOptions })
+  const gate = await startGate({ listen: '127.0.0.1:0', keeper, logger, ...gateOptions }).catch(
+    async (error: unknown) => {
+      await upstream.close()
+      throw error
+    },
+  )
   const url = gate.addresses().main
   return {
     gate,

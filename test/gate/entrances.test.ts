@@ -1,0 +1,311 @@
+import assert from 'node:assert/strict'
+import { execFileSync } from 'node:child_process'
+import { once } from 'node:events'
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
+import { request as httpRequest, type IncomingMessage } from 'node:http'
+import { request as httpsRequest } from 'node:https'
+import { createServer } from 'node:net'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { after, afterEach, before, describe, it } from 'node:test'
+import { CountersignError } from '../../src/canon/index.js'
+import { startGate } from '../../src/gate/index.js'
+import { type AGateOptions, type ARunningGate, aGate, BEARER, billingApi, GRANT, policyOf } from './a-gate.js'
+import { exchangeRaw, rawRequest } from './raw-http.js'
+import { RecordingUpstream } from './recording-upstream.js'
+
+let dir: string
+let tls: { key: string; cert: string }
+const opened: { close(): Promise<void> }[] = []
+const open = async (options: AGateOptions = {}): Promise<ARunningGate> => {
+  const running = await aGate(options)
+  opened.push(running)
+  return running
+}
+
+before(async () => {
+  dir = await mkdtemp(join(tmpdir(), 'gate-'))
+  const [key, cert] = [join(dir, 'key.pem'), join(dir, 'cert.pem')]
+  execFileSync(
+    'openssl',
+    [
+      ...['req', '-x509', '-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:P-256', '-nodes', '-days', '2'],
+      ...['-keyout', key, '-out', cert, '-subj', '/CN=localhost'],
+      ...['-addext', 'subjectAltName=DNS:localhost,IP:127.0.0.1'],
+    ],
+    { stdio: 'ignore' },
+  )
+  tls = { key: await readFile(key, 'utf8'), cert: await readFile(cert, 'utf8') }
+})
+after(() => rm(dir, { recursive: true }))
+afterEach(async () => {
+  for (const part of opened.splice(0)) await part.close()
+})
+
+async function textOf(response: IncomingMessage): Promise<string> {
+  const parts: Buffer[] = []
+  for await (const part of response as AsyncIterable<Buffer>) parts.push(part)
+  return Buffer.concat(parts).toString()
+}
+
+describe('the entrances of a gate', () => {
+  it('are a port of its own for an API, without a prefix', async () => {
+    const running = await open({ ports: { billing: '127.0.0.1:0' } })
+    const own = running.gate.addresses().ports.billing as string
+    const response = await fetch(`${own}/invoices/in_1`, { headers: { authorization: `Bearer ${GRANT}` } })
+    assert.equal(response.status, 200)
+    assert.equal(running.upstream.received[0]?.url, '/invoices/in_1')
+    running.upstream.answer = (_request, answer) => void answer.writeHead(302, { Location: '/next' }).end()
+    const redirect = await fetch(`${own}/invoices`, {
+      headers: { authorization: `Bearer ${GRANT}` },
+      redirect: 'manual',
+    })
+    assert.equal(redirect.headers.get('location'), '/next')
+  })
+
+  it('are TLS and a Unix socket with the same prefixes', async () => {
+    const running = await open({
+      tls: { ...tls, listen: '127.0.0.1:0' },
+      unix: join(dir, 'gate.sock'),
+    })
+    const { tls: https, unix } = running.gate.addresses()
+    const headers = { authorization: `Bearer ${GRANT}` }
+    const overTls = httpsRequest(`${https}/billing/invoices`, { headers, ca: tls.cert }).end()
+    const [first] = (await once(overTls, 'response')) as [IncomingMessage]
+    assert.equal(await textOf(first), '{"ok":true}')
+    const overUnix = httpRequest({
+      socketPath: (unix as string).slice('unix:'.length),
+      path: '/billing/invoices',
+      headers,
+    }).end()
+    const [second] = (await once(overUnix, 'response')) as [IncomingMessage]
+    assert.equal(await textOf(second), '{"ok":true}')
+  })
+
+  it('take the place of a socket that a crash left behind, and not of one that answers', async () => {
+    const path = join(dir, 'taken.sock')
+    const other = createServer().listen(path)
+    await once(other, 'listening')
+    await assert.rejects(open({ unix: path }), { code: 'listen_failed' })
+    await writeFile(join(dir, 'file'), '')
+    await assert.rejects(open({ unix: join(dir, 'file') }), { code: 'listen_failed' })
+    other.close()
+  })
+
+  it('say what is wrong with an address', async () => {
+    for (const listen of ['nowhere', '127.0.0.1:99999', 'unix:relative', '']) {
+      await assert.rejects(
+        open({ listen }),
+        (error: unknown) => error instanceof CountersignError && error.code === 'listen_invalid',
+      )
+    }
+  })
+
+  it('answer probes on the main listener alone', async () => {
+    const running = await open({ ports: { billing: '127.0.0.1:0' } })
+    for (const path of ['/livez', '/readyz', '/metrics'])
+      assert.equal((await fetch(running.url + path)).status, 200, path)
+    const own = running.gate.addresses().ports.billing as string
+    for (const path of ['/livez', '/readyz', '/metrics'])
+      assert.equal((await fetch(own + path)).status, 401, path)
+    assert.equal((await fetch(`${running.url}/livez?x=1`)).status, 404)
+  })
+})
+
+describe('the metrics', () => {
+  it('count by API, effect and code, and no agent can grow their labels', async () => {
+    const running = await open()
+    await running.call('/invoices')
+    await running.call('/unheard-of')
+    for (let i = 0; i < 20; i++) await fetch(`${running.url}/random-${i}/x`)
+    await exchangeRaw(running.url, rawRequest('GET /billing/invoices', [BEARER, 'X-Api-Key: k']))
+    await exchangeRaw(running.url, 'no http\r\n\r\n')
+    const text = await (await fetch(`${running.url}/metrics`)).text()
+    for (const line of [
+      'countersign_requests_total{api="billing",effect="allow",code="allowed"} 1',
+      'countersign_requests_total{api="billing",effect="deny",code="no_matching_rule"} 1',
+      'countersign_requests_total{api="",effect="deny",code="unknown_api"} 20',
+      'countersign_foreign_credentials_total{api="billing"} 1',
+      'countersign_malformed_connections_total 1',
+      'countersign_upstream_seconds_count{api="billing"} 1',
+      'countersign_keeper_up 1',
+      'countersign_open_requests 0',
+    ])
+      assert.ok(text.includes(line), `${line}\n${text}`)
+    assert.ok(!text.includes('random-'))
+  })
+})
+
+describe('without a keeper', () => {
+  it('that answers nothing is forwarded: 503 in the dialect', async () => {
+    const running = await open({ dialect: 'graphql' })
+    running.keeper.gone = true
+    const response = await running.call('/invoices')
+    assert.equal(response.status, 503)
+    const { errors } = (await response.json()) as { errors: { extensions: { code: string } }[] }
+    assert.equal(errors[0]?.extensions.code, 'keeper_gone')
+    assert.equal(running.upstream.received.length, 0)
+  })
+
+  it('that has a policy nothing is forwarded, and the gate is not ready', async () => {
+    const running = await open()
+    running.keeper.setPolicy(null)
+    const response = await running.call('/invoices')
+    assert.equal(response.status, 503)
+    assert.match(await response.text(), /"code":"no_policy"/)
+    assert.equal((await fetch(`${running.url}/readyz`)).status, 503)
+    assert.equal((await fetch(`${running.url}/livez`)).status, 200)
+    assert.equal(running.upstream.received.length, 0)
+  })
+})
+
+describe('a policy that changes', () => {
+  it('brings and takes APIs without listening anew', async () => {
+    const running = await open()
+    const view = running.keeper.policy()
+    assert.ok(view)
+    const second = { ...billingApi(running.upstream.origin), name: 'ledgers' }
+    running.keeper.setPolicy(policyOf('sha256:two', ...view.apis, second))
+    const call = (api: string) =>
+      fetch(`${running.url}/${api}/invoices`, { headers: { authorization: `Bearer ${GRANT}` } })
+    assert.equal((await call('ledgers')).status, 200)
+    running.keeper.setPolicy(policyOf('sha256:three', second))
+    assert.equal((await call('billing')).status, 404)
+    assert.equal((await call('ledgers')).status, 200)
+  })
+
+  it('while a request is decided makes it be classified again, with the same body', async () => {
+    const running = await open()
+    const api = billingApi(running.upstream.origin)
+    running.keeper.onAdmit = () => {
+      if (running.keeper.admitted.length === 1) running.keeper.setPolicy(policyOf('sha256:two', api))
+    }
+    const body = '{"amount":5}'
+    const response = await running.call('/invoices', {
+      method: 'POST',
+      body,
+      headers: { 'Content-Type': 'application/json' },
+    })
+    assert.equal(response.status, 200)
+    assert.deepEqual(
+      running.keeper.admitted.map(({ policyCid }) => policyCid),
+      ['sha256:one', 'sha256:two'],
+    )
+    assert.equal(running.upstream.received.length, 1)
+    assert.equal(running.upstream.received[0]?.body.toString(), body)
+  })
+
+  it('again and again is given up on', async () => {
+    const running = await open()
+    const api = billingApi(running.upstream.origin)
+    let version = 1
+    running.keeper.onAdmit = () => running.keeper.setPolicy(policyOf(`sha256:${++version}`, api))
+    const response = await running.call('/invoices')
+    assert.equal(response.status, 503)
+    assert.match(await response.text(), /"code":"policy_moving"/)
+    assert.equal(running.keeper.admitted.length, 3)
+  })
+
+  it('to one that cannot be opened is not served', async () => {
+    const running = await open()
+    const api = billingApi(running.upstream.origin)
+    running.keeper.setPolicy(
+      policyOf('sha256:two', { ...api, catalog: { ...api.catalog, body: { routes: 'none' } } }),
+    )
+    assert.equal((await running.call('/invoices')).status, 503)
+    assert.match(running.log.join(''), /catalog_malformed/)
+  })
+})
+
+describe('the upstream’s certificate', () => {
+  it('is verified: an unknown authority is never spoken to', async () => {
+    const upstream = await RecordingUpstream.start(tls)
+    const running = await open({ upstream })
+    const response = await running.call('/invoices')
+    assert.equal(response.status, 502)
+    assert.equal((await running.keeper.outcome()).status, 'not_sent')
+    assert.equal(upstream.received.length, 0)
+  })
+
+  it('may come from an authority that the operator names', async () => {
+    const upstream = await RecordingUpstream.start(tls)
+    const running = await open({ upstream, upstreamTls: { ca: tls.cert } })
+    assert.equal((await running.call('/invoices')).status, 200)
+    assert.equal(upstream.received.length, 1)
+  })
+})
+
+describe('a gate under load', () => {
+  it('answers 503 beyond its open requests, and takes them again afterwards', async () => {
+    const running = await open({ limits: { maxOpenRequests: 2 } })
+    const held: (() => void)[] = []
+    running.upstream.answer = (_request, response) => void held.push(() => response.end('done'))
+    const first = [running.call('/invoices'), running.call('/invoices')]
+    while (held.length < 2) await new Promise(resolve => setImmediate(resolve))
+    const third = await running.call('/invoices')
+    assert.equal(third.status, 503)
+    assert.match(await third.text(), /"code":"gate_busy"/)
+    for (const finish of held) finish()
+    for (const response of await Promise.all(first)) assert.equal(await response.text(), 'done')
+    running.upstream.answer = (_request, response) => void response.end('done')
+    assert.equal((await running.call('/invoices')).status, 200)
+  })
+
+  it('that closes lets open requests end and loses no outcome', async () => {
+    const running = await open()
+    let finish = (): void => {}
+    const asked = new Promise<void>(resolve => {
+      running.upstream.answer = (_request, response) => {
+        finish = () => void response.end('done')
+        resolve()
+      }
+    })
+    const pending = running.call('/invoices')
+    await asked
+    const closed = running.gate.close()
+    finish()
+    assert.equal(await (await pending).text(), 'done')
+    await closed
+    assert.equal(running.keeper.settled.length, 1)
+    await assert.rejects(fetch(running.url))
+  })
+
+  it('that closes cuts what does not end, and settles it', async () => {
+    const running = await open({ limits: { closeMs: 50 } })
+    const asked = new Promise<void>(resolve => {
+      running.upstream.answer = () => resolve()
+    })
+    const pending = running.call('/invoices')
+    await asked
+    await running.gate.close()
+    assert.equal((await running.keeper.outcome()).status, 'aborted')
+    assert.equal((await pending).status, 503)
+  })
+
+  it('starts nothing where one of its listeners cannot be opened', async () => {
+    const running = await open()
+    const port = new URL(running.url).port
+    const { keeper } = running
+    const free = await startGate({
+      listen: `127.0.0.1:${port}`,
+      keeper,
+      logger: (await import('pino')).pino({ level: 'silent' }),
+    }).catch((error: unknown) => error)
+    assert.ok(free instanceof CountersignError)
+    assert.equal(free.code, 'listen_failed')
+  })
+})
+
+describe('the log', () => {
+  it('holds no grant, no credential, no target and no header value', async () => {
+    const running = await open()
+    await running.call('/invoices/in_secret?expand=hidden', { headers: { 'If-Match': '"etag-value"' } })
+    await running.call('/unheard/of_secret?token=abc')
+    running.upstream.answer = request => void request.socket.destroy()
+    await running.call('/invoices/in_secret')
+    const log = running.log.join('')
+    assert.ok(log.includes('"msg":"refused"') && log.includes('"msg":"upstream failed"'))
+    for (const secret of [GRANT, 'minted-credential', 'in_secret', 'of_secret', 'hidden', 'etag-value'])
+      assert.ok(!log.includes(secret), secret)
+  })
+})

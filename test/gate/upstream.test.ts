@@ -1,0 +1,226 @@
+import assert from 'node:assert/strict'
+import { once } from 'node:events'
+import { createServer } from 'node:net'
+import { afterEach, describe, it } from 'node:test'
+import { type AGateOptions, type ARunningGate, aGate, BEARER } from './a-gate.js'
+import { dial, rawRequest } from './raw-http.js'
+import { ATTEMPT } from './table-keeper.js'
+
+const opened: ARunningGate[] = []
+const open = async (options: AGateOptions = {}): Promise<ARunningGate> => {
+  const running = await aGate(options)
+  opened.push(running)
+  return running
+}
+afterEach(async () => {
+  for (const running of opened.splice(0)) await running.close()
+})
+
+async function assertFault(response: Response, status: number, code: string): Promise<string> {
+  const text = await response.text()
+  assert.equal(response.status, status, text)
+  assert.equal((JSON.parse(text) as { code: string }).code, code)
+  assert.doesNotMatch(text, /127\.0\.0\.1|ECONN|localhost|undici/)
+  return text
+}
+
+describe('an upstream that fails', () => {
+  it('to be there is 502, with nothing executed and nothing told about its address', async () => {
+    const closed = createServer().listen(0, '127.0.0.1')
+    await once(closed, 'listening')
+    const { port } = closed.address() as { port: number }
+    closed.close()
+    const { call, keeper } = await open({ origin: `http://127.0.0.1:${port}` })
+    const text = await assertFault(await call('/invoices'), 502, 'upstream_unreachable')
+    assert.match(text, /nothing was executed/)
+    assert.equal((await keeper.outcome()).status, 'not_sent')
+  })
+
+  it('to answer in time is 504, and may have executed', async () => {
+    const { call, keeper, upstream } = await open({ limits: { upstreamMs: 50 } })
+    upstream.answer = () => {}
+    const text = await assertFault(await call('/invoices'), 504, 'upstream_timeout')
+    assert.match(text, /may have been executed/)
+    assert.equal((await keeper.outcome()).status, 'timeout')
+  })
+
+  it('in the middle of its answer cuts the answer, and the outcome says so', async () => {
+    const { call, keeper, upstream } = await open()
+    upstream.answer = (request, response) => {
+      response.writeHead(200, { 'Content-Length': 100 }).write('half')
+      setImmediate(() => request.socket.destroy())
+    }
+    const response = await call('/invoices')
+    await assert.rejects(response.text())
+    const outcome = await keeper.outcome()
+    assert.deepEqual([outcome.status, outcome.http, outcome.responseBytes], ['upstream_error', 200, 4])
+  })
+
+  it('to speak HTTP is 502', async () => {
+    const server = createServer(socket => socket.end('220 smtp.test ESMTP\r\n')).listen(0, '127.0.0.1')
+    await once(server, 'listening')
+    const { port } = server.address() as { port: number }
+    const { call, keeper } = await open({ origin: `http://127.0.0.1:${port}` })
+    await assertFault(await call('/invoices'), 502, 'upstream_broken')
+    assert.equal((await keeper.outcome()).status, 'upstream_error')
+    server.close()
+  })
+})
+
+describe('where requests may go', () => {
+  it('is no loopback address unless the sealed policy names a private upstream', async () => {
+    const { call, keeper, upstream } = await open({
+      privateUpstream: false,
+      origin: 'https://localhost:9',
+    })
+    const text = await assertFault(await call('/invoices'), 502, 'address_refused')
+    assert.match(text, /nothing was executed/)
+    assert.equal((await keeper.outcome()).status, 'not_sent')
+    assert.equal(upstream.received.length, 0)
+  })
+
+  it('is no plain HTTP origin unless the policy names a private upstream: such a policy is not served', async () => {
+    const { call, keeper } = await open({ privateUpstream: false, origin: 'http://api.example.com' })
+    assert.equal((await call('/invoices')).status, 503)
+    assert.equal(keeper.admitted.length, 0)
+  })
+})
+
+describe('redirects', () => {
+  const redirecting = async (location: string): Promise<{ response: Response; running: ARunningGate }> => {
+    const running = await open()
+    running.upstream.answer = (_request, response) =>
+      void response.writeHead(302, { Location: location.replace('{origin}', running.upstream.origin) }).end()
+    return { response: await running.call('/invoices/in_1'), running }
+  }
+
+  it('to another origin are passed back without their Location, and not followed', async () => {
+    for (const location of ['https://evil.test/x', '//evil.test/x', 'http://127.0.0.1:1/x', 'javascript:1']) {
+      const { response, running } = await redirecting(location)
+      assert.equal(response.status, 302)
+      assert.equal(response.headers.get('location'), null, location)
+      assert.equal(running.upstream.received.length, 1)
+    }
+  })
+
+  for (const [location, expected] of [
+    ['/v2/invoices?x=1', '/billing/v2/invoices?x=1'],
+    ['{origin}/v2/invoices', '/billing/v2/invoices'],
+    ['in_2', '/billing/invoices/in_2'],
+  ] as const) {
+    it(`within the upstream lead the agent back through the gate: ${location}`, async () => {
+      const { response } = await redirecting(location)
+      assert.equal(response.headers.get('location'), expected)
+    })
+  }
+
+  it('in Link headers lead back through the gate as absolute URLs, or are dropped', async () => {
+    const running = await open()
+    const links = [
+      `<${running.upstream.origin}/invoices?page=2>; rel="next"`,
+      '<https://evil.test/>; rel="next"',
+    ]
+    running.upstream.answer = (_request, response) =>
+      void response.writeHead(200, { Link: links.shift() }).end()
+    assert.equal(
+      (await running.call('/invoices')).headers.get('link'),
+      `<${running.url}/billing/invoices?page=2>; rel="next"`,
+    )
+    assert.equal((await running.call('/invoices')).headers.get('link'), null)
+  })
+})
+
+describe('an agent that leaves', () => {
+  it('in the middle of the answer does not change the outcome', async () => {
+    const { url, keeper, upstream } = await open()
+    let finish = (): void => {}
+    upstream.answer = (_request, response) => {
+      response.writeHead(200).write('first')
+      finish = () => void response.end('second')
+    }
+    const socket = dial(url)
+    socket.write(rawRequest('GET /billing/invoices', [BEARER]))
+    await once(socket, 'data')
+    socket.destroy()
+    await once(socket, 'close')
+    finish()
+    const outcome = await keeper.outcome()
+    assert.deepEqual([outcome.status, outcome.responseBytes], ['completed', 11])
+  })
+
+  it('in the middle of a streamed upload aborts it', async () => {
+    const { url, keeper, upstream } = await open()
+    const socket = dial(url)
+    socket.write(rawRequest('PUT /billing/blobs/b', [BEARER, 'Content-Length: 100'], 'half'))
+    while (keeper.admitted.length === 0) await new Promise(resolve => setImmediate(resolve))
+    socket.destroy()
+    const outcome = await keeper.outcome()
+    assert.ok(['aborted', 'not_sent'].includes(outcome.status), outcome.status)
+    assert.equal(upstream.received.length, 0)
+  })
+
+  it('before the keeper answered is not sent at all', async () => {
+    const { url, keeper, upstream } = await open()
+    const socket = dial(url)
+    keeper.onAdmit = async () => {
+      socket.destroy()
+      await once(socket, 'close')
+      // The gate's side of the connection learns of it in a turn of its own.
+      for (let turn = 0; turn < 20; turn++) await new Promise(resolve => setImmediate(resolve))
+    }
+    socket.write(rawRequest('DELETE /billing/invoices/in_1', [BEARER]))
+    assert.equal((await keeper.outcome()).status, 'not_sent')
+    assert.equal(upstream.received.length, 0)
+  })
+})
+
+describe('a slow agent', () => {
+  it('slows the upstream down instead of filling memory', async () => {
+    const { url, upstream, keeper } = await open()
+    let written = 0
+    const whole = 64 << 20
+    upstream.answer = (_request, response) => {
+      const part = Buffer.alloc(1 << 16)
+      const fill = (): void => {
+        while (written < whole) {
+          written += part.length
+          if (!response.write(part)) return void response.once('drain', fill)
+        }
+        response.end()
+      }
+      fill()
+    }
+    const socket = dial(url)
+    socket.pause()
+    socket.write(rawRequest('GET /billing/invoices', [BEARER]))
+    // It stands still once every buffer on the way is full.
+    for (let before = -1, still = 0; written === 0 || still < 500; before = written) {
+      still = written === before ? still + 1 : 0
+      await new Promise(resolve => setImmediate(resolve))
+    }
+    assert.ok(written < whole / 2, `${written >> 20} MiB left the upstream`)
+    socket.resume()
+    await once(socket, 'close')
+    assert.equal((await keeper.outcome()).responseBytes, whole)
+  })
+})
+
+describe('headers that the catalog adds', () => {
+  it('go upstream under the id of the attempt, and replace nothing that the agent pinned', async () => {
+    const { call, upstream, keeper } = await open()
+    const view = keeper.policy()
+    assert.ok(view)
+    const [api] = view.apis
+    assert.ok(api)
+    const body = {
+      ...(api.catalog.body as object),
+      idempotency: { header: 'idempotency-key', methods: ['POST'] },
+    }
+    keeper.setPolicy({ ...view, cid: 'sha256:two', apis: [{ ...api, catalog: { ...api.catalog, body } }] })
+    const json = { method: 'POST', body: '{}', headers: { 'Content-Type': 'application/json' } }
+    await call('/invoices', json)
+    assert.equal(upstream.received[0]?.headers['idempotency-key'], `cs-${ATTEMPT}`)
+    await call('/invoices', { ...json, headers: { ...json.headers, 'Idempotency-Key': 'mine' } })
+    assert.equal(upstream.received[1]?.headers['idempotency-key'], 'mine')
+  })
+})
