@@ -58,11 +58,6 @@ const ORDINARY: ReadonlySet<string> = new Set([
   'sec-fetch-mode',
 ])
 
-/** True where the text contains something of a known credential's shape. */
-export function looksLikeCredential(text: string): boolean {
-  return SHAPES.test(text)
-}
-
 /** True where a header that is no slot carries a credential, by its name or by its value. */
 export function isCredentialHeader(name: string, value: string): boolean {
   if (ORDINARY.has(name)) return false

@@ -1,6 +1,6 @@
-export { gateErrors, gateFault } from './error-table.js'
+export { gateErrors } from './error-table.js'
 export { type Gate, type GateAddresses, type GateOptions, startGate } from './gate.js'
 export { connectKeeper, type KeeperClient, type KeeperClientOptions } from './keeper-client.js'
 export type { AdmitCall, KeeperPort, SettleCall } from './keeper-port.js'
-export { DEFAULT_LIMITS, type GateLimits } from './limits.js'
+export type { GateLimits } from './limits.js'
 export { gateLogger } from './log.js'

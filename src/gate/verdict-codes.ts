@@ -7,8 +7,8 @@ import { gateErrors } from './error-table.js'
 
 const askForGrant = 'Ask your operator for a new grant; do not look for another credential.'
 
-/** Codes of verdicts that only the keeper can reach; their own tables live in rooms that the gate must not import. */
-const keeperVerdicts: Readonly<Record<string, ErrorEntry>> = {
+/** Verdicts on a grant, whose own table is in a room that the gate must not import. */
+const grantVerdicts: Readonly<Record<string, ErrorEntry>> = {
   grant_malformed: { status: 401, sentence: 'The grant is malformed.', mend: askForGrant },
   grant_signature: { status: 401, sentence: 'The grant was not issued by this sidecar.', mend: askForGrant },
   grant_audience: { status: 401, sentence: 'The grant is for another sidecar.', mend: askForGrant },
@@ -19,6 +19,11 @@ const keeperVerdicts: Readonly<Record<string, ErrorEntry>> = {
     mend: 'Send it where your operator said.',
   },
   grant_revoked: { status: 401, sentence: 'The grant was revoked.', mend: askForGrant },
+  grant_unverifiable: {
+    status: 503,
+    sentence: 'The keeper could not check the grant.',
+    mend: 'Repeat the request later; if it persists, tell your operator.',
+  },
 }
 
 const KNOWN: Readonly<Record<string, ErrorEntry>> = {
@@ -27,7 +32,7 @@ const KNOWN: Readonly<Record<string, ErrorEntry>> = {
   ...policyErrors,
   ...linkErrors,
   ...nativeErrors,
-  ...keeperVerdicts,
+  ...grantVerdicts,
   ...gateErrors,
 }
 
