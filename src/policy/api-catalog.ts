@@ -9,6 +9,7 @@ import {
 } from '../protocol/index.js'
 import type { ApiSource, RouteSource } from './document.js'
 import { type DocumentPath, didYouMean, type Findings } from './finding.js'
+import { parseOrigin } from './upstream.js'
 
 /** What describes the APIs of a policy from outside its source. */
 export interface CatalogSources {
@@ -47,7 +48,12 @@ export function catalogOf(
     findings.add('upstream_required', path, `The API ${name} has no upstream.`)
     return null
   }
-  const own = { upstream: api.upstream }
+  const upstream = parseOrigin(api.upstream)
+  if (upstream === null) {
+    findings.add('bad_upstream', [...path, 'upstream'], `"${api.upstream}" is not an origin.`)
+    return null
+  }
+  const own = { upstream: upstream.origin }
   const at = [...path, kind]
   return described(kind, at, findings, () => {
     switch (kind) {

@@ -45,7 +45,7 @@ export function checkCondition(source: string, scope: ConditionScope): readonly 
   const members = argumentMembers(outline)
   if (members === null) return [{ code: 'when_refused', message: 'Use `args` by its members only.', at: 0 }]
   const types = rootTypes(scope, members)
-  const findings = outline.paths.flatMap(path => checkPath(path, types, scope.effect))
+  const findings = outline.paths.flatMap(path => checkPath(path, types, scope))
   return findings.length > 0 ? findings : checkTypes(source, types, scope.effect, outline)
 }
 
@@ -96,12 +96,14 @@ function rootTypes(scope: ConditionScope, members: readonly string[]): RootTypes
   }
 }
 
-function checkPath(path: CelPath, types: RootTypes, effect: Effect): readonly ConditionFinding[] {
+function checkPath(path: CelPath, types: RootTypes, scope: ConditionScope): readonly ConditionFinding[] {
   if (path.root === 'now') return []
   let type: ArgumentType | undefined = types[path.root]
   let words: string = path.root
+  let at = path.steps[0]?.at ?? 0
   for (const step of path.steps) {
     if (type === 'any') break
+    at = step.at
     if (step.kind === 'element') {
       type = typeof type === 'object' && 'list' in type ? type.list : 'any'
       words += '[…]'
@@ -110,17 +112,24 @@ function checkPath(path: CelPath, types: RootTypes, effect: Effect): readonly Co
     const inner: ArgumentType | undefined = memberType(type, step.name)
     words += `.${step.name}`
     if (inner === undefined) {
-      const known = typeof type === 'object' && 'fields' in type ? Object.keys(type.fields) : []
+      const known = words === `args.${step.name}` ? argumentNames(scope) : fieldNames(type)
       const message = `${words} exists in no selected operation.${didYouMean(step.name, known)}`
-      return [{ code: 'when_unknown_path', message, at: step.at }]
+      return [{ code: 'when_unknown_path', message, at }]
     }
     type = inner
   }
-  if (type === 'any' && effect === 'allow' && !path.presence) {
-    const at = path.steps[0]?.at ?? 0
+  if (type === 'any' && scope.effect === 'allow' && !path.presence) {
     return [{ code: 'when_untyped', message: `The type of ${words} is not known.`, at }]
   }
   return []
+}
+
+function argumentNames({ operations }: ConditionScope): readonly string[] {
+  return operations.flatMap(operation => fieldNames(operation.args))
+}
+
+function fieldNames(type: ArgumentType | undefined): readonly string[] {
+  return typeof type === 'object' && 'fields' in type ? Object.keys(type.fields) : []
 }
 
 function checkTypes(

@@ -106,7 +106,7 @@ class Outline implements CelOutline {
     let at = node
     while (at.op === '.' || at.op === '[]') {
       const [left, right] = at.args as [CelNode, string | CelNode]
-      if (typeof right === 'string') steps.unshift({ kind: 'member', name: right, at: at.start })
+      if (typeof right === 'string') steps.unshift({ kind: 'member', name: right, at: at.end - right.length })
       else if (right.op === 'value' && typeof right.args === 'string') {
         steps.unshift({ kind: 'member', name: right.args, at: right.start })
       } else {

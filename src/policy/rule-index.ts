@@ -91,15 +91,17 @@ function indexApi(rules: readonly IndexedRule[], operations: readonly OperationS
   for (const rule of rules) {
     const { names } = rule.select
     if (names === null) general.push(rule)
-    else
-      for (const name of [...names.named, ...names.globbed])
-        byName.set(name, [...(byName.get(name) ?? []), rule])
+    for (const name of names === null ? [] : [...names.named, ...names.globbed]) {
+      const others = byName.get(name)
+      if (others === undefined) byName.set(name, [rule])
+      else others.push(rule)
+    }
   }
   const byOperation = new Map<string, Candidates>()
   for (const spec of operations) {
-    const possible = [...(byName.get(spec.name) ?? []), ...general].filter(rule =>
-      couldMatch(rule, rule.select, spec),
-    )
+    const named = [...(byName.get(spec.name) ?? []), ...general]
+    // INVARIANT: only an allow is left out on the catalog's word; a hold or deny is tried on what the request is.
+    const possible = named.filter(rule => rule.effect !== 'allow' || couldMatch(rule, rule.select, spec))
     byOperation.set(spec.name, byEffect(possible, spec.args))
   }
   const unlisted = rules.filter(rule => rule.select.names === null || rule.select.patterns.length > 0)

@@ -69,7 +69,7 @@ function readHeaderName(value: unknown, where: string): string {
 
 /** Scheme, host and port, nothing else: `https://api.stripe.com`. */
 function readOrigin(value: unknown, where: string): string {
-  if (typeof value !== 'string' || !/^https?:\/\/[a-z0-9.-]+(?::[0-9]{1,5})?$/.test(value))
+  if (typeof value !== 'string' || !/^https?:\/\/(?:[a-z0-9.-]+|\[[0-9a-f:]+\])(?::[0-9]{1,5})?$/.test(value))
     throw malformed(where, 'an origin such as https://api.example.com')
   return value
 }

@@ -1,0 +1,101 @@
+import assert from 'node:assert/strict'
+import { describe, it } from 'node:test'
+import { lintPolicy } from '../../src/policy/index.js'
+import { policyText, sourceOf } from './a-policy.js'
+
+const NOW = Date.parse('2027-01-10T12:00:00Z')
+
+function lint(text: string): readonly string[] {
+  const findings = lintPolicy(sourceOf(text), { catalogs: new Map(), files: new Map(), nowMs: NOW })
+  assert.ok(findings.every(each => each.line > 0 && each.column > 0 && each.mend !== ''))
+  return findings.map(each => `${each.code} ${each.path}`)
+}
+
+/** A policy that lint has nothing to say about, with more rules. */
+function quiet(more = ''): string {
+  return policyText(`  - { id: read, allow: { api: shop, class: read }, to: coder }
+  - { id: watch, hold: { api: shop, class: update }, to: coder, during: night, approvers: finance, because: Nobody looks. }
+${more}`)
+}
+
+describe('linting', () => {
+  it('is quiet about a policy that is well kept', () => assert.deepEqual(lint(quiet()), []))
+
+  const cases: readonly (readonly [string, string, readonly string[]])[] = [
+    [
+      'a fixed secret',
+      quiet().replace('minter: jwt, audience: https://shop.internal', 'minter: static'),
+      ['static_credential credentials.shop'],
+    ],
+    [
+      'an API without a credential',
+      quiet().replace('    credential: shop\n', ''),
+      ['credential_missing apis.shop', 'unused_name credentials.shop'],
+    ],
+    ['plain http', quiet().replace('upstream: https', 'upstream: http'), ['plain_http apis.shop.upstream']],
+    [
+      'an allow of what can’t be undone',
+      quiet('  - { id: pay, allow: { api: shop, effect: refund }, to: coder }'),
+      ['allows_destruction rules.2.allow'],
+    ],
+    [
+      'an allow of every class',
+      quiet('  - { id: all, allow: { api: shop, class: "*" }, to: coder }'),
+      ['allows_destruction rules.2.allow', 'broad_wildcard rules.2.allow.class'],
+    ],
+    [
+      'an allow of every operation of every API to everybody',
+      quiet('  - { id: all, allow: { api: "*", operations: "*" }, to: "*" }'),
+      [
+        'allows_destruction rules.2.allow',
+        'broad_wildcard rules.2.allow.api',
+        'broad_wildcard rules.2.allow.operations',
+        'broad_wildcard rules.2.to',
+      ],
+    ],
+    [
+      'a deny without a reason',
+      quiet('  - { id: no, deny: { api: shop, effect: refund } }'),
+      ['missing_because rules.2'],
+    ],
+    ['a policy that has expired', quiet().replace('2030-01-01', '2027-01-01'), ['expired metadata.expires']],
+    [
+      'a policy that soon expires',
+      quiet().replace('2030-01-01', '2027-01-20'),
+      ['expires_soon metadata.expires'],
+    ],
+    [
+      'an agent without a rule',
+      quiet().replace('  coder: {', '  idle: { environment: x }\n  coder: {'),
+      ['agent_without_rule agents.idle'],
+    ],
+    ['an unused window', quiet().replace('during: night, ', ''), ['unused_name windows.night']],
+    [
+      'an unused approver group',
+      policyText('  - { id: read, allow: { api: shop, class: read }, to: coder, during: night }'),
+      ['unused_name approvers.finance'],
+    ],
+    [
+      'an allow that a deny covers',
+      quiet('  - { id: no-reads, deny: { api: shop, class: [read, billing] }, because: Closed. }'),
+      ['shadowed_rule rules.0.allow'],
+    ],
+    [
+      'a policy that does not compile',
+      quiet('  - { id: x, deny: { api: shp } }'),
+      ['undefined_name rules.2.deny.api'],
+    ],
+  ]
+  for (const [name, text, expected] of cases)
+    it(`finds ${name}`, () => assert.deepEqual(lint(text), expected))
+
+  it('does not take a deny with a condition for one that covers', () => {
+    const denies = [
+      'deny: { api: shop, class: read }, during: night',
+      'deny: { api: shop, class: read }, when: resources.size() > 1',
+      'deny: { api: shop, class: read, scope: { order: o1 } }',
+      'deny: { api: shop, class: read, except: { scope: { order: o1 } } }',
+    ]
+    for (const deny of denies) assert.deepEqual(lint(quiet(`  - { id: no, ${deny}, because: Closed. }`)), [])
+  })
+})
