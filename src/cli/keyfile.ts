@@ -21,31 +21,56 @@ export interface PrivateJwk {
 
 /** Makes a key, writes it with mode 0600, and answers its public form `ed25519:…`. Throws a UsageError when the file exists: a key is never overwritten. */
 export function createKeyFile(file: string): string {
+  const { jwk, publicKey } = newPrivateJwk()
+  writeKeyFile(file, `${JSON.stringify(jwk)}\n`)
+  return publicKey
+}
+
+/** A new key, and its public form `ed25519:…`. */
+export function newPrivateJwk(): { readonly jwk: PrivateJwk; readonly publicKey: string } {
   const seed = Uint8Array.from(randomBytes(32))
   const { publicKey } = portableSigningKey(seed)
-  const jwk: PrivateJwk = { kty: 'OKP', crv: 'Ed25519', d: base64url(seed), x: base64url(publicKey) }
+  return {
+    jwk: { kty: 'OKP', crv: 'Ed25519', d: base64url(seed), x: base64url(publicKey) },
+    publicKey: formatPublicKey(publicKey),
+  }
+}
+
+/** Writes a new file that only its owner can read. Throws a UsageError when it exists. */
+export function writeKeyFile(file: string, text: string): void {
   mkdirSync(dirname(file), { recursive: true, mode: 0o700 })
   try {
-    writeFileSync(file, `${JSON.stringify(jwk)}\n`, { mode: 0o600, flag: 'wx' })
+    writeFileSync(file, text, { mode: 0o600, flag: 'wx' })
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error
     throw new UsageError(`${file} exists already`, 'Choose another file; a key is never overwritten.')
   }
-  return formatPublicKey(publicKey)
 }
 
 /** Reads a private key file that only its owner can read; throws a UsageError otherwise. */
 export function readPrivateJwk(file: string): PrivateJwk {
+  return parsePrivateJwk(readPrivateText(file), file)
+}
+
+/** The text of a file with a secret in it; throws a UsageError where it isn't there or others can read it. */
+export function readPrivateText(file: string): string {
   const { mode } = statOf(file)
   if ((mode & 0o077) !== 0) throw new UsageError(`${file} can be read by others`, `chmod 600 ${file}`)
-  const jwk = parse(file)
-  const { publicKey } = portableSigningKey(fromBase64url(jwk.d))
-  if (base64url(publicKey) !== jwk.x) throw notAKey(file)
+  return readFileSync(file, 'utf8')
+}
+
+/** The key behind the text of a key file; throws a UsageError that names the file and nothing of its content. */
+export function parsePrivateJwk(text: string, file: string): PrivateJwk {
+  const jwk = parse(text)
+  if (jwk === undefined) throw notAKey(file)
   return jwk
 }
 
 export function readSigningKey(file: string): SigningKey {
-  const jwk = readPrivateJwk(file)
+  return signingKeyOf(readPrivateJwk(file))
+}
+
+export function signingKeyOf(jwk: PrivateJwk): SigningKey {
   return nativeSigningKey(fromBase64url(jwk.d), fromBase64url(jwk.x))
 }
 
@@ -60,15 +85,16 @@ function statOf(file: string) {
   }
 }
 
-function parse(file: string): PrivateJwk {
+function parse(text: string): PrivateJwk | undefined {
   try {
-    const { kty, crv, d, x } = JSON.parse(readFileSync(file, 'utf8')) as Partial<PrivateJwk>
-    if (kty === 'OKP' && crv === 'Ed25519' && typeof d === 'string' && typeof x === 'string')
-      return { kty, crv, d, x }
+    const { kty, crv, d, x } = JSON.parse(text) as Partial<PrivateJwk>
+    if (kty !== 'OKP' || crv !== 'Ed25519' || typeof d !== 'string' || typeof x !== 'string') return undefined
+    const { publicKey } = portableSigningKey(fromBase64url(d))
+    return base64url(publicKey) === x ? { kty, crv, d, x } : undefined
   } catch {
     // The file's content must not reach the message.
+    return undefined
   }
-  throw notAKey(file)
 }
 
 function notAKey(file: string): UsageError {

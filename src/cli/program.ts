@@ -2,14 +2,23 @@ import { Command, CommanderError } from 'commander'
 import { CountersignError } from '../canon/index.js'
 import { registerLedger } from './commands/ledger.js'
 import { registerPolicy } from './commands/policy.js'
+import { registerPolicySeal } from './commands/policy-seal.js'
 import { registerReceipts } from './commands/receipts.js'
+import { registerTrust } from './commands/trust.js'
 import { registerVault } from './commands/vault.js'
 import { AnswerNo, ExitWith, type Io, UsageError } from './io.js'
 
 /** Every command adds itself to the program here. */
 type Register = (program: Command, io: Io) => void
 
-const commands: readonly Register[] = [registerLedger, registerPolicy, registerReceipts, registerVault]
+const commands: readonly Register[] = [
+  registerLedger,
+  registerPolicy,
+  registerPolicySeal,
+  registerReceipts,
+  registerTrust,
+  registerVault,
+]
 
 /** Runs one command line and returns its exit code: 0 done or yes, 1 the answer is no, 2 usage or configuration. */
 export async function runCommandLine(argv: readonly string[], io: Io): Promise<number> {

@@ -1,0 +1,212 @@
+import { readFileSync, renameSync, writeFileSync } from 'node:fs'
+import type { Command } from 'commander'
+import {
+  contentId,
+  decodeEnvelope,
+  type Envelope,
+  encodeEnvelope,
+  type JsonObject,
+  PAYLOAD_TYPES,
+  parseCanonical,
+} from '../../canon/index.js'
+import { nativeCrypto } from '../../native/index.js'
+import {
+  addSignature,
+  keysOfRole,
+  readSealedMetadata,
+  sealPolicy,
+  signersOf,
+  type TrustRoot,
+} from '../../policy/index.js'
+import { AnswerNo, type Io, printJson, printLine, UsageError } from '../io.js'
+import { openSigningKey } from '../locked-key.js'
+import { compilePolicyFile } from '../policy-file.js'
+import { group } from '../program-group.js'
+import { writeSealedPolicy } from '../sealed-policy.js'
+import { openTrustFile } from '../trust-chain.js'
+
+export function registerPolicySeal(program: Command, io: Io): void {
+  const policy = group(program, 'policy', 'check, explain, seal and show policies')
+  policy
+    .command('seal')
+    .summary('compile a policy and sign it')
+    .argument('<file>', 'the policy’s source')
+    .requiredOption('--key <file>', 'a policy key to sign with; repeatable', collect)
+    .option('-o, --out <file>', 'sealed file; NAME.sealed.json beside the source unless told')
+    .option('--passphrase-file <file>', 'passphrase of the locked keys')
+    .option('--json', 'one JSON document')
+    .addHelpText('after', SEAL_HELP)
+    .action((file: string, options: SealFlags) => seal(file, options, io))
+  policy
+    .command('sign')
+    .summary('add a signature to a sealed policy')
+    .argument('<file>', 'the sealed file')
+    .requiredOption('--key <file>', 'a policy key to sign with; repeatable', collect)
+    .option('--passphrase-file <file>', 'passphrase of the locked keys')
+    .option('--json', 'one JSON document')
+    .addHelpText('after', '\nExample:\n  countersign policy sign policy.sealed.json --key jo.jwk\n')
+    .action((file: string, options: SignFlags) => sign(file, options, io))
+  policy
+    .command('show')
+    .summary('show a sealed policy: id, version, audience, expiry, and who has signed')
+    .argument('<file>', 'the sealed file')
+    .option('--trust <file>', 'root.json to hold the signatures against')
+    .option('--pin <id>', 'content id that one version of it must have')
+    .option('--json', 'one JSON document')
+    .addHelpText('after', SHOW_HELP)
+    .action((file: string, options: ShowFlags) => show(file, options, io))
+}
+
+const SEAL_HELP = `
+Writes the sealed file and, beside it, the catalogs that it pins as catalogs/<digest>.json; keep them together.
+
+Example:
+  countersign policy seal policy.yaml --key maria.jwk -o policy.sealed.json
+`
+
+const SHOW_HELP = `
+With --trust, exits with 1 while signatures are missing.
+
+Example:
+  countersign policy show policy.sealed.json --trust trust/root.json --pin sha256:…
+`
+
+interface SignFlags {
+  readonly key: readonly string[]
+  readonly passphraseFile?: string
+  readonly json?: boolean
+}
+
+interface SealFlags extends SignFlags {
+  readonly out?: string
+}
+
+interface ShowFlags {
+  readonly trust?: string
+  readonly pin?: string
+  readonly json?: boolean
+}
+
+function collect(value: string, before: readonly string[] = []): readonly string[] {
+  return [...before, value]
+}
+
+async function seal(file: string, options: SealFlags, io: Io): Promise<void> {
+  const { payload, catalogs } = compilePolicyFile(file)
+  const envelope = await signWith(sealPolicy(payload, []), options, io)
+  const out = options.out ?? `${file.replace(/\.ya?ml$/, '')}.sealed.json`
+  writeSealedPolicy(out, envelope, catalogs)
+  print(io, { file: out, ...summaryOf(envelope) }, options.json === true)
+}
+
+async function sign(file: string, options: SignFlags, io: Io): Promise<void> {
+  const envelope = await signWith(readSealed(file), options, io)
+  writeFileSync(`${file}.next`, encodeEnvelope(envelope))
+  renameSync(`${file}.next`, file)
+  print(io, { file, ...summaryOf(envelope) }, options.json === true)
+}
+
+async function signWith(envelope: Envelope, options: SignFlags, io: Io): Promise<Envelope> {
+  let signed = envelope
+  for (const key of options.key) {
+    signed = addSignature(signed, await openSigningKey(key, options.passphraseFile, io))
+  }
+  return signed
+}
+
+function show(file: string, options: ShowFlags, io: Io): void {
+  const envelope = readSealed(file)
+  const summary = { file, ...summaryOf(envelope) }
+  if (options.trust === undefined) {
+    print(io, summary, options.json === true)
+    return
+  }
+  const holders = holdersOf(
+    envelope,
+    openTrustFile(options.trust, options.pin).root,
+    options.pin !== undefined,
+  )
+  print(io, { ...summary, holders }, options.json === true)
+  if (!holders.enough) throw new AnswerNo()
+}
+
+interface Summary {
+  readonly file: string
+  readonly id: string
+  readonly name: string
+  readonly version: number
+  readonly audience: readonly string[]
+  readonly expires: string
+  /** Key ids in the file; what they are worth only a trust root can say. */
+  readonly signatures: readonly string[]
+  readonly holders?: Holders
+}
+
+interface Holders {
+  readonly threshold: number
+  readonly signed: readonly string[]
+  readonly missing: readonly string[]
+  readonly enough: boolean
+  /** False where the trust root was taken at its word. */
+  readonly pinned: boolean
+}
+
+function summaryOf(envelope: Envelope): Omit<Summary, 'file'> {
+  const { name, version, audience, expiresMs } = readSealedMetadata(
+    parseCanonical(envelope.payload) as JsonObject,
+  )
+  return {
+    id: contentId(nativeCrypto, envelope.payload),
+    name,
+    version,
+    audience,
+    expires: new Date(expiresMs).toISOString(),
+    signatures: envelope.signatures.map(({ keyid }) => keyid),
+  }
+}
+
+/** Who of the policy role has signed. Throws for a signature that is not theirs, as the runtime would. */
+function holdersOf(envelope: Envelope, trust: TrustRoot, pinned: boolean): Holders {
+  const { keys, threshold } = trust.roles.policy
+  const signers = signersOf(nativeCrypto, envelope, keysOfRole(trust, 'policy'))
+  const signed = keys.filter(name => signers.has(trust.keys[name] as string))
+  const missing = keys.filter(name => !signed.includes(name))
+  return { threshold, signed, missing, enough: signed.length >= threshold, pinned }
+}
+
+function readSealed(file: string): Envelope {
+  const envelope = decodeEnvelope(readBytes(file))
+  if (envelope.payloadType !== PAYLOAD_TYPES.policy)
+    throw new UsageError(`${file} is no sealed policy`, 'Pass what `countersign policy seal` wrote.')
+  return envelope
+}
+
+function readBytes(file: string): Uint8Array {
+  try {
+    return readFileSync(file)
+  } catch {
+    throw new UsageError(`cannot read ${file}`, 'Pass the file that `countersign policy seal` wrote.')
+  }
+}
+
+function print(io: Io, summary: Summary, json: boolean): void {
+  if (json) {
+    printJson(io, summary)
+    return
+  }
+  const { file, id, name, version, audience, expires, signatures, holders } = summary
+  printLine(io, `${file}: policy ${name}, version ${version}`)
+  printLine(io, `  id          ${id}`)
+  printLine(io, `  audience    ${audience.join(', ')}`)
+  printLine(io, `  expires     ${expires}`)
+  if (holders === undefined) {
+    printLine(io, `  signatures  ${signatures.length}, not held against a trust root`)
+    return
+  }
+  printLine(
+    io,
+    `  signed by   ${holders.signed.join(', ') || 'nobody'} (${holders.signed.length} of ${holders.threshold} needed)`,
+  )
+  if (!holders.pinned) printLine(io, '  trust       NOT compared with a pin')
+  if (!holders.enough) printLine(io, `  missing     ${holders.missing.join(', ')}`)
+}

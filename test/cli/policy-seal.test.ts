@@ -1,0 +1,136 @@
+import assert from 'node:assert/strict'
+import { readdir, readFile, writeFile } from 'node:fs/promises'
+import { test } from 'node:test'
+import { contentId, parseCanonical } from '../../src/canon/index.js'
+import { consultPolicy } from '../../src/cli/policy-file.js'
+import { openTrustFile } from '../../src/cli/trust-chain.js'
+import { nativeCrypto } from '../../src/native/index.js'
+import { openPolicy } from '../../src/policy/index.js'
+import { countersign, scratch } from './command-line.js'
+
+const POLICY = `
+apiVersion: countersign.dev/v1
+kind: RoutePolicy
+metadata: { name: billing, version: 3, expires: 2099-01-01T00:00:00Z, audience: [staging] }
+apis:
+  billing:
+    upstream: https://billing.internal
+    credential: billing
+    routes:
+      - { route: "GET /invoices/{id}", class: read }
+credentials:
+  billing: { minter: jwt, audience: https://billing.internal }
+agents:
+  coder: { environment: staging, session: 8h, identity: [{ grant: true }] }
+rules:
+  - { id: read, allow: { api: billing, class: [read] }, to: [coder] }
+`
+
+interface Shown {
+  readonly id: string
+  readonly signatures: readonly string[]
+  readonly holders?: { readonly signed: readonly string[]; readonly missing: readonly string[] }
+}
+
+test('a policy is sealed by one holder, signed by the next, and then opens', async t => {
+  const path = await scratch(t)
+  await writeFile(path('policy.yaml'), POLICY)
+  const made = await countersign(
+    'trust',
+    'init',
+    '--out',
+    path('trust'),
+    '--threshold',
+    'policy=2/3',
+    '--json',
+  )
+  const { pin } = JSON.parse(made.out) as { pin: string }
+  const key = (name: string) => ['--key', path('trust', 'keys', `${name}.jwk`)]
+  const against = ['--trust', path('trust', 'root.json'), '--pin', pin, '--json']
+  const file = path('policy.sealed.json')
+
+  const sealed = await countersign('policy', 'seal', path('policy.yaml'), ...key('policy-1'), '--json')
+  assert.equal(sealed.code, 0, sealed.err)
+  const { id } = JSON.parse(sealed.out) as Shown
+
+  const short = await countersign('policy', 'show', file, ...against)
+  assert.equal(short.code, 1)
+  assert.deepEqual((JSON.parse(short.out) as Shown).holders?.missing, ['policy-2', 'policy-3'])
+
+  const signed = await countersign('policy', 'sign', file, ...key('policy-3'), '--json')
+  assert.equal((JSON.parse(signed.out) as Shown).id, id)
+  const shown = await countersign('policy', 'show', file, ...against)
+  assert.equal(shown.code, 0, shown.err)
+  assert.deepEqual((JSON.parse(shown.out) as Shown).holders?.signed, ['policy-1', 'policy-3'])
+
+  const { root } = openTrustFile(path('trust', 'root.json'), pin)
+  const options = { crypto: nativeCrypto, trust: root, audience: 'staging', nowMs: Date.now(), highest: null }
+  assert.equal(openPolicy(await readFile(file), options).cid, id)
+})
+
+test('the catalogs that a sealed policy pins lie beside it under their own digests', async t => {
+  const path = await scratch(t)
+  await writeFile(path('policy.yaml'), POLICY)
+  await countersign('trust', 'key', path('key.jwk'))
+  const sealed = await countersign(
+    'policy',
+    'seal',
+    path('policy.yaml'),
+    '--key',
+    path('key.jwk'),
+    '-o',
+    path('out.json'),
+  )
+  assert.equal(sealed.code, 0, sealed.err)
+  const names = await readdir(path('catalogs'))
+  assert.equal(names.length, 1)
+  for (const name of names) {
+    const bytes = await readFile(path('catalogs', name))
+    assert.equal(`${contentId(nativeCrypto, bytes).slice('sha256:'.length)}.json`, name)
+    assert.doesNotThrow(() => parseCanonical(bytes))
+  }
+  assert.deepEqual([...consultPolicy(path('out.json')).active.apis.keys()], ['billing'])
+})
+
+test('a policy that does not compile is not sealed, and every finding is printed', async t => {
+  const path = await scratch(t)
+  await writeFile(
+    path('policy.yaml'),
+    POLICY.replace('to: [coder]', 'to: [codr]').replace('class: [read]', 'class: [reed]'),
+  )
+  await countersign('trust', 'key', path('key.jwk'))
+  const sealed = await countersign('policy', 'seal', path('policy.yaml'), '--key', path('key.jwk'))
+  assert.equal(sealed.code, 2)
+  assert.match(sealed.err, /policy\.yaml:\d+:\d+/)
+  assert.deepEqual((await readdir(path())).sort(), ['key.jwk', 'policy.yaml'])
+})
+
+test('ATTACK: a sealed policy with a signature by a stranger is not shown as signed', async t => {
+  const path = await scratch(t)
+  await writeFile(path('policy.yaml'), POLICY)
+  await countersign('trust', 'init', '--out', path('trust'))
+  await countersign('trust', 'key', path('stranger.jwk'))
+  await countersign('policy', 'seal', path('policy.yaml'), '--key', path('stranger.jwk'))
+  const shown = await countersign(
+    'policy',
+    'show',
+    path('policy.sealed.json'),
+    '--trust',
+    path('trust', 'root.json'),
+  )
+  assert.equal(shown.code, 2)
+  assert.match(shown.err, /signing_key_unknown/)
+})
+
+test('what is no sealed policy is neither signed nor shown', async t => {
+  const path = await scratch(t)
+  await countersign('trust', 'init', '--out', path('trust'))
+  await writeFile(path('policy.yaml'), POLICY)
+  for (const file of [path('policy.yaml'), path('trust', 'root.json'), path('absent')]) {
+    assert.equal((await countersign('policy', 'show', file)).code, 2)
+    assert.equal(
+      (await countersign('policy', 'sign', file, '--key', path('trust', 'keys', 'policy.jwk'))).code,
+      2,
+    )
+  }
+})

@@ -1,0 +1,184 @@
+import assert from 'node:assert/strict'
+import { chmod, readFile, stat, writeFile } from 'node:fs/promises'
+import { test } from 'node:test'
+import { openTrustFile } from '../../src/cli/trust-chain.js'
+import { countersign, scratch } from './command-line.js'
+
+test('trust init makes keys that only their owner reads, a root that its own keys signed, and prints the pin', async t => {
+  const path = await scratch(t)
+  const made = await countersign('trust', 'init', '--out', path(), '--threshold', 'policy=2/3', '--json')
+  assert.equal(made.code, 0, made.err)
+  const { pin, keys } = JSON.parse(made.out) as { pin: string; keys: Record<string, string> }
+  assert.deepEqual(Object.keys(keys).sort(), [
+    'enrol',
+    'operate',
+    'policy-1',
+    'policy-2',
+    'policy-3',
+    'recover',
+    'root',
+  ])
+  for (const name of Object.keys(keys))
+    assert.equal((await stat(path('keys', `${name}.jwk`))).mode & 0o777, 0o600)
+  const { root } = openTrustFile(path('root.json'), pin)
+  assert.equal(root.roles.policy.threshold, 2)
+  const shown = await countersign('trust', 'show', path('root.json'), '--pin', pin)
+  assert.match(shown.out, /policy: 2 of 3/)
+  assert.doesNotMatch(shown.out, /NOT compared/)
+})
+
+test('trust init never writes over what is there', async t => {
+  const path = await scratch(t)
+  await countersign('trust', 'init', '--out', path())
+  const before = await readFile(path('keys', 'root.jwk'), 'utf8')
+  const again = await countersign('trust', 'init', '--out', path())
+  assert.equal(again.code, 2)
+  assert.equal(await readFile(path('keys', 'root.jwk'), 'utf8'), before)
+})
+
+test('trust show says that an unpinned root proves nothing, and refuses a wrong pin', async t => {
+  const path = await scratch(t)
+  await countersign('trust', 'init', '--out', path())
+  assert.match((await countersign('trust', 'show', path('root.json'))).out, /NOT compared with a pin/)
+  const wrong = await countersign('trust', 'show', path('root.json'), '--pin', `sha256:${'0'.repeat(64)}`)
+  assert.equal(wrong.code, 2)
+  assert.match(wrong.err, /trust_root_pin/)
+})
+
+test('a rotation by one holder of two waits until the other has signed, then the old pin still opens it', async t => {
+  const path = await scratch(t)
+  const made = await countersign('trust', 'init', '--out', path(), '--threshold', 'root=2/2', '--json')
+  const { pin } = JSON.parse(made.out) as { pin: string }
+  const jo = (await countersign('trust', 'key', path('jo.jwk'))).out.trim()
+  const rotate = (...flags: string[]) => countersign('trust', 'rotate', path('root.json'), ...flags)
+
+  const first = await rotate(
+    '--key',
+    path('keys', 'root-1.jwk'),
+    '--add',
+    `policy/jo=${jo}`,
+    '--threshold',
+    'policy=2',
+  )
+  assert.equal(first.code, 1, first.err)
+  assert.match(first.out, /not signed by root-2/)
+  assert.equal(openTrustFile(path('root.json')).root.version, 1)
+
+  const second = await rotate('--key', path('keys', 'root-2.jwk'))
+  assert.equal(second.code, 0, second.err)
+  const { root } = openTrustFile(path('root.json'), pin)
+  assert.equal(root.version, 2)
+  assert.deepEqual({ ...root.roles.policy }, { keys: ['policy', 'jo'], threshold: 2 })
+  assert.equal((await rotate('--key', path('keys', 'root-2.jwk'))).code, 2, 'nothing waits any more')
+})
+
+test('ATTACK: a rotation signed by a key that is no root key changes nothing', async t => {
+  const path = await scratch(t)
+  await countersign('trust', 'init', '--out', path())
+  const before = await readFile(path('root.json'), 'utf8')
+  const tried = await countersign(
+    'trust',
+    'rotate',
+    path('root.json'),
+    '--key',
+    path('keys', 'policy.jwk'),
+    '--min-policy-version',
+    '9',
+  )
+  assert.equal(tried.code, 2)
+  assert.match(tried.err, /signing_key_unknown/)
+  assert.equal(await readFile(path('root.json'), 'utf8'), before)
+})
+
+test('a revoked key is gone from its roles', async t => {
+  const path = await scratch(t)
+  await countersign('trust', 'init', '--out', path(), '--threshold', 'policy=1/2')
+  const done = await countersign(
+    'trust',
+    'rotate',
+    path('root.json'),
+    '--key',
+    path('keys', 'root.jwk'),
+    '--revoke',
+    'policy-2',
+  )
+  assert.equal(done.code, 0, done.err)
+  const { root } = openTrustFile(path('root.json'))
+  assert.deepEqual(root.roles.policy.keys, ['policy-1'])
+  assert.equal(root.revoked.keys.length, 1)
+})
+
+test('a locked key signs with its passphrase and with no other, and its file shows nothing', async t => {
+  const path = await scratch(t)
+  await writeFile(path('right'), 'correct horse battery staple\n', { mode: 0o600 })
+  await writeFile(path('wrong'), 'correct horse battery stable\n', { mode: 0o600 })
+  const made = await countersign('trust', 'init', '--out', path(), '--passphrase-file', path('right'))
+  assert.equal(made.code, 0, made.err)
+  assert.doesNotMatch(await readFile(path('keys', 'root.jwk'), 'utf8'), /"d"/)
+  const rotate = (...flags: string[]) =>
+    countersign(
+      'trust',
+      'rotate',
+      path('root.json'),
+      '--key',
+      path('keys', 'root.jwk'),
+      '--min-policy-version',
+      '2',
+      ...flags,
+    )
+  const wrong = await rotate('--passphrase-file', path('wrong'))
+  assert.equal(wrong.code, 2)
+  assert.match(wrong.err, /does not open with this passphrase/)
+  assert.equal((await rotate()).code, 2, 'no terminal to ask at')
+  assert.equal((await rotate('--passphrase-file', path('right'))).code, 0)
+})
+
+test('a key or passphrase file that others can read is refused', async t => {
+  const path = await scratch(t)
+  await countersign('trust', 'init', '--out', path())
+  await chmod(path('keys', 'root.jwk'), 0o640)
+  const tried = await countersign(
+    'trust',
+    'rotate',
+    path('root.json'),
+    '--key',
+    path('keys', 'root.jwk'),
+    '--min-policy-version',
+    '2',
+  )
+  assert.equal(tried.code, 2)
+  assert.match(tried.err, /can be read by others/)
+})
+
+test('a damaged key file is named, and nothing of it is printed', async t => {
+  const path = await scratch(t)
+  await countersign('trust', 'init', '--out', path())
+  const secret = 'c2VjcmV0LXNlY3JldC1zZWNyZXQ'
+  await writeFile(path('bad.jwk'), `{"kty":"OKP","crv":"Ed25519","d":"${secret}","x":"AAAA"}`, {
+    mode: 0o600,
+  })
+  const tried = await countersign(
+    'trust',
+    'rotate',
+    path('root.json'),
+    '--key',
+    path('bad.jwk'),
+    '--min-policy-version',
+    '2',
+  )
+  assert.equal(tried.code, 2)
+  assert.match(tried.err, /bad\.jwk is not a private Ed25519 key/)
+  assert.doesNotMatch(tried.err, new RegExp(secret))
+})
+
+for (const flags of [
+  ['--threshold', 'policy=3/2'],
+  ['--threshold', 'nobody=1/1'],
+  ['--min-policy-version', 'x'],
+]) {
+  test(`trust init ${flags.join(' ')} is a usage mistake and makes nothing`, async t => {
+    const path = await scratch(t)
+    assert.equal((await countersign('trust', 'init', '--out', path('new'), ...flags)).code, 2)
+    await assert.rejects(stat(path('new')), { code: 'ENOENT' })
+  })
+}
