@@ -120,18 +120,26 @@ export class Store {
     return this.get(textKey('i', id))
   }
 
-  /** Deletes a side record and rewrites the files that held it, so that nothing of it stays on disk. */
+  /**
+   * Deletes a side record and rewrites the files that held it, so that nothing of it stays on disk. LevelDB drops the
+   * old value only where the deletion stands in a younger file: hence the compaction before it as well.
+   */
   async eraseSide(id: string): Promise<void> {
     const key = textKey('i', id)
+    await this.rewrite(key)
     await this.write([{ key }])
-    const compacting = this.db as Database & {
-      compactRange(start: Bytes, end: Bytes, options: { keyEncoding: 'view' }): Promise<void>
-    }
-    await compacting.compactRange(key, behind(key), { keyEncoding: 'view' })
+    await this.rewrite(key)
   }
 
   async close(): Promise<void> {
     await this.db.close()
+  }
+
+  private async rewrite(key: Bytes): Promise<void> {
+    const compacting = this.db as Database & {
+      compactRange(start: Bytes, end: Bytes, options: { keyEncoding: 'view' }): Promise<void>
+    }
+    await compacting.compactRange(key, behind(key), { keyEncoding: 'view' })
   }
 
   private async upperNode(level: number, index: number): Promise<Bytes | undefined> {

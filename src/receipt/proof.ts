@@ -1,6 +1,6 @@
 import { type Crypto, equalBytes } from '../canon/index.js'
 import { receiptFault } from './error-table.js'
-import { emptyRoot, type NodeReader, nodeHash, rootOf } from './tree.js'
+import { type NodeReader, nodeHash, rootOf } from './tree.js'
 
 type Hash = Pick<Crypto, 'sha256'>
 
@@ -91,7 +91,7 @@ export function verifyInclusion(
   return sn === 0 && equalBytes(node, claim.root)
 }
 
-/** True where the tree with `newerRoot` begins with the leaves of the tree with `olderRoot` (RFC 9162 §2.1.4.2). An empty older tree is consistent with everything, by an empty proof. */
+/** True where the tree with `newerRoot` begins with the leaves of the tree with `olderRoot` (RFC 9162 §2.1.4.2). An empty older tree proves nothing and is refused. */
 export function verifyConsistency(
   crypto: Hash,
   claim: {
@@ -103,9 +103,8 @@ export function verifyConsistency(
   proof: readonly Uint8Array[],
 ): boolean {
   const { older, newer, olderRoot, newerRoot } = claim
-  if (!isSize(older) || !isSize(newer) || older > newer) return false
+  if (!isLeafOf(older - 1, newer)) return false
   if (older === newer) return proof.length === 0 && equalBytes(olderRoot, newerRoot)
-  if (older === 0) return proof.length === 0 && equalBytes(olderRoot, emptyRoot(crypto))
   const hashes = isPowerOfTwo(older) ? [olderRoot, ...proof] : [...proof]
   const first = hashes.shift()
   if (first === undefined || proof.length === 0) return false

@@ -31,13 +31,14 @@ export interface Sidecar {
   open(changes?: Partial<OpenLedgerOptions>): Promise<Ledger>
 }
 
-export async function sidecar(t: TestContext): Promise<Sidecar> {
+/** A sidecar that was never started; `seeds` are those of its receipt and checkpoint keys. */
+export async function sidecar(t: TestContext, seeds: readonly Uint8Array[] = []): Promise<Sidecar> {
   const opened: Ledger[] = []
   t.after(() => Promise.allSettled(opened.map(ledger => ledger.close())))
   const folder = await temporaryFolder(t)
   const dir = join(folder, 'ledger')
   const highWater = join(folder, 'mark', 'high-water.json')
-  const [receiptKey, checkpointKey] = [signingKey(), signingKey()]
+  const [receiptKey, checkpointKey] = [signingKey(seeds[0]), signingKey(seeds[1])]
   return {
     folder,
     dir,

@@ -63,7 +63,10 @@ test('attack: a signature under another name, or over another size or root, is n
   const changed = [
     note.replace('\n4183\n', '\n4184\n'),
     note.replace(`— ${CHAIN}`, `— ${stranger}`),
-    signCheckpoint(nativeCrypto, { origin: stranger, size: 4183, root: HEX }, key).replaceAll(stranger, CHAIN),
+    signCheckpoint(nativeCrypto, { origin: stranger, size: 4183, root: HEX }, key).replaceAll(
+      stranger,
+      CHAIN,
+    ),
   ]
   for (const text of changed)
     assert.equal(isCheckpointSignedBy(nativeCrypto, parseCheckpoint(utf8(text)), key.publicKey), false)

@@ -141,17 +141,21 @@ test('the published inclusion proofs of RFC 6962 trees are judged alike', needsS
   }
 })
 
-test('the published consistency proofs of RFC 6962 trees are judged alike', needsSharedData(CONSISTENCY), () => {
-  const all = vectors<ConsistencyVector>(CONSISTENCY)
-  assert.ok(all.length > 50)
-  for (const vector of all) {
-    const claim = {
-      older: vector.size1,
-      newer: vector.size2,
-      olderRoot: fromBase64(vector.root1),
-      newerRoot: fromBase64(vector.root2),
+test(
+  'the published consistency proofs of RFC 6962 trees are judged alike',
+  needsSharedData(CONSISTENCY),
+  () => {
+    const all = vectors<ConsistencyVector>(CONSISTENCY)
+    assert.ok(all.length > 50)
+    for (const vector of all) {
+      const claim = {
+        older: vector.size1,
+        newer: vector.size2,
+        olderRoot: fromBase64(vector.root1),
+        newerRoot: fromBase64(vector.root2),
+      }
+      const verdict = verifyConsistency(crypto, claim, (vector.proof ?? []).map(fromBase64))
+      assert.equal(verdict, !vector.wantErr, vector.name)
     }
-    const verdict = verifyConsistency(crypto, claim, (vector.proof ?? []).map(fromBase64))
-    assert.equal(verdict, !vector.wantErr, vector.name)
-  }
-})
+  },
+)
