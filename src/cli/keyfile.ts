@@ -12,7 +12,7 @@ import { nativeSigningKey } from '../native/index.js'
 import { UsageError } from './io.js'
 
 /** A private Ed25519 JWK (RFC 8037 §2) as it lies on disk, mode 0600. */
-export interface PrivateJwk {
+export type PrivateJwk = {
   readonly kty: 'OKP'
   readonly crv: 'Ed25519'
   readonly d: string

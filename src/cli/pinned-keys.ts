@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs'
 import {
   canonicalBytes,
+  contentId,
   decodeEnvelope,
   type JsonObject,
   type JsonValue,
@@ -21,8 +22,8 @@ export type KeySource =
       readonly kind: 'trust-root'
       /** JSON array of trust-root envelopes, oldest first. */
       readonly root: string
-      /** `sha256:…` of the payload of one of them. */
-      readonly pin: string
+      /** `sha256:…` of the payload of one of them; null where the file itself is the verifier's own and its first version is trusted. */
+      readonly pin: string | null
       /** Enrolment envelope; null to take the one that the log's genesis carries, which the trust root must have signed. */
       readonly enrolment: string | null
     }
@@ -38,7 +39,8 @@ export function pinnedKeys(source: KeySource, firstEntry: Uint8Array | undefined
         checkpoint: source.checkpoint.map(parsePublicKey),
       }
     case 'trust-root': {
-      const trust = openTrustRoot(trustRootChain(source.root), source.pin, nativeCrypto)
+      const chain = trustRootChain(source.root)
+      const trust = openTrustRoot(chain, source.pin ?? firstVersion(chain, source.root), nativeCrypto)
       const envelope = source.enrolment === null ? enrolmentOf(firstEntry) : readBytes(source.enrolment)
       const nowMs = startOf(envelope)
       const { keys } = openEnrolment(envelope, trust, { crypto: nativeCrypto, nowMs })
@@ -58,6 +60,13 @@ function trustRootChain(file: string): Uint8Array[] {
   if (!Array.isArray(chain))
     throw new UsageError(`${file} is not a list of trust roots`, 'Pass trust/root.json of the sidecar.')
   return chain.map(link => canonicalBytes(link))
+}
+
+function firstVersion(chain: readonly Uint8Array[], file: string): string {
+  const first = chain[0]
+  if (first === undefined)
+    throw new UsageError(`${file} holds no trust root`, 'Pass trust/root.json of the sidecar.')
+  return contentId(nativeCrypto, decodeEnvelope(first).payload)
 }
 
 function enrolmentOf(firstEntry: Uint8Array | undefined): Uint8Array {

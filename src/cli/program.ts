@@ -1,9 +1,16 @@
 import { Command, CommanderError } from 'commander'
 import { CountersignError } from '../canon/index.js'
+import { registerDemo } from './commands/demo.js'
+import { registerDoctor } from './commands/doctor.js'
+import { registerEnv } from './commands/env.js'
+import { registerExec } from './commands/exec.js'
+import { registerGrant } from './commands/grant.js'
+import { registerGuide } from './commands/guide.js'
 import { registerLedger } from './commands/ledger.js'
 import { registerPolicy } from './commands/policy.js'
 import { registerPolicySeal } from './commands/policy-seal.js'
 import { registerReceipts } from './commands/receipts.js'
+import { registerRun } from './commands/run.js'
 import { registerTrust } from './commands/trust.js'
 import { registerVault } from './commands/vault.js'
 import { AnswerNo, ExitWith, type Io, UsageError } from './io.js'
@@ -12,12 +19,19 @@ import { AnswerNo, ExitWith, type Io, UsageError } from './io.js'
 type Register = (program: Command, io: Io) => void
 
 const commands: readonly Register[] = [
-  registerLedger,
+  registerRun,
+  (program, io) => registerDemo(program, io, runCommandLine),
+  registerExec,
+  registerEnv,
+  registerGuide,
+  registerDoctor,
   registerPolicy,
   registerPolicySeal,
-  registerReceipts,
   registerTrust,
   registerVault,
+  registerGrant,
+  registerReceipts,
+  registerLedger,
 ]
 
 /** Runs one command line and returns its exit code: 0 done or yes, 1 the answer is no, 2 usage or configuration. */

@@ -69,8 +69,8 @@ function registerVerify(receipts: Command, io: Io): void {
       'ledger folder or dump; without it the running keeper is asked, its keys pinned by the configuration',
     )
     .option('--config <file>', 'configuration of the running sidecar', DEFAULT_CONFIG)
-    .option('--trust <file>', 'trust root, a JSON list of envelopes')
-    .option('--pin <id>', 'content id of the trust root, sha256:…')
+    .option('--trust <file>', 'your own copy of the trust root: pins the keys that it leads to')
+    .option('--pin <id>', 'content id of a version in that file, sha256:…, where the copy is not your own')
     .option('--enrolment <file>', 'enrolment of the keys; the one in the log by default')
     .option('--key <key...>', 'receipt keys to trust, ed25519:…')
     .option('--checkpoint-key <key...>', 'checkpoint keys to trust, ed25519:…')
@@ -79,7 +79,7 @@ function registerVerify(receipts: Command, io: Io): void {
     .addHelpText(
       'after',
       '\nExit code 0: nothing was found; 1: something was; 2: it could not be tried.\n\nExample:\n' +
-        '  countersign receipts verify evidence.jsonl --trust root.json --pin sha256:…\n',
+        '  countersign receipts verify evidence.jsonl --trust root.json\n',
     )
     .action(async (path: string | undefined, options: VerifyOptions) => {
       const keys = keySource(path, options)
@@ -96,13 +96,10 @@ function keySource(path: string | undefined, options: VerifyOptions): KeySource 
   const { trust, pin, key, checkpointKey } = options
   if (trust !== undefined && key !== undefined)
     throw new UsageError('--trust and --key name two sources of trust', 'Pass one of them.')
-  if ((trust === undefined) !== (pin === undefined))
-    throw new UsageError(
-      '--trust and --pin belong together',
-      'A trust root that is not pinned proves nothing.',
-    )
-  if (trust !== undefined && pin !== undefined)
-    return { kind: 'trust-root', root: trust, pin, enrolment: options.enrolment ?? null }
+  if (trust === undefined && pin !== undefined)
+    throw new UsageError('--pin names a version of a trust root', 'Pass the root itself with --trust FILE.')
+  if (trust !== undefined)
+    return { kind: 'trust-root', root: trust, pin: pin ?? null, enrolment: options.enrolment ?? null }
   if (key !== undefined) return { kind: 'keys', receipt: key, checkpoint: checkpointKey ?? [] }
   return path === undefined ? configuredKeys(options.config) : { kind: 'none' }
 }

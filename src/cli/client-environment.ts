@@ -1,0 +1,56 @@
+import type { Dialect } from '../protocol/index.js'
+
+/** One API as an agent's clients reach it through the gate. */
+export interface ReachableApi {
+  readonly name: string
+  readonly catalog: string
+  readonly dialect: Dialect
+  /** `http://127.0.0.1:7070/railway`. */
+  readonly url: string
+  /** Listener of its own, for SDKs that can't take a path: `http://127.0.0.1:7071`; null where there is none. */
+  readonly ownUrl: string | null
+}
+
+type Variables = Readonly<Record<string, string>>
+
+/** What each catalog's own clients read, beside COUNTERSIGN_URL_<API>. One entry per client convention. */
+const CLIENTS: Readonly<Record<string, (api: ReachableApi, grant: string) => Variables>> = {
+  railway: (api, grant) => ({
+    RAILWAY_GRAPHQL_ENDPOINT: `${api.url}/graphql/v2`,
+    RAILWAY_API_TOKEN: grant,
+  }),
+  stripe: (api, grant) => {
+    const own = new URL(api.ownUrl ?? api.url)
+    return {
+      STRIPE_API_KEY: grant,
+      STRIPE_API_BASE: own.origin,
+      STRIPE_HOST: own.hostname,
+      STRIPE_PORT: own.port,
+    }
+  },
+  github: (api, grant) => ({ GITHUB_API_URL: api.url, GITHUB_TOKEN: grant }),
+}
+
+/** Base URLs and the grant for every API of the policy, in the names that the APIs' own clients read. */
+export function clientEnvironment(apis: readonly ReachableApi[], grant: string): Variables {
+  const variables: Record<string, string> = { COUNTERSIGN_GRANT: grant }
+  for (const api of apis) {
+    variables[`COUNTERSIGN_URL_${api.name.toUpperCase().replaceAll(/[^A-Z0-9]/g, '_')}`] = api.url
+    Object.assign(variables, CLIENTS[api.catalog]?.(api, grant))
+  }
+  return variables
+}
+
+/** How `env` writes the variables. */
+export const ENVIRONMENT_FORMATS: Readonly<Record<string, (variables: Variables) => string>> = {
+  sh: variables => lines(variables, (name, value) => `export ${name}='${value.replaceAll("'", `'\\''`)}'`),
+  dotenv: variables => lines(variables, (name, value) => `${name}=${JSON.stringify(value)}`),
+  mcp: variables => JSON.stringify({ env: variables }, null, 2),
+  k8s: variables => lines(variables, (name, value) => `- name: ${name}\n  value: ${JSON.stringify(value)}`),
+}
+
+function lines(variables: Variables, line: (name: string, value: string) => string): string {
+  return Object.entries(variables)
+    .map(([name, value]) => line(name, value))
+    .join('\n')
+}

@@ -1,0 +1,110 @@
+import { readFileSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { Writable } from 'node:stream'
+import type { Command } from 'commander'
+import { volumeSurvived } from '../demo/cloud.js'
+import { furnish, INCIDENT, type Scene } from '../demo/incident.js'
+import { type Stage, setStage } from '../demo/stage.js'
+import { openGrantSession } from '../grant-session.js'
+import { AnswerNo, type Io, printLine } from '../io.js'
+
+/** Runs another command line of this program. */
+type RunCommandLine = (argv: readonly string[], io: Io) => Promise<number>
+
+export function registerDemo(program: Command, io: Io, run: RunCommandLine): void {
+  program
+    .command('demo')
+    .summary('play the nine seconds, against real processes on this machine')
+    .description('Exit 0 only if every step was seen to end as the story says, evidence included.')
+    .addHelpText('after', '\nExample:\n  countersign demo\n')
+    .action(async () => {
+      const stage = await setStage()
+      try {
+        const played = await playIncident(stage, io)
+        const proven = await checkEvidence(stage, io, run)
+        printLine(
+          io,
+          played && proven
+            ? '\nAll of it was observed.'
+            : '\nNot everything was observed: see the lines marked ✗.',
+        )
+        if (!(played && proven)) throw new AnswerNo()
+      } finally {
+        await stage.strike()
+      }
+    })
+}
+
+async function playIncident(stage: Stage, io: Io): Promise<boolean> {
+  const workspace = join(stage.folder, 'workspace')
+  furnish(workspace)
+  const options = { config: stage.loaded.file, agent: 'coder', task: 'fix-login', owner: 'maria' }
+  const session = await openGrantSession(options, io)
+  const url = (name: string) => session.apis.find(api => api.name === name)?.url ?? ''
+  const scene: Scene = {
+    workspace,
+    railway: url('railway'),
+    billing: url('billing'),
+    cloud: `http://${stage.loaded.config.sandbox?.railway}`,
+    grant: await session.issue('bearer'),
+    stop: () => session.end(),
+  }
+  let asTold = true
+  for (const step of INCIDENT) {
+    const answer = await step.act(scene)
+    const seen = step.expect(answer)
+    asTold &&= seen
+    printLine(io, `\n${seen ? '✓' : '✗'} ${step.title}`)
+    printLine(io, `  ${answer.status} ${answer.words}`)
+  }
+  const alive = await volumeSurvived(stage)
+  printLine(io, `\n${alive ? '✓' : '✗'} In the cloud: the volume and its three backups are still there.`)
+  return asTold && alive
+}
+
+/** The ledger is verified with pinned trust; then one byte of a copy is changed, and verification has to name the entry. */
+async function checkEvidence(stage: Stage, io: Io, run: RunCommandLine): Promise<boolean> {
+  const dump = join(stage.folder, 'evidence.jsonl')
+  await stage.stop()
+  await run(['receipts', 'export', dump, '--in', stage.loaded.path(stage.loaded.config.ledger.dir)], io)
+  printLine(io, '\nWhat the ledger proves:')
+  const { trust, ledger } = stage.loaded.config
+  const pins = ['--trust', stage.loaded.path(trust.root), '--pin', trust.pin]
+  const verify = (file: string, to: Io) =>
+    run(['receipts', 'verify', file, ...pins, '--checkpoint', stage.loaded.path(ledger.highWater)], to)
+  const intact = (await verify(dump, io)) === 0
+  const tampered = join(stage.folder, 'tampered.jsonl')
+  const entry = changeOneByte(dump, tampered)
+  printLine(io, `\nOne byte of a copy is changed, in entry ${entry}:`)
+  const heard: string[] = []
+  const listening = new Writable({
+    write: (chunk, _encoding, done) => {
+      heard.push(String(chunk))
+      done()
+    },
+  })
+  const refused = (await verify(tampered, { ...io, stdout: listening, stderr: listening })) === 1
+  const said = heard.join('')
+  printLine(io, said.trimEnd())
+  const named = said.includes(`entry ${entry}`)
+  printLine(
+    io,
+    `\n${intact ? '✓' : '✗'} The ledger verifies.\n${refused && named ? '✓' : '✗'} The changed copy is refused, by entry.`,
+  )
+  return intact && refused && named
+}
+
+/** Flips one bit in the middle of the longest entry's line; returns its number. */
+function changeOneByte(from: string, to: string): number {
+  const bytes = readFileSync(from)
+  const lines = bytes.toString('latin1').split('\n')
+  const entry = lines.reduce(
+    (longest, line, index) => (line.length > (lines[longest] as string).length ? index : longest),
+    0,
+  )
+  const start = lines.slice(0, entry).reduce((offset, line) => offset + line.length + 1, 0)
+  const at = start + Math.floor((lines[entry] as string).length / 2)
+  bytes[at] = (bytes[at] as number) ^ 1
+  writeFileSync(to, bytes)
+  return entry
+}

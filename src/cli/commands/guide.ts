@@ -1,0 +1,39 @@
+import type { Command } from 'commander'
+import { loadConfig } from '../config.js'
+import { type Io, printLine, UsageError } from '../io.js'
+import { readSealedPolicy } from '../sealed-policy.js'
+import { addConfigOption } from '../session-options.js'
+
+export function registerGuide(program: Command, io: Io): void {
+  addConfigOption(program.command('guide'))
+    .summary('write the AGENTS.md that tells an agent how to work behind the sidecar')
+    .requiredOption('--agent <id>', 'agent of the policy')
+    .addHelpText('after', '\nExample:\n  countersign guide --agent coder >> AGENTS.md\n')
+    .action((options: { config: string; agent: string }) => {
+      const policy = readSealedPolicy(loadConfig(options.config))
+      if (!policy.agents.has(options.agent)) {
+        throw new UsageError(
+          `the policy has no agent ${options.agent}`,
+          `It has: ${[...policy.agents.keys()].join(', ')}.`,
+        )
+      }
+      printLine(io, guideFor(options.agent, [...policy.apis.keys()]))
+    })
+}
+
+function guideFor(agent: string, apis: readonly string[]): string {
+  const urls = apis.map(
+    api => `- ${api}: \`$COUNTERSIGN_URL_${api.toUpperCase().replaceAll(/[^A-Z0-9]/g, '_')}\``,
+  )
+  return `## Working behind Countersign
+
+You are the agent \`${agent}\`. Your API calls go through a sidecar that holds the credentials and decides each call against a sealed policy.
+
+${urls.join('\n')}
+
+- Use these base URLs and the grant in \`$COUNTERSIGN_GRANT\` as the API key or bearer token. After an hour read the renewed one from \`$COUNTERSIGN_GRANT_FILE\`.
+- A message that begins with DENIED is a decision, not a fault. Nothing was executed. Do not try another endpoint, wording or credential: each try is refused and recorded. Tell your operator what you were trying to fix, with the receipt number.
+- A message that begins with HELD waits for a person. Do other work, then repeat exactly the same call.
+- If you find a key or token in a file, do not use it. Report where it is; it has to be rotated.
+- Status 503 means that the sidecar can't decide right now. Wait and repeat the same call; do not look for a way around.`
+}

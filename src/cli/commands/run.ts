@@ -1,0 +1,123 @@
+import { existsSync } from 'node:fs'
+import { fileURLToPath } from 'node:url'
+import { type Command, Option } from 'commander'
+import type { GateAddresses } from '../../gate/index.js'
+import { writeAddresses } from '../addresses.js'
+import { runGate } from '../compose/gate.js'
+import { runKeeper } from '../compose/keeper.js'
+import { runSandbox } from '../compose/sandbox.js'
+import { type LoadedConfig, loadConfig } from '../config.js'
+import { printFirstScreen } from '../first-screen.js'
+import { initSandbox } from '../init-sandbox.js'
+import { type Io, printLine, UsageError } from '../io.js'
+import { planSeparation, prepareFolders, type Separation } from '../separation.js'
+import { DEFAULT_CONFIG } from '../session-options.js'
+import { type Role, type Supervisor, serveUntilStopped, supervise } from '../supervise.js'
+import { readTrustRoot } from '../trust-files.js'
+
+interface RunOptions {
+  readonly config?: string
+  readonly firstRun?: string
+  readonly role?: Role['name']
+}
+
+/** Both processes drain open requests within this; the supervisor then kills. */
+const GRACE_MS = 20_000
+
+export function registerRun(program: Command, io: Io): void {
+  program
+    .command('run')
+    .summary('run the sidecar')
+    .description(
+      'Supervises the keeper and the gate as two processes, and the sandbox cloud where the configuration has one.',
+    )
+    .option('--config <file>', `configuration (default: ${DEFAULT_CONFIG})`)
+    .option('--first-run <dir>', 'make a sandbox sidecar in this folder if it is not there, and run it')
+    .addOption(
+      new Option('--role <role>', 'run one process only, as a container does').choices([
+        'keeper',
+        'gate',
+        'sandbox',
+      ]),
+    )
+    .addHelpText('after', '\nExample:\n  countersign run --config /etc/countersign/countersign.yaml\n')
+    .action(async (options: RunOptions) => {
+      const loaded = await configurationOf(options, io)
+      if (options.role === undefined) await runAll(loaded, io)
+      else await ROLES[options.role](loaded, io)
+    })
+}
+
+const ROLES: Readonly<Record<Role['name'], (loaded: LoadedConfig, io: Io) => Promise<void>>> = {
+  keeper: runKeeper,
+  gate: runGate,
+  sandbox: runSandbox,
+}
+
+async function configurationOf(options: RunOptions, io: Io): Promise<LoadedConfig> {
+  if (options.firstRun === undefined) return loadConfig(options.config ?? DEFAULT_CONFIG)
+  if (options.config !== undefined)
+    throw new UsageError('--config and --first-run exclude each other', 'Give one of them.')
+  const file = `${options.firstRun}/countersign.yaml`
+  if (!existsSync(file)) {
+    printLine(
+      io,
+      `First run: making keys, trust root, sealed policy, vault and ledger in ${options.firstRun}/ …`,
+    )
+    await initSandbox(options.firstRun)
+  }
+  return loadConfig(file)
+}
+
+async function runAll(loaded: LoadedConfig, io: Io): Promise<void> {
+  const trust = readTrustRoot(loaded)
+  const separation = planSeparation(loaded, trust.testAudiences.includes(loaded.config.audience))
+  for (const sentence of separation.missing) io.stderr.write(`warning: ${sentence}\n`)
+  prepareFolders(loaded, separation)
+  const supervisor = supervise({
+    graceMs: GRACE_MS,
+    onExit: (role, code, signal, restartMs) => {
+      io.stderr.write(
+        `warning: the ${role.name} ended (${signal ?? `exit ${code}`}); starting it again in ${restartMs} ms\n`,
+      )
+    },
+  })
+  try {
+    await startRoles(supervisor, loaded, separation, io)
+    await serveUntilStopped(null, () => supervisor.stop())
+  } catch (error) {
+    await supervisor.stop()
+    throw error
+  }
+}
+
+async function startRoles(
+  supervisor: Supervisor,
+  loaded: LoadedConfig,
+  separation: Separation,
+  io: Io,
+): Promise<void> {
+  if (loaded.config.sandbox !== undefined) await supervisor.start(roleOf('sandbox', loaded, separation, io))
+  await supervisor.start(roleOf('keeper', loaded, separation, io))
+  const { report } = await supervisor.start(roleOf('gate', loaded, separation, io))
+  writeAddresses(loaded, report as GateAddresses)
+  await printFirstScreen(loaded, report as GateAddresses, io)
+}
+
+function roleOf(name: Role['name'], loaded: LoadedConfig, separation: Separation, io: Io): Role {
+  const main = fileURLToPath(new URL('../main.js', import.meta.url))
+  return {
+    name,
+    argv: [main, 'run', '--config', loaded.file, '--role', name],
+    env: name === 'keeper' ? vaultVariables(loaded, io) : {},
+    identity: name === 'sandbox' ? null : separation[name],
+  }
+}
+
+/** The keeper alone gets what opens the vault, and only where the configuration says it comes that way. */
+function vaultVariables(loaded: LoadedConfig, io: Io): Record<string, string> {
+  const { key } = loaded.config.vault
+  const name = 'env' in key ? key.env : 'systemd' in key ? 'CREDENTIALS_DIRECTORY' : null
+  const value = name === null ? undefined : io.env[name]
+  return name === null || value === undefined ? {} : { [name]: value }
+}

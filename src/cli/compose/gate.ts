@@ -1,0 +1,43 @@
+import { randomUUID } from 'node:crypto'
+import { readFileSync } from 'node:fs'
+import { connectKeeper, gateLogger, startGate } from '../../gate/index.js'
+import type { LoadedConfig } from '../config.js'
+import type { Io } from '../io.js'
+import { serveUntilStopped } from '../supervise.js'
+
+/** The gate as a process: it reads addresses from the configuration and nothing else of it. */
+export async function runGate({ config, path }: LoadedConfig, io: Io): Promise<void> {
+  const logger = gateLogger(config.log?.level ?? 'info', io.stderr)
+  const keeper = connectKeeper({
+    socketPath: path(config.keeper.socket),
+    gate: randomUUID(),
+    onLost: fault => logger.warn({ code: fault?.code ?? 'keeper_gone' }, 'the link to the keeper was lost'),
+  })
+  await keeper.whenConnected()
+  const { listen, ports, tls, unix, maxInspectBytes, upstreamTimeoutSeconds, upstreamCa } = config.gate
+  const gate = await startGate({
+    listen,
+    keeper,
+    logger,
+    ...(ports === undefined ? {} : { ports }),
+    ...(tls === undefined
+      ? {}
+      : {
+          tls: {
+            listen: tls.listen,
+            cert: readFileSync(path(tls.cert), 'utf8'),
+            key: readFileSync(path(tls.key), 'utf8'),
+          },
+        }),
+    ...(unix === undefined ? {} : { unix: path(unix) }),
+    ...(upstreamCa === undefined ? {} : { upstreamTls: { ca: readFileSync(path(upstreamCa), 'utf8') } }),
+    limits: {
+      ...(maxInspectBytes === undefined ? {} : { maxInspectBytes }),
+      ...(upstreamTimeoutSeconds === undefined ? {} : { upstreamMs: upstreamTimeoutSeconds * 1_000 }),
+    },
+  })
+  await serveUntilStopped(gate.addresses(), async () => {
+    await gate.close()
+    await keeper.close()
+  })
+}

@@ -1,0 +1,189 @@
+import { randomBytes, randomUUID } from 'node:crypto'
+import { readFileSync } from 'node:fs'
+import type { JWK } from 'jose'
+import { pino } from 'pino'
+import { formatPublicKey, fromUtf8, parsePublicKey } from '../../canon/index.js'
+import {
+  type CredentialBroker,
+  credentialBroker,
+  grantIssuer,
+  grantVerifier,
+  openVault,
+  outbound,
+  standardMinters,
+  type Vault,
+} from '../../credential/index.js'
+import {
+  type Log,
+  loadRevocations,
+  policyFiles,
+  recordMint,
+  type SealedSource,
+  startKeeper,
+} from '../../keeper/index.js'
+import { type Ledger, openLedger, sideCipher } from '../../ledger/index.js'
+import { nativeCrypto } from '../../native/index.js'
+import {
+  type ActivePolicy,
+  activate,
+  type Enrolment,
+  openEnrolment,
+  openGrantOrder,
+  openPolicy,
+  openTrustRoot,
+  type TrustRoot,
+} from '../../policy/index.js'
+import type { LoadedConfig } from '../config.js'
+import { type Io, UsageError } from '../io.js'
+import { readPrivateJwk, readSigningKey } from '../keyfile.js'
+import { packageVersion } from '../package-version.js'
+import { serveUntilStopped } from '../supervise.js'
+import { readTrustRoot } from '../trust-files.js'
+import { vaultLocation } from '../vault-location.js'
+
+/** The keeper as a process: everything secret is opened here and handed to nobody. */
+export async function runKeeper(loaded: LoadedConfig, io: Io): Promise<void> {
+  const { config, path } = loaded
+  const log = pino({ name: 'keeper', level: config.log?.level ?? 'info', base: null }, io.stderr)
+  const trust = readTrustRoot(loaded)
+  const enrolment = openInstance(loaded, trust)
+  const vault = await openVault(vaultLocation(loaded, io.env))
+  const { ledger, side } = await openInstanceLedger(loaded)
+  const revocations = await loadRevocations(ledger)
+  const broker = brokerOf(loaded, vault, ledger, trust)
+  const clock = { nowMs: Date.now }
+  const keeper = await startKeeper({
+    ledger,
+    side,
+    broker,
+    revocations,
+    clock,
+    log,
+    crypto: nativeCrypto,
+    random: length => randomBytes(length),
+    verifier: grantVerifier({
+      keys: [parsePublicKey(enrolment.keys.grant)],
+      origin: config.origin,
+      isRevoked: jti => revocations.has(jti),
+    }),
+    issuer: grantIssuer(readPrivateJwk(path(`${config.keeper.keys}/grant.jwk`)), config.origin),
+    linkSocket: path(config.keeper.socket),
+    adminSocket: path(config.keeper.admin),
+    policySource: policySource(loaded),
+    openOrder: (envelope, root) =>
+      openGrantOrder(envelope, {
+        trust: root,
+        crypto: nativeCrypto,
+        origin: config.origin,
+        nowMs: clock.nowMs(),
+      }),
+    ...(config.ledger.heartbeatSeconds === undefined
+      ? {}
+      : { heartbeatMs: config.ledger.heartbeatSeconds * 1_000 }),
+  })
+  await reapLeftovers(keeper.activation.inForce(), broker, log)
+  const unwatch = vault.watch(change => {
+    if (change.kind === 'changed') log.info({ names: change.names }, 'the vault was changed')
+    if (change.kind === 'kept')
+      log.error({ code: change.code }, 'the vault’s file can’t be used; the open one stays in use')
+  })
+  await serveUntilStopped(null, async () => {
+    unwatch()
+    await keeper.stop()
+  })
+}
+
+/** The instance's certificate, held against the keys that are really here. Throws a UsageError where they differ. */
+function openInstance(loaded: LoadedConfig, trust: TrustRoot): Enrolment {
+  const { config, path } = loaded
+  const bytes = readFileSync(path(config.keeper.enrolment))
+  const enrolment = openEnrolment(bytes, trust, { crypto: nativeCrypto, nowMs: Date.now() })
+  if (enrolment.origin !== config.origin) {
+    throw new UsageError(
+      `the enrolment is for ${enrolment.origin}, not ${config.origin}`,
+      'Enrol this instance, or mend `origin`.',
+    )
+  }
+  for (const name of ['receipt', 'checkpoint', 'grant'] as const) {
+    const { publicKey } = readSigningKey(path(`${config.keeper.keys}/${name}.jwk`))
+    if (formatPublicKey(publicKey) !== enrolment.keys[name]) {
+      throw new UsageError(
+        `the ${name} key is not the one that was enrolled`,
+        'Restore the key, or enrol the instance again.',
+      )
+    }
+  }
+  return enrolment
+}
+
+async function openInstanceLedger({ config, path }: LoadedConfig) {
+  const { auditorKey, dir, highWater } = config.ledger
+  const side =
+    auditorKey === undefined
+      ? null
+      : await sideCipher(JSON.parse(readFileSync(path(auditorKey), 'utf8')) as JWK)
+  const ledger = await openLedger({
+    side,
+    dir: path(dir),
+    highWater: path(highWater),
+    origin: config.origin,
+    signer: readSigningKey(path(`${config.keeper.keys}/receipt.jwk`)),
+    checkpointKey: readSigningKey(path(`${config.keeper.keys}/checkpoint.jwk`)),
+    crypto: nativeCrypto,
+    clock: Date.now,
+    boot: randomUUID(),
+    software: `countersign/${packageVersion()}`,
+    enrolment: fromUtf8(readFileSync(path(config.keeper.enrolment))),
+  })
+  return { ledger, side }
+}
+
+function brokerOf(
+  { config, path }: LoadedConfig,
+  vault: Vault,
+  ledger: Ledger,
+  trust: TrustRoot,
+): CredentialBroker {
+  const { upstreamCa } = config.gate
+  const network = outbound({
+    allowPlaintextLoopback: trust.testAudiences.includes(config.audience),
+    ...(upstreamCa === undefined ? {} : { ca: readFileSync(path(upstreamCa), 'utf8') }),
+  })
+  return credentialBroker({
+    vault,
+    minters: standardMinters(network, config.origin),
+    clock: Date.now,
+    onMint: recordMint(ledger),
+  })
+}
+
+function policySource({ config, path }: LoadedConfig): SealedSource {
+  return policyFiles({
+    trustRootFile: path(config.trust.root),
+    sealedFile: path(config.policy.file),
+    crypto: nativeCrypto,
+    openTrust: chain => openTrustRoot(chain, config.trust.pin, nativeCrypto),
+    openSealed: (bytes, against) =>
+      openPolicy(bytes, { ...against, crypto: nativeCrypto, audience: config.audience }),
+    activate: (payload, cid, catalogs) => activate(payload, cid, catalogs, nativeCrypto),
+  })
+}
+
+/** Ends the upstream tokens of an earlier run. A cloud that can't be reached now is no reason not to start. */
+async function reapLeftovers(policy: ActivePolicy | null, broker: CredentialBroker, log: Log): Promise<void> {
+  const orders = [...(policy?.apis.values() ?? [])].flatMap(api => {
+    const spec = api.credential === null ? undefined : policy?.credentials.get(api.credential)
+    if (api.credential === null || spec === undefined) return []
+    const origin = api.origins.default ?? ''
+    return [{ credential: api.credential, spec, origin, privateUpstream: api.privateUpstream }]
+  })
+  try {
+    const reaped = await broker.reap(orders)
+    if (reaped > 0) log.info({ reaped }, 'ended credentials that an earlier run left behind')
+  } catch (error) {
+    log.warn(
+      { code: String((error as { code?: unknown }).code) },
+      'could not look for credentials of an earlier run',
+    )
+  }
+}

@@ -1,0 +1,98 @@
+import { type ChildProcess, spawn } from 'node:child_process'
+import { existsSync, mkdtempSync, rmSync } from 'node:fs'
+import { createServer } from 'node:net'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import process from 'node:process'
+import { fileURLToPath } from 'node:url'
+import { readAddresses } from '../addresses.js'
+import { type LoadedConfig, loadConfig } from '../config.js'
+import { initSandbox } from '../init-sandbox.js'
+
+/** A sandbox sidecar of its own, in a folder of its own, as real processes. */
+export interface Stage {
+  readonly folder: string
+  readonly loaded: LoadedConfig
+  /** Stops the sidecar as an operator would, and resolves when its ledger is closed. */
+  stop(): Promise<void>
+  /** Stops it if it still runs, and removes the folder. */
+  strike(): Promise<void>
+}
+
+const START_MS = 15_000
+
+/** Sets up and starts a sidecar with its sandbox cloud on free ports. Rejects with what it printed when it doesn't come up. */
+export async function setStage(): Promise<Stage> {
+  const folder = mkdtempSync(join(tmpdir(), 'countersign-demo-'))
+  const [gate, stripe, railwayCloud, stripeCloud, billingCloud] = await freePorts(5)
+  await initSandbox(folder, {
+    addresses: {
+      gate: `127.0.0.1:${gate}`,
+      stripePort: `127.0.0.1:${stripe}`,
+      railway: `127.0.0.1:${railwayCloud}`,
+      stripe: `127.0.0.1:${stripeCloud}`,
+      billing: `127.0.0.1:${billingCloud}`,
+    },
+  })
+  const loaded = loadConfig(join(folder, 'countersign.yaml'))
+  const child = await startSidecar(loaded)
+  const stop = () => ended(child)
+  return {
+    folder,
+    loaded,
+    stop,
+    strike: async () => {
+      await stop()
+      rmSync(folder, { recursive: true, force: true })
+    },
+  }
+}
+
+async function startSidecar(loaded: LoadedConfig): Promise<ChildProcess> {
+  const main = fileURLToPath(new URL('../main.js', import.meta.url))
+  const child = spawn(process.execPath, [main, 'run', '--config', loaded.file], {
+    stdio: ['ignore', 'pipe', 'pipe'],
+  })
+  let printed = ''
+  child.stdout.on('data', chunk => (printed += chunk))
+  child.stderr.on('data', chunk => (printed += chunk))
+  const deadline = Date.now() + START_MS
+  while (!isUp(loaded)) {
+    if (child.exitCode !== null || Date.now() > deadline) {
+      child.kill('SIGKILL')
+      throw new Error(`the sidecar did not start:\n${printed}`)
+    }
+    await new Promise(resolve => setTimeout(resolve, 50))
+  }
+  return child
+}
+
+/** `run` writes the gate's addresses last. */
+function isUp(loaded: LoadedConfig): boolean {
+  try {
+    return existsSync(loaded.path(loaded.config.keeper.admin)) && readAddresses(loaded).main !== ''
+  } catch {
+    return false
+  }
+}
+
+async function ended(child: ChildProcess): Promise<void> {
+  if (child.exitCode !== null || child.signalCode !== null) return
+  const gone = new Promise(resolve => child.once('exit', resolve))
+  child.kill('SIGTERM')
+  await gone
+}
+
+/** Ports that were free a moment ago: the policy is sealed with its upstreams' ports, so they must be known before anything listens. */
+async function freePorts(count: number): Promise<number[]> {
+  const servers = await Promise.all(
+    Array.from({ length: count }, async () => {
+      const server = createServer()
+      await new Promise<void>(resolve => server.listen(0, '127.0.0.1', resolve))
+      return server
+    }),
+  )
+  const ports = servers.map(server => (server.address() as { port: number }).port)
+  await Promise.all(servers.map(server => new Promise(resolve => server.close(resolve))))
+  return ports
+}

@@ -1,0 +1,31 @@
+/** Variables that clients take credentials from, whatever their value looks like. */
+const KNOWN_NAMES =
+  /^(AWS_(ACCESS_KEY_ID|SECRET_ACCESS_KEY|SESSION_TOKEN|PROFILE|WEB_IDENTITY_TOKEN_FILE|CONTAINER_.*|SHARED_CREDENTIALS_FILE)|STRIPE_(API_KEY|SECRET_KEY)|RAILWAY_(TOKEN|API_TOKEN)|(GH|GITHUB|GITLAB)_(ENTERPRISE_)?TOKEN|GOOGLE_APPLICATION_CREDENTIALS|KUBECONFIG|NPM_TOKEN|VAULT_TOKEN|CLOUDFLARE_API_TOKEN|DIGITALOCEAN_ACCESS_TOKEN|HEROKU_API_KEY|VERCEL_TOKEN|FLY_API_TOKEN|NETLIFY_AUTH_TOKEN)$/
+
+/** Names that say what they hold. */
+const TELLING_NAMES =
+  /(^|_)(SECRET|SECRET_KEY|ACCESS_KEY|PRIVATE_KEY|API_KEY|APIKEY|TOKEN|PASSWORD|PASSWD|CREDENTIALS?)$/
+
+/** Values in the shape of a well-known credential, whatever their variable is called. */
+const KNOWN_VALUES =
+  /^(AKIA|ASIA)[A-Z0-9]{16}$|^(sk|rk)_(live|test)_[A-Za-z0-9]{8,}$|^gh[pousr]_[A-Za-z0-9]{20,}$|^github_pat_|^xox[abp]-|^glpat-|^npm_[A-Za-z0-9]{30,}$|-----BEGIN [A-Z ]*PRIVATE KEY-----|^[a-z][a-z0-9+.-]*:\/\/[^/\s:@]+:[^/\s@]+@/
+
+/** True for a variable that would give an agent a way around the sidecar. */
+export function isRealCredential(name: string, value: string): boolean {
+  return KNOWN_NAMES.test(name) || TELLING_NAMES.test(name) || KNOWN_VALUES.test(value)
+}
+
+/** The surroundings without credentials, and the names of what was taken out. */
+export function withoutCredentials(env: Readonly<Record<string, string | undefined>>): {
+  readonly env: Record<string, string>
+  readonly removed: readonly string[]
+} {
+  const kept: Record<string, string> = {}
+  const removed: string[] = []
+  for (const [name, value] of Object.entries(env)) {
+    if (value === undefined) continue
+    if (isRealCredential(name, value)) removed.push(name)
+    else kept[name] = value
+  }
+  return { env: kept, removed }
+}

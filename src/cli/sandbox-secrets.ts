@@ -1,0 +1,73 @@
+import { randomBytes, randomUUID } from 'node:crypto'
+import { exportJWK, generateKeyPair, type JSONWebKeySet, type JWK } from 'jose'
+import type { NewVaultEntry } from '../credential/index.js'
+import type { RestrictedKey } from '../sandbox/index.js'
+
+export const SANDBOX_BILLING_AUDIENCE = 'https://billing.internal'
+
+/** What the stand-in clouds accept; the vault holds the other end of each. Lies in `sandbox/secrets.json`, mode 0600. */
+export interface SandboxSecrets {
+  readonly railwayToken: string
+  readonly stripeKeys: readonly RestrictedKey[]
+  readonly billingJwks: JSONWebKeySet
+}
+
+export interface SandboxOrigins {
+  readonly railway: string
+  readonly stripe: string
+  readonly billing: string
+}
+
+/** Fresh credentials for a sandbox: what the clouds accept, and the vault entries that use them. */
+export async function createSandboxSecrets(origins: SandboxOrigins): Promise<{
+  readonly clouds: SandboxSecrets
+  readonly vault: readonly NewVaultEntry[]
+}> {
+  const railwayToken = randomUUID()
+  const readKey = `rk_test_${randomBytes(24).toString('hex')}`
+  const writeKey = `rk_test_${randomBytes(24).toString('hex')}`
+  const { privateKey, publicKey } = await generateKeyPair('ES256', { extractable: true })
+  const privateJwk = await exportJWK(privateKey)
+  const environment = 'staging'
+  return {
+    clouds: {
+      railwayToken,
+      stripeKeys: [
+        { secret: readKey, permissions: { customers: 'read', subscriptions: 'read', charges: 'read' } },
+        { secret: writeKey, permissions: { customers: 'write', charges: 'write' } },
+      ],
+      billingJwks: { keys: [await exportJWK(publicKey)] },
+    },
+    vault: [
+      {
+        name: 'railway-staging',
+        kind: 'railway-project-token',
+        material: { token: railwayToken, sentAs: 'bearer' },
+        origins: [origins.railway],
+        environment,
+      },
+      {
+        name: 'stripe-test',
+        kind: 'stripe-restricted-key',
+        material: {
+          keys: [
+            {
+              key: readKey,
+              covers: { permissions: ['customers:read', 'subscriptions:read', 'charges:read'] },
+            },
+            { key: writeKey, covers: { permissions: ['customers:write', 'charges:write', 'refunds:write'] } },
+          ],
+        },
+        origins: [origins.stripe],
+        environment,
+      },
+      {
+        name: 'billing',
+        kind: 'jwt',
+        material: { jwk: privateJwk as JWK },
+        origins: [origins.billing],
+        environment,
+      },
+    ],
+  }
+}

@@ -1,0 +1,63 @@
+import { chmodSync, chownSync, mkdirSync } from 'node:fs'
+import { dirname } from 'node:path'
+import process from 'node:process'
+import type { LoadedConfig } from './config.js'
+import { UsageError } from './io.js'
+import { type Identity, identityOf } from './users.js'
+
+/** How far the two processes are kept apart on this machine. */
+export interface Separation {
+  readonly keeper: Identity | null
+  readonly gate: Identity | null
+  /** Sentences for the start-up and for `status`; empty when nothing is missing. */
+  readonly missing: readonly string[]
+}
+
+/**
+ * Started as root with `users`, each process gets its own user. Anything less is for test audiences only: a
+ * production audience gets a UsageError, never a warning.
+ */
+export function planSeparation(loaded: LoadedConfig, testAudience: boolean): Separation {
+  const { users, audience } = loaded.config
+  const root = process.getuid?.() === 0
+  if (root && users !== undefined) {
+    const keeper = identityOf(users.keeper, users.group)
+    const gate = identityOf(users.gate, users.group)
+    if (keeper.uid === gate.uid || keeper.uid === 0 || gate.uid === 0) {
+      throw new UsageError(
+        'gate and keeper must be two users, neither of them root',
+        'Mend `users` in the configuration.',
+      )
+    }
+    return { keeper, gate, missing: [] }
+  }
+  if (!testAudience) {
+    throw new UsageError(
+      `the audience ${audience} is production: gate and keeper must run as two users`,
+      'Start as root with `users:` in the configuration, or give each process its container with `run --role`.',
+    )
+  }
+  return {
+    keeper: null,
+    gate: null,
+    missing: [
+      'gate and keeper run as the same user: whoever is that user can read the keeper’s memory, its keys and its vault',
+      'an agent of the same user can reach the keeper’s sockets',
+    ],
+  }
+}
+
+/** Makes the folders that both processes meet in: the socket's 0750 for the shared group. */
+export function prepareFolders(loaded: LoadedConfig, separation: Separation): void {
+  const { keeper, ledger } = loaded.config
+  const folders = [
+    dirname(loaded.path(keeper.socket)),
+    loaded.path(ledger.dir),
+    dirname(loaded.path(ledger.highWater)),
+  ]
+  for (const folder of folders) {
+    mkdirSync(folder, { recursive: true, mode: 0o750 })
+    chmodSync(folder, 0o750)
+    if (separation.keeper !== null) chownSync(folder, separation.keeper.uid, separation.keeper.gid)
+  }
+}

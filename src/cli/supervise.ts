@@ -1,0 +1,132 @@
+import { type ChildProcess, spawn } from 'node:child_process'
+import { existsSync } from 'node:fs'
+import process from 'node:process'
+import type { Identity } from './users.js'
+
+/** A child process of `run`: what it is called, how it is started, and as whom. */
+export interface Role {
+  readonly name: 'keeper' | 'gate' | 'sandbox'
+  readonly argv: readonly string[]
+  /** Added to the scrubbed environment; only what this role needs. */
+  readonly env: Readonly<Record<string, string>>
+  readonly identity: Identity | null
+}
+
+export interface Supervised {
+  /** What the role reported when it was ready. */
+  readonly report: unknown
+  readonly pid: number
+}
+
+export interface Supervisor {
+  /** Starts a role and resolves when it reports ready; rejects when it ends before. Later deaths restart it. */
+  start(role: Role): Promise<Supervised>
+  /** Stops all roles, last started first, each by SIGTERM and, after the grace, SIGKILL. */
+  stop(): Promise<void>
+}
+
+export interface SuperviseOptions {
+  readonly graceMs: number
+  readonly onExit: (role: Role, code: number | null, signal: string | null, restartMs: number) => void
+}
+
+const FIRST_RESTART_MS = 100
+const MAX_RESTART_MS = 10_000
+/** A role that ran this long starts over with the shortest delay. */
+const STABLE_MS = 30_000
+
+/** Keeps the two halves of the sidecar running as processes of their own. */
+export function supervise(options: SuperviseOptions): Supervisor {
+  const running: { role: Role; child: ChildProcess }[] = []
+  let stopping = false
+
+  async function launch(role: Role, delayMs: number): Promise<Supervised> {
+    const child = spawnRole(role)
+    const slot = { role, child }
+    running.push(slot)
+    const startedAt = Date.now()
+    let ready = false
+    child.once('exit', (code, signal) => {
+      running.splice(running.indexOf(slot), 1)
+      if (stopping || !ready) return
+      const restartMs =
+        Date.now() - startedAt > STABLE_MS ? FIRST_RESTART_MS : Math.min(delayMs * 2, MAX_RESTART_MS)
+      options.onExit(role, code, signal, restartMs)
+      setTimeout(() => void relaunch(role, restartMs), restartMs).unref()
+    })
+    const report = await readiness(child, role)
+    ready = true
+    return { report, pid: child.pid as number }
+  }
+
+  async function relaunch(role: Role, delayMs: number): Promise<void> {
+    if (stopping) return
+    try {
+      await launch(role, delayMs)
+    } catch {
+      const next = Math.min(delayMs * 2, MAX_RESTART_MS)
+      options.onExit(role, null, null, next)
+      setTimeout(() => void relaunch(role, next), next).unref()
+    }
+  }
+
+  return {
+    start: role => launch(role, FIRST_RESTART_MS),
+    stop: async () => {
+      stopping = true
+      for (const { child } of [...running].reverse()) await stopChild(child, options.graceMs)
+    },
+  }
+}
+
+/** Node options, proxies, TLS overrides and credentials of the surroundings never reach a child: its environment is built from nothing. */
+function spawnRole(role: Role): ChildProcess {
+  const node = [process.execPath, '--disable-proto=throw', ...role.argv]
+  // Node can't set resource limits itself; a shell, where there is one, forbids core dumps.
+  const [command, ...args] = existsSync('/bin/sh')
+    ? ['/bin/sh', '-c', 'ulimit -c 0; exec "$0" "$@"', ...node]
+    : node
+  return spawn(command as string, args, {
+    env: { PATH: '/usr/local/bin:/usr/bin:/bin', LANG: 'C.UTF-8', ...role.env },
+    stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
+    ...(role.identity === null ? {} : { uid: role.identity.uid, gid: role.identity.gid }),
+  })
+}
+
+function readiness(child: ChildProcess, role: Role): Promise<unknown> {
+  return new Promise((resolve, reject) => {
+    child.once('message', message => resolve((message as { ready: unknown }).ready))
+    child.once('error', reject)
+    child.once('exit', code =>
+      reject(new Error(`${role.name} stopped before it was ready (exit ${code ?? 'by signal'})`)),
+    )
+  })
+}
+
+async function stopChild(child: ChildProcess, graceMs: number): Promise<void> {
+  if (child.exitCode !== null || child.signalCode !== null) return
+  const gone = new Promise<void>(resolve => child.once('exit', () => resolve()))
+  child.kill('SIGTERM')
+  const killer = setTimeout(() => child.kill('SIGKILL'), graceMs)
+  await gone
+  clearTimeout(killer)
+}
+
+/** For a role's own process: tells the supervisor that it is ready, runs `stop` at SIGTERM or SIGINT, and opens no inspector at SIGUSR1. */
+export function serveUntilStopped(report: unknown, stop: () => Promise<void>): Promise<void> {
+  process.on('SIGUSR1', () => undefined)
+  process.send?.({ ready: report })
+  return new Promise(resolve => {
+    let stopping = false
+    const end = () => {
+      if (stopping) return
+      stopping = true
+      void stop().finally(resolve)
+    }
+    process.once('SIGTERM', end)
+    // A terminal sends SIGINT to the whole group; the supervisor's SIGTERM gives the order of stopping.
+    process.on('SIGINT', () => (process.send === undefined ? end() : undefined))
+    // The supervisor is gone: nobody would stop us later.
+    process.once('disconnect', end)
+  })
+}
