@@ -121,7 +121,11 @@ export function serveUntilStopped(report: unknown, stop: () => Promise<void>): P
     const end = () => {
       if (stopping) return
       stopping = true
-      void stop().finally(resolve)
+      void stop().finally(() => {
+        // The open channel to the supervisor would keep this process alive.
+        if (process.connected) process.disconnect()
+        resolve()
+      })
     }
     process.once('SIGTERM', end)
     // A terminal sends SIGINT to the whole group; the supervisor's SIGTERM gives the order of stopping.
