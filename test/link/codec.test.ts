@@ -148,7 +148,7 @@ describe('the codec of the link', () => {
       '1e999',
       '"\\ud800"',
       '['.repeat(70) + ']'.repeat(70),
-      '{"a":'.repeat(70) + '1' + '}'.repeat(70),
+      `${'{"a":'.repeat(70)}1${'}'.repeat(70)}`,
     ])
       assertRefused(
         () => read(encodeFrame(0x02, around.replace('"HERE"', value))),
