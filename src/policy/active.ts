@@ -107,9 +107,9 @@ export interface DecisionInput {
   readonly usage: (limit: LimitWindow) => number
 }
 
-/** Identifies one counter: a rule's limit for one agent and task. */
+/** Identifies one counter: a rule's limit for one agent, whatever the task, so that a new task is no new allowance. */
 export interface LimitWindow {
-  /** `rule-id/agent/task`, stable across restarts. */
+  /** `rule-id/agent`, stable across restarts. */
   readonly key: string
   /** Sliding window in milliseconds, or a calendar day in UTC. */
   readonly window: { readonly kind: 'sliding'; readonly ms: number } | { readonly kind: 'day' }

@@ -4,7 +4,7 @@ import { listOf } from './api-catalog.js'
 import type { ResolvedApi } from './compile.js'
 import type { Criteria } from './compiled.js'
 import { compareIds } from './decide.js'
-import type { SelectorSource } from './document.js'
+import type { SelectorSource } from './document-rule.js'
 import { type DocumentPath, didYouMean, type Findings } from './finding.js'
 import { globMatches, isGlob } from './glob.js'
 

@@ -16,14 +16,17 @@ const MAX_ELEMENTS = 1_000
 const MAX_VALUES = 10_000
 const MAX_TEXT_LETTERS = 65_536
 
-/** Compiles an expression that `checkCondition` passed; throws what the CEL parser throws. */
+/** Compiles an expression; throws what the CEL parser throws, or where it uses what `checkCondition` refuses. */
 export function compileCondition(source: string): Condition {
   const environment = newEnvironment()
   for (const root of ROOTS) environment.registerVariable(root, 'dyn')
   const parsed = environment.parse(source)
   const outline = outlineOf(parsed)
   const roots = [...new Set(outline.paths.map(path => path.root))]
-  const members = argumentMembers(outline) ?? []
+  const members = argumentMembers(outline)
+  // INVARIANT: what is enforced was bounded when it was compiled, whoever signed it.
+  if (outline.refusals.length > 0 || members === null)
+    throw new SyntaxError('uses what a condition may not use')
   return { holds: context => answer(parsed, roots, members, context) }
 }
 

@@ -31,13 +31,21 @@ export function checkLimit(
     0,
   )
   if (amount === null) return { over: true, reservation: { ...counter, amount: 0 }, retryAfterMs: null }
-  const used = usage(counter)
-  // A counter that is no number (a fault of the caller's) must not admit anything.
+  const used = readUsage(usage, counter)
   const over = !(used >= 0 && used + amount <= limit.max)
   return {
     over,
     reservation: { ...counter, amount },
     retryAfterMs: over && amount <= limit.max ? untilItFrees(counter, nowMs) : null,
+  }
+}
+
+/** A counter that can't be read, or is no number, must not admit anything. */
+function readUsage(usage: (window: LimitWindow) => number, counter: LimitWindow): number {
+  try {
+    return usage(counter)
+  } catch {
+    return Number.NaN
   }
 }
 

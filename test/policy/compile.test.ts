@@ -350,8 +350,9 @@ describe('activating', () => {
     refusal(changed => Object.assign(changed, { rules: [firstRule(changed), firstRule(changed)] }))
   })
 
-  it('refuses a condition that is not CEL', () => {
+  it('refuses a condition that is not CEL, or more than a condition may be', () => {
     refusal(changed => Object.assign(firstRule(changed), { when: 'args.' }))
+    refusal(changed => Object.assign(firstRule(changed), { when: 'request.target.matches("(a+)+$")' }))
   })
 
   it('refuses a catalog that is not there', () => {
