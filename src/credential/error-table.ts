@@ -1,37 +1,20 @@
 import { type ErrorTable, errorsOf } from '../canon/index.js'
 
-const REISSUE = 'Ask the operator for a new grant with `countersign grant issue`.'
 const RESTORE = 'Restore the vault from a backup, or make it anew with `countersign vault put --create`.'
 
-/** Codes thrown or returned by the credential room; held against docs/errors.md by a test. */
+/**
+ * Codes thrown by the credential room; held against docs/errors.md by a test. Those of a vault or a minter stand in
+ * the keeper's log: the agent is told `credential_unavailable`. What is wrong with a grant stands with the link.
+ */
 export const credentialErrors = {
-  grant_malformed: { status: 401, sentence: 'The credential is not a grant of this sidecar.', mend: REISSUE },
-  grant_signature: {
-    status: 401,
-    sentence: 'The grant is not signed by a grant key of this sidecar.',
-    mend: REISSUE,
-  },
-  grant_audience: { status: 401, sentence: 'The grant is for another sidecar.', mend: REISSUE },
-  grant_expired: { status: 401, sentence: 'The grant is not valid at this time.', mend: REISSUE },
-  grant_slot: {
-    status: 401,
-    sentence: 'The grant is for another slot of the request.',
-    mend: 'Send it where `countersign env` puts it, or issue one for this slot.',
-  },
-  grant_revoked: { status: 401, sentence: 'The grant was revoked.', mend: REISSUE },
-  grant_unverifiable: {
-    status: 503,
-    sentence: 'The sidecar could not tell whether the grant is revoked.',
-    mend: 'Look at the state of the ledger with `countersign status`.',
-  },
   grant_order_invalid: {
-    status: null,
+    status: 400,
     sentence: 'No grant can be issued as ordered.',
     mend: 'Name agent, environment, task, owner and slot in at most 128 plain characters each, for at most 3600 seconds.',
   },
 
   vault_missing: {
-    status: 503,
+    status: null,
     sentence: 'There is no vault at the configured path.',
     mend: 'Make one with `countersign vault put --create`.',
   },
@@ -41,12 +24,12 @@ export const credentialErrors = {
     mend: 'Add to it with `countersign vault put`.',
   },
   vault_mode: {
-    status: 503,
+    status: null,
     sentence: 'Others could read or replace the vault or its key.',
     mend: 'Let the keeper own the file and set its mode to 0600.',
   },
   vault_key_missing: {
-    status: 503,
+    status: null,
     sentence: 'The key of the vault is not where the configuration says.',
     mend: 'Check `vault.key` in the configuration.',
   },
@@ -56,17 +39,17 @@ export const credentialErrors = {
     mend: 'Use 32 random bytes (raw, hex or base64), or a passphrase of 16 characters or more.',
   },
   vault_key: {
-    status: 503,
+    status: null,
     sentence: 'The vault was not sealed with this key.',
     mend: 'Check `vault.key` in the configuration; after a rekey it must name the new key.',
   },
-  vault_truncated: { status: 503, sentence: 'The vault file ends early.', mend: RESTORE },
+  vault_truncated: { status: null, sentence: 'The vault file ends early.', mend: RESTORE },
   vault_tampered: {
-    status: 503,
+    status: null,
     sentence: 'The vault was changed after it was sealed.',
     mend: RESTORE,
   },
-  vault_malformed: { status: 503, sentence: 'The file is not a vault of this version.', mend: RESTORE },
+  vault_malformed: { status: null, sentence: 'The file is not a vault of this version.', mend: RESTORE },
   vault_busy: {
     status: null,
     sentence: 'Another command is writing the vault.',
@@ -83,88 +66,88 @@ export const credentialErrors = {
     mend: 'Check the free space and the mode of its folder.',
   },
   vault_entry_invalid: {
-    status: 503,
+    status: null,
     sentence: 'The vault entry does not hold what its minter needs.',
     mend: 'See `countersign vault put --help` for the shape of each kind.',
   },
   vault_entry_missing: {
-    status: 503,
+    status: null,
     sentence: 'The vault has no entry for this credential.',
     mend: 'Add it with `countersign vault put NAME`.',
   },
   vault_entry_kind: {
-    status: 503,
+    status: null,
     sentence: 'The vault entry is for another minter than the sealed policy names.',
     mend: 'Put an entry of the right kind, or seal a policy that names this minter.',
   },
   vault_entry_origin: {
-    status: 503,
+    status: null,
     sentence: 'The vault entry may not be used for this origin.',
     mend: 'Put it again with the origin listed, if the upstream is meant.',
   },
   vault_entry_environment: {
-    status: 503,
+    status: null,
     sentence: 'The vault entry may not be used in the environment of this agent.',
     mend: 'Put an entry for the environment under its own name.',
   },
 
   minter_unavailable: {
-    status: 503,
+    status: null,
     sentence: 'This sidecar has no such minter.',
     mend: 'Seal a policy with another minter for this credential.',
   },
   credential_insufficient: {
-    status: 503,
+    status: null,
     sentence: 'No credential at hand covers the operation.',
     mend: 'Provision a credential that covers it and put it into the vault.',
   },
   credential_unbounded: {
-    status: 503,
+    status: null,
     sentence: 'The credential would reach further than it may.',
     mend: 'Provision a narrower one; see SECURITY.md for what each minter accepts.',
   },
   credential_revoked: {
-    status: 503,
+    status: null,
     sentence: 'The credential was revoked while it was being made.',
     mend: 'Look for a halt or a revoked grant with `countersign status`.',
   },
   credential_unrecorded: {
-    status: 503,
+    status: null,
     sentence: 'The credential could not be recorded and is not used.',
     mend: 'Look at the state of the ledger with `countersign status`.',
   },
   broker_closed: {
-    status: 503,
+    status: null,
     sentence: 'The keeper is stopping and makes no more credentials.',
     mend: 'Repeat the request after the restart.',
   },
   mint_failed: {
-    status: 503,
+    status: null,
     sentence: 'The credential could not be made.',
     mend: 'Look at the log of the keeper.',
   },
   mint_refused: {
-    status: 502,
+    status: null,
     sentence: 'The upstream refused to make a credential.',
     mend: 'Check that the secret in the vault is still valid and may do this.',
   },
   mint_answer: {
-    status: 502,
+    status: null,
     sentence: 'The upstream answered something else than a credential.',
     mend: 'Check the address in the sealed policy; retry later if the upstream is failing.',
   },
   mint_unreachable: {
-    status: 502,
+    status: null,
     sentence: 'The upstream that makes the credential can not be reached.',
     mend: 'Check DNS, egress and certificates from the keeper.',
   },
   mint_timeout: {
-    status: 504,
+    status: null,
     sentence: 'The upstream did not make a credential in time.',
     mend: 'Retry later.',
   },
   mint_address: {
-    status: 502,
+    status: null,
     sentence: 'The upstream that makes the credential is not one that this sidecar sends secrets to.',
     mend: 'Use https, and name a private upstream in the sealed policy if it is meant.',
   },

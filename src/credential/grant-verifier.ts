@@ -1,6 +1,7 @@
 import { createHash, createPublicKey, type KeyObject } from 'node:crypto'
 import { compactVerify } from 'jose'
 import { base64url, CountersignError, fromBase64url, isAcceptablePoint, keyIdOf } from '../canon/index.js'
+import type { GrantRefusal } from '../link/index.js'
 import type { Slot } from '../protocol/index.js'
 import {
   CLAIM_OF_SLOT,
@@ -12,7 +13,7 @@ import {
   parseHeader,
 } from './grant-claims.js'
 import { grantOf } from './grant-issuer.js'
-import type { GrantRefusal, GrantVerdict, GrantVerifier } from './ports.js'
+import type { GrantVerdict, GrantVerifier } from './ports.js'
 import { Recent } from './recent.js'
 
 export interface GrantVerifierOptions {

@@ -12,7 +12,6 @@ export type {
   Grant,
   GrantIssuer,
   GrantOrder,
-  GrantRefusal,
   GrantVerdict,
   GrantVerifier,
   MintedCredential,

@@ -1,4 +1,5 @@
 import type { JsonObject } from '../canon/index.js'
+import type { GrantRefusal } from '../link/index.js'
 import type { CredentialSpec } from '../policy/index.js'
 import type { Header, Operation, Slot } from '../protocol/index.js'
 import type { Material } from './material.js'
@@ -114,16 +115,6 @@ export interface Grant {
 export type GrantVerdict =
   | { readonly kind: 'grant'; readonly grant: Grant }
   | { readonly kind: 'refused'; readonly code: GrantRefusal }
-
-export type GrantRefusal =
-  | 'grant_malformed'
-  | 'grant_signature'
-  | 'grant_audience'
-  | 'grant_expired'
-  | 'grant_slot'
-  | 'grant_revoked'
-  /** Revocation could not be looked up: a fault of the sidecar, and a refusal all the same. */
-  | 'grant_unverifiable'
 
 export interface GrantVerifier {
   /** Never throws. */

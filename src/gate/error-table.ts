@@ -112,7 +112,7 @@ export const gateErrors = {
     sentence: 'The upstream repeated the credential in its answer, so the answer is withheld.',
     mend: 'Tell the operator; the operation itself was sent and answered.',
   },
-  mark_missing: {
+  mark_unconfirmed: {
     status: 503,
     sentence: 'The policy wants the outcome recorded before the answer, and the keeper did not confirm it.',
     mend: 'Find out with a read what the operation did, and tell the operator.',

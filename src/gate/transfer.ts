@@ -166,7 +166,7 @@ export class Transfer implements Dispatcher.DispatchHandler {
   private endMarked(recorded: boolean): void {
     if (recorded) this.end()
     else if (this.order.exchange.response.headersSent) this.order.exchange.response.destroy()
-    else this.refuse('mark_missing', 'yes')
+    else this.refuse('mark_unconfirmed', 'yes')
   }
 
   private refuse(code: string, executed: Executed): void {

@@ -5,34 +5,12 @@ import { policyErrors } from '../policy/index.js'
 import { protocolErrors } from '../protocol/index.js'
 import { gateErrors } from './error-table.js'
 
-const askForGrant = 'Ask your operator for a new grant; do not look for another credential.'
-
-/** Verdicts on a grant, whose own table is in a room that the gate must not import. */
-const grantVerdicts: Readonly<Record<string, ErrorEntry>> = {
-  grant_malformed: { status: 401, sentence: 'The grant is malformed.', mend: askForGrant },
-  grant_signature: { status: 401, sentence: 'The grant was not issued by this sidecar.', mend: askForGrant },
-  grant_audience: { status: 401, sentence: 'The grant is for another sidecar.', mend: askForGrant },
-  grant_expired: { status: 401, sentence: 'The grant has expired.', mend: askForGrant },
-  grant_slot: {
-    status: 401,
-    sentence: 'The grant was sent in a place that it is not for.',
-    mend: 'Send it where your operator said.',
-  },
-  grant_revoked: { status: 401, sentence: 'The grant was revoked.', mend: askForGrant },
-  grant_unverifiable: {
-    status: 503,
-    sentence: 'The keeper could not check the grant.',
-    mend: 'Repeat the request later; if it persists, tell your operator.',
-  },
-}
-
 const KNOWN: Readonly<Record<string, ErrorEntry>> = {
   ...canonErrors,
   ...protocolErrors,
   ...policyErrors,
   ...linkErrors,
   ...nativeErrors,
-  ...grantVerdicts,
   ...gateErrors,
 }
 

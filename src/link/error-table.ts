@@ -1,7 +1,35 @@
 import { type ErrorTable, errorsOf } from '../canon/index.js'
 
+const askForGrant = 'Ask your operator for a new grant; do not look for another credential.'
+
+/** What the keeper can find wrong with the grant of a request. */
+const grantRefusals = {
+  grant_malformed: {
+    status: 401,
+    sentence: 'The credential is not a grant of this sidecar.',
+    mend: askForGrant,
+  },
+  grant_signature: { status: 401, sentence: 'The grant was not issued by this sidecar.', mend: askForGrant },
+  grant_audience: { status: 401, sentence: 'The grant is for another sidecar.', mend: askForGrant },
+  grant_expired: { status: 401, sentence: 'The grant is not valid at this time.', mend: askForGrant },
+  grant_slot: {
+    status: 401,
+    sentence: 'The grant was sent in a place that it is not for.',
+    mend: 'Send it where `countersign env` puts it, or ask your operator for one for this place.',
+  },
+  grant_revoked: { status: 401, sentence: 'The grant was revoked.', mend: askForGrant },
+  grant_unverifiable: {
+    status: 503,
+    sentence: 'The keeper could not tell whether the grant is revoked.',
+    mend: 'Repeat the request later; if it persists, tell your operator.',
+  },
+} as const satisfies ErrorTable
+
+export type GrantRefusal = keyof typeof grantRefusals
+
 /** Codes of the connection between gate and keeper, and those that only the keeper reaches and the gate has to word. Held against docs/errors.md by a test. */
 export const linkErrors = {
+  ...grantRefusals,
   frame_malformed: {
     status: 503,
     sentence: 'A frame on the keeper’s socket was malformed; the connection is closed.',

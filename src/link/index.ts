@@ -1,6 +1,6 @@
 export { Channel, type ChannelEvents, type ChannelOptions } from './channel.js'
 export { encodeMessage, fromGate, fromKeeper, type Inbound } from './codec.js'
-export { linkErrors, linkFault } from './error-table.js'
+export { type GrantRefusal, linkErrors, linkFault } from './error-table.js'
 export { encodeFrame, type Frame, FrameReader } from './frame.js'
 export type {
   AdmitReply,
