@@ -26,7 +26,7 @@ export async function createSandboxSecrets(origins: SandboxOrigins): Promise<{
   const railwayToken = randomUUID()
   const readKey = `rk_test_${randomBytes(24).toString('hex')}`
   const writeKey = `rk_test_${randomBytes(24).toString('hex')}`
-  const { privateKey, publicKey } = await generateKeyPair('ES256', { extractable: true })
+  const { privateKey, publicKey } = await generateKeyPair('Ed25519', { extractable: true })
   const privateJwk = await exportJWK(privateKey)
   const environment = 'staging'
   return {

@@ -1,0 +1,56 @@
+import { type ChildProcess, fork } from 'node:child_process'
+import { readdirSync, readFileSync } from 'node:fs'
+import { fileURLToPath } from 'node:url'
+
+/** A helper process of the benchmark that reported its port. */
+export interface Started {
+  readonly port: number
+  readonly pid: number
+  stop(): void
+}
+
+export function start(file: string, ...args: readonly string[]): Promise<Started> {
+  const child = fork(fileURLToPath(new URL(file, import.meta.url)), args)
+  return new Promise((resolve, reject) => {
+    child.once('exit', code => reject(new Error(`${file} ended with ${code}`)))
+    child.once('message', message => {
+      resolve({
+        port: (message as { port: number }).port,
+        pid: child.pid as number,
+        stop: () => child.disconnect(),
+      })
+    })
+  })
+}
+
+/** Pid of the supervisor's child that runs a role. */
+export function roleOf(supervisor: ChildProcess, role: string): number {
+  const parent = String(supervisor.pid)
+  const pid = readdirSync('/proc')
+    .filter(name => /^\d+$/.test(name))
+    .find(name => {
+      try {
+        const status = readFileSync(`/proc/${name}/status`, 'utf8')
+        const command = readFileSync(`/proc/${name}/cmdline`, 'utf8').split('\0')
+        return status.includes(`PPid:\t${parent}\n`) && command[command.indexOf('--role') + 1] === role
+      } catch {
+        return false
+      }
+    })
+  if (pid === undefined) throw new Error(`no ${role} process`)
+  return Number(pid)
+}
+
+const TICKS_PER_SECOND = 100
+
+/** Processor time of a process so far, in seconds (proc(5), utime and stime). */
+export function cpuSeconds(pid: number): number {
+  const fields = readFileSync(`/proc/${pid}/stat`, 'utf8').split(') ')[1]?.split(' ') ?? []
+  return (Number(fields[11]) + Number(fields[12])) / TICKS_PER_SECOND
+}
+
+/** Resident memory of a process in MiB. */
+export function residentMiB(pid: number): number {
+  const kilobytes = /^VmRSS:\s+(\d+) kB/m.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1]
+  return Number(kilobytes) / 1024
+}

@@ -1,0 +1,71 @@
+import { type ChildProcess, spawn } from 'node:child_process'
+import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import process from 'node:process'
+import { fileURLToPath } from 'node:url'
+import { readAddresses } from '../src/cli/addresses.js'
+import { loadConfig } from '../src/cli/config.js'
+import { openGrantSession } from '../src/cli/grant-session.js'
+import { initSandbox } from '../src/cli/init-sandbox.js'
+
+/** The whole sidecar as `countersign run` starts it, with the benchmark's upstream behind every API. */
+export interface BenchSidecar {
+  readonly supervisor: ChildProcess
+  readonly folder: string
+  readonly main: string
+  readonly grant: string
+  stop(): Promise<void>
+}
+
+const PACKAGE = new URL('../../', import.meta.url)
+const START_MS = 30_000
+
+export async function startSidecar(upstreamPort: number): Promise<BenchSidecar> {
+  const folder = mkdtempSync(join(tmpdir(), 'countersign-bench-'))
+  const upstream = `127.0.0.1:${upstreamPort}`
+  await initSandbox(folder, {
+    addresses: {
+      gate: '127.0.0.1:0',
+      stripePort: '127.0.0.1:0',
+      railway: upstream,
+      stripe: upstream,
+      billing: upstream,
+    },
+    policy: readFileSync(new URL('bench/policy.yaml', PACKAGE), 'utf8'),
+    clouds: false,
+  })
+  const loaded = loadConfig(join(folder, 'countersign.yaml'))
+  const supervisor = spawn(
+    process.execPath,
+    [fileURLToPath(new URL('dist/src/cli/main.js', PACKAGE)), 'run', '--config', loaded.file],
+    { stdio: 'ignore' },
+  )
+  await ready(() => existsSync(join(folder, 'run', 'gate.json')), supervisor)
+  const session = await openGrantSession(
+    { config: loaded.file, agent: 'coder', task: 'bench', owner: 'bench' },
+    { stdin: process.stdin, stdout: process.stdout, stderr: process.stderr, env: {}, cwd: folder },
+  )
+  const grant = await session.issue('bearer')
+  await session.leave()
+  return {
+    supervisor,
+    folder,
+    main: readAddresses(loaded).main,
+    grant,
+    stop: async () => {
+      const gone = new Promise(resolve => supervisor.once('exit', resolve))
+      supervisor.kill('SIGTERM')
+      await gone
+      rmSync(folder, { recursive: true, force: true })
+    },
+  }
+}
+
+async function ready(isReady: () => boolean, child: ChildProcess): Promise<void> {
+  const deadline = Date.now() + START_MS
+  while (!isReady()) {
+    if (child.exitCode !== null || Date.now() > deadline) throw new Error('the sidecar did not start')
+    await new Promise(resolve => setTimeout(resolve, 50))
+  }
+}
