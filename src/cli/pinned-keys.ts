@@ -35,6 +35,7 @@ export function pinnedKeys(source: KeySource, firstEntry: Uint8Array | undefined
       return null
     case 'keys':
       return {
+        origin: null,
         receipt: source.receipt.map(parsePublicKey),
         checkpoint: source.checkpoint.map(parsePublicKey),
       }
@@ -43,8 +44,12 @@ export function pinnedKeys(source: KeySource, firstEntry: Uint8Array | undefined
       const trust = openTrustRoot(chain, source.pin ?? firstVersion(chain, source.root), nativeCrypto)
       const envelope = source.enrolment === null ? enrolmentOf(firstEntry) : readBytes(source.enrolment)
       const nowMs = startOf(envelope)
-      const { keys } = openEnrolment(envelope, trust, { crypto: nativeCrypto, nowMs })
-      return { receipt: [parsePublicKey(keys.receipt)], checkpoint: [parsePublicKey(keys.checkpoint)] }
+      const { keys, origin } = openEnrolment(envelope, trust, { crypto: nativeCrypto, nowMs })
+      return {
+        origin,
+        receipt: [parsePublicKey(keys.receipt)],
+        checkpoint: [parsePublicKey(keys.checkpoint)],
+      }
     }
   }
 }

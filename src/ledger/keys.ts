@@ -13,14 +13,15 @@ import { fromUtf8, utf8 } from '../canon/index.js'
 export const HEAD_KEY = utf8('h')
 
 export function seqKey(space: 'e' | 'n', seq: number): Uint8Array {
-  const key = new Uint8Array(9)
+  const key = Buffer.allocUnsafe(9)
   key[0] = space.charCodeAt(0)
   writeUint64(key, 1, seq)
   return key
 }
 
 export function seqOfKey(key: Uint8Array): number {
-  return readUint64(key, 1)
+  const view = new DataView(key.buffer, key.byteOffset)
+  return view.getUint32(1) * 2 ** 32 + view.getUint32(5)
 }
 
 export function textKey(space: 'i' | 's', name: string): Uint8Array {
@@ -40,13 +41,7 @@ export function behind(prefix: Uint8Array): Uint8Array {
 }
 
 /** A safe integer as 8 bytes, big-endian. */
-export function writeUint64(target: Uint8Array, offset: number, value: number): void {
-  const view = new DataView(target.buffer, target.byteOffset)
-  view.setUint32(offset, Math.floor(value / 2 ** 32))
-  view.setUint32(offset + 4, value % 2 ** 32)
-}
-
-export function readUint64(source: Uint8Array, offset: number): number {
-  const view = new DataView(source.buffer, source.byteOffset)
-  return view.getUint32(offset) * 2 ** 32 + view.getUint32(offset + 4)
+export function writeUint64(target: Buffer, offset: number, value: number): void {
+  target.writeUInt32BE(Math.floor(value / 2 ** 32), offset)
+  target.writeUInt32BE(value % 2 ** 32, offset + 4)
 }

@@ -29,7 +29,7 @@ export async function sideCipher(auditorKey: JWK): Promise<SideCipher> {
     wrappedKey,
     seal: (attemptId, record) => {
       // The key lives for one start, so a counter never repeats a nonce.
-      const nonce = new Uint8Array(NONCE_BYTES)
+      const nonce = Buffer.alloc(NONCE_BYTES)
       writeUint64(nonce, 4, sealed++)
       const cipher = createCipheriv('aes-256-gcm', key, nonce).setAAD(utf8(attemptId))
       return Buffer.concat([nonce, cipher.update(record), cipher.final(), cipher.getAuthTag()])

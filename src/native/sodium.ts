@@ -31,7 +31,7 @@ export function sodiumSigningKey(library: Sodium, seed: Uint8Array, publicKey: U
     keyid: keyIdOf(publicKey),
     publicKey,
     sign: message => {
-      const signature = Buffer.alloc(64)
+      const signature = Buffer.allocUnsafe(64)
       library.crypto_sign_detached(signature, message, secretKey)
       return signature
     },

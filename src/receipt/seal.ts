@@ -52,6 +52,7 @@ export function entrySealer(
   signer: SigningKey,
 ): (entry: Entry) => SealedEntry {
   const scratch = new Uint8Array(SIGNED_ROOM + MAX_PAYLOAD_BYTES)
+  const allocate = slabs()
   const between = utf8(
     `","payloadType":"${PAYLOAD_TYPES.receipt}","signatures":[{"keyid":"${signer.keyid}","sig":"`,
   )
@@ -64,13 +65,30 @@ export function entrySealer(
       throw receiptFault('entry_too_large', `${entry.type}, ${text.length} characters`)
     const signature = signer.sign(signedBytes(scratch, written))
     // The byte before the envelope is the 0x00 of the leaf hash, so that hashing needs no copy.
-    const framed = new Uint8Array(1 + AROUND + base64Length(written))
+    const framed = allocate(1 + AROUND + base64Length(written))
     framed.set(HEAD, 1)
     let at = encodeBase64Into(scratch.subarray(SIGNED_ROOM, SIGNED_ROOM + written), framed, 1 + HEAD.length)
     framed.set(between, at)
     at = encodeBase64Into(signature, framed, at + between.length)
     framed.set(END, at)
     return { bytes: framed.subarray(1), leaf: crypto.sha256(framed) }
+  }
+}
+
+const SLAB_BYTES = 65_536
+
+/** Cuts arrays from larger ones: a buffer of its own for every entry costs more than laying the entry out. */
+function slabs(): (length: number) => Uint8Array {
+  let slab = new Uint8Array(SLAB_BYTES)
+  let used = 0
+  return length => {
+    if (length > SLAB_BYTES / 4) return new Uint8Array(length)
+    if (used + length > SLAB_BYTES) {
+      slab = new Uint8Array(SLAB_BYTES)
+      used = 0
+    }
+    used += length
+    return slab.subarray(used - length, used)
   }
 }
 

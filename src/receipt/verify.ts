@@ -7,6 +7,8 @@ import { GrowingTree, leafHash } from './tree.js'
 
 /** Raw public keys, from outside of what is verified: a trust root and enrolment, or the command line. */
 export interface PinnedKeys {
+  /** The keys are good for logs of this origin only; null where that is not known. */
+  readonly origin: string | null
   readonly receipt: readonly Uint8Array[]
   readonly checkpoint: readonly Uint8Array[]
 }
@@ -190,6 +192,10 @@ export class LogVerifier {
     this.chain = entry.chain
     this.boot = entry.boot
     this.firstT = entry.t
+    // ATTACK: the keys of one sidecar must not vouch for a log that claims to be another's.
+    const enrolled = this.options.keys?.origin ?? null
+    if (enrolled !== null && !entry.chain.startsWith(`${enrolled}/`))
+      this.report('chain_origin', 0, `the keys are enrolled for ${enrolled}`)
     if (entry.type !== 'genesis' || entry.seq !== 0) {
       this.report('chain_start', 0)
       return
@@ -204,7 +210,7 @@ export class LogVerifier {
       const [receipt, checkpoint] = [entry.data.receipt, entry.data.checkpoint].map(key =>
         parsePublicKey(key as string),
       )
-      this.trust({ receipt: [receipt as Uint8Array], checkpoint: [checkpoint as Uint8Array] })
+      this.trust({ origin: null, receipt: [receipt as Uint8Array], checkpoint: [checkpoint as Uint8Array] })
     } catch {
       this.report('entry_malformed', 0, 'a key that is no Ed25519 key')
     }

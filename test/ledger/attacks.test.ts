@@ -6,7 +6,7 @@ import { type TestContext, test } from 'node:test'
 import { CountersignError } from '../../src/canon/index.js'
 import { type Ledger, openEvidence, readCheckpointFile } from '../../src/ledger/index.js'
 import { nativeCrypto } from '../../src/native/index.js'
-import { attempt, denial, outcome, type Sidecar, sidecar, signingKey } from './ledger-fixture.js'
+import { attempt, denial, ORIGIN, outcome, type Sidecar, sidecar, signingKey } from './ledger-fixture.js'
 
 async function exchanges(ledger: Ledger, count: number): Promise<void> {
   for (let i = 0; i < count; i++) await ledger.append(outcome(await ledger.append(attempt())))
@@ -146,7 +146,7 @@ interface Verdict {
 /** What the keeper and the verifier say about a damaged folder, each on a copy of its own. */
 async function verdicts(car: Sidecar, dir: string): Promise<Verdict> {
   const checkpoint = await readCheckpointFile(car.highWater, nativeCrypto)
-  const keys = { receipt: [car.receiptKey.publicKey], checkpoint: [car.checkpointKey.publicKey] }
+  const keys = { origin: ORIGIN, receipt: [car.receiptKey.publicKey], checkpoint: [car.checkpointKey.publicKey] }
   let finding = 'sound'
   try {
     const evidence = await openEvidence(dir, nativeCrypto)

@@ -7,7 +7,7 @@ import type { CountersignError } from '../../src/canon/index.js'
 import { openEvidence, readCheckpointFile, writeDump } from '../../src/ledger/index.js'
 import { nativeCrypto } from '../../src/native/index.js'
 import type { Verification } from '../../src/receipt/index.js'
-import { attempt, collect, denial, outcome, type Sidecar, sidecar } from './ledger-fixture.js'
+import { attempt, collect, denial, ORIGIN, outcome, type Sidecar, sidecar } from './ledger-fixture.js'
 
 async function withDump(t: TestContext): Promise<Sidecar & { readonly dump: string }> {
   const car = await sidecar(t)
@@ -23,7 +23,7 @@ async function withDump(t: TestContext): Promise<Sidecar & { readonly dump: stri
 async function verifyPath(path: string, car: Sidecar): Promise<Verification> {
   const evidence = await openEvidence(path, nativeCrypto)
   try {
-    const keys = { receipt: [car.receiptKey.publicKey], checkpoint: [car.checkpointKey.publicKey] }
+    const keys = { origin: ORIGIN, receipt: [car.receiptKey.publicKey], checkpoint: [car.checkpointKey.publicKey] }
     const checkpoints = evidence.checkpoint === null ? [] : [evidence.checkpoint]
     return await evidence.verify({ crypto: nativeCrypto, keys, checkpoints })
   } finally {
@@ -102,7 +102,7 @@ test('the high-water file serves as a checkpoint', async t => {
   const checkpoint = await readCheckpointFile(car.highWater, nativeCrypto)
   assert.equal(checkpoint.size, 6)
   const evidence = await openEvidence(car.dump, nativeCrypto)
-  const keys = { receipt: [car.receiptKey.publicKey], checkpoint: [car.checkpointKey.publicKey] }
+  const keys = { origin: ORIGIN, receipt: [car.receiptKey.publicKey], checkpoint: [car.checkpointKey.publicKey] }
   const found = await evidence.verify({ crypto: nativeCrypto, keys, checkpoints: [checkpoint] })
   assert.equal(found.findings[0]?.code, 'tail_missing')
 })

@@ -24,7 +24,11 @@ interface Against {
 }
 
 function pinned(log: LogOnPaper): PinnedKeys {
-  return { receipt: [log.receiptKey.publicKey], checkpoint: [log.checkpointKey.publicKey] }
+  return {
+    origin: 'acme.test/countersign/edge',
+    receipt: [log.receiptKey.publicKey],
+    checkpoint: [log.checkpointKey.publicKey],
+  }
 }
 
 async function verify(
@@ -247,6 +251,12 @@ test('attack: a log that begins in the middle, or whose genesis is of another or
     chain: 'evil.test/countersign/edge/1',
   })
   assert.deepEqual(codes(await verify(foreign.entries)), ['chain_origin'])
+})
+
+test('attack: keys that are enrolled for another origin vouch for nothing here', async () => {
+  const log = sample()
+  const keys = { ...pinned(log), origin: 'acme.test/countersign/edg' }
+  assert.deepEqual(codes(await verify(log.entries, { keys })), ['chain_origin'])
 })
 
 test('attack: a checkpoint of another key or another log vouches for nothing', async () => {
