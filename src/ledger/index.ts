@@ -1,5 +1,5 @@
 export { writeDump } from './dump.js'
-export { ledgerErrors, ledgerFault } from './error-table.js'
+export { ledgerErrors } from './error-table.js'
 export { type Evidence, openEvidence, readCheckpointFile } from './evidence.js'
 export type {
   Appended,

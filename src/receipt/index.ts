@@ -1,7 +1,6 @@
 export {
   type Checkpoint,
   isCheckpointSignedBy,
-  noteKeyHash,
   noteVerifierKey,
   parseCheckpoint,
   type SignedCheckpoint,
@@ -23,7 +22,7 @@ export {
   type OutcomeBody,
   type OutcomeStatus,
 } from './entry.js'
-export { receiptErrors, receiptFault } from './error-table.js'
+export { receiptErrors } from './error-table.js'
 export { FINDINGS, type FindingCode, type FindingInLog } from './findings.js'
 export { CONTROL_FORMATS, entryProblem } from './formats.js'
 export { type DecisionInputs, encodeInputs, encodeSideRecord, openInputs, type SideRecord } from './inputs.js'
@@ -45,7 +44,6 @@ export {
   type NodeReader,
   nodeHash,
   rootAt,
-  rootOf,
   type TreeNode,
 } from './tree.js'
 export {

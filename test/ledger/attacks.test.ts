@@ -146,7 +146,11 @@ interface Verdict {
 /** What the keeper and the verifier say about a damaged folder, each on a copy of its own. */
 async function verdicts(car: Sidecar, dir: string): Promise<Verdict> {
   const checkpoint = await readCheckpointFile(car.highWater, nativeCrypto)
-  const keys = { origin: ORIGIN, receipt: [car.receiptKey.publicKey], checkpoint: [car.checkpointKey.publicKey] }
+  const keys = {
+    origin: ORIGIN,
+    receipt: [car.receiptKey.publicKey],
+    checkpoint: [car.checkpointKey.publicKey],
+  }
   let finding = 'sound'
   try {
     const evidence = await openEvidence(dir, nativeCrypto)

@@ -23,7 +23,11 @@ async function withDump(t: TestContext): Promise<Sidecar & { readonly dump: stri
 async function verifyPath(path: string, car: Sidecar): Promise<Verification> {
   const evidence = await openEvidence(path, nativeCrypto)
   try {
-    const keys = { origin: ORIGIN, receipt: [car.receiptKey.publicKey], checkpoint: [car.checkpointKey.publicKey] }
+    const keys = {
+      origin: ORIGIN,
+      receipt: [car.receiptKey.publicKey],
+      checkpoint: [car.checkpointKey.publicKey],
+    }
     const checkpoints = evidence.checkpoint === null ? [] : [evidence.checkpoint]
     return await evidence.verify({ crypto: nativeCrypto, keys, checkpoints })
   } finally {
@@ -102,7 +106,11 @@ test('the high-water file serves as a checkpoint', async t => {
   const checkpoint = await readCheckpointFile(car.highWater, nativeCrypto)
   assert.equal(checkpoint.size, 6)
   const evidence = await openEvidence(car.dump, nativeCrypto)
-  const keys = { origin: ORIGIN, receipt: [car.receiptKey.publicKey], checkpoint: [car.checkpointKey.publicKey] }
+  const keys = {
+    origin: ORIGIN,
+    receipt: [car.receiptKey.publicKey],
+    checkpoint: [car.checkpointKey.publicKey],
+  }
   const found = await evidence.verify({ crypto: nativeCrypto, keys, checkpoints: [checkpoint] })
   assert.equal(found.findings[0]?.code, 'tail_missing')
 })
