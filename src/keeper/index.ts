@@ -5,5 +5,5 @@ export { type IssuedGrant, loadRevocations, type Revocations } from './grants.js
 export { type Keeper, type KeeperOptions, startKeeper } from './keeper.js'
 export { type PolicyFilesOptions, policyFiles } from './policy-files.js'
 export type { Clock, KeeperPorts, Log, RandomBytes } from './ports.js'
-export type { Explanation } from './why.js'
 export { recordMint } from './record-mint.js'
+export type { Explanation } from './why.js'

@@ -31,6 +31,7 @@ export interface PolicyFilesOptions {
     payload: JsonObject,
     cid: string,
     catalogs: ReadonlyMap<string, CatalogDocument>,
+    trust: TrustRoot,
   ) => ActivePolicy
   /** How often the files are looked at where the system reports no change; 30,000 unless told. */
   readonly pollMs?: number
@@ -61,7 +62,7 @@ async function openPolicyFile(
     const document = await pinnedCatalog(folder, digest, options.crypto)
     if (document !== undefined) catalogs.set(digest, document)
   }
-  return { policy: options.activate(payload, cid, catalogs), catalogs }
+  return { policy: options.activate(payload, cid, catalogs, against.trust), catalogs }
 }
 
 /** ATTACK: a catalog that was swapped under the seal has another digest. Undefined where no such file stands there: activation names what is missing. */

@@ -9,7 +9,19 @@ export function recordMint(ledger: Pick<Ledger, 'append'>): (record: MintRecord)
     const { id: name, environment, task, owner } = agent
     await ledger.append({
       type: 'mint',
-      data: { action: 'minted', minter, credential, scope, expires: expiresMs, id, agent: name, environment, task, owner, api },
+      data: {
+        action: 'minted',
+        minter,
+        credential,
+        scope,
+        expires: expiresMs,
+        id,
+        agent: name,
+        environment,
+        task,
+        owner,
+        api,
+      },
     })
     return id
   }

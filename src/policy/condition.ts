@@ -107,11 +107,8 @@ export class ConditionContext {
       case 'resources':
         if (operation.resources.length > MAX_ELEMENTS) throw new RangeError('too many resources')
         return operation.resources.map(({ type, id }) => new Map(Object.entries({ type, id })))
-      case 'scope': {
-        const scope = new Map(Object.entries(operation.scope))
-        if (operation.account !== undefined && !scope.has('account')) scope.set('account', operation.account)
-        return scope
-      }
+      case 'scope':
+        return new Map(Object.entries(operation.scope))
       case 'probe':
         return input.probe === null ? undefined : toCel(input.probe, 'any', { values: MAX_VALUES })
       case 'request':

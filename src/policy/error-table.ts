@@ -157,6 +157,11 @@ export const policyErrors = {
     sentence: 'The grant order was signed more than a minute away from now.',
     mend: 'Sign a new order, and check both clocks.',
   },
+  upstream_plaintext: {
+    status: null,
+    sentence: 'The policy sends a production deployment’s requests over plain http.',
+    mend: 'Use https upstreams, or load the policy for a test audience of the trust root.',
+  },
 } as const satisfies ErrorTable
 
 export type PolicyErrorCode = keyof typeof policyErrors

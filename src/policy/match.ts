@@ -97,9 +97,9 @@ function matchesScope({ scope }: Selection, operation: Operation, reading: Readi
   })
 }
 
+/** What the catalog could not normalise is unknown; two claims of an account, say, leave `scope.account` out. */
 function scopeMember(operation: Operation, member: string): string | undefined {
-  if (Object.hasOwn(operation.scope, member)) return operation.scope[member]
-  return member === 'account' ? operation.account : undefined
+  return Object.hasOwn(operation.scope, member) ? operation.scope[member] : undefined
 }
 
 /** Allow and hold need all to match, a deny any; with none known an allow doesn't match, hold and deny do. */

@@ -31,6 +31,7 @@ import {
   openGrantOrder,
   openPolicy,
   openTrustRoot,
+  requireHttps,
   type TrustRoot,
 } from '../../policy/index.js'
 import type { LoadedConfig } from '../config.js'
@@ -165,7 +166,11 @@ function policySource({ config, path }: LoadedConfig): SealedSource {
     openTrust: chain => openTrustRoot(chain, config.trust.pin, nativeCrypto),
     openSealed: (bytes, against) =>
       openPolicy(bytes, { ...against, crypto: nativeCrypto, audience: config.audience }),
-    activate: (payload, cid, catalogs) => activate(payload, cid, catalogs, nativeCrypto),
+    activate: (payload, cid, catalogs, trust) => {
+      const policy = activate(payload, cid, catalogs, nativeCrypto)
+      requireHttps(policy, trust, config.audience)
+      return policy
+    },
   })
 }
 
