@@ -1,5 +1,10 @@
 import { writeFileSync } from 'node:fs'
+import { configJsonSchema } from '../src/cli/config-schema.js'
 import { errorsPage } from './docs/errors-page.js'
 
 const ROOT = new URL('../../', import.meta.url)
 writeFileSync(new URL('docs/errors.md', ROOT), errorsPage())
+writeFileSync(
+  new URL('config/schema/config.v1.json', ROOT),
+  `${JSON.stringify(configJsonSchema(), null, 2)}\n`,
+)

@@ -3,7 +3,7 @@ import { join } from 'node:path'
 import { stringify } from 'yaml'
 import { sealPolicy } from '../policy/index.js'
 import { packageRoot } from './catalogs.js'
-import type { Config } from './config.js'
+import type { Config } from './config-schema.js'
 import {
   createAuditor,
   createInstanceVault,

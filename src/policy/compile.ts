@@ -7,7 +7,7 @@ import type { CompiledPolicy } from './compiled.js'
 import type { ApiSource, PolicyDocument } from './document.js'
 import { parseUtcMs } from './duration.js'
 import { type DocumentPath, didYouMean, Findings } from './finding.js'
-import type { PolicyFindings, PolicySource } from './source.js'
+import type { PolicySource, SourceFindings } from './source.js'
 import { isPrivateHost, parseOrigin } from './upstream.js'
 
 export interface CompileOptions extends CatalogSources {
@@ -35,7 +35,7 @@ export interface ResolvedApi {
 export function compilePolicy(
   source: PolicySource,
   options: CompileOptions,
-): CompiledResult | PolicyFindings {
+): CompiledResult | SourceFindings {
   const findings = new Findings(source.locate)
   const compiler = new Compiler(source.document, options, findings)
   const policy = compiler.compile()

@@ -30,7 +30,7 @@ export { type OpenPolicyOptions, openPolicy, readSealedMetadata, type SealedMeta
 export type { SignedPayload } from './open-signed.js'
 export { addSignature, sealPolicy } from './seal.js'
 export { keysOfRole, signersOf } from './signatures.js'
-export { type PolicyFindings, type PolicySource, parsePolicySource } from './source.js'
+export { type PolicySource, parsePolicySource, parseSource } from './source.js'
 export { requireHttps } from './transport.js'
 export { readTrustRoot, TRUST_ROLES, type TrustRole, type TrustRoot } from './trust.js'
 export {

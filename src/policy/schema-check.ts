@@ -149,10 +149,19 @@ function isObject(value: unknown): value is Record<string, unknown> {
   return typeof value === 'object' && value !== null && !Array.isArray(value)
 }
 
+const TYPE_NAMES: Readonly<Record<string, string>> = {
+  object: 'keys and values',
+  array: 'a list',
+  string: 'text',
+  integer: 'a whole number',
+  boolean: 'true or false',
+  null: 'null',
+}
+
 function describe(branches: readonly Node[]): string {
   const kinds = branches.flatMap(branch => (branch.anyOf === undefined ? [branch] : branch.anyOf))
   const names = kinds.map(kind =>
-    kind.const === undefined ? `a ${kind.type === 'array' ? 'list' : kind.type}` : String(kind.const),
+    kind.const === undefined ? (TYPE_NAMES[kind.type ?? ''] ?? 'a value') : String(kind.const),
   )
   return [...new Set(names)].join(' or ')
 }

@@ -1,3 +1,4 @@
+import type { Static, TSchema } from 'typebox'
 import {
   type Document,
   isMap,
@@ -17,25 +18,31 @@ type YamlProblem = Document['errors'][number] | Document['warnings'][number]
 
 const MAX_SOURCE_BYTES = 1 << 20
 
-/** A policy's source that fits the grammar. */
-export interface PolicySource {
+/** A YAML source that fits its schema. */
+export interface Source<T> {
   readonly kind: 'source'
-  readonly document: PolicyDocument
+  readonly document: T
   readonly locate: Locate
 }
 
-export interface PolicyFindings {
+export interface SourceFindings {
   readonly kind: 'findings'
   /** Never empty; by line. */
   readonly findings: readonly Finding[]
 }
 
+export type PolicySource = Source<PolicyDocument>
+
+/** Reads a policy's source and checks it against the grammar. Reports everything it finds. Never throws. */
+export function parsePolicySource(text: string): PolicySource | SourceFindings {
+  return parseSource(PolicySchema, text)
+}
+
 /**
- * Reads a policy in YAML 1.2 (core schema) and checks it against the grammar. Reports everything it finds.
- * Refused beside syntax errors: duplicate keys, anchors, aliases, merge keys, tags, several documents, more
- * than 1 MiB. Never throws.
+ * Reads YAML 1.2 (core schema) and checks it against a schema. Reports everything it finds. Refused beside syntax
+ * errors: duplicate keys, anchors, aliases, merge keys, tags, several documents, more than 1 MiB. Never throws.
  */
-export function parsePolicySource(text: string): PolicySource | PolicyFindings {
+export function parseSource<S extends TSchema>(schema: S, text: string): Source<Static<S>> | SourceFindings {
   const lines = new LineCounter()
   const whole = new Findings(() => ({ line: 1, column: 1 }))
   if (!text.isWellFormed() || utf8(text).length > MAX_SOURCE_BYTES) {
@@ -80,11 +87,11 @@ export function parsePolicySource(text: string): PolicySource | PolicyFindings {
   offset = 0
   if (shielded !== text) unshieldTemplates(document)
   const value: unknown = document.toJS({ maxAliasCount: 0 })
-  checkSchema(PolicySchema, value, findings)
+  checkSchema(schema, value, findings)
   if (findings.hasErrors) return { kind: 'findings', findings: findings.sorted() }
   return {
     kind: 'source',
-    document: value as PolicyDocument,
+    document: value as Static<S>,
     locate: path => locateIn(document.contents, lines, path),
   }
 }

@@ -1,0 +1,175 @@
+import Type, { type Static } from 'typebox'
+
+const strict = { additionalProperties: false }
+const text = (description: string) => Type.String({ minLength: 1, description })
+const path = (what: string) => text(`${what} Relative to the configuration file.`)
+const address = (what: string) =>
+  text(`${what} host:port, [ipv6]:port or unix:/path; port 0 picks a free one.`)
+
+const Gate = Type.Object(
+  {
+    listen: address('Where agents reach every API under its prefix.'),
+    ports: Type.Optional(
+      Type.Record(Type.String(), Type.String({ minLength: 1 }), {
+        description: 'One more listener per API, host:port, for SDKs that can’t take a path prefix.',
+      }),
+    ),
+    tls: Type.Optional(
+      Type.Object(
+        {
+          listen: address('Where HTTPS is served.'),
+          cert: path('Certificate chain, PEM.'),
+          key: path('Private key, PEM.'),
+        },
+        { ...strict, description: 'An HTTPS listener with all prefixes.' },
+      ),
+    ),
+    unix: Type.Optional(path('A Unix socket with all prefixes.')),
+    maxInspectBytes: Type.Optional(
+      Type.Integer({
+        minimum: 1024,
+        maximum: 16_777_216,
+        description: 'The largest body, in bytes, that is read to decide; a larger one is refused.',
+      }),
+    ),
+    upstreamTimeoutSeconds: Type.Optional(
+      Type.Integer({
+        minimum: 1,
+        maximum: 3600,
+        description: 'Seconds that an upstream may take to answer.',
+      }),
+    ),
+    upstreamCa: Type.Optional(path('A further CA, PEM, that upstreams’ certificates may be issued by.')),
+  },
+  { ...strict, description: 'The process that faces the agent.' },
+)
+
+const Keeper = Type.Object(
+  {
+    socket: path('The socket between gate and keeper.'),
+    admin: path('The socket of the admin API, for the command line.'),
+    keys: path('Folder with receipt.jwk, checkpoint.jwk and grant.jwk, mode 0600.'),
+    enrolment: path('The certificate over these keys, signed with an enrol key.'),
+  },
+  { ...strict, description: 'The process that holds the secrets and decides.' },
+)
+
+const Ledger = Type.Object(
+  {
+    dir: path('Folder of the ledger.'),
+    highWater: path('The high-water file; put it on another volume than the ledger.'),
+    auditorKey: Type.Optional(
+      path('Public JWK (ECDH-ES) that decision inputs are encrypted to; without it they are not kept.'),
+    ),
+    heartbeatSeconds: Type.Optional(
+      Type.Integer({
+        minimum: 1,
+        maximum: 86_400,
+        description: 'Seconds between heartbeat entries; silence is evidence too.',
+      }),
+    ),
+  },
+  { ...strict, description: 'Where receipts are kept.' },
+)
+
+const Vault = Type.Object(
+  {
+    file: path('The vault, a JWE.'),
+    key: Type.Union(
+      [
+        Type.Object({ file: path('File with the key, mode 0600.') }, strict),
+        Type.Object({ env: text('Environment variable with the key.') }, strict),
+        Type.Object({ systemd: text('Name of a systemd credential with the key.') }, strict),
+      ],
+      { description: 'Where the key that opens the vault comes from: one of file, env and systemd.' },
+    ),
+  },
+  { ...strict, description: 'The secrets that credentials are made from.' },
+)
+
+const Users = Type.Object(
+  {
+    gate: text('User of the gate, a name or a number.'),
+    keeper: text('User of the keeper, a name or a number.'),
+    group: text('Group that both share.'),
+  },
+  {
+    ...strict,
+    description: 'Users that the two processes run as when started as root. Production audiences need them.',
+  },
+)
+
+const Sandbox = Type.Object(
+  {
+    railway: text('host:port of the stand-in for Railway.'),
+    stripe: text('host:port of the stand-in for Stripe.'),
+    billing: text('host:port of the billing API.'),
+  },
+  {
+    ...strict,
+    description:
+      'Stand-in clouds on loopback; only for an audience that the trust root lists as a test audience.',
+  },
+)
+
+/** The configuration of one sidecar. It holds paths and addresses, never a secret; what is allowed stands in the sealed policy alone. */
+export const ConfigSchema = Type.Object(
+  {
+    apiVersion: Type.Literal('countersign.dev/v1', { description: 'Version of this format.' }),
+    kind: Type.Literal('Sidecar', { description: 'What the file describes.' }),
+    origin: Type.String({
+      pattern: '^[a-z0-9.-]+/countersign/[a-z0-9-]+$',
+      description: '<domain>/countersign/<sidecar>: names this sidecar in grants and in its log.',
+    }),
+    audience: text('Deployment that this sidecar belongs to; a policy must list it.'),
+    trust: Type.Object(
+      {
+        root: path('The trust root, all its versions.'),
+        pin: Type.String({
+          pattern: '^sha256:[0-9a-f]{64}$',
+          description: 'Content id of one version; later ones must follow from it.',
+        }),
+      },
+      { ...strict, description: 'Whose signatures count.' },
+    ),
+    policy: Type.Object(
+      { file: path('The sealed policy, with its catalogs in `catalogs` beside it.') },
+      { ...strict, description: 'What is allowed.' },
+    ),
+    gate: Gate,
+    keeper: Keeper,
+    ledger: Ledger,
+    vault: Vault,
+    users: Type.Optional(Users),
+    log: Type.Optional(
+      Type.Object(
+        {
+          level: Type.Optional(
+            Type.Union(
+              (['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'] as const).map(level =>
+                Type.Literal(level),
+              ),
+              { description: 'The least severe level that is written; info unless told.' },
+            ),
+          ),
+        },
+        { ...strict, description: 'Logs, as JSON lines on standard error.' },
+      ),
+    ),
+    sandbox: Type.Optional(Sandbox),
+  },
+  {
+    ...strict,
+    $id: 'https://countersign.dev/schema/config.v1.json',
+    title: 'Countersign sidecar configuration',
+  },
+)
+export type Config = Static<typeof ConfigSchema>
+
+/** The configuration's JSON Schema for editors: the very schema that it is checked with. */
+export function configJsonSchema(): Record<string, unknown> {
+  return {
+    $schema: 'https://json-schema.org/draft/2020-12/schema',
+    ...(JSON.parse(JSON.stringify(ConfigSchema)) as Record<string, unknown>),
+  }
+}
