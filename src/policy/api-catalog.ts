@@ -117,6 +117,9 @@ function routeOf(route: RouteSource): Parameters<typeof routesCatalog>[1][number
     classes: listOf<OperationClass>(route.class),
     ...(route.args === undefined ? {} : { args: route.args }),
     ...(route.effect === undefined ? {} : { effects: listOf(route.effect) }),
+    ...(route.body === undefined
+      ? {}
+      : { body: route.body === 'stream' ? (['stream'] as const) : route.body }),
   }
 }
 

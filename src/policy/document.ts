@@ -33,6 +33,21 @@ const Route = Type.Object(
         description: 'Types of query and body members that `when` and `limit` use.',
       }),
     ),
+    body: Type.Optional(
+      Type.Union(
+        [
+          Type.Literal('none'),
+          Type.Literal('stream'),
+          Type.Array(Type.Union([Type.Literal('form'), Type.Literal('json'), Type.Literal('multipart')]), {
+            minItems: 1,
+          }),
+        ],
+        {
+          description:
+            'Kinds of body that are read for the decision; [json, form] for POST, PUT and PATCH unless told. `stream` passes any body on unread, whatever its size: nothing in it can then be decided on.',
+        },
+      ),
+    ),
   },
   strict,
 )
