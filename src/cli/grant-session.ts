@@ -3,7 +3,7 @@ import { existsSync } from 'node:fs'
 import { encodeEnvelope, parseStrictJson, type SigningKey } from '../canon/index.js'
 import { sealGrantOrder } from '../policy/index.js'
 import type { Slot } from '../protocol/index.js'
-import { readAddresses } from './addresses.js'
+import { readRunning } from './addresses.js'
 import { type AdminClient, connectAdmin } from './admin-client.js'
 import type { ReachableApi } from './client-environment.js'
 import { type LoadedConfig, loadConfig } from './config.js'
@@ -64,7 +64,7 @@ export async function openGrantSession(options: SessionOptions, io: Io): Promise
   }
 
   return {
-    apis: reachableApis(policy, readAddresses(loaded)),
+    apis: reachableApis(policy, readRunning(loaded)),
     issue,
     keepRenewing: (renewed, failed) => {
       let timer: NodeJS.Timeout

@@ -1,5 +1,3 @@
-import { chmodSync, chownSync, mkdirSync } from 'node:fs'
-import { dirname } from 'node:path'
 import process from 'node:process'
 import type { LoadedConfig } from './config.js'
 import { UsageError } from './io.js'
@@ -23,9 +21,9 @@ export function planSeparation(loaded: LoadedConfig, testAudience: boolean): Sep
   if (root && users !== undefined) {
     const keeper = identityOf(users.keeper, users.group)
     const gate = identityOf(users.gate, users.group)
-    if (keeper.uid === gate.uid || keeper.uid === 0 || gate.uid === 0) {
+    if (keeper.uid === gate.uid || keeper.uid === 0 || gate.uid === 0 || keeper.gid === 0) {
       throw new UsageError(
-        'gate and keeper must be two users, neither of them root',
+        'gate and keeper must be two users, neither of them root, in a group that is not root’s',
         'Mend `users` in the configuration.',
       )
     }
@@ -44,20 +42,5 @@ export function planSeparation(loaded: LoadedConfig, testAudience: boolean): Sep
       'gate and keeper run as the same user: whoever is that user can read the keeper’s memory, its keys and its vault',
       'an agent of the same user can reach the keeper’s sockets',
     ],
-  }
-}
-
-/** Makes the folders that both processes meet in: the socket's 0750 for the shared group. */
-export function prepareFolders(loaded: LoadedConfig, separation: Separation): void {
-  const { keeper, ledger } = loaded.config
-  const folders = [
-    dirname(loaded.path(keeper.socket)),
-    loaded.path(ledger.dir),
-    dirname(loaded.path(ledger.highWater)),
-  ]
-  for (const folder of folders) {
-    mkdirSync(folder, { recursive: true, mode: 0o750 })
-    chmodSync(folder, 0o750)
-    if (separation.keeper !== null) chownSync(folder, separation.keeper.uid, separation.keeper.gid)
   }
 }

@@ -21,12 +21,14 @@ export interface Supervised {
 export interface Supervisor {
   /** Starts a role and resolves when it reports ready; rejects when it ends before. Later deaths restart it. */
   start(role: Role): Promise<Supervised>
-  /** Stops all roles, last started first, each by SIGTERM and, after the grace, SIGKILL. */
+  /** Stops all roles, the last of the first starts first, each by SIGTERM and, after the grace, SIGKILL. */
   stop(): Promise<void>
 }
 
 export interface SuperviseOptions {
   readonly graceMs: number
+  /** A role runs again, with what it reported this time. */
+  readonly onRestart: (role: Role, report: unknown) => void
   readonly onExit: (role: Role, code: number | null, signal: string | null, restartMs: number) => void
 }
 
@@ -38,6 +40,8 @@ const STABLE_MS = 30_000
 /** Keeps the two halves of the sidecar running as processes of their own. */
 export function supervise(options: SuperviseOptions): Supervisor {
   const running: { role: Role; child: ChildProcess }[] = []
+  /** INVARIANT: the gate is stopped before the keeper, that of a restart included, so that it can still settle. */
+  const order: Role[] = []
   let stopping = false
 
   async function launch(role: Role, delayMs: number): Promise<Supervised> {
@@ -61,20 +65,24 @@ export function supervise(options: SuperviseOptions): Supervisor {
 
   async function relaunch(role: Role, delayMs: number): Promise<void> {
     if (stopping) return
-    try {
-      await launch(role, delayMs)
-    } catch {
-      const next = Math.min(delayMs * 2, MAX_RESTART_MS)
-      options.onExit(role, null, null, next)
-      setTimeout(() => void relaunch(role, next), next).unref()
-    }
+    const started = await launch(role, delayMs).catch(() => null)
+    if (started !== null) return options.onRestart(role, started.report)
+    const next = Math.min(delayMs * 2, MAX_RESTART_MS)
+    options.onExit(role, null, null, next)
+    setTimeout(() => void relaunch(role, next), next).unref()
   }
 
   return {
-    start: role => launch(role, FIRST_RESTART_MS),
+    start: role => {
+      order.push(role)
+      return launch(role, FIRST_RESTART_MS)
+    },
     stop: async () => {
       stopping = true
-      for (const { child } of [...running].reverse()) await stopChild(child, options.graceMs)
+      for (const role of order.toReversed()) {
+        const slot = running.find(each => each.role === role)
+        if (slot !== undefined) await stopChild(slot.child, options.graceMs)
+      }
     },
   }
 }
@@ -82,9 +90,9 @@ export function supervise(options: SuperviseOptions): Supervisor {
 /** Node options, proxies, TLS overrides and credentials of the surroundings never reach a child: its environment is built from nothing. */
 function spawnRole(role: Role): ChildProcess {
   const node = [process.execPath, '--disable-proto=throw', ...role.argv]
-  // Node can't set resource limits itself; a shell, where there is one, forbids core dumps.
+  // Node can't set resource limits itself; a shell, where there is one, forbids core dumps and open modes.
   const [command, ...args] = existsSync('/bin/sh')
-    ? ['/bin/sh', '-c', 'ulimit -c 0; exec "$0" "$@"', ...node]
+    ? ['/bin/sh', '-c', 'ulimit -c 0; umask 077; exec "$0" "$@"', ...node]
     : node
   return spawn(command as string, args, {
     env: { PATH: '/usr/local/bin:/usr/bin:/bin', LANG: 'C.UTF-8', ...role.env },
@@ -112,9 +120,13 @@ async function stopChild(child: ChildProcess, graceMs: number): Promise<void> {
   clearTimeout(killer)
 }
 
-/** For a role's own process: tells the supervisor that it is ready, runs `stop` at SIGTERM or SIGINT, and opens no inspector at SIGUSR1. */
-export function serveUntilStopped(report: unknown, stop: () => Promise<void>): Promise<void> {
+/** Node opens its inspector at SIGUSR1, and with it the memory, unless the signal has a listener. */
+export function ignoreInspectorSignal(): void {
   process.on('SIGUSR1', () => undefined)
+}
+
+/** For a role's own process: tells the supervisor that it is ready, and runs `stop` at SIGTERM or SIGINT. */
+export function serveUntilStopped(report: unknown, stop: () => Promise<void>): Promise<void> {
   process.send?.({ ready: report })
   return new Promise(resolve => {
     let stopping = false

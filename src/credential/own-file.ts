@@ -1,5 +1,5 @@
 import { constants } from 'node:fs'
-import { type FileHandle, open, rename, unlink } from 'node:fs/promises'
+import { type FileHandle, lstat, open, rename, unlink } from 'node:fs/promises'
 import { dirname } from 'node:path'
 import process from 'node:process'
 import { credentialFault } from './error-table.js'
@@ -19,12 +19,14 @@ export async function readOwnFile(
   try {
     // INVARIANT: what was checked is what is read: one descriptor for both.
     const { mode, uid, size } = await handle.stat()
-    const owners = [0, process.geteuid?.()]
+    const me = process.geteuid?.()
+    // Root edits the keeper's vault; nobody else takes one from a stranger.
+    const owned = me === 0 || uid === 0 || uid === me
     if ((mode & constants.S_IFMT) !== constants.S_IFREG)
       throw credentialFault('vault_mode', `${path} is no plain file`)
     if ((mode & forbidden) !== 0)
       throw credentialFault('vault_mode', `${path} has mode ${(mode & 0o777).toString(8).padStart(4, '0')}`)
-    if (!owners.includes(uid)) throw credentialFault('vault_mode', `${path} belongs to user ${uid}`)
+    if (!owned) throw credentialFault('vault_mode', `${path} belongs to user ${uid}`)
     if (size > MAX_BYTES) throw credentialFault('vault_malformed', `more than ${MAX_BYTES} bytes`)
     return await handle.readFile()
   } finally {
@@ -46,7 +48,7 @@ async function openOwnFile(
 
 /**
  * Replaces a file whole or not at all: `make` runs while `PATH.new` is held, so that two writers never lose each
- * other's change; then write, fsync, rename, fsync of the folder. Mode 0600. Throws `vault_busy` while another
+ * other's change; then write, fsync, rename, fsync of the folder. Mode 0600; edited by root it stays its owner's. Throws `vault_busy` while another
  * writer is at it, and `vault_write` where the disk refuses.
  */
 export async function replaceOwnFile(path: string, make: () => Promise<Uint8Array>): Promise<void> {
@@ -55,6 +57,7 @@ export async function replaceOwnFile(path: string, make: () => Promise<Uint8Arra
   try {
     const bytes = await make()
     await onDisk(async () => {
+      await keepOwner(handle, path)
       await handle.writeFile(bytes)
       await handle.sync()
       await handle.close()
@@ -84,6 +87,12 @@ async function onDisk(steps: () => Promise<void>): Promise<void> {
   } catch (error) {
     throw credentialFault('vault_write', codeOf(error))
   }
+}
+
+/** The keeper's vault has to stay the keeper's when root puts a secret into it. */
+async function keepOwner(handle: FileHandle, path: string): Promise<void> {
+  const before = process.geteuid?.() === 0 ? await lstat(path).catch(() => null) : null
+  if (before?.isFile() === true) await handle.chown(before.uid, before.gid)
 }
 
 async function syncFolder(folder: string): Promise<void> {

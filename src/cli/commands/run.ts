@@ -2,17 +2,24 @@ import { existsSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import { type Command, Option } from 'commander'
 import type { GateAddresses } from '../../gate/index.js'
-import { writeAddresses } from '../addresses.js'
+import { writeRunning } from '../addresses.js'
 import { runGate } from '../compose/gate.js'
 import { runKeeper } from '../compose/keeper.js'
 import { runSandbox } from '../compose/sandbox.js'
 import { type LoadedConfig, loadConfig } from '../config.js'
 import { printFirstScreen } from '../first-screen.js'
+import { prepareFiles } from '../hand-over.js'
 import { initSandbox } from '../init-sandbox.js'
 import { type Io, printLine, UsageError } from '../io.js'
-import { planSeparation, prepareFolders, type Separation } from '../separation.js'
+import { planSeparation, type Separation } from '../separation.js'
 import { DEFAULT_CONFIG } from '../session-options.js'
-import { type Role, type Supervisor, serveUntilStopped, supervise } from '../supervise.js'
+import {
+  ignoreInspectorSignal,
+  type Role,
+  type Supervisor,
+  serveUntilStopped,
+  supervise,
+} from '../supervise.js'
 import { readTrustRoot } from '../trust-files.js'
 
 interface RunOptions {
@@ -42,6 +49,7 @@ export function registerRun(program: Command, io: Io): void {
     )
     .addHelpText('after', '\nExample:\n  countersign run --config /etc/countersign/countersign.yaml\n')
     .action(async (options: RunOptions) => {
+      ignoreInspectorSignal()
       const loaded = await configurationOf(options, io)
       if (options.role === undefined) await runAll(loaded, io)
       else await ROLES[options.role](loaded, io)
@@ -73,9 +81,15 @@ async function runAll(loaded: LoadedConfig, io: Io): Promise<void> {
   const trust = readTrustRoot(loaded)
   const separation = planSeparation(loaded, trust.testAudiences.includes(loaded.config.audience))
   for (const sentence of separation.missing) io.stderr.write(`warning: ${sentence}\n`)
-  prepareFolders(loaded, separation)
+  prepareFiles(loaded, separation)
+  const tell = (addresses: GateAddresses) =>
+    writeRunning(loaded, { ...addresses, missing: separation.missing })
   const supervisor = supervise({
     graceMs: GRACE_MS,
+    onRestart: (role, report) => {
+      // A gate that was started again may listen on another port.
+      if (role.name === 'gate') tell(report as GateAddresses)
+    },
     onExit: (role, code, signal, restartMs) => {
       io.stderr.write(
         `warning: the ${role.name} ended (${signal ?? `exit ${code}`}); starting it again in ${restartMs} ms\n`,
@@ -83,7 +97,9 @@ async function runAll(loaded: LoadedConfig, io: Io): Promise<void> {
     },
   })
   try {
-    await startRoles(supervisor, loaded, separation, io)
+    const addresses = await startRoles(supervisor, loaded, separation, io)
+    tell(addresses)
+    await printFirstScreen(loaded, addresses, io)
     await serveUntilStopped(null, () => supervisor.stop())
   } catch (error) {
     await supervisor.stop()
@@ -96,12 +112,11 @@ async function startRoles(
   loaded: LoadedConfig,
   separation: Separation,
   io: Io,
-): Promise<void> {
+): Promise<GateAddresses> {
   if (loaded.config.sandbox !== undefined) await supervisor.start(roleOf('sandbox', loaded, separation, io))
   await supervisor.start(roleOf('keeper', loaded, separation, io))
   const { report } = await supervisor.start(roleOf('gate', loaded, separation, io))
-  writeAddresses(loaded, report as GateAddresses)
-  await printFirstScreen(loaded, report as GateAddresses, io)
+  return report as GateAddresses
 }
 
 function roleOf(name: Role['name'], loaded: LoadedConfig, separation: Separation, io: Io): Role {

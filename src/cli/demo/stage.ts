@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import process from 'node:process'
 import { fileURLToPath } from 'node:url'
-import { readAddresses } from '../addresses.js'
+import { readRunning } from '../addresses.js'
 import { type LoadedConfig, loadConfig } from '../config.js'
 import { initSandbox } from '../init-sandbox.js'
 
@@ -70,7 +70,7 @@ async function startSidecar(loaded: LoadedConfig): Promise<ChildProcess> {
 /** `run` writes the gate's addresses last. */
 function isUp(loaded: LoadedConfig): boolean {
   try {
-    return existsSync(loaded.path(loaded.config.keeper.admin)) && readAddresses(loaded).main !== ''
+    return existsSync(loaded.path(loaded.config.keeper.admin)) && readRunning(loaded).main !== ''
   } catch {
     return false
   }
