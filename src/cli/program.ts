@@ -1,5 +1,6 @@
 import { Command, CommanderError } from 'commander'
 import { CountersignError } from '../canon/index.js'
+import { registerApprovals } from './commands/approvals.js'
 import { registerDemo } from './commands/demo.js'
 import { registerDoctor } from './commands/doctor.js'
 import { registerEnv } from './commands/env.js'
@@ -8,11 +9,14 @@ import { registerGrant } from './commands/grant.js'
 import { registerGuide } from './commands/guide.js'
 import { registerLedger } from './commands/ledger.js'
 import { registerPolicy } from './commands/policy.js'
+import { registerPolicyReload } from './commands/policy-reload.js'
 import { registerPolicySeal } from './commands/policy-seal.js'
 import { registerReceipts } from './commands/receipts.js'
 import { registerRun } from './commands/run.js'
+import { registerStatus } from './commands/status.js'
 import { registerTrust } from './commands/trust.js'
 import { registerVault } from './commands/vault.js'
+import { registerWhy } from './commands/why.js'
 import { AnswerNo, ExitWith, type Io, UsageError } from './io.js'
 
 /** Every command adds itself to the program here. */
@@ -24,12 +28,16 @@ const commands: readonly Register[] = [
   registerExec,
   registerEnv,
   registerGuide,
+  registerStatus,
+  registerWhy,
   registerDoctor,
   registerPolicy,
   registerPolicySeal,
+  registerPolicyReload,
   registerTrust,
   registerVault,
   registerGrant,
+  registerApprovals,
   registerReceipts,
   registerLedger,
 ]

@@ -12,7 +12,7 @@ interface ListedGrant {
   readonly agent: string
   readonly task: string
   readonly slot: string
-  readonly expires: number
+  readonly expiresMs: number
   readonly revoked: boolean
 }
 
@@ -52,10 +52,10 @@ async function list(options: { config: string; json?: boolean }, io: Io): Promis
   try {
     const { grants } = await admin.get<{ grants: readonly ListedGrant[] }>('/v1/grants')
     if (options.json === true) return printJson(io, { grants })
-    for (const { jti, agent, task, slot, expires, revoked } of grants) {
+    for (const { jti, agent, task, slot, expiresMs, revoked } of grants) {
       printLine(
         io,
-        `${jti}  ${agent}  ${task}  ${slot}  ${revoked ? 'revoked' : `until ${new Date(expires).toISOString()}`}`,
+        `${jti}  ${agent}  ${task}  ${slot}  ${revoked ? 'revoked' : `until ${new Date(expiresMs).toISOString()}`}`,
       )
     }
     if (grants.length === 0) printLine(io, 'No grants.')

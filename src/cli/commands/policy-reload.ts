@@ -1,0 +1,48 @@
+import type { Command } from 'commander'
+import { connectAdmin } from '../admin-client.js'
+import { loadConfig } from '../config.js'
+import { AnswerNo, type Io, printJson, printLine } from '../io.js'
+import type { KeeperStatus } from '../keeper-status.js'
+import { group } from '../program-group.js'
+import { addConfigOption } from '../session-options.js'
+
+interface ReloadOptions {
+  readonly config: string
+  readonly json?: boolean
+}
+
+type Reloaded = Pick<KeeperStatus, 'policy' | 'refusedUpdate'> & { readonly inForce: boolean }
+
+export function registerPolicyReload(program: Command, io: Io): void {
+  addConfigOption(group(program, 'policy', 'check, explain, seal and show policies').command('reload'))
+    .summary('have the running keeper read its trust root and sealed policy again')
+    .option('--json', 'one JSON document')
+    .addHelpText(
+      'after',
+      '\nThe keeper also notices a changed file by itself. A policy that it refuses changes nothing: exit code 1.\n\nExample:\n  countersign policy reload\n',
+    )
+    .action((options: ReloadOptions) => reload(options, io))
+}
+
+async function reload(options: ReloadOptions, io: Io): Promise<void> {
+  const loaded = loadConfig(options.config)
+  const admin = connectAdmin(loaded.path(loaded.config.keeper.admin))
+  try {
+    const reloaded = await admin.post<Reloaded>('/v1/policy/reload')
+    if (options.json === true) printJson(io, reloaded)
+    else print(reloaded, io)
+    if (!reloaded.inForce) throw new AnswerNo()
+  } finally {
+    await admin.close()
+  }
+}
+
+function print({ policy, refusedUpdate }: Reloaded, io: Io): void {
+  if (refusedUpdate !== null) printLine(io, `Refused: ${refusedUpdate.code}: ${refusedUpdate.message}`)
+  printLine(
+    io,
+    policy === null
+      ? 'No policy is in force.'
+      : `In force: ${policy.name}, version ${policy.version}, ${policy.cid}.`,
+  )
+}

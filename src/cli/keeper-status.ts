@@ -1,0 +1,20 @@
+/** `GET /v1/status` of the keeper's admin API. */
+export interface KeeperStatus {
+  /** Origin with epoch. */
+  readonly chain: string
+  readonly head: { readonly size: number; readonly leaf: string; readonly root: string; readonly t: number }
+  readonly policy: {
+    readonly cid: string
+    readonly name: string
+    readonly version: number
+    readonly expiresMs: number
+    readonly audience: readonly string[]
+  } | null
+  readonly refusedUpdate: { readonly code: string; readonly message: string; readonly atMs: number } | null
+  /** Grants in force. */
+  readonly grants: number
+  readonly approvals: number
+  readonly gates: number
+  readonly openAttempts: number
+  readonly startedMs: number
+}
