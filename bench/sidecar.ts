@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import process from 'node:process'
 import { fileURLToPath } from 'node:url'
-import { readAddresses } from '../src/cli/addresses.js'
+import { readRunning } from '../src/cli/addresses.js'
 import { loadConfig } from '../src/cli/config.js'
 import { openGrantSession } from '../src/cli/grant-session.js'
 import { initSandbox } from '../src/cli/init-sandbox.js'
@@ -51,7 +51,7 @@ export async function startSidecar(upstreamPort: number): Promise<BenchSidecar> 
   return {
     supervisor,
     folder,
-    main: readAddresses(loaded).main,
+    main: readRunning(loaded).main,
     grant,
     stop: async () => {
       const gone = new Promise(resolve => supervisor.once('exit', resolve))
