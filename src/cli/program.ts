@@ -7,6 +7,7 @@ import { registerEnv } from './commands/env.js'
 import { registerExec } from './commands/exec.js'
 import { registerGrant } from './commands/grant.js'
 import { registerGuide } from './commands/guide.js'
+import { registerInit } from './commands/init.js'
 import { registerLedger } from './commands/ledger.js'
 import { registerPolicy } from './commands/policy.js'
 import { registerPolicyReload } from './commands/policy-reload.js'
@@ -24,6 +25,7 @@ type Register = (program: Command, io: Io) => void
 
 const commands: readonly Register[] = [
   registerRun,
+  registerInit,
   (program, io) => registerDemo(program, io, runCommandLine),
   registerExec,
   registerEnv,
