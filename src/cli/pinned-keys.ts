@@ -1,10 +1,8 @@
 import { readFileSync } from 'node:fs'
 import {
-  canonicalBytes,
   contentId,
   decodeEnvelope,
   type JsonObject,
-  type JsonValue,
   parsePublicKey,
   parseStrictJson,
   utf8,
@@ -13,6 +11,7 @@ import { nativeCrypto } from '../native/index.js'
 import { openEnrolment, openTrustRoot } from '../policy/index.js'
 import { decodeEntry, type PinnedKeys } from '../receipt/index.js'
 import { UsageError } from './io.js'
+import { trustChainIn } from './trust-files.js'
 
 /** Where the trust in a log's keys comes from: never from the log. */
 export type KeySource =
@@ -40,7 +39,7 @@ export function pinnedKeys(source: KeySource, firstEntry: Uint8Array | undefined
         checkpoint: source.checkpoint.map(parsePublicKey),
       }
     case 'trust-root': {
-      const chain = trustRootChain(source.root)
+      const chain = trustChainIn(source.root)
       const trust = openTrustRoot(chain, source.pin ?? firstVersion(chain, source.root), nativeCrypto)
       const envelope = source.enrolment === null ? enrolmentOf(firstEntry) : readBytes(source.enrolment)
       const nowMs = startOf(envelope)
@@ -58,13 +57,6 @@ export function pinnedKeys(source: KeySource, firstEntry: Uint8Array | undefined
 function startOf(envelope: Uint8Array): number {
   const { notBefore } = parseStrictJson(decodeEnvelope(envelope).payload) as JsonObject
   return typeof notBefore === 'string' ? Date.parse(notBefore) : 0
-}
-
-function trustRootChain(file: string): Uint8Array[] {
-  const chain = parseStrictJson(readBytes(file)) as JsonValue
-  if (!Array.isArray(chain))
-    throw new UsageError(`${file} is not a list of trust roots`, 'Pass trust/root.json of the sidecar.')
-  return chain.map(link => canonicalBytes(link))
 }
 
 function firstVersion(chain: readonly Uint8Array[], file: string): string {

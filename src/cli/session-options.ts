@@ -14,11 +14,11 @@ export interface SessionOptions {
 export function addSessionOptions(command: Command): Command {
   return addConfigOption(command)
     .requiredOption('--agent <id>', 'agent of the policy')
-    .option('--task <task>', 'what the agent is to do; limits and approvals are counted per task', 'default')
+    .option('--task <task>', 'what the agent is to do; approvals are bound to it', 'default')
     .option('--owner <person>', 'the person that the agent acts for', 'unknown')
     .option('--key <file>', 'private key with the enrol role; the first run keeps one in trust/keys')
 }
 
 export function addConfigOption(command: Command): Command {
-  return command.option('--config <file>', 'configuration of the running sidecar', DEFAULT_CONFIG)
+  return command.option('--config <file>', 'configuration of the sidecar', DEFAULT_CONFIG)
 }

@@ -1,32 +1,24 @@
 import { readFileSync, writeFileSync } from 'node:fs'
-import {
-  canonicalize,
-  type Envelope,
-  encodeEnvelope,
-  fromUtf8,
-  parseStrictJson,
-  utf8,
-} from '../canon/index.js'
+import { contentId, decodeEnvelope, type Envelope, encodeEnvelope, fromUtf8 } from '../canon/index.js'
 import { nativeCrypto } from '../native/index.js'
-import { openTrustRoot, type TrustRoot } from '../policy/index.js'
+import { openTrustRoot, readTrustChain, type TrustRoot } from '../policy/index.js'
 import type { LoadedConfig } from './config.js'
 import { UsageError } from './io.js'
 
-/** Reads the file of a trust root: a JSON array of DSSE envelopes, oldest first. Throws a UsageError unless it is one. */
-export function readTrustChain(file: string): readonly Uint8Array[] {
-  let text: Buffer
+/** The envelopes in the file of a trust root, oldest first. Throws a UsageError where there is no such file, and a policy fault where it holds something else. */
+export function trustChainIn(file: string): readonly Uint8Array[] {
+  return readTrustChain(bytesOf(file))
+}
+
+function bytesOf(file: string): Uint8Array {
   try {
-    text = readFileSync(file)
+    return readFileSync(file)
   } catch {
     throw new UsageError(
       `cannot read the trust root ${file}`,
       'Pass the file that `countersign trust init` made.',
     )
   }
-  const chain = parseStrictJson(text, { maxDepth: 8, integersOnly: true })
-  if (!Array.isArray(chain))
-    throw new UsageError(`${file} is not a trust root`, 'It holds a JSON array of envelopes.')
-  return chain.map(envelope => utf8(canonicalize(envelope)))
 }
 
 export function writeTrustChain(file: string, chain: readonly Envelope[]): void {
@@ -35,5 +27,15 @@ export function writeTrustChain(file: string, chain: readonly Envelope[]): void 
 
 /** The trust root that a configuration pins. Throws a policy fault where the file doesn't hold it. */
 export function readTrustRoot({ config, path }: LoadedConfig): TrustRoot {
-  return openTrustRoot(readTrustChain(path(config.trust.root)), config.trust.pin, nativeCrypto)
+  return openTrustRoot(trustChainIn(path(config.trust.root)), config.trust.pin, nativeCrypto)
+}
+
+/** Opens the chain in a file; without a pin only its own wholeness is shown, and nothing of it is trusted. */
+export function openTrustFile(
+  file: string,
+  pin?: string,
+): { readonly root: TrustRoot; readonly ids: readonly string[] } {
+  const chain = trustChainIn(file)
+  const ids = chain.map(bytes => contentId(nativeCrypto, decodeEnvelope(bytes).payload))
+  return { root: openTrustRoot(chain, pin ?? ids.at(-1) ?? '', nativeCrypto), ids }
 }

@@ -20,7 +20,7 @@ import {
   type TrustRootChange,
 } from '../policy/index.js'
 import { UsageError } from './io.js'
-import { readTrustChain, writeTrustChain } from './trust-files.js'
+import { trustChainIn, writeTrustChain } from './trust-files.js'
 
 /** A rotation that is complete, or one that waits beside the trust root for more signatures. */
 export type Rotation =
@@ -55,7 +55,7 @@ export function rotate(
     replaceFile(pendingFile(file), encodeEnvelope(envelope))
     return { kind: 'pending', root: next, file: pendingFile(file), missing }
   }
-  const chain = [...readTrustChain(file).map(decodeEnvelope), envelope]
+  const chain = [...trustChainIn(file).map(decodeEnvelope), envelope]
   writeTrustChain(`${file}.new`, chain)
   renameSync(`${file}.new`, file)
   rmSync(pendingFile(file), { force: true })

@@ -1,15 +1,8 @@
 import { type FSWatcher, watch } from 'node:fs'
 import { readFile, stat } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
-import {
-  type Crypto,
-  canonicalize,
-  contentId,
-  type JsonObject,
-  parseStrictJson,
-  utf8,
-} from '../canon/index.js'
-import type { ActivePolicy, TrustRoot } from '../policy/index.js'
+import { type Crypto, canonicalize, contentId, type JsonObject } from '../canon/index.js'
+import { type ActivePolicy, readTrustChain, type TrustRoot } from '../policy/index.js'
 import type { CatalogDocument } from '../protocol/index.js'
 import type { HighestPolicy, OpenedPolicy, SealedSource } from './activation.js'
 import { keeperFault } from './error-table.js'
@@ -45,7 +38,7 @@ const DIGEST = /sha256:[0-9a-f]{64}/g
 export function policyFiles(options: PolicyFilesOptions): SealedSource {
   const { trustRootFile, sealedFile } = options
   return {
-    trust: async () => options.openTrust(envelopesOf(await bytesOf(trustRootFile))),
+    trust: async () => options.openTrust(readTrustChain(await bytesOf(trustRootFile))),
     policy: (trust, highest, nowMs) => openPolicyFile(options, { trust, highest, nowMs }),
     watch: onChange => watchFiles([trustRootFile, sealedFile], options.pollMs ?? 30_000, onChange),
   }
@@ -76,13 +69,6 @@ async function pinnedCatalog(
   if (bytes === undefined) return undefined
   if (contentId(crypto, bytes) !== digest) throw keeperFault('policy_unreadable', `${file} was changed`)
   return JSON.parse(bytes.toString('utf8'))
-}
-
-function envelopesOf(bytes: Uint8Array): readonly Uint8Array[] {
-  const chain = parseStrictJson(bytes, { maxDepth: 8, integersOnly: true })
-  if (!Array.isArray(chain))
-    throw keeperFault('policy_unreadable', 'the trust root is not a list of envelopes')
-  return chain.map(envelope => utf8(canonicalize(envelope)))
 }
 
 async function bytesOf(file: string): Promise<Uint8Array> {

@@ -1,4 +1,4 @@
-import type { Recognised, Slot } from '../protocol/index.js'
+import { type Recognised, SLOTS, type Slot } from '../protocol/index.js'
 import { linkFault } from './error-table.js'
 import type { AdmitRequest, BodySummary, Finding, Hello, SettleRequest } from './messages.js'
 import {
@@ -17,13 +17,6 @@ import {
 const UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/
 const CODE = /^[a-z][a-z0-9_]{0,63}$/
 const POLICY_CID = /^(sha256:[0-9a-f]{64})?$/
-const SLOTS: readonly Slot[] = [
-  'bearer',
-  'countersign-grant',
-  'basic-user',
-  'project-access-token',
-  'aws-sigv4',
-]
 const SETTLED = ['completed', 'upstream_error', 'timeout', 'aborted', 'not_sent'] as const
 
 const MAX_TOKEN = 8_192

@@ -8,7 +8,7 @@ import {
   type SigningKey,
   signEnvelope,
 } from '../canon/index.js'
-import type { Slot } from '../protocol/index.js'
+import { SLOTS, type Slot } from '../protocol/index.js'
 import { policyFault } from './error-table.js'
 import { openSigned } from './open-signed.js'
 import { checkShape } from './shape.js'
@@ -28,13 +28,7 @@ const GrantOrderSchema = Type.Object(
     environment: PlainText,
     task: PlainText,
     owner: PlainText,
-    slot: Type.Union([
-      Type.Literal('bearer'),
-      Type.Literal('countersign-grant'),
-      Type.Literal('basic-user'),
-      Type.Literal('project-access-token'),
-      Type.Literal('aws-sigv4'),
-    ]),
+    slot: Type.Unsafe<Slot>(Type.Union(SLOTS.map(slot => Type.Literal(slot)))),
     ttlSeconds: Type.Integer({ minimum: 1, maximum: 3_600 }),
     t: Type.Integer({ minimum: 0 }),
     nonce: Type.String({ pattern: '^[A-Za-z0-9_-]{16,64}$' }),

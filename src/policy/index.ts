@@ -36,6 +36,7 @@ export { readTrustRoot, TRUST_ROLES, type TrustRole, type TrustRoot } from './tr
 export {
   openNext,
   openTrustRoot,
+  readTrustChain,
   revokeKey,
   rotateTrustRoot,
   sealTrustRoot,

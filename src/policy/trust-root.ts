@@ -7,12 +7,23 @@ import {
   type JsonObject,
   PAYLOAD_TYPES,
   parseCanonical,
+  parseStrictJson,
   type SigningKey,
   signEnvelope,
 } from '../canon/index.js'
 import { policyFault } from './error-table.js'
 import { keysOfRole, requireThreshold, signersOf } from './signatures.js'
 import { readTrustRoot, TRUST_ROLES, type TrustRoot } from './trust.js'
+
+/**
+ * The chain in the file of a trust root: a JSON array of DSSE envelopes, oldest first. Throws `trust_root_malformed`
+ * where it is no array.
+ */
+export function readTrustChain(file: Uint8Array): readonly Uint8Array[] {
+  const chain = parseStrictJson(file, { maxDepth: 8, integersOnly: true })
+  if (!Array.isArray(chain)) throw policyFault('trust_root_malformed', 'the file holds no array of envelopes')
+  return chain.map(envelope => canonicalBytes(envelope))
+}
 
 /**
  * Opens a chain of sealed trust roots, oldest first, and returns the newest. It must start at version 1; each

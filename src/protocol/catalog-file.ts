@@ -1,17 +1,10 @@
-import type { ApiProfile, Catalog, CatalogDocument, Dialect, Slot } from './catalog.js'
+import { type ApiProfile, type Catalog, type CatalogDocument, type Dialect, SLOTS } from './catalog.js'
 import { malformed, readList, readMap, readMembers, readOneOf, readText } from './document-shape.js'
 import { protocolFault } from './error-table.js'
 import { openGraphqlCatalog } from './graphql/index.js'
 import { openRestCatalog } from './rest/index.js'
 
 const DIALECTS: readonly Dialect[] = ['graphql', 'stripe', 'aws', 'github', 'kubernetes', 'rest']
-const SLOTS: readonly Slot[] = [
-  'bearer',
-  'countersign-grant',
-  'basic-user',
-  'project-access-token',
-  'aws-sigv4',
-]
 
 /** What opens the body of each protocol's catalog. */
 const PROTOCOLS: Readonly<Record<string, (document: CatalogDocument) => Catalog>> = {

@@ -16,7 +16,14 @@ export type ArgumentType =
 export type Dialect = 'graphql' | 'stripe' | 'aws' | 'github' | 'kubernetes' | 'rest'
 
 /** Where an agent's grant may sit in a request to this API. */
-export type Slot = 'bearer' | 'countersign-grant' | 'basic-user' | 'project-access-token' | 'aws-sigv4'
+export const SLOTS = [
+  'bearer',
+  'countersign-grant',
+  'basic-user',
+  'project-access-token',
+  'aws-sigv4',
+] as const
+export type Slot = (typeof SLOTS)[number]
 
 /** One operation as the catalog describes it, for lint, matrix, search and type checks. */
 export interface OperationSpec {

@@ -2,14 +2,15 @@ export type {
   ArgumentPredicate,
   ArgumentRule,
 } from './argument-rule.js'
-export type {
-  ApiProfile,
-  ArgumentType,
-  Catalog,
-  CatalogDocument,
-  Dialect,
-  OperationSpec,
-  Slot,
+export {
+  type ApiProfile,
+  type ArgumentType,
+  type Catalog,
+  type CatalogDocument,
+  type Dialect,
+  type OperationSpec,
+  SLOTS,
+  type Slot,
 } from './catalog.js'
 export { openCatalog } from './catalog-file.js'
 export { classify, type RawRequest } from './classify.js'

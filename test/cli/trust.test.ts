@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { chmod, readFile, stat, writeFile } from 'node:fs/promises'
 import { test } from 'node:test'
-import { openTrustFile } from '../../src/cli/trust-chain.js'
+import { openTrustFile } from '../../src/cli/trust-files.js'
 import { countersign, scratch } from './command-line.js'
 
 test('trust init makes keys that only their owner reads, a root that its own keys signed, and prints the pin', async t => {

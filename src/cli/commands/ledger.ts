@@ -3,6 +3,7 @@ import { loadConfig } from '../config.js'
 import type { Io } from '../io.js'
 import { group } from '../program-group.js'
 import { openReceipts } from '../receipt-source.js'
+import { addConfigOption } from '../session-options.js'
 import { verifyLog } from '../verify-log.js'
 import { configuredKeys } from './receipts.js'
 
@@ -13,15 +14,10 @@ interface CheckOptions {
 }
 
 export function registerLedger(program: Command, io: Io): void {
-  group(program, 'ledger', 'look after the ledger on disk')
-    .command('check')
+  const ledger = group(program, 'ledger', 'look after the ledger on disk')
+  addConfigOption(ledger.command('check'))
     .summary('check a stopped ledger: every entry, the stored tree, and the high-water mark')
     .argument('[dir]', 'a copy of the ledger folder; the configured one by default')
-    .option(
-      '--config <file>',
-      'configuration with trust root, ledger and mark',
-      '.countersign/countersign.yaml',
-    )
     .option('--mark <file>', 'high-water file; the configured one by default')
     .option('--json', 'one JSON document')
     .addHelpText(

@@ -22,8 +22,9 @@ import { AnswerNo, type Io, printJson, printLine, UsageError } from '../io.js'
 import { openSigningKey } from '../locked-key.js'
 import { compilePolicyFile } from '../policy-file.js'
 import { group } from '../program-group.js'
+import { repeatable } from '../repeatable.js'
 import { writeSealedPolicy } from '../sealed-policy.js'
-import { openTrustFile } from '../trust-chain.js'
+import { openTrustFile } from '../trust-files.js'
 
 export function registerPolicySeal(program: Command, io: Io): void {
   const policy = group(program, 'policy', 'check, explain, seal and show policies')
@@ -31,7 +32,7 @@ export function registerPolicySeal(program: Command, io: Io): void {
     .command('seal')
     .summary('compile a policy and sign it')
     .argument('<file>', 'the policy’s source')
-    .requiredOption('--key <file>', 'a policy key to sign with; repeatable', collect)
+    .requiredOption('--key <file>', 'a policy key to sign with; repeatable', repeatable)
     .option('-o, --out <file>', 'sealed file; NAME.sealed.json beside the source unless told')
     .option('--passphrase-file <file>', 'passphrase of the locked keys')
     .option('--json', 'one JSON document')
@@ -41,7 +42,7 @@ export function registerPolicySeal(program: Command, io: Io): void {
     .command('sign')
     .summary('add a signature to a sealed policy')
     .argument('<file>', 'the sealed file')
-    .requiredOption('--key <file>', 'a policy key to sign with; repeatable', collect)
+    .requiredOption('--key <file>', 'a policy key to sign with; repeatable', repeatable)
     .option('--passphrase-file <file>', 'passphrase of the locked keys')
     .option('--json', 'one JSON document')
     .addHelpText('after', '\nExample:\n  countersign policy sign policy.sealed.json --key jo.jwk\n')
@@ -85,10 +86,6 @@ interface ShowFlags {
   readonly trust?: string
   readonly pin?: string
   readonly json?: boolean
-}
-
-function collect(value: string, before: readonly string[] = []): readonly string[] {
-  return [...before, value]
 }
 
 async function seal(file: string, options: SealFlags, io: Io): Promise<void> {

@@ -14,6 +14,7 @@ import {
 import { AnswerNo, type Io, printJson, printLine, UsageError } from '../io.js'
 import { type ConsultedPolicy, consultPolicy, describeFinding, readPolicyFile } from '../policy-file.js'
 import { group } from '../program-group.js'
+import { repeatable } from '../repeatable.js'
 
 export function registerPolicy(program: Command, io: Io): void {
   const policy = group(program, 'policy', 'check, explain, seal and show policies')
@@ -39,8 +40,8 @@ export function registerPolicy(program: Command, io: Io): void {
     .option('--api <name>', 'API of the policy, where the URL does not say')
     .option('--requests <file>', 'one JSON request a line, - for standard input')
     .option('-X, --request <method>', 'as curl')
-    .option('-H, --header <line>', 'as curl; repeatable', collect)
-    .option('-d, --data <data>', 'as curl: text, or @file; repeatable', collect)
+    .option('-H, --header <line>', 'as curl; repeatable', repeatable)
+    .option('-d, --data <data>', 'as curl: text, or @file; repeatable', repeatable)
     .option('-G, --get', 'as curl')
     .option('-I, --head', 'as curl')
     .option('--json', 'one JSON document')
@@ -68,10 +69,6 @@ interface ExplainFlags extends CurlFlags {
   readonly api?: string
   readonly requests?: string
   readonly json?: boolean
-}
-
-function collect(value: string, before: readonly string[] = []): readonly string[] {
-  return [...before, value]
 }
 
 function lint(file: string, options: LintFlags, io: Io): void {

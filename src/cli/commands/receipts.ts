@@ -8,6 +8,7 @@ import type { KeySource } from '../pinned-keys.js'
 import { group } from '../program-group.js'
 import { progress } from '../progress.js'
 import { openReceipts, type ReceiptSource } from '../receipt-source.js'
+import { addConfigOption } from '../session-options.js'
 import { verifyLog } from '../verify-log.js'
 
 interface SourceOptions {
@@ -30,8 +31,6 @@ interface VerifyOptions extends SourceOptions {
   readonly checkpointKey?: string[]
   readonly checkpoint?: string[]
 }
-
-const DEFAULT_CONFIG = '.countersign/countersign.yaml'
 
 export function registerReceipts(program: Command, io: Io): void {
   const receipts = group(program, 'receipts', 'read, export and verify the evidence')
@@ -61,14 +60,12 @@ export function registerReceipts(program: Command, io: Io): void {
 }
 
 function registerVerify(receipts: Command, io: Io): void {
-  receipts
-    .command('verify')
+  addConfigOption(receipts.command('verify'))
     .summary('say what a log proves')
     .argument(
       '[path]',
       'ledger folder or dump; without it the running keeper is asked, its keys pinned by the configuration',
     )
-    .option('--config <file>', 'configuration of the running sidecar', DEFAULT_CONFIG)
     .option('--trust <file>', 'your own copy of the trust root: pins the keys that it leads to')
     .option('--pin <id>', 'content id of a version in that file, sha256:…, where the copy is not your own')
     .option('--enrolment <file>', 'enrolment of the keys; the one in the log by default')
@@ -185,8 +182,7 @@ function print(entries: readonly Entry[], options: SourceOptions, io: Io): void 
 }
 
 function withSource(command: Command): Command {
-  return command
-    .option('--config <file>', 'configuration of the running sidecar', DEFAULT_CONFIG)
+  return addConfigOption(command)
     .option('--in <path>', 'a ledger folder (stopped, or a copy) or a dump, instead of the running keeper')
     .option('--json', 'one JSON document')
 }

@@ -13,9 +13,9 @@ import { AnswerNo, type Io, printJson, printLine, UsageError } from '../io.js'
 import { createKeyFile } from '../keyfile.js'
 import { createLockedKeyFile, openSigningKey, readPassphrase, unlockSigningKey } from '../locked-key.js'
 import { group } from '../program-group.js'
-import { openTrustFile } from '../trust-chain.js'
+import { repeatable } from '../repeatable.js'
 import { changeOf, roleOf, type TrustChangeFlags, wholeNumber } from '../trust-change.js'
-import { writeTrustChain } from '../trust-files.js'
+import { openTrustFile, writeTrustChain } from '../trust-files.js'
 import { rotate } from '../trust-rotation.js'
 
 export function registerTrust(program: Command, io: Io): void {
@@ -24,8 +24,8 @@ export function registerTrust(program: Command, io: Io): void {
     .command('init')
     .summary('make the first trust root, and keys for every role')
     .requiredOption('--out <dir>', 'folder for root.json and keys/')
-    .option('--threshold <role=k/n>', 'n keys for a role, k of which must sign; 1/1 unless told', collect)
-    .option('--test-audience <name>', 'a deployment that is not production; repeatable', collect)
+    .option('--threshold <role=k/n>', 'n keys for a role, k of which must sign; 1/1 unless told', repeatable)
+    .option('--test-audience <name>', 'a deployment that is not production; repeatable', repeatable)
     .option('--min-policy-version <n>', 'floor under policy versions', '1')
     .option('--lock', 'put the key files under a passphrase, asked for at the terminal')
     .option('--passphrase-file <file>', 'put them under the passphrase in this file')
@@ -55,15 +55,15 @@ export function registerTrust(program: Command, io: Io): void {
     .command('rotate')
     .summary('add the next version: other keys, thresholds, revocations')
     .argument('<file>', 'root.json')
-    .requiredOption('--key <file>', 'a root key to sign with; repeatable', collect)
-    .option('--add <role/name=key>', 'give a role a key, ed25519:…; repeatable', collect)
-    .option('--revoke <name>', 'revoke a key for good; repeatable', collect)
-    .option('--revoke-id <id>', 'revoke a sealed policy or enrolment by content id; repeatable', collect)
-    .option('--threshold <role=k>', 'how many keys of a role must sign; repeatable', collect)
+    .requiredOption('--key <file>', 'a root key to sign with; repeatable', repeatable)
+    .option('--add <role/name=key>', 'give a role a key, ed25519:…; repeatable', repeatable)
+    .option('--revoke <name>', 'revoke a key for good; repeatable', repeatable)
+    .option('--revoke-id <id>', 'revoke a sealed policy or enrolment by content id; repeatable', repeatable)
+    .option('--threshold <role=k>', 'how many keys of a role must sign; repeatable', repeatable)
     .option(
       '--test-audience <name>',
       'the deployments that are not production, all of them; repeatable',
-      collect,
+      repeatable,
     )
     .option('--min-policy-version <n>', 'raise the floor under policy versions')
     .option('--passphrase-file <file>', 'passphrase of the locked keys')
@@ -112,10 +112,6 @@ interface RotateFlags extends TrustChangeFlags {
   readonly key: readonly string[]
   readonly passphraseFile?: string
   readonly json?: boolean
-}
-
-function collect(value: string, before: readonly string[] = []): readonly string[] {
-  return [...before, value]
 }
 
 async function init(options: InitFlags, io: Io): Promise<void> {

@@ -20,6 +20,8 @@ import {
 import { type LoadedConfig, loadConfig } from '../config.js'
 import { type Io, printJson, printLine, UsageError } from '../io.js'
 import { group } from '../program-group.js'
+import { repeatable } from '../repeatable.js'
+import { addConfigOption } from '../session-options.js'
 import { vaultKeySource, vaultLocation } from '../vault-location.js'
 import { generatedMaterial, materialFromText } from '../vault-material.js'
 
@@ -27,53 +29,43 @@ const MAX_SECRET_BYTES = 65_536
 
 export function registerVault(program: Command, io: Io): void {
   const vault = group(program, 'vault', 'keep the secrets that credentials are made from')
-  vault
-    .command('put')
+  addConfigOption(vault.command('put'))
     .summary('add a secret, or replace it')
     .argument('<name>', 'name in the sealed policy’s credentials')
     .requiredOption('--kind <kind>', `minter that uses it: ${VAULT_KINDS.join(', ')}`)
     .requiredOption(
       '--origin <origin>',
       'origin it may be used for, https://host[:port]; repeatable',
-      collect,
+      repeatable,
     )
     .requiredOption('--environment <name>', 'environment of the agents it may be used for')
     .option('--secret-file <file>', 'where the secret is; standard input unless given')
     .option('--generate <alg>', 'make a key for the kind jwt: Ed25519 or ES256')
     .option('--overlap <seconds>', 'keep the secret before as a second choice for so long')
     .option('--create', 'make the vault, where there is none')
-    .option('--config <file>', 'configuration of the sidecar', 'countersign.yaml')
     .option('--json', 'one JSON document')
     .addHelpText('after', PUT_HELP)
     .action((name: string, options: PutFlags) => put(name, options, io))
-  vault
-    .command('list')
+  addConfigOption(vault.command('list'))
     .summary('show what the vault holds, without a secret')
-    .option('--config <file>', 'configuration of the sidecar', 'countersign.yaml')
     .option('--json', 'one JSON document')
     .addHelpText('after', '\nExample:\n  countersign vault list\n')
     .action((options: Flags) => list(options, io))
-  vault
-    .command('remove')
+  addConfigOption(vault.command('remove'))
     .summary('remove a secret; a running keeper stops using it within a second')
     .argument('<name>')
-    .option('--config <file>', 'configuration of the sidecar', 'countersign.yaml')
     .option('--json', 'one JSON document')
     .addHelpText('after', '\nExample:\n  countersign vault remove billing\n')
     .action((name: string, options: Flags) => remove(name, options, io))
-  vault
-    .command('rekey')
+  addConfigOption(vault.command('rekey'))
     .summary('replace the key of the vault, without a moment in which it can not be opened')
     .option('--new-key-file <file>', 'the new key; a random one unless given')
     .option('--finish', 'the keeper has the new key: shut the old one out')
-    .option('--config <file>', 'configuration of the sidecar', 'countersign.yaml')
     .option('--json', 'one JSON document')
     .addHelpText('after', REKEY_HELP)
     .action((options: RekeyFlags) => rekey(options, io))
-  vault
-    .command('jwks')
+  addConfigOption(vault.command('jwks'))
     .summary('print the public keys of all jwt entries, for the APIs that check them')
-    .option('--config <file>', 'configuration of the sidecar', 'countersign.yaml')
     .addHelpText('after', '\nExample:\n  countersign vault jwks > jwks.json\n')
     .action((options: Flags) => jwks(options, io))
 }
@@ -262,8 +254,4 @@ function lineOf(entry: VaultEntry): string {
   const { name, kind, origins, environment, createdAt, previousUntil } = summaryOf(entry)
   const overlap = previousUntil === null ? '' : `, the one before until ${previousUntil}`
   return `${name}: ${kind} for ${origins.join(', ')} in ${environment}, since ${createdAt}${overlap}`
-}
-
-function collect(value: string, sofar: readonly string[] = []): readonly string[] {
-  return [...sofar, value]
 }
