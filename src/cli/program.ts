@@ -1,5 +1,4 @@
 import { Command, CommanderError } from 'commander'
-import { CountersignError } from '../canon/index.js'
 import { registerApprovals } from './commands/approvals.js'
 import { registerDemo } from './commands/demo.js'
 import { registerDoctor } from './commands/doctor.js'
@@ -18,7 +17,8 @@ import { registerStatus } from './commands/status.js'
 import { registerTrust } from './commands/trust.js'
 import { registerVault } from './commands/vault.js'
 import { registerWhy } from './commands/why.js'
-import { AnswerNo, ExitWith, type Io, UsageError } from './io.js'
+import { reportFault } from './fault-report.js'
+import type { Io } from './io.js'
 
 /** Every command adds itself to the program here. */
 type Register = (program: Command, io: Io) => void
@@ -55,22 +55,7 @@ export async function runCommandLine(argv: readonly string[], io: Io): Promise<n
     await program.parseAsync([...argv], { from: 'user' })
     return 0
   } catch (error) {
-    return exitCodeOf(error, io)
+    if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : 2
+    return reportFault(error, io)
   }
-}
-
-function exitCodeOf(error: unknown, io: Io): number {
-  if (error instanceof AnswerNo) return 1
-  if (error instanceof ExitWith) return error.code
-  if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : 2
-  if (error instanceof CountersignError) {
-    io.stderr.write(`error ${error.code}: ${error.message}\n  ${error.mend}\n`)
-    return 2
-  }
-  if (error instanceof UsageError) {
-    io.stderr.write(`error: ${error.message}\n  ${error.mend}\n`)
-    return 2
-  }
-  io.stderr.write(`error: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}\n`)
-  return 2
 }

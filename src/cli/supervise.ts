@@ -1,11 +1,12 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { existsSync } from 'node:fs'
 import process from 'node:process'
+import type { RoleName } from './role.js'
 import type { Identity } from './users.js'
 
 /** A child process of `run`: what it is called, how it is started, and as whom. */
 export interface Role {
-  readonly name: 'keeper' | 'gate' | 'sandbox'
+  readonly name: RoleName
   readonly argv: readonly string[]
   /** Added to the scrubbed environment; only what this role needs. */
   readonly env: Readonly<Record<string, string>>

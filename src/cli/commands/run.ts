@@ -3,14 +3,12 @@ import { fileURLToPath } from 'node:url'
 import { type Command, Option } from 'commander'
 import type { GateAddresses } from '../../gate/index.js'
 import { writeRunning } from '../addresses.js'
-import { runGate } from '../compose/gate.js'
-import { runKeeper } from '../compose/keeper.js'
-import { runSandbox } from '../compose/sandbox.js'
 import { type LoadedConfig, loadConfig } from '../config.js'
 import { printFirstScreen } from '../first-screen.js'
 import { prepareFiles } from '../hand-over.js'
 import { initSandbox } from '../init-sandbox.js'
 import { type Io, printLine, UsageError } from '../io.js'
+import { ROLES, runRole } from '../role.js'
 import { planSeparation, type Separation } from '../separation.js'
 import { DEFAULT_CONFIG } from '../session-options.js'
 import {
@@ -40,26 +38,14 @@ export function registerRun(program: Command, io: Io): void {
     )
     .option('--config <file>', `configuration (default: ${DEFAULT_CONFIG})`)
     .option('--first-run <dir>', 'make a sandbox sidecar in this folder if it is not there, and run it')
-    .addOption(
-      new Option('--role <role>', 'run one process only, as a container does').choices([
-        'keeper',
-        'gate',
-        'sandbox',
-      ]),
-    )
+    .addOption(new Option('--role <role>', 'run one process only, as a container does').choices(ROLES))
     .addHelpText('after', '\nExample:\n  countersign run --config /etc/countersign/countersign.yaml\n')
     .action(async (options: RunOptions) => {
       ignoreInspectorSignal()
       const loaded = await configurationOf(options, io)
       if (options.role === undefined) await runAll(loaded, io)
-      else await ROLES[options.role](loaded, io)
+      else await runRole(options.role, loaded, io)
     })
-}
-
-const ROLES: Readonly<Record<Role['name'], (loaded: LoadedConfig, io: Io) => Promise<void>>> = {
-  keeper: runKeeper,
-  gate: runGate,
-  sandbox: runSandbox,
 }
 
 async function configurationOf(options: RunOptions, io: Io): Promise<LoadedConfig> {
@@ -120,10 +106,10 @@ async function startRoles(
 }
 
 function roleOf(name: Role['name'], loaded: LoadedConfig, separation: Separation, io: Io): Role {
-  const main = fileURLToPath(new URL('../main.js', import.meta.url))
+  const main = fileURLToPath(new URL('../role-main.js', import.meta.url))
   return {
     name,
-    argv: [main, 'run', '--config', loaded.file, '--role', name],
+    argv: [main, '--config', loaded.file, '--role', name],
     env: name === 'keeper' ? vaultVariables(loaded, io) : {},
     identity: name === 'sandbox' ? null : separation[name],
   }

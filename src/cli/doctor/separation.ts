@@ -17,7 +17,7 @@ export function sidecarSecrets(files: readonly string[]): Finding[] {
 /** A keeper or gate process that runs as the same user as the doctor. */
 export function sharedUsers(uid: number): Finding[] {
   return processes()
-    .filter(each => each.uid === uid && / run .*--role (keeper|gate)/.test(each.command))
+    .filter(each => each.uid === uid && / --config .* --role (keeper|gate)/.test(each.command))
     .map(each => ({
       code: 'shared_user',
       subject: `process ${each.pid}`,
