@@ -85,7 +85,7 @@ apis:
       - { route: "POST /invoices/{id}/void", class: irreversible }
       - { route: "PUT /attachments/{id}", class: read, body: stream }
 credentials:
-  billing: { minter: jwt, audience: https://billing.internal, alg: ES256 }
+  billing: { minter: jwt, audience: https://billing.internal }
 agents:
   coder: { environment: staging, session: 8h }
 rules:
