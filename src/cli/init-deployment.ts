@@ -61,7 +61,7 @@ ledger:
   auditorKey: auditor/public.jwk
 vault:
   file: keeper/vault.jwe
-  key: { file: keeper/vault.key } # or { systemd: NAME }, or { env: VARIABLE }
+  key: { file: keeper/vault.key } # or { env: VARIABLE }; or { systemd: NAME }, where the keeper is a unit of its own
 ${production ? '' : '# '}users: ${users}
 `
 }

@@ -111,7 +111,7 @@ function nextSteps(template: string, production: boolean): readonly string[] {
 
 const USER_STEPS: readonly string[] = [
   'groupadd --system countersign; for u in gate keeper; do useradd --system --no-create-home --gid countersign countersign-$u; done',
-  'chown -R countersign-keeper:countersign DIR/keeper   (later vault commands run as countersign-keeper)',
+  'chown -R countersign-keeper:countersign DIR/keeper',
 ]
 
 /** One command per credential of the template, with the origins and environments that it is used in there. */
