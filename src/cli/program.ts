@@ -44,15 +44,20 @@ const commands: readonly Register[] = [
   registerLedger,
 ]
 
-/** Runs one command line and returns its exit code: 0 done or yes, 1 the answer is no, 2 usage or configuration. */
-export async function runCommandLine(argv: readonly string[], io: Io): Promise<number> {
+/** The whole command line, with every command in its place. */
+export function commandLine(io: Io): Command {
   const program = new Command('countersign')
     .description('Nothing destructive passes without a countersign.')
     .exitOverride()
     .configureOutput({ writeOut: text => io.stdout.write(text), writeErr: text => io.stderr.write(text) })
   for (const register of commands) register(program, io)
+  return program
+}
+
+/** Runs one command line and returns its exit code: 0 done or yes, 1 the answer is no, 2 usage or configuration. */
+export async function runCommandLine(argv: readonly string[], io: Io): Promise<number> {
   try {
-    await program.parseAsync([...argv], { from: 'user' })
+    await commandLine(io).parseAsync([...argv], { from: 'user' })
     return 0
   } catch (error) {
     if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : 2

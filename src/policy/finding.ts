@@ -62,7 +62,7 @@ export const findingCodes = {
   approvers_required: { severity: 'error', mend: 'Say who may approve: `approvers: group`.' },
   nothing_selected: {
     severity: 'error',
-    mend: 'Look the operation up with `countersign catalog search`, and mend the selector.',
+    mend: 'Look the operation up in the API’s catalog, and mend the selector.',
   },
   bad_limit: {
     severity: 'error',

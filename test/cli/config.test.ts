@@ -2,6 +2,8 @@ import assert from 'node:assert/strict'
 import { readFileSync } from 'node:fs'
 import { writeFile } from 'node:fs/promises'
 import { describe, it } from 'node:test'
+import { Ajv2020 } from 'ajv/dist/2020.js'
+import { parse } from 'yaml'
 import { loadConfig } from '../../src/cli/config.js'
 import { configJsonSchema } from '../../src/cli/config-schema.js'
 import { UsageError } from '../../src/cli/io.js'
@@ -169,6 +171,13 @@ describe('config/schema/config.v1.json', () => {
   it('is the schema that configurations are checked with; `npm run docs` writes it', () => {
     const file = new URL('../../../config/schema/config.v1.json', import.meta.url)
     assert.deepEqual(JSON.parse(readFileSync(file, 'utf8')), configJsonSchema())
+  })
+
+  it('is read by an independent validator, which accepts and refuses what we do', () => {
+    const validate = new Ajv2020({ strict: true }).compile(configJsonSchema())
+    assert.ok(validate(parse(GOOD)), JSON.stringify(validate.errors))
+    for (const { from, to } of MALFORMED.filter(({ said }) => !/not read|documents|unique/.test(said.join())))
+      assert.ok(!validate(parse(GOOD.replace(from, () => to))), to)
   })
 
   it('describes every key', () => {
