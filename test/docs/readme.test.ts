@@ -96,7 +96,9 @@ describe('the program', () => {
       let help = ''
       command.configureOutput({ writeOut: text => (help += text) })
       command.outputHelp()
-      const examples = [...help.replaceAll('\\\n', ' ').matchAll(/^ {2}(?:.* )?countersign (.+)$/gm)]
+      const examples = [
+        ...help.replaceAll('\\\n', ' ').matchAll(/^ {2}(?:.*[ (])?countersign (.+?)(?:\)")?$/gm),
+      ]
       assert.ok(examples.length > 0, `${command.name()} has no example`)
       for (const [, example] of examples)
         for (const part of `countersign ${example}`.split(/ && /))
