@@ -179,23 +179,31 @@ export interface ApprovalParts {
   readonly bounds?: ApprovalBounds
 }
 
-/** Everything that an approval is bound to: another argument, agent, task or policy is another statement. */
+/**
+ * Everything that an approval is bound to: another argument, agent, task, owner or policy is another statement. What
+ * an SDK renews on every call (the catalog names it) is left out, so that the same call repeated finds its approval.
+ *
+ * ATTACK: two people's grants for one task. Were the owner left out, the second could approve their own request as
+ * the first one's.
+ */
 function statementOf(c: Case, grant: Grant): JsonObject {
+  const catalog = c.policy.apis.get(c.request.api)?.catalog
   return {
     v: 1,
     agent: grant.agent,
     environment: grant.environment,
     task: grant.task,
+    owner: grant.owner,
     policy: c.policy.cid,
     api: c.request.api,
-    operations: c.operations.map(({ api, name, classes, scope, resources, args, account }) => ({
-      api,
-      name,
-      classes: [...classes],
-      scope: { ...scope },
-      resources: resources.map(({ type, id }) => ({ type, id })),
-      args,
-      ...(account === undefined ? {} : { account }),
+    operations: c.operations.map(operation => ({
+      api: operation.api,
+      name: operation.name,
+      classes: [...operation.classes],
+      scope: { ...operation.scope },
+      resources: operation.resources.map(({ type, id }) => ({ type, id })),
+      args: catalog?.lastingArgs(operation) ?? operation.args,
+      ...(operation.account === undefined ? {} : { account: operation.account }),
     })),
   }
 }

@@ -1,3 +1,4 @@
+import type { JsonObject } from '../canon/index.js'
 import type { Classification, Operation, OperationClass, Recognised, Unclassifiable } from './operation.js'
 import type { BodyPlan, Header, RequestFacts, RequestHead } from './request.js'
 
@@ -67,6 +68,8 @@ export interface Catalog {
   recognise(facts: RequestFacts): Classification
   /** The keeper's half: classes, scope, resources and effects from the catalog alone. Never throws. */
   describe(api: string, recognised: Recognised): Operation
+  /** The arguments of an operation without those that SDKs renew on every call, such as a client token. */
+  lastingArgs(operation: Pick<Operation, 'name' | 'args'>): JsonObject
   /** Which of `profile.origins` serves this request; `default` for most. */
   originOf(head: RequestHead): string
   /** Headers that must be added or pinned upstream for this request, such as an Idempotency-Key; `id` is the attempt's UUID. */

@@ -362,6 +362,17 @@ describe('held requests', () => {
     assert.deepEqual(house.broker.minted, [])
   })
 
+  it('attack: the request of a second owner is not approved as the first one’s', async t => {
+    const house = await House.build(t)
+    await house.start()
+    const client = await house.connect()
+    const held = operation('POST /invoices/{id}/void')
+    const marias = await house.ask(client, held)
+    const presented = { slot: 'bearer', token: await house.token('coder', 'staging', 'jo') } as const
+    const jos = await house.ask(client, { ...held, presented })
+    assert.notEqual(approvalOf(jos), approvalOf(marias))
+  })
+
   it('are bound to their arguments, survive a restart, and expire', async t => {
     const house = await House.build(t)
     const first = await house.start()

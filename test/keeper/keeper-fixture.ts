@@ -41,6 +41,7 @@ import type { Verdict } from '../../src/link/index.js'
 import { nativeCrypto, nativeSigningKey } from '../../src/native/index.js'
 import {
   activate,
+  type CompileOptions,
   compilePolicy,
   openGrantOrder,
   parsePolicySource,
@@ -65,7 +66,7 @@ export function signingKey(seed: Uint8Array = randomBytes(32)): SigningKey {
 
 /** A sealed policy of this version as it comes out of its file: compiled and activated for real. */
 export function policyOf(version: number, extraRules = ''): OpenedPolicy {
-  const source = parsePolicySource(`
+  return openedPolicy(`
 apiVersion: countersign.dev/v1
 kind: RoutePolicy
 metadata: { name: acme, version: ${version}, expires: 2099-01-01T00:00:00Z, audience: [staging] }
@@ -101,13 +102,21 @@ rules:
     deny: { api: billing, operations: ["DELETE /invoices/{id}"] }
     because: Invoices are kept for ten years.
 ${extraRules}`)
+}
+
+/** What comes out of the sealed file of a policy with this source. */
+export function openedPolicy(text: string, shipped: CompileOptions['catalogs'] = new Map()): OpenedPolicy {
+  const source = parsePolicySource(text)
   assert.ok('document' in source, JSON.stringify(source))
-  const compiled = compilePolicy(source, { catalogs: new Map(), files: new Map() })
+  const compiled = compilePolicy(source, { catalogs: shipped, files: new Map() })
   assert.equal(compiled.kind, 'compiled', JSON.stringify(compiled))
   if (compiled.kind !== 'compiled') throw new Error('unreachable')
   return {
     policy: activate(compiled.payload, compiled.cid, compiled.catalogs, nativeCrypto),
     catalogs: compiled.catalogs,
+    recheck: trust => {
+      if (trust.revoked.ids.includes(compiled.cid)) throw policyFault('content_revoked')
+    },
   }
 }
 
@@ -325,15 +334,15 @@ export class House {
   private readonly tokens = new Map<string, string>()
 
   /** A grant issued for real, one per agent and environment. */
-  async token(agent = 'coder', environment = 'staging'): Promise<string> {
-    const key = `${agent}/${environment}`
+  async token(agent = 'coder', environment = 'staging', owner = 'maria'): Promise<string> {
+    const key = `${agent}/${environment}/${owner}`
     const known = this.tokens.get(key)
     if (known !== undefined) return known
     const order = {
       agent,
       environment,
       task: 't-1',
-      owner: 'maria',
+      owner,
       slot: 'bearer',
       ttlSeconds: 3_600,
     } as const

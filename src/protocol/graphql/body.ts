@@ -35,6 +35,8 @@ export interface OperationEntry {
   /** Resource type → paths of arguments that hold ids, alone or in lists. */
   readonly resources?: Readonly<Record<string, readonly string[]>>
   readonly rules?: readonly ArgumentRule[]
+  /** Paths of arguments that SDKs renew on every call; an approval is not bound to them. */
+  readonly renewed?: readonly string[]
 }
 
 /** GraphQL October 2021 §2.1.9, kept short enough for a receipt. */
@@ -103,7 +105,7 @@ function readInput(value: unknown, where: string): InputReference {
 }
 
 function readOperation(value: unknown, where: string): OperationEntry {
-  const it = readMembers(value, where, ['classes'], ['effects', 'scope', 'resources', 'rules'])
+  const it = readMembers(value, where, ['classes'], ['effects', 'scope', 'resources', 'rules', 'renewed'])
   const classes = readList(it.classes, `${where}.classes`, (name, at) =>
     readOneOf(name, at, OPERATION_CLASSES),
   )
@@ -116,6 +118,7 @@ function readOperation(value: unknown, where: string): OperationEntry {
       ? {}
       : { resources: readMap(it.resources, `${where}.resources`, readPaths) }),
     ...(it.rules === undefined ? {} : { rules: readList(it.rules, `${where}.rules`, readArgumentRule) }),
+    ...(it.renewed === undefined ? {} : { renewed: readList(it.renewed, `${where}.renewed`, readText) }),
   }
 }
 

@@ -24,6 +24,7 @@ export function openGraphqlCatalog(document: CatalogDocument): Catalog {
     planBody: head => planEnvelope(head, body.path),
     recognise: facts => recognise(planner, facts),
     describe: (api, recognised) => describeOperation(descriptions, api, recognised),
+    lastingArgs: ({ name, args }) => descriptions.get(name)?.lasting(args) ?? args,
     originOf: () => 'default',
     addedHeaders: () => [],
     operations: () => specs,

@@ -2,6 +2,7 @@ import type { JsonObject, JsonValue } from '../../canon/index.js'
 import { compileArgumentRules, type RaisedClasses, stepsOf, valuesAt } from '../argument-rule.js'
 import type { ArgumentType, OperationSpec } from '../catalog.js'
 import type { Operation, OperationClass, Recognised, Resource } from '../operation.js'
+import { compileRenewed, type LastingArguments } from '../renewed-arguments.js'
 import type { GraphqlBody, OperationEntry } from './body.js'
 import { argumentsOf, placeOf } from './schema.js'
 import { INTROSPECTION, TYPENAME } from './selection.js'
@@ -12,6 +13,7 @@ type Paths = readonly (readonly [name: string, steps: readonly (readonly string[
 interface Description {
   readonly spec: OperationSpec
   readonly raised: RaisedClasses
+  readonly lasting: LastingArguments
   readonly scope: Paths
   readonly resources: Paths
 }
@@ -43,6 +45,7 @@ function prepare(name: string, entry: OperationEntry, args: ArgumentType): Descr
       effects: [...(entry.effects ?? [])].sort(),
     },
     raised: compileArgumentRules(rules),
+    lasting: compileRenewed(entry.renewed),
     scope,
     resources,
   }

@@ -33,6 +33,8 @@ export interface RestRoute {
    */
   readonly scope?: Readonly<Record<string, string>>
   readonly rules?: readonly ArgumentRule[]
+  /** Paths of arguments that SDKs renew on every call; an approval is not bound to them. */
+  readonly renewed?: readonly string[]
   /** Label of `profile.origins`; `default` unless told. */
   readonly origin?: string
 }
@@ -80,11 +82,22 @@ function readRoute(value: unknown, at: string): RestRoute {
       : { resources: readList(it.resources, `${where}.resources`, readResource) }),
     ...(it.scope === undefined ? {} : { scope: readMap(it.scope, `${where}.scope`, readText) }),
     ...(it.rules === undefined ? {} : { rules: readList(it.rules, `${where}.rules`, readArgumentRule) }),
+    ...(it.renewed === undefined ? {} : { renewed: readList(it.renewed, `${where}.renewed`, readText) }),
     ...(it.origin === undefined ? {} : { origin: readText(it.origin, `${where}.origin`) }),
   }
 }
 
-const OPTIONAL = ['body', 'maxBodyBytes', 'args', 'effects', 'resources', 'scope', 'rules', 'origin'] as const
+const OPTIONAL = [
+  'body',
+  'maxBodyBytes',
+  'args',
+  'effects',
+  'resources',
+  'scope',
+  'rules',
+  'renewed',
+  'origin',
+] as const
 
 function readClasses(value: unknown, where: string): readonly OperationClass[] {
   const classes = readList(value, where, (name, at) => readOneOf(name, at, OPERATION_CLASSES))

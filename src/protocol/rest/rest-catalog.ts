@@ -122,6 +122,10 @@ class RestCatalog implements Catalog {
     return recognised.account === undefined ? operation : { ...operation, account: recognised.account }
   }
 
+  lastingArgs({ name, args }: Pick<Operation, 'name' | 'args'>): JsonObject {
+    return this.byName.get(name)?.lasting(args) ?? args
+  }
+
   originOf(head: RequestHead): string {
     return this.routeOf(head)?.route.origin ?? 'default'
   }

@@ -3,6 +3,7 @@ import { compileShape, type Shape } from '../argument-shape.js'
 import type { ArgumentType, OperationSpec } from '../catalog.js'
 import { malformed } from '../document-shape.js'
 import type { OperationClass } from '../operation.js'
+import { compileRenewed, type LastingArguments } from '../renewed-arguments.js'
 import type { BodyKind, RestRoute } from './document.js'
 import { parseTemplate, type Template } from './template.js'
 
@@ -19,6 +20,7 @@ export interface CompiledRoute {
   /** A plain name that may come again, because the catalog declares a list. */
   readonly repeats: (name: string) => boolean
   readonly raised: RaisedClasses
+  readonly lasting: LastingArguments
   readonly scope: readonly { readonly member: string; readonly steps: readonly string[] }[]
   readonly resources: readonly { readonly type: string; readonly steps: readonly string[] }[]
   readonly origin: string
@@ -61,6 +63,7 @@ export function compileRoute(route: RestRoute): CompiledRoute {
     shape: compileShape({ fields }),
     repeats: name => repeatable.has(name),
     raised: compileArgumentRules(rules),
+    lasting: compileRenewed(route.renewed),
     scope: Object.entries(scope).map(([member, path]) => ({ member, steps: stepsOf(path) })),
     resources: resources.map(({ type, arg }) => ({ type, steps: stepsOf(arg) })),
     origin: route.origin ?? 'default',
