@@ -18,6 +18,8 @@ export interface HighestPolicy {
 export interface OpenedPolicy {
   readonly policy: ActivePolicy
   readonly catalogs: ReadonlyMap<string, CatalogDocument>
+  /** Holds the seal against a later trust root; throws the fault that it has there, expiry apart. */
+  readonly recheck: (trust: TrustRoot) => void
 }
 
 /** Where the trust root and the sealed policy come from. Both throw the fault that says why they can't be used. */
@@ -47,6 +49,7 @@ interface InForce {
   readonly policy: ActivePolicy
   /** What the gates may know of it. */
   readonly view: PolicyView
+  readonly recheck: OpenedPolicy['recheck']
 }
 
 /** Keeps the last good policy in force, and nothing older than the ledger remembers. */
@@ -129,13 +132,18 @@ export class Activation {
     this.parts.announce(view)
   }
 
+  /** ATTACK: a stolen policy key. Revoking it, or what it sealed, ends what is in force at once and not at its expiry. */
   private async withdrawWhatIsRevoked(trust: TrustRoot): Promise<void> {
-    const policy = this.inForce()
-    if (policy === null) return
-    if (!trust.revoked.ids.includes(policy.cid) && policy.version >= trust.minPolicyVersion) return
-    this.current = null
-    this.parts.announce(null)
-    await this.refuse(keeperFault('policy_withdrawn', `version ${policy.version}`))
+    if (this.current === null) return
+    try {
+      this.current.recheck(trust)
+    } catch (error) {
+      if (!(error instanceof CountersignError)) throw error
+      const { version } = this.current.policy
+      this.current = null
+      this.parts.announce(null)
+      await this.refuse(keeperFault('policy_withdrawn', `version ${version}: ${error.code}`))
+    }
   }
 
   private async refuse(fault: CountersignError): Promise<void> {
@@ -163,7 +171,7 @@ export class Activation {
   }
 }
 
-function withView({ policy, catalogs }: OpenedPolicy): InForce {
+function withView({ policy, catalogs, recheck }: OpenedPolicy): InForce {
   const view = {
     cid: policy.cid,
     version: policy.version,
@@ -178,5 +186,5 @@ function withView({ policy, catalogs }: OpenedPolicy): InForce {
       }
     }),
   }
-  return { policy, view }
+  return { policy, view, recheck }
 }

@@ -48,14 +48,21 @@ async function openPolicyFile(
   options: PolicyFilesOptions,
   against: { readonly trust: TrustRoot; readonly nowMs: number; readonly highest: HighestPolicy | null },
 ): Promise<OpenedPolicy> {
-  const { cid, payload } = options.openSealed(await bytesOf(options.sealedFile), against)
+  const sealed = await bytesOf(options.sealedFile)
+  const { cid, payload } = options.openSealed(sealed, against)
   const catalogs = new Map<string, CatalogDocument>()
   const folder = join(dirname(options.sealedFile), 'catalogs')
   for (const digest of new Set(canonicalize(payload).match(DIGEST))) {
     const document = await pinnedCatalog(folder, digest, options.crypto)
     if (document !== undefined) catalogs.set(digest, document)
   }
-  return { policy: options.activate(payload, cid, catalogs, against.trust), catalogs }
+  return {
+    policy: options.activate(payload, cid, catalogs, against.trust),
+    catalogs,
+    recheck: trust => {
+      options.openSealed(sealed, { trust, nowMs: against.nowMs, highest: null })
+    },
+  }
 }
 
 /** ATTACK: a catalog that was swapped under the seal has another digest. Undefined where no such file stands there: activation names what is missing. */

@@ -91,6 +91,30 @@ describe('activating a policy', () => {
   })
 })
 
+describe('a trust root that moves on', () => {
+  it('attack: a policy that a revoked key sealed is withdrawn, though its file was not touched', async t => {
+    const house = await House.build(t)
+    house.shelf.next = {
+      ...policyOf(1),
+      recheck: trust => {
+        if (trust.revoked.keys.length > 0) throw policyFault('signing_key_revoked')
+      },
+    }
+    const { keeper, ledger } = await house.start()
+    await keeper.activation.reload()
+    assert.notEqual(keeper.activation.inForce(), null)
+    house.shelf.root = house.trustRoot({ revoked: { keys: ['ed25519:stolen'], ids: [] } })
+    house.shelf.next = policyFault('signing_key_revoked')
+    await keeper.activation.reload()
+    assert.equal(keeper.activation.inForce(), null)
+    const refusals = (await ofType(ledger, 'policy')).filter(({ data }) => data.action === 'refused')
+    assert.deepEqual(
+      refusals.map(({ data }) => data.code),
+      ['policy_withdrawn', 'signing_key_revoked'],
+    )
+  })
+})
+
 describe('the policy’s files', () => {
   it('are read with the catalogs that the policy pins, and watched for a replacement', async t => {
     const folder = await mkdtemp(join(tmpdir(), 'policy-'))
