@@ -1,3 +1,4 @@
+import { CountersignError } from '../canon/index.js'
 import type { PolicyView } from '../link/index.js'
 import type { SignedGrantOrder, TrustRoot } from '../policy/index.js'
 import { Activation, type SealedSource } from './activation.js'
@@ -183,8 +184,9 @@ class Chores {
   }
 
   failed(error: unknown): void {
-    const { code, message } = error as { code?: unknown; message?: unknown }
-    this.log.error({ code: String(code ?? 'unexpected') }, String(message ?? 'a chore of the keeper failed'))
+    if (error instanceof CountersignError) this.log.error({ code: error.code }, error.message)
+    // Words of a foreign error may hold anything; the log keeps its kind and where it came from.
+    else this.log.error({ code: 'unexpected', err: error }, 'a chore of the keeper failed')
   }
 
   end(): void {

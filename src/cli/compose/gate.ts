@@ -1,13 +1,14 @@
 import { randomUUID } from 'node:crypto'
 import { readFileSync } from 'node:fs'
-import { connectKeeper, gateLogger, startGate } from '../../gate/index.js'
+import { connectKeeper, startGate } from '../../gate/index.js'
 import type { LoadedConfig } from '../config.js'
 import type { Io } from '../io.js'
+import { processLog } from '../process-log.js'
 import { serveUntilStopped } from '../supervise.js'
 
 /** The gate as a process: it reads addresses from the configuration and nothing else of it. */
 export async function runGate({ config, path }: LoadedConfig, io: Io): Promise<void> {
-  const logger = gateLogger(config.log?.level ?? 'info', io.stderr)
+  const logger = processLog('gate', config.log?.level ?? 'info', io.stderr)
   const keeper = connectKeeper({
     socketPath: path(config.keeper.socket),
     gate: randomUUID(),

@@ -1,7 +1,6 @@
 import { randomBytes, randomUUID } from 'node:crypto'
 import { readFileSync } from 'node:fs'
 import type { JWK } from 'jose'
-import { pino } from 'pino'
 import { formatPublicKey, fromUtf8, parsePublicKey } from '../../canon/index.js'
 import {
   type CredentialBroker,
@@ -38,6 +37,7 @@ import type { LoadedConfig } from '../config.js'
 import { type Io, UsageError } from '../io.js'
 import { readPrivateJwk, readSigningKey } from '../keyfile.js'
 import { packageVersion } from '../package-version.js'
+import { processLog } from '../process-log.js'
 import { serveUntilStopped } from '../supervise.js'
 import { readTrustRoot } from '../trust-files.js'
 import { vaultLocation } from '../vault-location.js'
@@ -45,7 +45,7 @@ import { vaultLocation } from '../vault-location.js'
 /** The keeper as a process: everything secret is opened here and handed to nobody. */
 export async function runKeeper(loaded: LoadedConfig, io: Io): Promise<void> {
   const { config, path } = loaded
-  const log = pino({ name: 'keeper', level: config.log?.level ?? 'info', base: null }, io.stderr)
+  const log = processLog('keeper', config.log?.level ?? 'info', io.stderr)
   const trust = readTrustRoot(loaded)
   const enrolment = openInstance(loaded, trust)
   const vault = await openVault(vaultLocation(loaded, io.env))

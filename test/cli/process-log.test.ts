@@ -1,0 +1,49 @@
+import assert from 'node:assert/strict'
+import { describe, it, mock } from 'node:test'
+import { processLog } from '../../src/cli/process-log.js'
+
+function open(name: 'gate' | 'keeper', bounds?: Parameters<typeof processLog>[3]) {
+  const lines: string[] = []
+  const log = processLog(name, 'info', { write: line => void lines.push(line) }, bounds)
+  return { log, lines, parsed: () => lines.map(line => JSON.parse(line) as Record<string, unknown>) }
+}
+
+describe('the log of a process', () => {
+  it('redacts headers, targets and tokens that get into it, and messages of foreign errors', () => {
+    const { log, lines } = open('gate')
+    log.info({ headers: { authorization: 'Bearer secret-1' }, target: '/secret-2', token: 'secret-3' }, 'one')
+    log.info({ request: { url: '/secret-4', rawHeaders: ['a', 'secret-5'], body: 'secret-6' } }, 'two')
+    log.error({ err: new Error('connect ECONNREFUSED secret-7') }, 'three')
+    assert.equal(lines.length, 3)
+    assert.doesNotMatch(lines.join(''), /secret-/)
+    assert.match(lines[2] as string, /"type":"Error".*"frames":\["/)
+  })
+
+  it('is JSON with the same members first, whichever process writes it', () => {
+    const [gate, keeper] = [open('gate'), open('keeper')]
+    for (const { log } of [gate, keeper]) log.info({ code: 'x' }, 'said')
+    assert.deepEqual(Object.keys(gate.parsed()[0] ?? {}), Object.keys(keeper.parsed()[0] ?? {}))
+    assert.equal(keeper.parsed()[0]?.name, 'keeper')
+    assert.equal(keeper.parsed()[0]?.pid, process.pid)
+  })
+
+  it('attack: a flood of refusals leaves a bounded number of lines, and a count', t => {
+    mock.timers.enable({ apis: ['setInterval'] })
+    t.after(() => mock.timers.reset())
+    const { log, parsed } = open('gate', { lines: 3, intervalMs: 1_000, maxKinds: 2 })
+    for (let i = 0; i < 500; i++) log.info({ code: 'grant_missing' }, 'refused')
+    for (let i = 0; i < 500; i++) log.info({ code: `invented_${i}` }, 'refused')
+    assert.ok(parsed().length <= 9, `${parsed().length} lines`)
+    mock.timers.tick(1_000)
+    const counts = parsed().filter(({ msg }) => msg === 'lines left out')
+    assert.deepEqual(
+      counts.map(({ code, count }) => [code, count]),
+      [
+        ['30 grant_missing refused', 497],
+        ['other', 496],
+      ],
+    )
+    log.info({ code: 'grant_missing' }, 'refused')
+    assert.equal(parsed().at(-1)?.msg, 'refused', 'a new interval begins afresh')
+  })
+})
