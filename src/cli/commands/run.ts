@@ -9,6 +9,7 @@ import { prepareFiles } from '../hand-over.js'
 import { initSandbox } from '../init-sandbox.js'
 import { type Io, printLine, UsageError } from '../io.js'
 import { ROLES, runRole } from '../role.js'
+import { availableAddresses } from '../sandbox-addresses.js'
 import { planSeparation, type Separation } from '../separation.js'
 import { DEFAULT_CONFIG } from '../session-options.js'
 import {
@@ -58,7 +59,7 @@ async function configurationOf(options: RunOptions, io: Io): Promise<LoadedConfi
       io,
       `First run: making keys, trust root, sealed policy, vault and ledger in ${options.firstRun}/ …`,
     )
-    await initSandbox(options.firstRun)
+    await initSandbox(options.firstRun, { addresses: await availableAddresses() })
   }
   return loadConfig(file)
 }

@@ -23,6 +23,12 @@ export async function runSandbox(loaded: LoadedConfig): Promise<void> {
     railwayToken: secrets.railwayToken,
     stripeKeys: secrets.stripeKeys,
     billing: { audience: SANDBOX_BILLING_AUDIENCE, jwks: secrets.billingJwks },
+  }).catch((error: NodeJS.ErrnoException & { port?: number }) => {
+    if (error.code !== 'EADDRINUSE') throw error
+    throw new UsageError(
+      `the stand-in clouds can’t listen: port ${error.port} on 127.0.0.1 is taken`,
+      'Stop what listens there. The address is sealed into the policy: to move it, make a new folder with `run --first-run DIR`.',
+    )
   })
   await serveUntilStopped(null, () => sandbox.close())
 }

@@ -1,6 +1,5 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { existsSync, mkdtempSync, rmSync } from 'node:fs'
-import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import process from 'node:process'
@@ -8,6 +7,7 @@ import { fileURLToPath } from 'node:url'
 import { readRunning } from '../addresses.js'
 import { type LoadedConfig, loadConfig } from '../config.js'
 import { initSandbox } from '../init-sandbox.js'
+import { freeAddresses } from '../sandbox-addresses.js'
 
 /** A sandbox sidecar of its own, in a folder of its own, as real processes. */
 export interface Stage {
@@ -24,16 +24,7 @@ const START_MS = 15_000
 /** Sets up and starts a sidecar with its sandbox cloud on free ports. Rejects with what it printed when it doesn't come up. */
 export async function setStage(): Promise<Stage> {
   const folder = mkdtempSync(join(tmpdir(), 'countersign-demo-'))
-  const [gate, stripe, railwayCloud, stripeCloud, billingCloud] = await freePorts(5)
-  await initSandbox(folder, {
-    addresses: {
-      gate: `127.0.0.1:${gate}`,
-      stripePort: `127.0.0.1:${stripe}`,
-      railway: `127.0.0.1:${railwayCloud}`,
-      stripe: `127.0.0.1:${stripeCloud}`,
-      billing: `127.0.0.1:${billingCloud}`,
-    },
-  })
+  await initSandbox(folder, { addresses: await freeAddresses() })
   const loaded = loadConfig(join(folder, 'countersign.yaml'))
   const child = await startSidecar(loaded)
   const stop = () => ended(child)
@@ -81,18 +72,4 @@ async function ended(child: ChildProcess): Promise<void> {
   const gone = new Promise(resolve => child.once('exit', resolve))
   child.kill('SIGTERM')
   await gone
-}
-
-/** Ports that were free a moment ago: the policy is sealed with its upstreams' ports, so they must be known before anything listens. */
-async function freePorts(count: number): Promise<number[]> {
-  const servers = await Promise.all(
-    Array.from({ length: count }, async () => {
-      const server = createServer()
-      await new Promise<void>(resolve => server.listen(0, '127.0.0.1', resolve))
-      return server
-    }),
-  )
-  const ports = servers.map(server => (server.address() as { port: number }).port)
-  await Promise.all(servers.map(server => new Promise(resolve => server.close(resolve))))
-  return ports
 }
