@@ -19,6 +19,7 @@ import { registerVault } from './commands/vault.js'
 import { registerWhy } from './commands/why.js'
 import { reportFault } from './fault-report.js'
 import type { Io } from './io.js'
+import { packageVersion } from './package-version.js'
 
 /** Every command adds itself to the program here. */
 type Register = (program: Command, io: Io) => void
@@ -48,6 +49,7 @@ const commands: readonly Register[] = [
 export function commandLine(io: Io): Command {
   const program = new Command('countersign')
     .description('Nothing destructive passes without a countersign.')
+    .version(packageVersion())
     .exitOverride()
     .configureOutput({ writeOut: text => io.stdout.write(text), writeErr: text => io.stderr.write(text) })
   for (const register of commands) register(program, io)

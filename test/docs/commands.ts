@@ -19,7 +19,7 @@ export function objectionTo(words: readonly string[]): string | null {
     if (word === '--') return null
     if (/^-./.test(word)) {
       const flag = word.replace(/=.*$/, '')
-      if (flag === '--help') continue
+      if (flag === '--help' || flag === '--version') continue
       const option = command.options.find(each => each.long === flag || each.short === flag)
       if (option === undefined) return `${command.name()} has no option ${flag}`
       if (option.required && !word.includes('=')) i++

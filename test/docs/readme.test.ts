@@ -57,6 +57,13 @@ describe('the pages', () => {
       for (const command of commandsOf(read(page))) assert.equal(wrongWith(command), null, command)
     })
 
+    it(`${page} names only source files that there are`, () => {
+      for (const [, file] of read(page).matchAll(
+        /`((?:src|config|scripts|bench|deploy|test)\/[\w./-]+\.\w+)`/g,
+      ))
+        assert.ok(existsSync(new URL(file as string, ROOT)), `${page}: ${file}`)
+    })
+
     it(`${page} links only to what is there`, () => {
       const links = [
         ...read(page)
