@@ -1,4 +1,5 @@
 import { canonErrors, type ErrorTable } from '../../src/canon/index.js'
+import { cliErrors } from '../../src/cli/error-table.js'
 import { credentialErrors } from '../../src/credential/index.js'
 import { gateErrors } from '../../src/gate/index.js'
 import { keeperErrors } from '../../src/keeper/index.js'
@@ -66,6 +67,11 @@ export const ERROR_TABLES: readonly RoomErrors[] = [
     room: 'canon',
     about: 'JSON, canonical bytes, envelopes and keys, wherever they are read.',
     table: canonErrors,
+  },
+  {
+    room: 'cli',
+    about: 'What keeps a command or the sidecar from starting. Exit code 2.',
+    table: cliErrors,
   },
 ]
 

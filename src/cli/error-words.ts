@@ -8,6 +8,7 @@ import { nativeErrors } from '../native/index.js'
 import { policyErrors } from '../policy/index.js'
 import { protocolErrors } from '../protocol/index.js'
 import { receiptErrors } from '../receipt/index.js'
+import { cliErrors } from './error-table.js'
 
 const ALL: Readonly<Record<string, ErrorEntry>> = {
   ...canonErrors,
@@ -20,6 +21,7 @@ const ALL: Readonly<Record<string, ErrorEntry>> = {
   ...credentialErrors,
   ...gateErrors,
   ...keeperErrors,
+  ...cliErrors,
 }
 
 /** What a stable code means, and what mends it; null for a code that this build doesn't know. */

@@ -2,9 +2,10 @@ import { chmodSync, existsSync, lchownSync, lstatSync, mkdirSync, readdirSync, s
 import { dirname, join, sep } from 'node:path'
 import process from 'node:process'
 import { fileURLToPath } from 'node:url'
+import type { CountersignError } from '../canon/index.js'
 import { foldersTo, obstacleTo, obstacleToMaking, permits } from './access.js'
 import type { LoadedConfig } from './config.js'
-import { UsageError } from './io.js'
+import { cliFault } from './error-table.js'
 import type { Separation } from './separation.js'
 import type { Identity } from './users.js'
 
@@ -12,7 +13,7 @@ import type { Identity } from './users.js'
  * Makes the folders of a sidecar and sees to it that each process can use its own files and none of the other's.
  * What root made (`init`, `vault put`) is handed to the keeper's user; folders beside the configuration are opened
  * for the shared group to pass through. Nothing else is changed: a file that is out of a process's reach all the
- * same is a UsageError that names the file and the user.
+ * same is `file_unreachable`, which names the file and the user.
  */
 export function prepareFiles(loaded: LoadedConfig, separation: Separation): void {
   const { keeper, gate } = separation
@@ -66,10 +67,7 @@ function makeGateFolder({ config, path }: LoadedConfig, meeting: string, gate: I
   if (config.gate.unix === undefined) return
   const folder = dirname(path(config.gate.unix))
   if (folder === meeting) {
-    throw new UsageError(
-      `gate.unix and keeper.socket are in one folder, ${folder}`,
-      'Give the gate’s socket a folder of its own: agents reach that one, and must not reach the keeper’s.',
-    )
+    throw cliFault('folder_shared', folder)
   }
   if (existsSync(folder)) return
   mkdirSync(folder, { recursive: true, mode: 0o755 })
@@ -108,7 +106,7 @@ interface Need {
 /** Every file that a process reads at its start. */
 function needs({ config, path, file }: LoadedConfig): Need[] {
   const { keeper, vault, ledger, gate, trust, policy } = config
-  const program = fileURLToPath(new URL('./main.js', import.meta.url))
+  const program = fileURLToPath(new URL('./role-main.js', import.meta.url))
   const forKeeper = [
     program,
     file,
@@ -147,12 +145,7 @@ function refuseObstacles(loaded: LoadedConfig, users: { keeper: Identity; gate: 
   if (obstacle !== null) throw unreachable('gate', users.gate, loaded.path(unix ?? ''), obstacle)
 }
 
-function unreachable(role: string, { uid, gid }: Identity, file: string, obstacle: string): UsageError {
-  const there = existsSync(obstacle)
-  return new UsageError(
-    `the ${role} (user ${uid}, group ${gid}) can’t use ${file}${obstacle === file ? '' : `: ${obstacle} is closed to it`}`,
-    there
-      ? `Give ${obstacle} to that user or group, or put the file where it can be reached.`
-      : `There is no ${obstacle}; mend the path in the configuration.`,
-  )
+function unreachable(role: string, { uid, gid }: Identity, file: string, obstacle: string): CountersignError {
+  const why = existsSync(obstacle) ? `${obstacle} is closed to it` : `there is no ${obstacle}`
+  return cliFault('file_unreachable', `the ${role} (user ${uid}, group ${gid}) and ${file}: ${why}`)
 }

@@ -3,12 +3,14 @@ import { mkdirSync, readFileSync, statSync, writeFileSync } from 'node:fs'
 import { dirname } from 'node:path'
 import {
   base64url,
+  type CountersignError,
   formatPublicKey,
   fromBase64url,
   portableSigningKey,
   type SigningKey,
 } from '../canon/index.js'
 import { nativeSigningKey } from '../native/index.js'
+import { cliFault } from './error-table.js'
 import { UsageError } from './io.js'
 
 /** A private Ed25519 JWK (RFC 8037 §2) as it lies on disk, mode 0600. */
@@ -47,19 +49,19 @@ export function writeKeyFile(file: string, text: string): void {
   }
 }
 
-/** Reads a private key file that only its owner can read; throws a UsageError otherwise. */
+/** Reads a private key file that only its owner can read; throws `key_unusable` otherwise. */
 export function readPrivateJwk(file: string): PrivateJwk {
   return parsePrivateJwk(readPrivateText(file), file)
 }
 
-/** The text of a file with a secret in it; throws a UsageError where it isn't there or others can read it. */
+/** The text of a file with a secret in it; throws `key_unusable` where it isn't there or others can read it. */
 export function readPrivateText(file: string): string {
   const { mode } = statOf(file)
-  if ((mode & 0o077) !== 0) throw new UsageError(`${file} can be read by others`, `chmod 600 ${file}`)
+  if ((mode & 0o077) !== 0) throw cliFault('key_unusable', `${file} can be read by others`)
   return readFileSync(file, 'utf8')
 }
 
-/** The key behind the text of a key file; throws a UsageError that names the file and nothing of its content. */
+/** The key behind the text of a key file; throws `key_unusable`, which names the file and nothing of its content. */
 export function parsePrivateJwk(text: string, file: string): PrivateJwk {
   const jwk = parse(text)
   if (jwk === undefined) throw notAKey(file)
@@ -78,10 +80,7 @@ function statOf(file: string) {
   try {
     return statSync(file)
   } catch {
-    throw new UsageError(
-      `there is no key file ${file}`,
-      'Make one with `countersign trust init`, or pass the right --key.',
-    )
+    throw cliFault('key_unusable', `there is no key file ${file}`)
   }
 }
 
@@ -97,9 +96,6 @@ function parse(text: string): PrivateJwk | undefined {
   }
 }
 
-function notAKey(file: string): UsageError {
-  return new UsageError(
-    `${file} is not a private Ed25519 key (JWK)`,
-    'Pass a file made by `countersign trust init`.',
-  )
+function notAKey(file: string): CountersignError {
+  return cliFault('key_unusable', `${file} is not a private Ed25519 key (JWK)`)
 }

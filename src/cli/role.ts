@@ -1,6 +1,7 @@
 import { parseArgs } from 'node:util'
 import { type LoadedConfig, loadConfig } from './config.js'
 import { reportFault } from './fault-report.js'
+import { ignoreInspectorSignal } from './inspector.js'
 import type { Io } from './io.js'
 
 export const ROLES = ['keeper', 'gate', 'sandbox'] as const
@@ -23,6 +24,7 @@ export async function runRole(role: RoleName, loaded: LoadedConfig, io: Io): Pro
 
 /** Entry of the process that the supervisor starts: `role-main.js --config FILE --role ROLE`. Returns the exit code. */
 export async function runRoleCommandLine(argv: readonly string[], io: Io): Promise<number> {
+  ignoreInspectorSignal()
   try {
     const { values } = parseArgs({
       args: [...argv],

@@ -1,6 +1,6 @@
 import process from 'node:process'
 import type { LoadedConfig } from './config.js'
-import { UsageError } from './io.js'
+import { cliFault } from './error-table.js'
 import { type Identity, identityOf } from './users.js'
 
 /** How far the two processes are kept apart on this machine. */
@@ -13,7 +13,7 @@ export interface Separation {
 
 /**
  * Started as root with `users`, each process gets its own user. Anything less is for test audiences only: a
- * production audience gets a UsageError, never a warning.
+ * production audience gets `users_shared`, never a warning.
  */
 export function planSeparation(loaded: LoadedConfig, testAudience: boolean): Separation {
   const { users, audience } = loaded.config
@@ -22,18 +22,12 @@ export function planSeparation(loaded: LoadedConfig, testAudience: boolean): Sep
     const keeper = identityOf(users.keeper, users.group)
     const gate = identityOf(users.gate, users.group)
     if (keeper.uid === gate.uid || keeper.uid === 0 || gate.uid === 0 || keeper.gid === 0) {
-      throw new UsageError(
-        'gate and keeper must be two users, neither of them root, in a group that is not root’s',
-        'Mend `users` in the configuration.',
-      )
+      throw cliFault('users_invalid')
     }
     return { keeper, gate, missing: [] }
   }
   if (!testAudience) {
-    throw new UsageError(
-      `the audience ${audience} is production: gate and keeper must run as two users`,
-      'Start as root with `users:` in the configuration, or give each process its container with `run --role`.',
-    )
+    throw cliFault('users_shared', `the audience ${audience} is production`)
   }
   return {
     keeper: null,

@@ -1,6 +1,7 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { existsSync } from 'node:fs'
 import process from 'node:process'
+import { cliFault } from './error-table.js'
 import type { RoleName } from './role.js'
 import type { Identity } from './users.js'
 
@@ -107,7 +108,7 @@ function readiness(child: ChildProcess, role: Role): Promise<unknown> {
     child.once('message', message => resolve((message as { ready: unknown }).ready))
     child.once('error', reject)
     child.once('exit', code =>
-      reject(new Error(`${role.name} stopped before it was ready (exit ${code ?? 'by signal'})`)),
+      reject(cliFault('role_not_ready', `the ${role.name}, ${code === null ? 'by signal' : `exit ${code}`}`)),
     )
   })
 }
@@ -119,11 +120,6 @@ async function stopChild(child: ChildProcess, graceMs: number): Promise<void> {
   const killer = setTimeout(() => child.kill('SIGKILL'), graceMs)
   await gone
   clearTimeout(killer)
-}
-
-/** Node opens its inspector at SIGUSR1, and with it the memory, unless the signal has a listener. */
-export function ignoreInspectorSignal(): void {
-  process.on('SIGUSR1', () => undefined)
 }
 
 /** For a role's own process: tells the supervisor that it is ready, and runs `stop` at SIGTERM or SIGINT. */

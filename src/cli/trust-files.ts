@@ -1,24 +1,13 @@
-import { readFileSync, writeFileSync } from 'node:fs'
+import { writeFileSync } from 'node:fs'
 import { contentId, decodeEnvelope, type Envelope, encodeEnvelope, fromUtf8 } from '../canon/index.js'
 import { nativeCrypto } from '../native/index.js'
 import { openTrustRoot, readTrustChain, type TrustRoot } from '../policy/index.js'
 import type { LoadedConfig } from './config.js'
-import { UsageError } from './io.js'
+import { readNeeded } from './needed-file.js'
 
-/** The envelopes in the file of a trust root, oldest first. Throws a UsageError where there is no such file, and a policy fault where it holds something else. */
+/** The envelopes in the file of a trust root, oldest first. Throws `file_unreachable` where there is no such file, and a policy fault where it holds something else. */
 export function trustChainIn(file: string): readonly Uint8Array[] {
-  return readTrustChain(bytesOf(file))
-}
-
-function bytesOf(file: string): Uint8Array {
-  try {
-    return readFileSync(file)
-  } catch {
-    throw new UsageError(
-      `cannot read the trust root ${file}`,
-      'Pass the file that `countersign trust init` made.',
-    )
-  }
+  return readTrustChain(readNeeded(file))
 }
 
 export function writeTrustChain(file: string, chain: readonly Envelope[]): void {

@@ -39,7 +39,7 @@ export class Listener {
   /** Throws `listen_invalid` or `listen_failed`. */
   static async open(options: ListenerOptions): Promise<Listener> {
     const where = parseAddress(options.address)
-    const server = hardenedServer(options)
+    const server = serverOf(options)
     if (where.path !== undefined) await removeDeadSocket(where.path)
     await new Promise<void>((resolve, reject) => {
       server.once('error', error => {
@@ -63,6 +63,16 @@ export class Listener {
   /** Cuts whatever is still connected. */
   cut(): void {
     this.server.closeAllConnections()
+  }
+}
+
+/** A certificate or key that can't be used shows here. */
+function serverOf(options: ListenerOptions): Server {
+  try {
+    return hardenedServer(options)
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException
+    throw gateFault('listen_failed', `${options.address}: ${code ?? 'error'}`)
   }
 }
 

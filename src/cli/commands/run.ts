@@ -7,18 +7,13 @@ import { type LoadedConfig, loadConfig } from '../config.js'
 import { printFirstScreen } from '../first-screen.js'
 import { prepareFiles } from '../hand-over.js'
 import { initSandbox } from '../init-sandbox.js'
+import { ignoreInspectorSignal } from '../inspector.js'
 import { type Io, printLine, UsageError } from '../io.js'
 import { ROLES, runRole } from '../role.js'
 import { availableAddresses } from '../sandbox-addresses.js'
 import { planSeparation, type Separation } from '../separation.js'
 import { DEFAULT_CONFIG } from '../session-options.js'
-import {
-  ignoreInspectorSignal,
-  type Role,
-  type Supervisor,
-  serveUntilStopped,
-  supervise,
-} from '../supervise.js'
+import { type Role, type Supervisor, serveUntilStopped, supervise } from '../supervise.js'
 import { readTrustRoot } from '../trust-files.js'
 
 interface RunOptions {

@@ -1,8 +1,8 @@
 import { randomUUID } from 'node:crypto'
-import { readFileSync } from 'node:fs'
 import { connectKeeper, startGate } from '../../gate/index.js'
 import type { LoadedConfig } from '../config.js'
 import type { Io } from '../io.js'
+import { readNeeded } from '../needed-file.js'
 import { processLog } from '../process-log.js'
 import { serveUntilStopped } from '../supervise.js'
 
@@ -26,12 +26,14 @@ export async function runGate({ config, path }: LoadedConfig, io: Io): Promise<v
       : {
           tls: {
             listen: tls.listen,
-            cert: readFileSync(path(tls.cert), 'utf8'),
-            key: readFileSync(path(tls.key), 'utf8'),
+            cert: readNeeded(path(tls.cert)).toString('utf8'),
+            key: readNeeded(path(tls.key)).toString('utf8'),
           },
         }),
     ...(unix === undefined ? {} : { unix: path(unix) }),
-    ...(upstreamCa === undefined ? {} : { upstreamTls: { ca: readFileSync(path(upstreamCa), 'utf8') } }),
+    ...(upstreamCa === undefined
+      ? {}
+      : { upstreamTls: { ca: readNeeded(path(upstreamCa)).toString('utf8') } }),
     limits: {
       ...(maxInspectBytes === undefined ? {} : { maxInspectBytes }),
       ...(upstreamTimeoutSeconds === undefined ? {} : { upstreamMs: upstreamTimeoutSeconds * 1_000 }),

@@ -1,5 +1,4 @@
 import { randomBytes, randomUUID } from 'node:crypto'
-import { readFileSync } from 'node:fs'
 import type { JWK } from 'jose'
 import { formatPublicKey, fromUtf8, parsePublicKey } from '../../canon/index.js'
 import {
@@ -20,7 +19,7 @@ import {
   type SealedSource,
   startKeeper,
 } from '../../keeper/index.js'
-import { type Ledger, openLedger, sideCipher } from '../../ledger/index.js'
+import { type Ledger, openLedger, type SideCipher, sideCipher } from '../../ledger/index.js'
 import { nativeCrypto } from '../../native/index.js'
 import {
   type ActivePolicy,
@@ -34,8 +33,10 @@ import {
   type TrustRoot,
 } from '../../policy/index.js'
 import type { LoadedConfig } from '../config.js'
-import { type Io, UsageError } from '../io.js'
+import { cliFault } from '../error-table.js'
+import type { Io } from '../io.js'
 import { readPrivateJwk, readSigningKey } from '../keyfile.js'
+import { readNeeded } from '../needed-file.js'
 import { packageVersion } from '../package-version.js'
 import { processLog } from '../process-log.js'
 import { serveUntilStopped } from '../supervise.js'
@@ -94,24 +95,18 @@ export async function runKeeper(loaded: LoadedConfig, io: Io): Promise<void> {
   })
 }
 
-/** The instance's certificate, held against the keys that are really here. Throws a UsageError where they differ. */
+/** The instance's certificate, held against the keys that are really here. Throws `enrolment_unfit` where they differ. */
 function openInstance(loaded: LoadedConfig, trust: TrustRoot): Enrolment {
   const { config, path } = loaded
-  const bytes = readFileSync(path(config.keeper.enrolment))
+  const bytes = readNeeded(path(config.keeper.enrolment))
   const enrolment = openEnrolment(bytes, trust, { crypto: nativeCrypto, nowMs: Date.now() })
   if (enrolment.origin !== config.origin) {
-    throw new UsageError(
-      `the enrolment is for ${enrolment.origin}, not ${config.origin}`,
-      'Enrol this instance, or mend `origin`.',
-    )
+    throw cliFault('enrolment_unfit', `it is for ${enrolment.origin}, not ${config.origin}`)
   }
   for (const name of ['receipt', 'checkpoint', 'grant'] as const) {
     const { publicKey } = readSigningKey(path(`${config.keeper.keys}/${name}.jwk`))
     if (formatPublicKey(publicKey) !== enrolment.keys[name]) {
-      throw new UsageError(
-        `the ${name} key is not the one that was enrolled`,
-        'Restore the key, or enrol the instance again.',
-      )
+      throw cliFault('enrolment_unfit', `the ${name} key is not the one that was enrolled`)
     }
   }
   return enrolment
@@ -119,10 +114,7 @@ function openInstance(loaded: LoadedConfig, trust: TrustRoot): Enrolment {
 
 async function openInstanceLedger({ config, path }: LoadedConfig) {
   const { auditorKey, dir, highWater } = config.ledger
-  const side =
-    auditorKey === undefined
-      ? null
-      : await sideCipher(JSON.parse(readFileSync(path(auditorKey), 'utf8')) as JWK)
+  const side = auditorKey === undefined ? null : await auditorCipher(path(auditorKey))
   const ledger = await openLedger({
     side,
     dir: path(dir),
@@ -134,9 +126,18 @@ async function openInstanceLedger({ config, path }: LoadedConfig) {
     clock: Date.now,
     boot: randomUUID(),
     software: `countersign/${packageVersion()}`,
-    enrolment: fromUtf8(readFileSync(path(config.keeper.enrolment))),
+    enrolment: fromUtf8(readNeeded(path(config.keeper.enrolment))),
   })
   return { ledger, side }
+}
+
+async function auditorCipher(file: string): Promise<SideCipher> {
+  const text = readNeeded(file).toString('utf8')
+  try {
+    return await sideCipher(JSON.parse(text) as JWK)
+  } catch {
+    throw cliFault('key_unusable', `${file} is not the auditor’s public key`)
+  }
 }
 
 function brokerOf(
@@ -148,7 +149,7 @@ function brokerOf(
   const { upstreamCa } = config.gate
   const network = outbound({
     allowPlaintextLoopback: trust.testAudiences.includes(config.audience),
-    ...(upstreamCa === undefined ? {} : { ca: readFileSync(path(upstreamCa), 'utf8') }),
+    ...(upstreamCa === undefined ? {} : { ca: readNeeded(path(upstreamCa)).toString('utf8') }),
   })
   return credentialBroker({
     vault,

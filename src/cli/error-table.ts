@@ -1,0 +1,52 @@
+import { type ErrorTable, errorsOf } from '../canon/index.js'
+
+/** What keeps a command or the sidecar from starting; held against docs/errors.md by a test. */
+export const cliErrors = {
+  config_missing: {
+    status: null,
+    sentence: 'The configuration can’t be read.',
+    mend: 'Make one with `countersign init DIR`, or pass --config FILE.',
+  },
+  config_malformed: {
+    status: null,
+    sentence: 'The file is not the configuration of a sidecar.',
+    mend: 'Mend what is listed; the schema is config/schema/config.v1.json.',
+  },
+  users_invalid: {
+    status: null,
+    sentence: 'Gate and keeper must be two users, neither of them root, in a group that is not root’s.',
+    mend: 'Mend `users` in the configuration.',
+  },
+  users_shared: {
+    status: null,
+    sentence: 'A production audience doesn’t run gate and keeper as one user.',
+    mend: 'Start as root with `users:` in the configuration, or give each process its container with `run --role`.',
+  },
+  file_unreachable: {
+    status: null,
+    sentence: 'A process can’t use a file that it needs.',
+    mend: 'Give it to that user or group, or put it where it can be reached.',
+  },
+  folder_shared: {
+    status: null,
+    sentence: 'The sockets of gate and keeper are in one folder.',
+    mend: 'Give the gate’s socket a folder of its own: agents reach that one, and must not reach the keeper’s.',
+  },
+  key_unusable: {
+    status: null,
+    sentence: 'A file is not a private key that only its owner can read.',
+    mend: 'Restore it, with mode 0600.',
+  },
+  enrolment_unfit: {
+    status: null,
+    sentence: 'The enrolment is not for this sidecar’s origin and keys.',
+    mend: 'Restore the keys, mend `origin`, or enrol the instance again.',
+  },
+  role_not_ready: {
+    status: null,
+    sentence: 'A process of the sidecar ended before it was ready.',
+    mend: 'Mend what it says above.',
+  },
+} as const satisfies ErrorTable
+
+export const cliFault = errorsOf(cliErrors)

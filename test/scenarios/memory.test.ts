@@ -1,0 +1,135 @@
+import assert from 'node:assert/strict'
+import { randomBytes, randomUUID } from 'node:crypto'
+import { readFileSync } from 'node:fs'
+import { connect, createServer } from 'node:net'
+import { type TestContext, test } from 'node:test'
+import { packageRoot } from '../../src/cli/catalogs.js'
+import type { SandboxSecrets } from '../../src/cli/sandbox-secrets.js'
+import { vaultLocation } from '../../src/cli/vault-location.js'
+import { openVault } from '../../src/credential/index.js'
+import { RAILWAY_IDS } from '../../src/sandbox/index.js'
+import { eventually, type Sidecar, startSidecar } from './ops-sidecar.js'
+import { keyNeedlesOf, type Needle, needlesOf, scanProcess } from './process-memory.js'
+
+test('the gate has nothing to steal: no secret is in its memory, its environment or its command line', async t => {
+  const sidecar = await startSidecar(t, { policy: samplePolicy(), clouds: await freeAddresses() })
+  const secrets = await secretsOf(sidecar)
+  await useEveryApi(sidecar)
+
+  const marker = `planted-${randomUUID()}`
+  const held = await holdInTheGate(t, sidecar, marker)
+  const refusal = refusalToRead(sidecar.pid('gate'))
+  if (refusal !== null) return t.skip(`another process's memory can't be read here (${refusal})`)
+
+  // The control: what the gate must be holding at this moment is found, so that finding nothing means something.
+  await eventually('the planted marker', () =>
+    scanProcess(sidecar.pid('gate'), needlesOf('marker', marker)).found.length > 0 ? true : undefined,
+  )
+  const keeper = scanProcess(sidecar.pid('keeper'), secrets)
+  assert.ok(
+    keeper.found.some(name => name.startsWith('railway account token')),
+    'the keeper holds its vault',
+  )
+
+  const { found, scannedBytes } = scanProcess(sidecar.pid('gate'), secrets)
+  assert.deepEqual(found, [])
+  assert.ok(scannedBytes > 50_000_000, `only ${scannedBytes} bytes were read`)
+  held.destroy()
+})
+
+function samplePolicy(): string {
+  return readFileSync(`${packageRoot()}/config/policies/sandbox.yaml`, 'utf8')
+}
+
+/** Everything that the sidecar keeps secret, but what it handed out for the requests above: see SECURITY.md. */
+async function secretsOf(sidecar: Sidecar): Promise<Needle[]> {
+  const { loaded } = sidecar
+  const file = (name: string) => readFileSync(loaded.path(name), 'utf8').trim()
+  const clouds = JSON.parse(file('sandbox/secrets.json')) as SandboxSecrets
+  const lent = clouds.stripeKeys.find(({ permissions }) => permissions.subscriptions === 'read')?.secret
+  const keys = ['keeper/keys/receipt', 'keeper/keys/checkpoint', 'keeper/keys/grant']
+  const roles = ['root', 'policy', 'enrol', 'operate', 'recover'].map(role => `trust/keys/${role}`)
+  const vault = await openVault(vaultLocation(loaded, {}))
+  const inVault = vault
+    .entries()
+    .flatMap(entry => textsIn(entry.material.reveal()).map(text => [entry.name, text] as const))
+    .filter(([, text]) => text !== lent)
+  assert.equal(new Set(inVault.map(([name]) => name)).size, 3, 'the vault has entries for all three clouds')
+  return [
+    ...[...keys, ...roles].flatMap(name => keyNeedlesOf(name, JSON.parse(file(`${name}.jwk`)).d as string)),
+    ...keyNeedlesOf('vault key', file('keeper/vault.key')),
+    ...keyNeedlesOf('auditor key', JSON.parse(file('auditor/private.jwk')).d as string),
+    ...needlesOf('railway account token', clouds.railwayToken),
+    ...inVault.flatMap(([name, text]) => needlesOf(`vault entry ${name}`, text)),
+  ]
+}
+
+/** Every secret text in an entry's material: the values of its members, public ones and labels apart. */
+function textsIn(material: unknown): string[] {
+  const { jwk, keys, token } = material as {
+    jwk?: { d: string }
+    keys?: readonly { key: string }[]
+    token?: string
+  }
+  const texts = [jwk?.d, token, ...(keys ?? []).map(({ key }) => key)].filter(text => text !== undefined)
+  assert.ok(texts.length > 0, 'an entry without a secret')
+  return texts
+}
+
+/** So that every minter has minted, and the gate has carried what came out. */
+async function useEveryApi(sidecar: Sidecar): Promise<void> {
+  const headers = {
+    authorization: `Bearer ${await sidecar.grant()}`,
+    'content-type': 'application/json',
+  }
+  const query = `{ project(id: "${RAILWAY_IDS.project}") { name } }`
+  const answers = await Promise.all([
+    fetch(`${sidecar.url}/railway/graphql/v2`, { method: 'POST', headers, body: JSON.stringify({ query }) }),
+    fetch(`${sidecar.url}/stripe/v1/customers`, { headers: { authorization: headers.authorization } }),
+    fetch(`${sidecar.url}/billing/invoices`, { headers: { authorization: headers.authorization } }),
+  ])
+  for (const answer of answers) {
+    const text = await answer.text()
+    assert.equal(answer.status, 200, text)
+  }
+}
+
+/** A request whose body never ends: the gate has to keep its beginning. */
+async function holdInTheGate(t: TestContext, sidecar: Sidecar, marker: string) {
+  const { hostname, port } = new URL(sidecar.url)
+  const socket = connect(Number(port), hostname)
+  t.after(() => socket.destroy())
+  const grant = await sidecar.grant()
+  socket.write(
+    `POST /railway/graphql/v2 HTTP/1.1\r\nHost: gate\r\nAuthorization: Bearer ${grant}\r\nContent-Type: application/json\r\nContent-Length: 4096\r\n\r\n{"query":"${marker}`,
+  )
+  socket.write(randomBytes(64).toString('hex'))
+  return socket
+}
+
+function refusalToRead(pid: number): string | null {
+  try {
+    scanProcess(pid, [{ name: 'anything', bytes: Buffer.from('anything') }])
+    return null
+  } catch (error) {
+    const code = (error as NodeJS.ErrnoException).code ?? ''
+    if (['EACCES', 'EPERM', 'ENOENT'].includes(code)) return code
+    throw error
+  }
+}
+
+/** The clouds' addresses are sealed into the policy before they listen, so that they must be known first. */
+async function freeAddresses(): Promise<{ railway: string; stripe: string; billing: string }> {
+  const servers = await Promise.all(
+    [0, 1, 2].map(async () => {
+      const server = createServer()
+      await new Promise<void>(resolve => server.listen(0, '127.0.0.1', resolve))
+      return server
+    }),
+  )
+  const [railway, stripe, billing] = servers.map(
+    server => `127.0.0.1:${(server.address() as { port: number }).port}`,
+  ) as [string, string, string]
+  await Promise.all(servers.map(server => new Promise(resolve => server.close(resolve))))
+  return { railway, stripe, billing }
+}
