@@ -16,6 +16,7 @@ import {
   loadRevocations,
   policyFiles,
   recordMint,
+  recordVaultChange,
   type SealedSource,
   startKeeper,
 } from '../../keeper/index.js'
@@ -84,8 +85,14 @@ export async function runKeeper(loaded: LoadedConfig, io: Io): Promise<void> {
       : { heartbeatMs: config.ledger.heartbeatSeconds * 1_000 }),
   })
   await reapLeftovers(keeper.activation.inForce(), broker, log)
+  const recordChange = recordVaultChange(ledger, vault)
   const unwatch = vault.watch(change => {
-    if (change.kind === 'changed') log.info({ names: change.names }, 'the vault was changed')
+    if (change.kind === 'changed') {
+      log.info({ names: change.names }, 'the vault was changed')
+      recordChange(change.names).catch(error =>
+        log.error({ err: error }, 'a change of the vault was not recorded'),
+      )
+    }
     if (change.kind === 'kept')
       log.error({ code: change.code }, 'the vault’s file can’t be used; the open one stays in use')
   })
