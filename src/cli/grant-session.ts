@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto'
 import { existsSync } from 'node:fs'
-import { encodeEnvelope, parseStrictJson, type SigningKey } from '../canon/index.js'
+import { encodeEnvelope, type JsonObject, parseStrictJson, type SigningKey } from '../canon/index.js'
 import { sealGrantOrder } from '../policy/index.js'
 import type { Slot } from '../protocol/index.js'
 import { readRunning } from './addresses.js'
@@ -11,7 +11,7 @@ import { type Io, UsageError } from './io.js'
 import { readSigningKey } from './keyfile.js'
 import { reachableApis } from './reachable-apis.js'
 import { readSealedPolicy } from './sealed-policy.js'
-import type { SessionOptions } from './session-options.js'
+import { narrowingOf, type SessionOptions } from './session-options.js'
 
 const GRANT_SECONDS = 3_600
 /** A grant is renewed when this much of its life is over. */
@@ -38,6 +38,7 @@ interface IssuedGrant {
 export async function openGrantSession(options: SessionOptions, io: Io): Promise<GrantSession> {
   const loaded = loadConfig(options.config)
   const key = enrolKey(options, loaded, io)
+  const authorizationDetails = narrowingOf(options)
   const policy = readSealedPolicy(loaded)
   const agent = policy.agents.get(options.agent)
   if (agent === undefined) {
@@ -58,6 +59,7 @@ export async function openGrantSession(options: SessionOptions, io: Io): Promise
       environment: agent?.environment ?? '',
       slot,
       ttlSeconds,
+      ...(authorizationDetails === undefined ? {} : { authorizationDetails }),
     })
     issued.push(grant.jti)
     return grant.token
@@ -96,6 +98,7 @@ interface OrderedGrant {
   readonly owner: string
   readonly slot: Slot
   readonly ttlSeconds: number
+  readonly authorizationDetails?: readonly JsonObject[]
 }
 
 /** Signs a grant order and has the keeper issue the grant. */
@@ -105,7 +108,7 @@ export function orderGrant(
   loaded: LoadedConfig,
   order: OrderedGrant,
 ): Promise<IssuedGrant> {
-  const { agent, environment, task, owner, slot, ttlSeconds } = order
+  const { agent, environment, task, owner, slot, ttlSeconds, authorizationDetails } = order
   const envelope = sealGrantOrder(
     {
       v: 1,
@@ -118,6 +121,7 @@ export function orderGrant(
       ttlSeconds,
       t: Date.now(),
       nonce: randomUUID(),
+      ...(authorizationDetails === undefined ? {} : { authorizationDetails }),
     },
     key,
   )

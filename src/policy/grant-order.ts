@@ -9,6 +9,7 @@ import {
   signEnvelope,
 } from '../canon/index.js'
 import { SLOTS, type Slot } from '../protocol/index.js'
+import { oneOrMany } from './document-terms.js'
 import { policyFault } from './error-table.js'
 import { openSigned } from './open-signed.js'
 import { checkShape } from './shape.js'
@@ -20,6 +21,18 @@ export const GRANT_ORDER_WINDOW_MS = 60_000
 const strict = { additionalProperties: false }
 /** Shown to people and written in receipts: no control, format or unassigned character. */
 const PlainText = Type.String({ pattern: '^[^\\p{C}]{1,128}$' })
+const Names = oneOrMany('')
+/** What narrows a grant (RFC 9396): see `coversOperation`, which takes nothing else. */
+const Narrowing = Type.Object(
+  {
+    type: Type.Literal('countersign'),
+    api: Type.Optional(Names),
+    operations: Type.Optional(Names),
+    class: Type.Optional(Names),
+    scope: Type.Optional(Type.Record(Type.String({ pattern: '^[A-Za-z0-9_.-]{1,64}$' }), Names, strict)),
+  },
+  strict,
+)
 const GrantOrderSchema = Type.Object(
   {
     v: Type.Literal(1),
@@ -32,6 +45,7 @@ const GrantOrderSchema = Type.Object(
     ttlSeconds: Type.Integer({ minimum: 1, maximum: 3_600 }),
     t: Type.Integer({ minimum: 0 }),
     nonce: Type.String({ pattern: '^[A-Za-z0-9_-]{16,64}$' }),
+    authorizationDetails: Type.Optional(Type.Array(Narrowing, { minItems: 1 })),
   },
   strict,
 )
@@ -52,6 +66,8 @@ export interface SignedGrantOrder {
   readonly t: number
   /** Unique per order: whoever fulfils orders remembers it for the window and refuses a second use. */
   readonly nonce: string
+  /** Narrows the grant to operations that one of these covers; absent where the policy alone decides. */
+  readonly authorizationDetails?: readonly JsonObject[]
 }
 
 /** Signs an order; throws `grant_order_malformed` for one that nobody could open. */

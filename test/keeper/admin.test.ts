@@ -51,6 +51,22 @@ describe('issuing grants', () => {
     })
   }
 
+  it('narrows a grant to the operations that its order names, and refuses an order that narrows by anything else', async t => {
+    const house = await House.build(t)
+    await house.start()
+    const narrowed = async (detail: JsonObject) => {
+      const order = onTheWire(house.order({ authorizationDetails: [{ type: 'countersign', ...detail }] }))
+      return house.admin('POST', '/v1/grants', { order })
+    }
+    const { status, body } = await narrowed({ api: 'billing', operations: 'POST *' })
+    assert.equal(status, 200)
+    const presented = { slot: 'bearer', token: body.token as string } as const
+    const { verdict } = await house.ask(await house.connect(), { presented })
+    assert.equal(verdict.kind === 'refuse' && verdict.code, 'outside_grant')
+    const unknown = await narrowed({ amount: 5 })
+    assert.deepEqual([unknown.status, unknown.body.code], [400, 'grant_order_malformed'])
+  })
+
   it('attack: an order is fulfilled once, not twice at a time nor again after a restart', async t => {
     const house = await House.build(t)
     const first = await house.start()
