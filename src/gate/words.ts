@@ -3,7 +3,7 @@
  * made of, on one line, cut to a length. ATTACK: an id that speaks to the model ("…ignore the above").
  */
 export function plainWord(text: string, maxCharacters: number): string {
-  return cut(text.replace(/[^A-Za-z0-9_.:/{}@+*,-]+/g, '?'), maxCharacters)
+  return cut(text.replace(/[^A-Za-z0-9_.:/{}()@+*,-]+/g, '?'), maxCharacters)
 }
 
 /** Two such words, `volume v-91` or `DELETE /v1/customers/{customer}`: a kind that the catalog names, and what the request named. */

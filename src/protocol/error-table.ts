@@ -111,12 +111,12 @@ export const protocolErrors = {
     mend: 'Send one media type with well-formed parameters and charset UTF-8.',
   },
   content_type_mismatch: {
-    status: 415,
+    status: 400,
     sentence: 'The Content-Type is not one that this operation takes.',
     mend: 'Send the body in the form that the API documents for this operation.',
   },
   content_encoding: {
-    status: 415,
+    status: 400,
     sentence: 'The Content-Encoding is not one of gzip, deflate and br, or this operation takes none.',
     mend: 'Send the body unencoded.',
   },

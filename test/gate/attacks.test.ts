@@ -122,19 +122,19 @@ describe('attacks with headers and framing', () => {
       'a Content-Type that the operation does not take',
       ['Content-Type: text/plain'],
       'content_type_mismatch',
-      415,
+      400,
     ],
     [
       'gzip within gzip',
       ['Content-Type: application/json', 'Content-Encoding: gzip, gzip'],
       'content_encoding',
-      415,
+      400,
     ],
     [
       'an unknown encoding',
       ['Content-Type: application/json', 'Content-Encoding: zstd'],
       'content_encoding',
-      415,
+      400,
     ],
     [
       'a body that isn’t what its encoding says',

@@ -204,6 +204,16 @@ describe('bodies and their Content-Type', () => {
     assert.equal(refusalOf(catalog, post(null)), 'content_type_mismatch')
   })
 
+  it('of an empty body says nothing, and no body may follow it', () => {
+    const headers: [string, string][] = [
+      ['content-type', 'text/plain;charset=UTF-8'],
+      ['content-length', '0'],
+    ]
+    assert.deepEqual(argsIn(catalog, request('POST', '/things/t1', { headers })), { thing: 't1' })
+    const longer = request('POST', '/things/t1', { headers, body: 'note=a' })
+    assert.equal(refusalOf(catalog, longer), 'body_unexpected')
+  })
+
   it('are refused where the operation takes none', () => {
     assert.equal(
       refusalOf(catalog, request('GET', '/things', { headers: [FORM], body: 'a=b' })),

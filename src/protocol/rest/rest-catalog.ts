@@ -158,6 +158,8 @@ function planStream(head: RequestHead): BodyPlan | Unclassifiable {
 function planInspection(route: CompiledRoute, head: RequestHead): BodyPlan | Unclassifiable {
   const kind = bodyKindOf(route, head)
   if (kind !== null) return { kind: 'inspect', maxBytes: route.maxBodyBytes(kind) }
+  // `fetch` writes `text/plain` over an empty body (Fetch §6.6), and nothing can be read out of no bytes.
+  if (headerValue(head, 'content-length') === '0') return { kind: 'none' }
   // A request without a body needs no Content-Type; a body without one is refused by `recognise`.
   if (headerValue(head, 'content-type') !== null) return unclassifiable('content_type_mismatch')
   return { kind: 'inspect', maxBytes: Math.min(...route.bodies.map(route.maxBodyBytes)) }
