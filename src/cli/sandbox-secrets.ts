@@ -1,5 +1,5 @@
 import { randomBytes, randomUUID } from 'node:crypto'
-import { exportJWK, generateKeyPair, type JSONWebKeySet, type JWK } from 'jose'
+import { calculateJwkThumbprint, exportJWK, generateKeyPair, type JSONWebKeySet, type JWK } from 'jose'
 import type { NewVaultEntry } from '../credential/index.js'
 import type { RestrictedKey } from '../sandbox/index.js'
 
@@ -28,6 +28,8 @@ export async function createSandboxSecrets(origins: SandboxOrigins): Promise<{
   const writeKey = `rk_test_${randomBytes(24).toString('hex')}`
   const { privateKey, publicKey } = await generateKeyPair('Ed25519', { extractable: true })
   const privateJwk = await exportJWK(privateKey)
+  const publicJwk = await exportJWK(publicKey)
+  const kid = await calculateJwkThumbprint(publicJwk)
   const environment = 'staging'
   return {
     clouds: {
@@ -36,7 +38,7 @@ export async function createSandboxSecrets(origins: SandboxOrigins): Promise<{
         { secret: readKey, permissions: { customers: 'read', subscriptions: 'read', charges: 'read' } },
         { secret: writeKey, permissions: { customers: 'write', charges: 'write' } },
       ],
-      billingJwks: { keys: [await exportJWK(publicKey)] },
+      billingJwks: { keys: [{ ...publicJwk, kid, alg: 'Ed25519', use: 'sig' }] },
     },
     vault: [
       {

@@ -38,6 +38,10 @@ function queries({ world, token }: RailwayContext): Record<string, unknown> {
     },
     volumeInstanceBackupList: ({ volumeInstanceId }: { volumeInstanceId: string }) =>
       instanceOf(world, volumeInstanceId).backups.map(backup => ({ ...backup, externalId: backup.id })),
+    sandbox: ({ id, environmentId }: { id: string; environmentId: string }) => {
+      requireEnvironment(world, token, environmentId)
+      return sandboxOf(machineOf(world, id, environmentId))
+    },
     sandboxes: ({ environmentId }: { environmentId: string }) => {
       requireEnvironment(world, token, environmentId)
       return connection(
@@ -146,8 +150,7 @@ function mutations({ world, token, now }: RailwayContext): Record<string, unknow
     },
     sandboxDestroy: ({ id, environmentId }: { id: string; environmentId: string }) => {
       requireEnvironment(world, token, environmentId)
-      const machine = world.sandboxes.get(id)
-      if (machine === undefined || machine.environmentId !== environmentId) throw notFound('Sandbox')
+      const machine = machineOf(world, id, environmentId)
       machine.status = 'DESTROYED'
       return sandboxOf(machine)
     },
@@ -184,6 +187,12 @@ function instanceOf(world: RailwayWorld, id: string) {
     .find(each => each.id === id)
   if (instance === undefined) throw notFound('VolumeInstance')
   return instance
+}
+
+function machineOf(world: RailwayWorld, id: string, environmentId: string) {
+  const machine = world.sandboxes.get(id)
+  if (machine === undefined || machine.environmentId !== environmentId) throw notFound('Sandbox')
+  return machine
 }
 
 function edges<T>(nodes: readonly T[]): { edges: { node: T }[] } {

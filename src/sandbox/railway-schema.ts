@@ -10,6 +10,7 @@ export const RAILWAY_SCHEMA = `
     projectTokens(projectId: String!, first: Int, after: String, before: String, last: Int): QueryProjectTokensConnection!
     variables(projectId: String!, environmentId: String!, serviceId: String): EnvironmentVariables!
     volumeInstanceBackupList(volumeInstanceId: String!): [VolumeInstanceBackup!]!
+    sandbox(id: String!, environmentId: String!): Sandbox!
     sandboxes(environmentId: String!, first: Int, after: String, before: String, last: Int): QuerySandboxesConnection!
   }
 
