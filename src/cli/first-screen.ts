@@ -1,3 +1,5 @@
+import { relative } from 'node:path'
+import { fileURLToPath } from 'node:url'
 import type { GateAddresses } from '../gate/index.js'
 import { RAILWAY_IDS } from '../sandbox/index.js'
 import type { LoadedConfig } from './config.js'
@@ -37,8 +39,17 @@ A grant for the agent "coder", good for an hour:
 
 3. This verifies what was recorded:
 
-  node dist/src/cli/main.js receipts verify --config ${loaded.file}
+  node ${mainFile(io)} receipts verify --config ${shellWord(loaded.file)}
 
 Stop with Ctrl-C.`,
   )
+}
+
+/** This program as it can be typed where `run` was started. */
+function mainFile(io: Io): string {
+  return shellWord(relative(io.cwd, fileURLToPath(new URL('./main.js', import.meta.url))))
+}
+
+function shellWord(text: string): string {
+  return /^[\w./-]+$/.test(text) ? text : `'${text.replaceAll("'", `'\\''`)}'`
 }

@@ -4,9 +4,9 @@ import { Writable } from 'node:stream'
 import type { Command } from 'commander'
 import { volumeSurvived } from '../demo/cloud.js'
 import { furnish, INCIDENT, type Scene } from '../demo/incident.js'
-import { type Stage, setStage } from '../demo/stage.js'
 import { openGrantSession } from '../grant-session.js'
 import { AnswerNo, type Io, printLine } from '../io.js'
+import { type Stage, setStage } from '../stage.js'
 
 /** Runs another command line of this program. */
 type RunCommandLine = (argv: readonly string[], io: Io) => Promise<number>

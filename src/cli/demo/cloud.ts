@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs'
 import { RAILWAY_IDS } from '../../sandbox/index.js'
+import type { Stage } from '../stage.js'
 import { call } from './agent.js'
-import type { Stage } from './stage.js'
 
 interface Project {
   readonly data?: {
