@@ -58,12 +58,12 @@ export async function setStage(choices: StageChoices = {}): Promise<Stage> {
   }
 }
 
-interface RunningSidecar {
+interface StartedSidecar {
   readonly child: ChildProcess
   readonly printed: () => string
 }
 
-async function startSidecar(loaded: LoadedConfig): Promise<RunningSidecar> {
+async function startSidecar(loaded: LoadedConfig): Promise<StartedSidecar> {
   const main = fileURLToPath(new URL('./main.js', import.meta.url))
   const child = spawn(process.execPath, [main, 'run', '--config', loaded.file], {
     stdio: ['ignore', 'pipe', 'pipe'],

@@ -7,7 +7,7 @@ import process from 'node:process'
 const [how, code] = process.argv.slice(2)
 const { COUNTERSIGN_GRANT: grant, COUNTERSIGN_URL_BILLING: billing } = process.env
 const answer = await fetch(`${billing}/invoices/in_1001`, { headers: { authorization: `Bearer ${grant}` } })
-console.log(JSON.stringify({ env: process.env, status: answer.status }))
+const said = JSON.stringify({ env: process.env, status: answer.status })
 if (how === 'wait') {
   const pending = setInterval(() => undefined, 1_000)
   process.once('SIGTERM', () => {
@@ -15,3 +15,4 @@ if (how === 'wait') {
     process.exitCode = 43
   })
 } else process.exitCode = Number(code)
+console.log(said)

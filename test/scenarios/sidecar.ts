@@ -6,7 +6,7 @@ import { join } from 'node:path'
 import { text } from 'node:stream/consumers'
 import { fileURLToPath } from 'node:url'
 import { hex } from '../../src/canon/index.js'
-import { readAddresses } from '../../src/cli/addresses.js'
+import { readRunning } from '../../src/cli/addresses.js'
 import { connectAdmin } from '../../src/cli/admin-client.js'
 import { orderGrant } from '../../src/cli/grant-session.js'
 import { readSigningKey } from '../../src/cli/keyfile.js'
@@ -70,7 +70,7 @@ export interface Sidecar extends Stage {
 export async function startSidecar(choices: StageChoices = {}): Promise<Sidecar> {
   const stage = await setStage(choices)
   const { loaded, folder } = stage
-  const addresses = readAddresses(loaded)
+  const addresses = readRunning(loaded)
   const admin = connectAdmin(loaded.path(loaded.config.keeper.admin))
   const enrolKey = readSigningKey(loaded.path('trust/keys/enrol.jwk'))
   const stripe = new URL(addresses.ports.stripe ?? '')
