@@ -1,3 +1,5 @@
+import type { ArgumentType } from '../../src/protocol/index.js'
+
 /**
  * Paths that the SDK no longer lists and the server still honours, reviewed by hand. `like` names the
  * operation whose parameters it takes; without one its parameters are untyped.
@@ -78,3 +80,18 @@ export const LEGACY: readonly LegacyOperation[] = lines
       ...(like === undefined ? {} : { like }),
     }
   })
+
+/** Operations whose types no longer list `payment_method_types`, which the server still takes. */
+const WITH_PAYMENT_METHOD_TYPES: ReadonlySet<string> = new Set([
+  'POST /v1/checkout/sessions',
+  'POST /v1/payment_intents',
+  'POST /v1/payment_intents/{intent}',
+  'POST /v1/payment_intents/{intent}/confirm',
+  'POST /v1/setup_intents',
+  'POST /v1/setup_intents/{intent}',
+])
+
+/** Parameters of an operation that the SDK no longer lists and the server still honours. */
+export function legacyParameters(operation: string): Readonly<Record<string, ArgumentType>> {
+  return WITH_PAYMENT_METHOD_TYPES.has(operation) ? { payment_method_types: { list: 'string' } } : {}
+}

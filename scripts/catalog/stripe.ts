@@ -4,7 +4,7 @@ import { contentId, portableCrypto, utf8 } from '../../src/canon/index.js'
 import type { ApiProfile, ArgumentType, CatalogDocument, RestRoute } from '../../src/protocol/index.js'
 import { singularOf } from '../../src/protocol/index.js'
 import { stripeClasses, unusedReviews } from './stripe-classes.js'
-import { LEGACY } from './stripe-legacy.js'
+import { LEGACY, legacyParameters } from './stripe-legacy.js'
 import { namePath, type PathParameter } from './stripe-names.js'
 import { EFFECTS, ID_ARGUMENTS, rulesOf } from './stripe-rules.js'
 import { readStripeSource, type SdkCall, type StripeSource } from './stripe-source.js'
@@ -48,6 +48,7 @@ export function stripeCatalog(): CatalogDocument {
     profile: PROFILE,
     body: {
       routes: [...routes.values()].sort((a, b) => (pathOf(a) < pathOf(b) ? -1 : 1)),
+      closed: true,
       accountHeaders: ['stripe-account', 'stripe-context'],
       idempotency: { header: 'idempotency-key', methods: ['POST'] },
     },
@@ -68,7 +69,8 @@ function route(call: Omit<SdkCall, 'params'>, declared: Readonly<Record<string, 
   const classes = stripeClasses(name, call.verb)
   if (classes === null) throw new Error(`stripe: ${name} (${call.verb}) has no reviewed class`)
   const inPath = new Set(parameters.map(parameter => parameter.name))
-  const args = Object.fromEntries(Object.entries(declared).filter(([argument]) => !inPath.has(argument)))
+  const taken = { ...declared, ...legacyParameters(name) }
+  const args = Object.fromEntries(Object.entries(taken).filter(([argument]) => !inPath.has(argument)))
   const effects = Object.keys(EFFECTS).filter(effect => EFFECTS[effect]?.includes(name))
   const rules = rulesOf(name, args)
   const resources = resourcesOf(parameters, args)

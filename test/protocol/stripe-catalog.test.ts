@@ -77,6 +77,16 @@ describe('the Stripe catalog', () => {
     assert.deepEqual(milder, [])
   })
 
+  it('attack: a parameter that only the server knows (_stripe_account, key) makes the operation opaque', () => {
+    const refund = (body: string) =>
+      operationIn(stripe, request('POST', '/v1/refunds', { headers: [FORM], body }))
+    assert.ok(!refund('amount=10&charge=ch_1&metadata[any]=x').classes.includes('opaque'))
+    for (const extra of ['_stripe_account=acct_9', 'key=sk_live_1', 'metadata[any]=x&a.mount=9'])
+      assert.ok(refund(`amount=10&charge=ch_1&${extra}`).classes.includes('opaque'), extra)
+    const read = operationIn(stripe, request('GET', '/v1/charges?limit=3&_stripe_account=acct_9'))
+    assert.deepEqual(read.classes, ['opaque', 'read'])
+  })
+
   it('calls nothing a read that isn’t a GET, except computations', () => {
     const reads = stripe
       .operations()

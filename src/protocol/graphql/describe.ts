@@ -1,6 +1,7 @@
-import type { JsonObject, JsonValue } from '../../canon/index.js'
+import type { JsonObject } from '../../canon/index.js'
 import { compileArgumentRules, type RaisedClasses, stepsOf, valuesAt } from '../argument-rule.js'
 import type { ArgumentType, OperationSpec } from '../catalog.js'
+import { isDeclared } from '../declared.js'
 import type { Operation, OperationClass, Recognised, Resource } from '../operation.js'
 import { compileRenewed, type LastingArguments } from '../renewed-arguments.js'
 import type { GraphqlBody, OperationEntry } from './body.js'
@@ -64,7 +65,8 @@ export function describeOperation(
   const { name, args } = recognised
   const found = descriptions.get(name)
   const base = found?.spec.classes ?? (['unknown'] as const)
-  const opaque = recognised.opaque !== undefined || (found !== undefined && !isKnown(found.spec.args, args))
+  const opaque =
+    recognised.opaque !== undefined || (found !== undefined && !isDeclared(found.spec.args, args))
   return {
     api,
     name,
@@ -103,21 +105,6 @@ function idsAt(args: JsonObject, steps: readonly string[]): readonly string[] {
       typeof value === 'number' ? [String(value)] : typeof value === 'string' ? [value] : [],
     )
     .filter(id => id !== '')
-}
-
-/**
- * False where an argument is given that the catalog doesn't know: the API has moved on, and what it does with
- * the argument is not understood.
- */
-function isKnown(type: ArgumentType, value: JsonValue): boolean {
-  if (typeof type === 'string' || typeof value !== 'object' || value === null) return true
-  if ('list' in type) return (Array.isArray(value) ? value : [value]).every(item => isKnown(type.list, item))
-  if (Array.isArray(value)) return value.every(item => isKnown(type, item))
-  if ('map' in type) return Object.values(value).every(member => isKnown(type.map, member))
-  return Object.entries(value).every(([name, member]) => {
-    const field = Object.hasOwn(type.fields, name) ? type.fields[name] : undefined
-    return field !== undefined && isKnown(field, member)
-  })
 }
 
 function sorted(classes: readonly OperationClass[]): readonly OperationClass[] {

@@ -7,6 +7,12 @@ import { OPERATION_CLASSES, type OperationClass } from '../operation.js'
 /** The body of a catalog document of protocol `rest`. */
 export interface RestDocument {
   readonly routes: readonly RestRoute[]
+  /**
+   * The routes declare every parameter that the API takes. ATTACK: `_stripe_account=acct_9` beside the declared
+   * ones, which a server knows and a catalog doesn't; such a request is `opaque`. A team's own routes need not
+   * declare theirs.
+   */
+  readonly closed?: true
   /** Lower-case names of headers that send the request to another account, such as `stripe-account`. */
   readonly accountHeaders?: readonly string[]
   /** A header that a request of these methods must carry upstream; added where the agent sent none. */
@@ -45,14 +51,20 @@ export type BodyKind = (typeof BODY_KINDS)[number]
 
 /** Checks the body of a REST catalog whole; throws `catalog_malformed`. */
 export function readRestDocument(body: unknown): RestDocument {
-  const it = readMembers(body, 'body', ['routes'], ['accountHeaders', 'idempotency'])
+  const it = readMembers(body, 'body', ['routes'], ['accountHeaders', 'closed', 'idempotency'])
   return {
     routes: readList(it.routes, 'body.routes', readRoute),
     ...(it.accountHeaders === undefined
       ? {}
       : { accountHeaders: readList(it.accountHeaders, 'body.accountHeaders', readText) }),
+    ...(it.closed === undefined ? {} : { closed: readTrue(it.closed, 'body.closed') }),
     ...(it.idempotency === undefined ? {} : { idempotency: readIdempotency(it.idempotency) }),
   }
+}
+
+function readTrue(value: unknown, where: string): true {
+  if (value !== true) throw malformed(where, 'true, or nothing')
+  return value
 }
 
 function readIdempotency(value: unknown): { header: string; methods: readonly string[] } {

@@ -1,6 +1,7 @@
 import type { JsonObject } from '../../canon/index.js'
 import { valuesAt } from '../argument-rule.js'
 import type { Catalog, CatalogDocument } from '../catalog.js'
+import { isDeclared } from '../declared.js'
 import { malformed } from '../document-shape.js'
 import { protocolFault } from '../error-table.js'
 import type {
@@ -45,12 +46,14 @@ class RestCatalog implements Catalog {
   private readonly byName = new Map<string, CompiledRoute>()
   private readonly accountHeaders: readonly string[]
   private readonly idempotency: RestDocument['idempotency']
+  private readonly closed: boolean
 
   constructor(document: CatalogDocument, body: RestDocument) {
     this.name = document.name
     this.profile = document.profile
     this.accountHeaders = body.accountHeaders ?? []
     this.idempotency = body.idempotency
+    this.closed = body.closed === true
     for (const declared of body.routes) {
       const route = compileRoute(declared)
       if (!Object.hasOwn(document.profile.origins, route.origin))
@@ -107,7 +110,7 @@ class RestCatalog implements Catalog {
     const route = this.byName.get(recognised.name)
     const base = route?.spec.classes ?? UNKNOWN
     const raised = route?.raised(recognised.args) ?? []
-    const opaque: readonly OperationClass[] = recognised.opaque === undefined ? [] : ['opaque']
+    const opaque: readonly OperationClass[] = this.isOpaque(route, recognised) ? ['opaque'] : []
     const operation = {
       api,
       name: recognised.name,
@@ -124,6 +127,11 @@ class RestCatalog implements Catalog {
 
   lastingArgs({ name, args }: Pick<Operation, 'name' | 'args'>): JsonObject {
     return this.byName.get(name)?.lasting(args) ?? args
+  }
+
+  private isOpaque(route: CompiledRoute | undefined, { args, opaque }: Recognised): boolean {
+    if (opaque !== undefined) return true
+    return this.closed && route !== undefined && !isDeclared(route.spec.args, args)
   }
 
   originOf(head: RequestHead): string {
