@@ -61,8 +61,10 @@ function partOf(head: Uint8Array, bytes: Uint8Array): Part {
         if (disposition === null) throw malformed()
         break
       case 'content-type': {
-        const type = parseContentType(value)?.type
-        if (typed || type === undefined || type.startsWith('multipart/')) throw malformed()
+        const type = parseContentType(value)
+        if (typed || type === null || type.type.startsWith('multipart/')) throw malformed()
+        // ATTACK: a field in UTF-16 or UTF-7, which servers that go by the part's charset read as another text.
+        if (type.charset !== null && type.charset !== 'utf-8') throw malformed()
         typed = true
         break
       }

@@ -80,5 +80,5 @@ function checkedKey(key: string): string {
   return key
 }
 
-/** No controls and no stray brackets. */
-const KEY = /^[^\p{Cc}[\]]+$/u
+/** No controls and no stray brackets. ATTACK: `%20amount`, which servers that trim names take for `amount`. */
+const KEY = /^(?!\s)[^\p{Cc}[\]]+(?<!\s)$/u

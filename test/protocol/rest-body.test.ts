@@ -70,6 +70,9 @@ describe('form bodies', () => {
     ['both kinds of list', 'tags[]=a&tags[0]=b', 'parameter_structure'],
     ['a list with a gap', 'tags[0]=a&tags[2]=b', 'parameter_structure'],
     ['objects in a list without index', 'items[][price]=p', 'parameter_structure'],
+    ['a name with a space before it', '%20amount=9&amount=1', 'parameter_structure'],
+    ['a name with a space behind it', 'amount%C2%A0=9&amount=1', 'parameter_structure'],
+    ['a field that names the charset', '_charset_=utf-7&amount=1', 'parameter_ambiguous'],
     ['an open bracket', 'metadata[a=b', 'parameter_structure'],
     ['text after a bracket', 'metadata[a]b=c', 'parameter_structure'],
     ['a bracket alone', '[a]=b', 'parameter_structure'],
@@ -171,6 +174,11 @@ describe('multipart bodies', () => {
     [
       'a nested multipart',
       `${file('f', 'a').replace('image/png', 'multipart/mixed; boundary=x')}${END}`,
+      'multipart_invalid',
+    ],
+    [
+      'a field in another charset',
+      `${field('note', 'a').replace('\r\n\r\n', '\r\nContent-Type: text/plain; charset=utf-16\r\n\r\n')}${END}`,
       'multipart_invalid',
     ],
     ['the same field twice', `${field('note', 'a')}${field('note', 'b')}${END}`, 'parameter_duplicate'],

@@ -38,6 +38,8 @@ export function argumentsOf(
     refuseSpellings(shaped)
   }
   if ('_method' in shaped) throw protocolFault('method_override', 'in a parameter')
+  // ATTACK: a form field that names the charset of the others (RFC 7578 §4.6).
+  if ('_charset_' in shaped) throw protocolFault('parameter_ambiguous')
   return shaped
 }
 
