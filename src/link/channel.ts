@@ -9,7 +9,8 @@ import type { GateMessage, KeeperMessage } from './messages.js'
 const FLUSH_MS = 1_000
 
 export interface ChannelEvents<In> {
-  onMessage(message: In): void
+  /** `lengthBytes` is that of its payload on the wire. */
+  onMessage(message: In, lengthBytes: number): void
   /** Once, whatever ended it: null where the other side closed it or this side called `close`. */
   onClose(fault: CountersignError | null): void
 }
@@ -30,6 +31,7 @@ export class Channel<In, Out extends GateMessage | KeeperMessage> {
   private readonly events: ChannelEvents<In>
   private readonly frameTimeoutMs: number
   private corked = false
+  private paused = false
   private stallTimer: NodeJS.Timeout | undefined
   private ended = false
 
@@ -77,11 +79,16 @@ export class Channel<In, Out extends GateMessage | KeeperMessage> {
 
   /** Stops reading, so that the other side feels it; frames that already arrived are still delivered. */
   pause(): void {
+    this.paused = true
     this.stream.pause()
+    this.stopStallClock()
   }
 
   resume(): void {
-    if (!this.ended) this.stream.resume()
+    if (this.ended) return
+    this.paused = false
+    this.stream.resume()
+    this.watchForStall()
   }
 
   /** Sends what is queued, then ends the connection because of what the other side did. */
@@ -98,7 +105,8 @@ export class Channel<In, Out extends GateMessage | KeeperMessage> {
     if (this.ended) return
     try {
       this.reader.push(chunk, frame => {
-        if (!this.ended) this.events.onMessage(this.inbound.decode(frame))
+        this.stopStallClock()
+        if (!this.ended) this.events.onMessage(this.inbound.decode(frame), frame.payload.length)
       })
     } catch (error) {
       if (!(error instanceof CountersignError)) throw error
@@ -108,20 +116,24 @@ export class Channel<In, Out extends GateMessage | KeeperMessage> {
     this.watchForStall()
   }
 
-  /** ATTACK: half a frame, held open for ever. */
+  /**
+   * ATTACK: half a frame, held open for ever. The clock is that of one frame, from its first byte on: a busy
+   * link always has one under way. While this side doesn't read, the other can't be late.
+   */
   private watchForStall(): void {
-    if (!this.reader.unfinished) {
-      clearTimeout(this.stallTimer)
-      this.stallTimer = undefined
-    } else if (this.stallTimer === undefined && !this.ended) {
-      this.stallTimer = setTimeout(() => this.end(linkFault('frame_stalled')), this.frameTimeoutMs)
-    }
+    if (this.ended || this.paused || !this.reader.unfinished) return
+    this.stallTimer ??= setTimeout(() => this.end(linkFault('frame_stalled')), this.frameTimeoutMs)
+  }
+
+  private stopStallClock(): void {
+    clearTimeout(this.stallTimer)
+    this.stallTimer = undefined
   }
 
   private end(fault: CountersignError | null): void {
     if (this.ended) return
     this.ended = true
-    clearTimeout(this.stallTimer)
+    this.stopStallClock()
     this.stream.uncork()
     this.stream.end(() => this.stream.destroy())
     // ATTACK: a peer that reads nothing, so that nothing is ever flushed.
