@@ -43,6 +43,10 @@ export interface LinkServerOptions {
   readonly policy: PolicyView | null
   /** Unanswered calls of one connection before its socket is no longer read; 4,096 unless told. */
   readonly maxOpenCalls?: number
+  /** Bytes of one connection's unanswered calls before its socket is no longer read; 32 MiB unless told. */
+  readonly maxOpenBytes?: number
+  /** Connections at once; a further one is closed. 8 unless told: one gate, its successor, and room to look. */
+  readonly maxGates?: number
   /** Unread replies of one connection before its socket is no longer read; 8 MiB unless told. */
   readonly maxUnsentBytes?: number
   /** A connection must say hello, and finish any frame it began, by then; 5,000 unless told. */
@@ -103,6 +107,8 @@ class GateListener implements LinkServer {
     this.options = options
     this.policy = options.policy
     this.server = createServer(socket => this.accept(socket))
+    // ATTACK: each connection may hold half a frame, so that a thousand of them hold gigabytes.
+    this.server.maxConnections = options.maxGates ?? 8
   }
 
   get gates(): number {
@@ -168,22 +174,25 @@ class Connection {
   private readonly options: LinkServerOptions
   private readonly events: ConnectionEvents
   private readonly maxOpenCalls: number
+  private readonly maxOpenBytes: number
   private readonly maxUnsentBytes: number
   private readonly helloTimer: NodeJS.Timeout
   private from: GateConnection | undefined
   private openCalls = 0
+  private openBytes = 0
   private paused = false
 
   constructor(socket: Socket, options: LinkServerOptions, events: ConnectionEvents) {
     this.options = options
     this.events = events
     this.maxOpenCalls = options.maxOpenCalls ?? 4_096
+    this.maxOpenBytes = options.maxOpenBytes ?? 32 * 1024 * 1024
     this.maxUnsentBytes = options.maxUnsentBytes ?? 8 * 1024 * 1024
     const frameTimeoutMs = options.frameTimeoutMs ?? 5_000
     this.channel = new Channel<GateMessage, KeeperMessage>(
       socket,
       fromGate,
-      { onMessage: message => this.receive(message), onClose: fault => this.close(fault) },
+      { onMessage: (message, bytes) => this.receive(message, bytes), onClose: fault => this.close(fault) },
       { frameTimeoutMs },
     )
     this.helloTimer = setTimeout(() => this.fail(linkFault('hello_expected')), frameTimeoutMs)
@@ -194,13 +203,13 @@ class Connection {
     return this.from !== undefined
   }
 
-  private receive(message: GateMessage): void {
+  private receive(message: GateMessage, bytes: number): void {
     if (message.type === 'hello') this.greet(message.gate)
     else if (this.from === undefined) this.fail(linkFault('hello_expected'))
     else if (message.type === 'settle')
-      this.answer(message.call, this.options.handlers.settle(message, this.from))
+      this.answer(message.call, bytes, this.options.handlers.settle(message, this.from))
     else if (this.events.draining()) this.refuse(message.call, 'keeper_stopping')
-    else this.answer(message.call, this.options.handlers.admit(message, this.from))
+    else this.answer(message.call, bytes, this.options.handlers.admit(message, this.from))
   }
 
   private greet(gate: string): void {
@@ -213,8 +222,9 @@ class Connection {
     this.channel.send(this.events.welcome())
   }
 
-  private async answer(call: number, reply: Promise<AdmitReply | SettleReply>): Promise<void> {
+  private async answer(call: number, bytes: number, reply: Promise<AdmitReply | SettleReply>): Promise<void> {
     this.openCalls++
+    this.openBytes += bytes
     this.events.underWay(1)
     this.read()
     try {
@@ -224,6 +234,7 @@ class Connection {
       this.refuse(call, 'keeper_fault')
     }
     this.openCalls--
+    this.openBytes -= bytes
     this.events.underWay(-1)
     this.read()
   }
@@ -234,7 +245,10 @@ class Connection {
 
   /** ATTACK: a gate that floods, or that never reads its replies, is no longer read itself. */
   private read(): void {
-    const full = this.openCalls >= this.maxOpenCalls || this.channel.unsentBytes > this.maxUnsentBytes
+    const full =
+      this.openCalls >= this.maxOpenCalls ||
+      this.openBytes >= this.maxOpenBytes ||
+      this.channel.unsentBytes > this.maxUnsentBytes
     if (full === this.paused) return
     this.paused = full
     if (full) this.channel.pause()

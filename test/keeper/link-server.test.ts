@@ -7,7 +7,12 @@ import { join } from 'node:path'
 import { afterEach, beforeEach, describe, it } from 'node:test'
 import type { CountersignError } from '../../src/canon/index.js'
 import { connectKeeper, type KeeperClient } from '../../src/gate/index.js'
-import { type LinkHandlers, type LinkServer, listenForGates } from '../../src/keeper/link-server.js'
+import {
+  type LinkHandlers,
+  type LinkServer,
+  type LinkServerOptions,
+  listenForGates,
+} from '../../src/keeper/link-server.js'
 import {
   type AdmitReply,
   type AdmitRequest,
@@ -218,41 +223,60 @@ describe('attacks on the keeper’s socket', () => {
     assert.equal((await client.admit(admitCall)).receipt?.seq, 1)
   })
 
-  it('a gate that floods is no longer read once its bound of open calls is reached', async () => {
-    let admits = 0
-    const release: (() => void)[] = []
-    await listen(
-      {
-        admit: request => {
-          admits++
-          return new Promise(resolve => release.push(() => resolve(allowed(request, 1))))
+  for (const [bound, bounds] of [
+    ['open calls', { maxOpenCalls: 8 }],
+    ['bytes of open calls', { maxOpenBytes: 800_000 }],
+  ] as const) {
+    it(`a gate that floods is no longer read once its bound of ${bound} is reached`, async () => {
+      let admits = 0
+      const release: (() => void)[] = []
+      await listen(
+        {
+          admit: request => {
+            admits++
+            return new Promise(resolve => release.push(() => resolve(allowed(request, 1))))
+          },
         },
-      },
-      socketPath,
-      { maxOpenCalls: 8 },
-    )
-    const socket = await raw()
-    socket.resume()
-    socket.write(encodeMessage({ type: 'hello', protocol: 1, gate: GATE_ID }))
-    const operations = [{ name: 'x', args: { note: 'n'.repeat(100_000) } }]
-    const frame = encodeMessage(anAdmit({ finding: { kind: 'operations', operations } }))
-    for (let i = 0; i < 200; i++) socket.write(frame)
-    await until(() => admits >= 8)
-    for (let turn = 0; turn < 50; turn++) await new Promise(setImmediate)
-    assert.ok(admits < 20, `${admits} admits were taken`)
-    assert.ok(socket.writableLength > 0, 'the flood must queue on the side of the flooder')
-    await until(() => {
-      for (const answer of release.splice(0)) answer()
-      return admits === 200
+        socketPath,
+        bounds,
+      )
+      const socket = await raw()
+      socket.resume()
+      socket.write(encodeMessage({ type: 'hello', protocol: 1, gate: GATE_ID }))
+      const operations = [{ name: 'x', args: { note: 'n'.repeat(100_000) } }]
+      const frame = encodeMessage(anAdmit({ finding: { kind: 'operations', operations } }))
+      for (let i = 0; i < 200; i++) socket.write(frame)
+      await until(() => admits >= 8)
+      for (let turn = 0; turn < 50; turn++) await new Promise(setImmediate)
+      assert.ok(admits < 20, `${admits} admits were taken`)
+      assert.ok(socket.writableLength > 0, 'the flood must queue on the side of the flooder')
+      await until(() => {
+        for (const answer of release.splice(0)) answer()
+        return admits === 200
+      })
+      socket.destroy()
     })
-    socket.destroy()
+  }
+
+  it('a thousand connections with half a frame each: those beyond the bound are closed unread', async () => {
+    await listen({}, socketPath, { maxGates: 2 })
+    const client = await connected()
+    const second = await raw()
+    const third = await raw()
+    const closed = new Promise(resolve => third.on('error', () => undefined).once('close', resolve))
+    third.resume().write(encodeMessage(anAdmit()).subarray(0, 40))
+    await closed
+    assert.equal((await client.admit(admitCall)).receipt?.seq, 1)
+    second.destroy()
   })
 })
+
+type Bound = 'frameTimeoutMs' | 'maxOpenCalls' | 'maxOpenBytes' | 'maxGates'
 
 async function listen(
   handlers: Partial<LinkHandlers> = {},
   path = socketPath,
-  bounds: { frameTimeoutMs?: number; maxOpenCalls?: number } = {},
+  bounds: Partial<Pick<LinkServerOptions, Bound>> = {},
 ): Promise<LinkServer> {
   const server = await listenForGates({
     socketPath: path,
