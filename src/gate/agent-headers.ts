@@ -89,6 +89,8 @@ function ownLinks(links: string, rules: AgentHeaderRules): string | null {
 function upstreamPath(reference: string, { upstreamOrigin, exchange }: AgentHeaderRules): string | null {
   const url = URL.parse(reference, upstreamOrigin + exchange.target)
   if (url === null || url.origin !== upstreamOrigin || url.username !== '') return null
+  // ATTACK: `https://upstream//evil.test/` is within the origin, and its path alone is a reference to another host.
+  if (url.pathname.startsWith('//')) return null
   return url.pathname + url.search + url.hash
 }
 

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { once } from 'node:events'
 import { createServer } from 'node:net'
 import { afterEach, describe, it } from 'node:test'
-import { type AGateOptions, type ARunningGate, aGate, BEARER } from './a-gate.js'
+import { type AGateOptions, type ARunningGate, aGate, BEARER, GRANT } from './a-gate.js'
 import { dial, rawRequest } from './raw-http.js'
 import { ATTEMPT } from './table-keeper.js'
 
@@ -113,6 +113,19 @@ describe('redirects', () => {
       assert.equal(response.headers.get('location'), expected)
     })
   }
+
+  it('attack: a path that a port of its own would hand on as another host is dropped', async () => {
+    const running = await open({ ports: { billing: '127.0.0.1:0' } })
+    running.upstream.answer = (_request, response) =>
+      void response.writeHead(302, { Location: `${running.upstream.origin}//evil.test/x` }).end()
+    const port = running.gate.addresses().ports.billing as string
+    const response = await fetch(`${port}/invoices/in_1`, {
+      redirect: 'manual',
+      headers: { authorization: `Bearer ${GRANT}` },
+    })
+    assert.equal(response.status, 302)
+    assert.equal(response.headers.get('location'), null)
+  })
 
   it('in Link headers lead back through the gate as absolute URLs, or are dropped', async () => {
     const running = await open()
