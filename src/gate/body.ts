@@ -4,6 +4,7 @@ import { brotliDecompress, gunzip, inflate } from 'node:zlib'
 import type { BodyPlan, ProtocolCode } from '../protocol/index.js'
 import { sha256Hex } from './digest.js'
 import type { GateCode } from './error-table.js'
+import type { Holding } from './inspection.js'
 import type { GateLimits } from './limits.js'
 
 /** The body of one request, as far as it was looked at. */
@@ -22,12 +23,13 @@ const NO_BODY: ReadBody = { kind: 'none' }
 /**
  * Does with the body what the catalog planned. A body that is inspected is read whole, within bounds before and
  * after decoding. INVARIANT: nothing is decided on a prefix; a larger body is refused, and where its length is
- * announced, before a byte of it is read.
+ * announced, before a byte of it is read. `holding` counts what stays in memory, as it came and decoded.
  */
 export async function readBody(
   request: IncomingMessage,
   plan: BodyPlan,
   limits: Pick<GateLimits, 'maxInspectBytes' | 'inspectedBodyMs'>,
+  holding: Holding,
 ): Promise<ReadBody> {
   if (!hasBody(request)) return NO_BODY
   switch (plan.kind) {
@@ -36,7 +38,11 @@ export async function readBody(
     case 'stream':
       return { kind: 'stream', lengthBytes: announcedLength(request) }
     case 'inspect':
-      return readWhole(request, Math.min(plan.maxBytes, limits.maxInspectBytes), limits.inspectedBodyMs)
+      return readWhole(
+        request,
+        { maxBytes: Math.min(plan.maxBytes, limits.maxInspectBytes), timeoutMs: limits.inspectedBodyMs },
+        holding,
+      )
   }
 }
 
@@ -58,15 +64,26 @@ function codingOf(request: IncomingMessage): string | null {
   return coding === '' || coding === 'identity' ? null : coding
 }
 
-async function readWhole(request: IncomingMessage, maxBytes: number, timeoutMs: number): Promise<ReadBody> {
+interface ReadingBounds {
+  readonly maxBytes: number
+  readonly timeoutMs: number
+}
+
+async function readWhole(
+  request: IncomingMessage,
+  bounds: ReadingBounds,
+  holding: Holding,
+): Promise<ReadBody> {
+  const { maxBytes } = bounds
   const coding = codingOf(request)
   if (coding !== null && !Object.hasOwn(DECODERS, coding)) return refused('content_encoding')
   if ((announcedLength(request) ?? 0) > maxBytes) return refused('body_too_large')
-  const received = await receive(request, maxBytes, timeoutMs)
+  const received = await receive(request, bounds, holding)
   if (typeof received === 'string') return refused(received)
   if (coding === null) return whole(received)
   try {
-    return whole(await (DECODERS[coding] as Decode)(received, { maxOutputLength: maxBytes }))
+    const decoded = await (DECODERS[coding] as Decode)(received, { maxOutputLength: maxBytes })
+    return holding.take(decoded.length) ? whole(decoded) : refused('gate_busy')
   } catch (error) {
     const bomb = (error as NodeJS.ErrnoException).code === 'ERR_BUFFER_TOO_LARGE'
     return refused(bomb ? 'body_too_large' : 'content_encoding_malformed')
@@ -94,7 +111,11 @@ const DECODERS: Readonly<Record<string, Decode>> = {
   br: promisify<Buffer, { maxOutputLength: number }, Buffer>(brotliDecompress),
 }
 
-function receive(request: IncomingMessage, maxBytes: number, timeoutMs: number): Promise<Buffer | BodyCode> {
+function receive(
+  request: IncomingMessage,
+  { maxBytes, timeoutMs }: ReadingBounds,
+  holding: Holding,
+): Promise<Buffer | BodyCode> {
   return new Promise(resolve => {
     const parts: Buffer[] = []
     let lengthBytes = 0
@@ -102,6 +123,7 @@ function receive(request: IncomingMessage, maxBytes: number, timeoutMs: number):
     const onData = (part: Buffer): void => {
       lengthBytes += part.length
       if (lengthBytes > maxBytes) finish('body_too_large')
+      else if (!holding.take(part.length)) finish('gate_busy')
       else parts.push(part)
     }
     const onEnd = (): void => finish(null)

@@ -1,5 +1,6 @@
 import type { Logger } from 'pino'
 import type { Routing } from './api.js'
+import type { InspectionRoom } from './inspection.js'
 import type { KeeperPort } from './keeper-port.js'
 import type { GateLimits } from './limits.js'
 import type { Metrics } from './metrics.js'
@@ -13,6 +14,8 @@ export interface GateContext {
   readonly metrics: Metrics
   readonly log: Logger
   readonly outcomes: Outcomes
+  /** Memory for the bodies that are looked at. */
+  readonly inspection: InspectionRoom
   /** Admitted requests under way. */
   readonly transfers: Set<Transfer>
   /** What is served under the policy in force; null while there is none. */

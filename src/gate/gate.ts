@@ -6,6 +6,7 @@ import { answerRefusal } from './answer.js'
 import { openRouting, type Routing } from './api.js'
 import type { GateContext } from './context.js'
 import type { Entrance, Exchange } from './exchange.js'
+import { InspectionRoom } from './inspection.js'
 import type { KeeperPort } from './keeper-port.js'
 import { DEFAULT_LIMITS, type GateLimits } from './limits.js'
 import { Listener, type ListenerTls } from './listener.js'
@@ -90,6 +91,7 @@ class RunningGate implements Gate {
       ),
       outcomes: new Outcomes(keeper, logger),
       transfers: new Set(),
+      inspection: new InspectionRoom(limits.maxInspectingBytes),
       routing: () => this.routing,
       routingAfter: stale => this.routingAfter(stale),
     }

@@ -2,6 +2,8 @@
 export interface GateLimits {
   /** Largest body that is read whole for classification; a catalog's own smaller bound wins. */
   readonly maxInspectBytes: number
+  /** Bytes of all bodies under inspection together; a request that finds no room is answered 503. */
+  readonly maxInspectingBytes: number
   /** An inspected body must be complete by then. */
   readonly inspectedBodyMs: number
   /** A whole request, a streamed upload included, must have arrived by then. */
@@ -26,6 +28,7 @@ export interface GateLimits {
 
 export const DEFAULT_LIMITS: GateLimits = {
   maxInspectBytes: 1_048_576,
+  maxInspectingBytes: 268_435_456,
   inspectedBodyMs: 30_000,
   requestMs: 3_600_000,
   headersMs: 10_000,

@@ -14,6 +14,7 @@ import type { GateContext } from './context.js'
 import type { Exchange } from './exchange.js'
 import { framingRefusal } from './framing.js'
 import { type Identity, identify } from './identify.js'
+import type { Holding } from './inspection.js'
 import type { AdmitCall } from './keeper-port.js'
 import { notSent } from './outcomes.js'
 import { type Refusal, refusalOfFault, refusalOfVerdict } from './refusal.js'
@@ -38,11 +39,12 @@ interface Examined {
  * answer the refusal, which is recorded by then. Never rejects.
  */
 export async function pass(context: GateContext, exchange: Exchange): Promise<void> {
+  const holding = context.inspection.open()
   try {
     for (let round = 0; round < MAX_ROUNDS; round++) {
       const routing = context.routing()
       if (routing === null) return refuse(context, exchange, null, unavailable('no_policy'))
-      const examined = await examine(context, routing, exchange)
+      const examined = await examine(context, routing, exchange, holding)
       const reply = await ask(context, examined)
       const { verdict } = reply
       switch (verdict.kind) {
@@ -58,11 +60,18 @@ export async function pass(context: GateContext, exchange: Exchange): Promise<vo
     refuse(context, exchange, null, unavailable('policy_moving'))
   } catch (error) {
     refuse(context, exchange, null, unavailable(faultCode(context, error)))
+  } finally {
+    holding.release()
   }
 }
 
 /** Target, grant, body, operations, in this order; the first that is refused is the finding. */
-async function examine(context: GateContext, routing: Routing, exchange: Exchange): Promise<Examined> {
+async function examine(
+  context: GateContext,
+  routing: Routing,
+  exchange: Exchange,
+  holding: Holding,
+): Promise<Examined> {
   const api = routing.apis.get(exchange.api) ?? null
   const target = parseTarget(exchange.target)
   const query = isUnclassifiable(target) ? rawQuery(exchange.target) : target.query
@@ -80,7 +89,7 @@ async function examine(context: GateContext, routing: Routing, exchange: Exchang
   const plan = api.catalog.planBody(head)
   if (isUnclassifiable(plan)) return refused(plan.code)
   if (plan.kind === 'inspect') exchange.invite()
-  const body = exchange.body ?? (await readBody(exchange.request, plan, context.limits))
+  const body = exchange.body ?? (await readBody(exchange.request, plan, context.limits, holding))
   if (body.kind === 'refused') return refused(body.code)
   if (body.kind === 'whole') exchange.body = body
 

@@ -272,6 +272,31 @@ describe('attacks with the body', () => {
     assert.equal(running.upstream.received.length, 0)
   })
 
+  it('bounds the memory of all slow bodies together, and gives it back', async () => {
+    const small = await aGate({ limits: { maxInspectingBytes: 4_096 } })
+    try {
+      const slow = dial(small.url)
+      slow.write(
+        ['POST /billing/invoices HTTP/1.1', 'Host: gate.test', ...json(4_000), '', ' '.repeat(3_000)].join(
+          '\r\n',
+        ),
+      )
+      const body = `{"note":"${'n'.repeat(2_000)}"}`
+      const post = () =>
+        small.call('/invoices', { method: 'POST', body, headers: { 'Content-Type': 'application/json' } })
+      let answer = await post()
+      while (answer.status === 200) answer = await post()
+      assert.equal(answer.status, 503)
+      assert.equal(((await answer.json()) as { code: string }).code, 'gate_busy')
+      assert.deepEqual(small.keeper.admitted.at(-1)?.finding, { kind: 'refused', code: 'gate_busy' })
+      slow.destroy()
+      while (answer.status === 503) answer = await post()
+      assert.equal(answer.status, 200)
+    } finally {
+      await small.close()
+    }
+  })
+
   it('refuses a body where the operation takes none', async () => {
     const answer = await send('GET /billing/invoices', json(2), '{}')
     assertRefused(answer, 'body_unexpected', 400)
