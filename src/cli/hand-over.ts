@@ -21,10 +21,10 @@ export function prepareFiles(loaded: LoadedConfig, separation: Separation): void
   // The one folder where the two meet. The ledger, the mark and all secrets are the keeper's alone.
   makeFolder(loaded, meeting, 0o750, keeper)
   for (const folder of keeperFolders(loaded)) makeFolder(loaded, folder, 0o700, keeper)
+  makeGateFolder(loaded, meeting, gate)
   if (keeper === null || gate === null) return
   for (const file of keeperFiles(loaded)) giveTo(file, keeper)
   giveWhole(loaded.path(loaded.config.ledger.dir), keeper)
-  makeGateFolder(loaded, meeting, gate)
   letThrough(loaded, keeper.gid)
   refuseObstacles(loaded, { keeper, gate })
 }
@@ -63,7 +63,7 @@ function isBeside(loaded: LoadedConfig, folder: string): boolean {
 }
 
 /** The folder of the gate's own Unix socket; who may reach it there is for the operator to say. */
-function makeGateFolder({ config, path }: LoadedConfig, meeting: string, gate: Identity): void {
+function makeGateFolder({ config, path }: LoadedConfig, meeting: string, gate: Identity | null): void {
   if (config.gate.unix === undefined) return
   const folder = dirname(path(config.gate.unix))
   if (folder === meeting) {
@@ -72,7 +72,7 @@ function makeGateFolder({ config, path }: LoadedConfig, meeting: string, gate: I
   if (existsSync(folder)) return
   mkdirSync(folder, { recursive: true, mode: 0o755 })
   chmodSync(folder, 0o755)
-  lchownSync(folder, gate.uid, gate.gid)
+  if (gate !== null) lchownSync(folder, gate.uid, gate.gid)
 }
 
 /** Hands over what is root's; what belongs to somebody else already stays. A link is handed over itself, never what it points to. */

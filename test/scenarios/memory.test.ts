@@ -90,7 +90,7 @@ async function useEveryApi(sidecar: Sidecar): Promise<void> {
   ])
   for (const answer of answers) {
     const text = await answer.text()
-    assert.equal(answer.status, 200, text)
+    assert.equal(answer.status, 200, `${answer.url} ${text}`)
   }
 }
 

@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto'
-import { connectKeeper, startGate } from '../../gate/index.js'
+import { connectKeeper, type Gate, type GateOptions, type KeeperClient, startGate } from '../../gate/index.js'
 import type { LoadedConfig } from '../config.js'
 import type { Io } from '../io.js'
 import { readNeeded } from '../needed-file.js'
@@ -15,8 +15,24 @@ export async function runGate({ config, path }: LoadedConfig, io: Io): Promise<v
     onLost: fault => logger.warn({ code: fault?.code ?? 'keeper_gone' }, 'the link to the keeper was lost'),
   })
   await keeper.whenConnected()
+  const gate = await openGate({ config, path }, keeper, logger).catch(async error => {
+    // The link would keep this process alive.
+    await keeper.close()
+    throw error
+  })
+  await serveUntilStopped(gate.addresses(), async () => {
+    await gate.close()
+    await keeper.close()
+  })
+}
+
+async function openGate(
+  { config, path }: Pick<LoadedConfig, 'config' | 'path'>,
+  keeper: KeeperClient,
+  logger: GateOptions['logger'],
+): Promise<Gate> {
   const { listen, ports, tls, unix, maxInspectBytes, upstreamTimeoutSeconds, upstreamCa } = config.gate
-  const gate = await startGate({
+  return startGate({
     listen,
     keeper,
     logger,
@@ -38,9 +54,5 @@ export async function runGate({ config, path }: LoadedConfig, io: Io): Promise<v
       ...(maxInspectBytes === undefined ? {} : { maxInspectBytes }),
       ...(upstreamTimeoutSeconds === undefined ? {} : { upstreamMs: upstreamTimeoutSeconds * 1_000 }),
     },
-  })
-  await serveUntilStopped(gate.addresses(), async () => {
-    await gate.close()
-    await keeper.close()
   })
 }
