@@ -4,9 +4,9 @@ import { writeFile } from 'node:fs/promises'
 import { describe, it } from 'node:test'
 import { Ajv2020 } from 'ajv/dist/2020.js'
 import { parse } from 'yaml'
+import { CountersignError } from '../../src/canon/index.js'
 import { loadConfig } from '../../src/cli/config.js'
 import { configJsonSchema } from '../../src/cli/config-schema.js'
-import { UsageError } from '../../src/cli/io.js'
 import { countersign, scratch } from './command-line.js'
 
 const GOOD = `apiVersion: countersign.dev/v1
@@ -133,14 +133,15 @@ describe('a configuration', () => {
         GOOD.replace(from, () => to),
       )
       const expected = [
-        `${file} is not the configuration of a sidecar`,
+        `The file is not the configuration of a sidecar. (${file}`,
         ...said.map(each => `${file}:${each}`),
       ]
       assert.throws(
         () => loadConfig(file),
         (error: unknown) => {
-          assert.ok(error instanceof UsageError)
-          assert.deepEqual(error.message.split('\n'), expected)
+          assert.ok(error instanceof CountersignError)
+          assert.equal(error.code, 'config_malformed')
+          assert.deepEqual(error.message.replace(/\)$/, '').split('\n'), expected)
           return true
         },
       )
@@ -151,7 +152,11 @@ describe('a configuration', () => {
     const at = await scratch(t)
     for (const text of ['', '# nothing\n', '[1]', 'a: [', '\t']) {
       await writeFile(at('countersign.yaml'), text)
-      assert.throws(() => loadConfig(at('countersign.yaml')), UsageError, JSON.stringify(text))
+      assert.throws(
+        () => loadConfig(at('countersign.yaml')),
+        { code: 'config_malformed' },
+        JSON.stringify(text),
+      )
     }
   })
 
@@ -162,7 +167,7 @@ describe('a configuration', () => {
     assert.deepEqual([code, out], [2, ''])
     assert.match(
       err,
-      /countersign\.yaml:2:1: kind: Only "Sidecar" may stand here\.\n {2}Mend what is listed;/,
+      /countersign\.yaml:2:1: kind: Only "Sidecar" may stand here\.\)\n {2}Mend what is listed;/,
     )
   })
 })
