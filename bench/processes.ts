@@ -2,7 +2,7 @@ import { type ChildProcess, fork } from 'node:child_process'
 import { readdirSync, readFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 
-/** A helper process of the benchmark that reported its port. */
+/** A process of the benchmark that reported its port. */
 export interface Started {
   readonly port: number
   readonly pid: number

@@ -1,3 +1,4 @@
+import { userInfo } from 'node:os'
 import type { Command } from 'commander'
 import type { JsonObject } from '../canon/index.js'
 import { UsageError } from './io.js'
@@ -20,7 +21,11 @@ export function addSessionOptions(command: Command): Command {
   return addConfigOption(command)
     .requiredOption('--agent <id>', 'agent of the policy')
     .option('--task <task>', 'what the agent is to do; approvals are bound to it', 'default')
-    .option('--owner <person>', 'the person that the agent acts for', 'unknown')
+    .option(
+      '--owner <person>',
+      'the person that the agent acts for, who can’t approve its requests',
+      userInfo().username,
+    )
     .option(
       '--only <api:operations>',
       'narrow the grant to operations of an API, such as railway:variable*; repeatable',

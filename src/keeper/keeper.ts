@@ -103,12 +103,15 @@ export async function startKeeper(options: KeeperOptions): Promise<Keeper> {
   const stop = async (): Promise<void> => {
     unwatch()
     chores.end()
-    await drain(listening, admin, open, options.drainMs ?? 10_000)
-    await settlement.abandon()
-    await suppression.flush()
-    await options.broker.close().catch(error => chores.failed(error))
-    await listening.close()
-    await ledger.close()
+    try {
+      await drain(listening, admin, open, options.drainMs ?? 10_000)
+      await settlement.abandon()
+      await suppression.flush()
+      await options.broker.close().catch(error => chores.failed(error))
+      await listening.close()
+    } finally {
+      await ledger.close()
+    }
   }
   return { activation, stop: () => (stopping ??= stop()) }
 }
