@@ -1,4 +1,5 @@
 import { userInfo } from 'node:os'
+import process from 'node:process'
 import type { Command } from 'commander'
 import type { JsonObject } from '../canon/index.js'
 import { UsageError } from './io.js'
@@ -24,7 +25,7 @@ export function addSessionOptions(command: Command): Command {
     .option(
       '--owner <person>',
       'the person that the agent acts for, who can’t approve its requests',
-      userInfo().username,
+      defaultOwner(),
     )
     .option(
       '--only <api:operations>',
@@ -49,4 +50,13 @@ export function narrowingOf({ only }: Pick<SessionOptions, 'only'>): readonly Js
       )
     return { type: 'countersign', api, operations }
   })
+}
+
+/** The user of this process; a container's user may have no name. */
+function defaultOwner(): string {
+  try {
+    return userInfo().username
+  } catch {
+    return `uid-${process.getuid?.() ?? 'unknown'}`
+  }
 }
