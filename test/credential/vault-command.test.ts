@@ -41,7 +41,8 @@ async function sidecar(t: TestContext, key = '{ file: vault.key }') {
         },
       })
     const io = { stdin: Readable.from([stdin]), stdout: into('stdout'), stderr: into('stderr'), env, cwd }
-    const exit = await runCommandLine([...line.split(' '), '--config', 'countersign.yaml'], io)
+    const [group = '', command = '', ...rest] = line.split(' ')
+    const exit = await runCommandLine([group, command, '--config', 'countersign.yaml', ...rest], io)
     assert.doesNotMatch(`${out.stdout}${out.stderr}`, /planted-secret/)
     return { exit, ...out }
   }
