@@ -4,6 +4,7 @@ import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
+import { text } from 'node:stream/consumers'
 import { test } from 'node:test'
 import { type Ended, MAIN, run, runCountersign } from './sidecar.js'
 
@@ -22,7 +23,7 @@ test('the first run shows a grant and three commands, each of which does what it
   const child = spawn(process.execPath, [MAIN, 'run', '--first-run', '.countersign'], {
     cwd: folder,
     env: { PATH: process.env.PATH, HOME: folder },
-    stdio: ['ignore', 'pipe', 'ignore'],
+    stdio: ['ignore', 'pipe', 'pipe'],
   })
   const gone = new Promise(resolve => child.once('exit', resolve))
   story.after(async () => {
@@ -30,12 +31,13 @@ test('the first run shows a grant and three commands, each of which does what it
     await gone
     await rm(folder, { recursive: true, force: true })
   })
+  const logged = text(child.stderr)
   const screen: string[] = []
   for await (const line of createInterface(child.stdout)) {
     screen.push(line)
     if (line === LAST) break
   }
-  assert.equal(screen.at(-1), LAST, screen.join('\n'))
+  if (screen.at(-1) !== LAST) assert.fail(`it did not come up:\n${screen.join('\n')}\n${await logged}`)
 
   /** The command below a heading, as somebody would paste it after the `export` line. */
   function pasted(heading: string): Promise<Ended> {
