@@ -16,6 +16,7 @@ export class CountersignError extends Error {
   readonly status: number | null
   readonly detail: string
   readonly mend: string
+  readonly #entry: ErrorEntry
 
   constructor(code: string, entry: ErrorEntry, detail = '') {
     super(detail === '' ? entry.sentence : `${entry.sentence} (${detail})`)
@@ -24,6 +25,13 @@ export class CountersignError extends Error {
     this.status = entry.status
     this.detail = detail
     this.mend = entry.mend
+    this.#entry = entry
+  }
+
+  /** The same fault, with the place where it was met before its detail: a file, say. */
+  within(place: string): CountersignError {
+    const detail = this.detail === '' ? place : `${place}: ${this.detail}`
+    return new CountersignError(this.code, this.#entry, detail)
   }
 }
 

@@ -3,11 +3,11 @@ import { contentId, decodeEnvelope, type Envelope, encodeEnvelope, fromUtf8 } fr
 import { nativeCrypto } from '../native/index.js'
 import { openTrustRoot, readTrustChain, type TrustRoot } from '../policy/index.js'
 import type { LoadedConfig } from './config.js'
-import { readNeeded } from './needed-file.js'
+import { openNeeded } from './needed-file.js'
 
 /** The envelopes in the file of a trust root, oldest first. Throws `file_unreachable` where there is no such file, and a policy fault where it holds something else. */
 export function trustChainIn(file: string): readonly Uint8Array[] {
-  return readTrustChain(readNeeded(file))
+  return openNeeded(file, readTrustChain)
 }
 
 export function writeTrustChain(file: string, chain: readonly Envelope[]): void {

@@ -6,7 +6,7 @@ import { test } from 'node:test'
 import { Agent, type Dispatcher, request } from 'undici'
 import type { Config } from '../../src/cli/config-schema.js'
 import { invoicesPolicy, startInvoices } from './invoices.js'
-import { startSidecar } from './ops-sidecar.js'
+import { startSidecar } from './supervised-sidecar.js'
 
 interface Door {
   readonly name: string

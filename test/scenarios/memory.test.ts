@@ -8,8 +8,8 @@ import type { SandboxSecrets } from '../../src/cli/sandbox-secrets.js'
 import { vaultLocation } from '../../src/cli/vault-location.js'
 import { openVault } from '../../src/credential/index.js'
 import { RAILWAY_IDS } from '../../src/sandbox/index.js'
-import { eventually, type Sidecar, startSidecar } from './ops-sidecar.js'
 import { keyNeedlesOf, type Needle, needlesOf, scanProcess } from './process-memory.js'
+import { eventually, type Sidecar, startSidecar } from './supervised-sidecar.js'
 
 test('the gate has nothing to steal: no secret is in its memory, its environment or its command line', async t => {
   const sidecar = await startSidecar(t, { policy: samplePolicy(), clouds: await freeAddresses() })

@@ -9,7 +9,7 @@ import type { Config } from '../../src/cli/config-schema.js'
 import { vaultLocation } from '../../src/cli/vault-location.js'
 import { putEntry } from '../../src/credential/index.js'
 import { invoicesPolicy, startInvoices } from './invoices.js'
-import { eventually, prepareSidecar, type Setup, type Sidecar, startSidecar } from './ops-sidecar.js'
+import { eventually, prepareSidecar, type Setup, type Sidecar, startSidecar } from './supervised-sidecar.js'
 
 const KEEPER = 64_101
 const GATE = 64_102

@@ -5,7 +5,7 @@ import { type ClientRequest, type IncomingMessage, request } from 'node:http'
 import process from 'node:process'
 import { test } from 'node:test'
 import { invoicesPolicy, json, startInvoices } from './invoices.js'
-import { eventually, type Sidecar, startSidecar } from './ops-sidecar.js'
+import { eventually, type Sidecar, startSidecar } from './supervised-sidecar.js'
 
 const MIB = 1024 * 1024
 /** `npm run test:large` asks for 1024. */

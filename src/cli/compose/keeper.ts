@@ -37,7 +37,7 @@ import type { LoadedConfig } from '../config.js'
 import { cliFault } from '../error-table.js'
 import type { Io } from '../io.js'
 import { readPrivateJwk, readSigningKey } from '../keyfile.js'
-import { readNeeded } from '../needed-file.js'
+import { openNeeded, readNeeded } from '../needed-file.js'
 import { packageVersion } from '../package-version.js'
 import { processLog } from '../process-log.js'
 import { serveUntilStopped } from '../supervise.js'
@@ -105,8 +105,9 @@ export async function runKeeper(loaded: LoadedConfig, io: Io): Promise<void> {
 /** The instance's certificate, held against the keys that are really here. Throws `enrolment_unfit` where they differ. */
 function openInstance(loaded: LoadedConfig, trust: TrustRoot): Enrolment {
   const { config, path } = loaded
-  const bytes = readNeeded(path(config.keeper.enrolment))
-  const enrolment = openEnrolment(bytes, trust, { crypto: nativeCrypto, nowMs: Date.now() })
+  const enrolment = openNeeded(path(config.keeper.enrolment), bytes =>
+    openEnrolment(bytes, trust, { crypto: nativeCrypto, nowMs: Date.now() }),
+  )
   if (enrolment.origin !== config.origin) {
     throw cliFault('enrolment_unfit', `it is for ${enrolment.origin}, not ${config.origin}`)
   }

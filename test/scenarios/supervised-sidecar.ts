@@ -58,6 +58,7 @@ export class Sidecar {
       env: { ...process.env, ...this.env },
     })
     this.child = child
+    const before = this.printed.length
     for (const stream of [child.stdout, child.stderr])
       stream?.on('data', chunk => {
         this.printed += chunk
@@ -70,7 +71,7 @@ export class Sidecar {
       })
       child.once('close', () => {
         clearTimeout(timer)
-        reject(new Error(this.printed))
+        reject(new Error(this.printed.slice(before)))
       })
     })
     child.removeAllListeners('close')
@@ -155,7 +156,7 @@ function commandOf(pid: string): string {
 
 /** Makes a sidecar's whole state in a folder of its own, without starting it; the test removes it when it ends. */
 export async function prepareSidecar(t: TestContext, setup: Setup): Promise<Sidecar> {
-  const folder = mkdtempSync(join(tmpdir(), 'countersign-ops-'))
+  const folder = mkdtempSync(join(tmpdir(), 'countersign-supervised-'))
   const clouds = setup.clouds ?? {
     railway: '127.0.0.1:1',
     stripe: '127.0.0.1:2',

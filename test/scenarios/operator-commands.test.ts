@@ -1,0 +1,124 @@
+import assert from 'node:assert/strict'
+import { writeFileSync } from 'node:fs'
+import { type TestContext, test } from 'node:test'
+import { countersign } from '../cli/command-line.js'
+import { invoicesPolicy, startInvoices } from './invoices.js'
+import { type Sidecar, startSidecar } from './supervised-sidecar.js'
+
+const HOLDING = `
+  - id: create-with-a-second-person
+    hold: { api: billing, operations: ["POST /invoices"] }
+    to: coder
+    approvers: operators
+    because: New invoices are read by somebody first.
+approvers:
+  operators:
+    keys: { nobody: "ed25519:11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo" }
+    expires: 30m
+`
+
+async function running(t: TestContext): Promise<Sidecar> {
+  const invoices = await startInvoices(t)
+  const policy = `${invoicesPolicy(invoices.address)}${HOLDING.replace(/^\n/, '')}`
+  return startSidecar(t, { policy, billing: invoices.address })
+}
+
+function command(sidecar: Sidecar, ...argv: string[]) {
+  return countersign(...argv, '--config', sidecar.loaded.file)
+}
+
+async function ask(sidecar: Sidecar, method: string, path: string) {
+  const authorization = `Bearer ${await sidecar.grant()}`
+  const answer = await fetch(`${sidecar.url}/billing${path}`, { method, headers: { authorization } })
+  await answer.arrayBuffer()
+  return { status: answer.status, receipt: answer.headers.get('countersign-receipt') ?? '' }
+}
+
+test('status says that all is well, and exits with 1 when it is not', async t => {
+  const sidecar = await running(t)
+  const well = await command(sidecar, 'status', '--json')
+  assert.equal(well.code, 0, well.out + well.err)
+  const { healthy, keeper, addresses, missing } = JSON.parse(well.out)
+  assert.equal(healthy, true)
+  assert.equal(keeper.policy.name, 'invoices')
+  assert.equal(keeper.gates, 1)
+  assert.equal(addresses.main, sidecar.url)
+  assert.ok(keeper.head.size >= 3)
+  assert.match(missing.join(), /same user/)
+  const shown = await command(sidecar, 'status')
+  assert.match(shown.out, /^Healthy\.\n/)
+  assert.match(shown.out, /invoices, version 1, until 2099-01-01T00:00:00\.000Z/)
+
+  writeFileSync(sidecar.loaded.path(sidecar.loaded.config.policy.file), '{}')
+  await command(sidecar, 'policy', 'reload')
+  const refused = await command(sidecar, 'status')
+  assert.equal(refused.code, 1)
+  assert.match(refused.out, /NOT healthy[\s\S]*envelope_malformed/)
+
+  await sidecar.stop()
+  const gone = await command(sidecar, 'status')
+  assert.equal(gone.code, 1)
+  assert.match(gone.out, /cannot reach the keeper/)
+})
+
+test('why explains a receipt by number and by the header that the agent got', async t => {
+  const sidecar = await running(t)
+  const { status, receipt } = await ask(sidecar, 'POST', '/invoices/in-1/void')
+  assert.equal(status, 403)
+  const byHeader = await command(sidecar, 'why', receipt, '--json')
+  assert.equal(byHeader.code, 0, byHeader.err)
+  const explained = JSON.parse(byHeader.out)
+  assert.equal(explained.entry.decision.rule, 'never-void')
+  assert.equal(explained.because, "A voided invoice can't be reopened.")
+  assert.match(explained.mend, /operator/)
+  const byNumber = await command(sidecar, 'why', String(explained.seq))
+  assert.match(byNumber.out, /coder asked for POST \/invoices\/\{id\}\/void; decided deny by rule never-void/)
+  assert.match(byNumber.out, /because {5}A voided invoice/)
+
+  const allowed = await ask(sidecar, 'GET', '/invoices/in-1')
+  const why = await command(sidecar, 'why', allowed.receipt)
+  assert.match(why.out, /decided allow by rule ordinary-work[\s\S]*outcome .*completed 200/)
+})
+
+test('why notices an anchor that is not from this log', async t => {
+  const sidecar = await running(t)
+  const { receipt } = await ask(sidecar, 'GET', '/invoices/in-1')
+  for (const [forged, says] of [
+    [receipt.replace(/leaf="[0-9a-f]{2}/, 'leaf="00'), /The log was changed/],
+    [receipt.replace(/seq=\d+/, 'seq=999'), /Entries are missing/],
+    [receipt.replace('localhost', 'elsewhere'), /it names elsewhere/],
+  ] as const) {
+    const answer = await command(sidecar, 'why', forged)
+    assert.equal(answer.code, 1, forged)
+    assert.match(answer.out, says)
+  }
+  const nonsense = await command(sidecar, 'why', 'nonsense')
+  assert.equal(nonsense.code, 2)
+  assert.match(nonsense.err, /no receipt/)
+  const unknown = await command(sidecar, 'why', '999')
+  assert.equal(unknown.code, 2)
+  assert.match(unknown.err, /receipt_unknown/)
+})
+
+test('approvals shows what a held request is bound to', async t => {
+  const sidecar = await running(t)
+  assert.match((await command(sidecar, 'approvals', 'list')).out, /Nothing waits/)
+  assert.equal((await ask(sidecar, 'POST', '/invoices')).status, 403)
+  const { approvals } = JSON.parse((await command(sidecar, 'approvals', 'list', '--json')).out)
+  assert.equal(approvals.length, 1)
+  const [{ id }] = approvals
+  assert.match((await command(sidecar, 'approvals', 'list')).out, new RegExp(`${id}  coder .*POST /invoices`))
+  const shown = await command(sidecar, 'approvals', 'show', id)
+  assert.match(shown.out, /acting for {2}maria, who can’t approve it/)
+  assert.match(shown.out, /New invoices are read by somebody first/)
+  assert.match(shown.out, /"name": "POST \/invoices"/)
+  assert.equal((await command(sidecar, 'approvals', 'show', 'no-such')).code, 1)
+})
+
+test('grant list shows the grants in force', async t => {
+  const sidecar = await running(t)
+  await sidecar.grant()
+  const listed = await command(sidecar, 'grant', 'list')
+  assert.equal(listed.code, 0, listed.err)
+  assert.match(listed.out, /coder .* until 20/)
+})
