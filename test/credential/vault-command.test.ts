@@ -87,7 +87,7 @@ test('vault put says what is missing and leaves everything as it was', async t =
       /vault_entry_invalid/,
     ],
     ['vault put partner --kind static', SECRET, /required option/],
-    [`${PUT} --create --config none.yaml`, SECRET, /cannot read the configuration/],
+    [`${PUT} --create --config none.yaml`, SECRET, /config_missing/],
   ]
   for (const [line, stdin, expected] of cases) {
     const { exit, stderr } = await run(line, stdin)
