@@ -266,7 +266,9 @@ export class LogVerifier {
       const checkpoint = this.checkpoints.shift() as SignedCheckpoint
       if (!this.isOfThisLog(checkpoint)) continue
       if (checkpoint.root === this.root()) this.checkpointed = this.size
-      else this.report('root_differs', null, `at size ${this.size}`, this.checkpointed ?? 0)
+      // A damaged entry changes the root by itself; only without one is everything since the last checkpoint in doubt.
+      else
+        this.report('root_differs', null, `at size ${this.size}`, this.validPrefix ?? this.checkpointed ?? 0)
     }
   }
 
