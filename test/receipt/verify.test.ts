@@ -192,6 +192,14 @@ test('attack: a fork with the same keys differs from its checkpoint', async () =
   assert.deepEqual([codes(older), older.validPrefix, older.checkpointed], [['root_differs'], 2, 2])
 })
 
+test('a damaged entry before a checkpoint leaves what stands before it proven', async () => {
+  const log = sample()
+  const entries = log.entries.map((bytes, seq) => (seq === 4 ? bytes.subarray(1) : bytes))
+  const found = await verify(entries, { keys: pinned(log), checkpoints: [log.checkpoint()] })
+  assert.equal(found.validPrefix, 4)
+  assert.ok(codes(found).includes('root_differs'))
+})
+
 test('attack: a fork on restart contradicts the head that its boot entry cites', async () => {
   const log = new LogOnPaper().start()
   const boot = log.bootEntry()
