@@ -59,7 +59,7 @@ describe('the pages', () => {
 
     it(`${page} names only source files that there are`, () => {
       for (const [, file] of read(page).matchAll(
-        /`((?:src|config|scripts|bench|deploy|test)\/[\w./-]+\.\w+)`/g,
+        /`((?:src|config|scripts|deploy|test)\/[\w./-]+\.\w+)`/g,
       ))
         assert.ok(existsSync(new URL(file as string, ROOT)), `${page}: ${file}`)
     })
