@@ -58,9 +58,7 @@ describe('the pages', () => {
     })
 
     it(`${page} names only source files that there are`, () => {
-      for (const [, file] of read(page).matchAll(
-        /`((?:src|config|scripts|deploy|test)\/[\w./-]+\.\w+)`/g,
-      ))
+      for (const [, file] of read(page).matchAll(/`((?:src|config|scripts|deploy|test)\/[\w./-]+\.\w+)`/g))
         assert.ok(existsSync(new URL(file as string, ROOT)), `${page}: ${file}`)
     })
 
