@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto'
 import { credentialFault } from './error-table.js'
 import {
   isDueForRenewal,
@@ -28,8 +29,10 @@ export interface BrokerOptions {
   readonly minters: MinterTable
   /** Unix milliseconds. */
   readonly clock: () => number
-  /** Writes the `mint` entry and answers its id. Awaited before the credential is used; where it fails, it never is. */
-  readonly onMint: (record: MintRecord) => Promise<string>
+  /** Writes the `mint` entry. Awaited before the credential is used; where it fails, it never is. */
+  readonly onMint: (record: MintRecord) => Promise<void>
+  /** Ids of `mint` entries; random UUIDs unless told. */
+  readonly newMintId?: () => string
   /** Timers of the process unless told. */
   readonly schedule?: Schedule
   /** Credentials remembered; 4,096 unless told. */
@@ -65,6 +68,7 @@ export function credentialBroker(options: BrokerOptions): CredentialBroker {
   const flights = new Map<string, Flight>()
   const backoff = new MintBackoff()
   const lifetimes = new Lifetimes(options.schedule ?? timerSchedule)
+  const newMintId = options.newMintId ?? randomUUID
   let closed = false
 
   async function obtain(scope: MintScope): Promise<RecordedCredential> {
@@ -141,12 +145,13 @@ export function credentialBroker(options: BrokerOptions): CredentialBroker {
   /** Mint, record, then release; what can't be released is ended. */
   async function make(request: Request, isRevoked: () => boolean): Promise<RecordedCredential> {
     const mintedMs = options.clock()
-    const credential = await mintWithAnySecret(request)
+    const mint = newMintId()
+    const credential = await mintWithAnySecret(request, mint)
     const lifespan = { mintedMs, expiresMs: credential.expiresMs }
     try {
       if (!isUsable(lifespan, options.clock())) throw credentialFault('mint_answer', 'over already')
       if (isRevoked()) throw credentialFault('credential_revoked')
-      const mint = await written(recordOf(request.scope, credential))
+      await written(recordOf(mint, request.scope, credential))
       // INVARIANT: nothing is awaited between this check and the cache, so that no revocation slips in.
       if (isRevoked()) throw credentialFault('credential_revoked')
       return kept(request, {
@@ -168,20 +173,23 @@ export function credentialBroker(options: BrokerOptions): CredentialBroker {
   }
 
   /** After a rotation, an upstream that doesn't know the new secret yet is asked with the one before. */
-  async function mintWithAnySecret({ minter, order, entry, scope }: Request): Promise<MintedCredential> {
+  async function mintWithAnySecret(
+    { minter, order, entry, scope }: Request,
+    mintId: string,
+  ): Promise<MintedCredential> {
     const { previous } = entry
     try {
-      return await minter.mint(order)
+      return await minter.mint(order, mintId)
     } catch (error) {
       const mayFallBack = previous !== null && previous.untilMs > scope.nowMs
       if (!mayFallBack || (error as { code?: unknown }).code !== 'mint_refused') throw error
-      return minter.mint({ ...order, material: previous.material.reveal() })
+      return minter.mint({ ...order, material: previous.material.reveal() }, mintId)
     }
   }
 
-  async function written(record: MintRecord): Promise<string> {
+  async function written(record: MintRecord): Promise<void> {
     try {
-      return await options.onMint(record)
+      await options.onMint(record)
     } catch {
       throw credentialFault('credential_unrecorded')
     }
@@ -228,9 +236,10 @@ export function credentialBroker(options: BrokerOptions): CredentialBroker {
   }
 }
 
-function recordOf(scope: MintScope, credential: MintedCredential): MintRecord {
+function recordOf(id: string, scope: MintScope, credential: MintedCredential): MintRecord {
   const { api, account, agent, policyCid } = scope
   return {
+    id,
     minter: credential.minter,
     credential: scope.credential,
     api,

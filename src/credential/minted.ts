@@ -16,11 +16,12 @@ export function recorded(credential: MintedCredential, mint: string): RecordedCr
 }
 
 function guarded<T extends object>(shown: T, secret: MintedCredential): T & MintedCredential {
-  const { headers, revoke } = secret
+  const { headers, sign, revoke } = secret
   return Object.defineProperties(
     { ...shown },
     {
       headers: { value: headers, enumerable: false },
+      ...(sign === undefined ? {} : { sign: { value: sign, enumerable: false } }),
       ...(revoke === undefined ? {} : { revoke: { value: revoke, enumerable: false } }),
       [inspect.custom]: { value: () => ({ ...shown, headers: '[secret]' }), enumerable: false },
     },

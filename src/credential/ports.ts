@@ -30,6 +30,23 @@ export interface MintScope {
   readonly nowMs: number
 }
 
+/** One request as it goes upstream, for a credential that signs instead of being shown. */
+export interface OutboundRequest {
+  readonly method: string
+  /** `https://ec2.eu-west-1.amazonaws.com` */
+  readonly origin: string
+  /** Raw target, exactly as sent. */
+  readonly target: string
+  /** Sent beside what `sign` answers; all of them are signed. */
+  readonly headers: readonly Header[]
+  /** Lower-case hex of the body's SHA-256, or `UNSIGNED-PAYLOAD`. */
+  readonly payload: string
+  /** Signing name of the service and region of the endpoint. */
+  readonly service: string
+  readonly region: string
+  readonly nowMs: number
+}
+
 /** A credential for the upstream. `headers` hold the secret; everything else may be written in a receipt. */
 export interface MintedCredential {
   readonly minter: string
@@ -37,6 +54,8 @@ export interface MintedCredential {
   readonly scope: string
   readonly expiresMs: number
   readonly headers: readonly Header[]
+  /** Where the secret itself never goes out: the headers that sign one request with it. Pure. */
+  readonly sign?: (request: OutboundRequest) => readonly Header[]
   /** Ends it at the upstream, where the API can. */
   readonly revoke?: () => Promise<void>
 }
@@ -63,13 +82,16 @@ export interface ReapOrder<K extends MinterKind = MinterKind> {
 export interface Minter<K extends MinterKind = MinterKind> {
   /** The part of the scope that the credential is narrowed to: two orders with the same answer share one. Throws `credential_insufficient`. */
   dependsOn(order: MintOrder<K>): string
-  mint(order: MintOrder<K>): Promise<MintedCredential>
+  /** `mintId` is the id that the credential's `mint` entry will have, for an upstream whose own log can name it. */
+  mint(order: MintOrder<K>, mintId: string): Promise<MintedCredential>
   /** Ends expired credentials that an earlier run of this sidecar left behind, and none else; returns how many. */
   reap?(order: ReapOrder<K>): Promise<number>
 }
 
 /** What the ledger's `mint` entry says: everything about a credential but its secret. */
 export interface MintRecord {
+  /** UUID of the entry, which attempts cite. */
+  readonly id: string
   readonly minter: string
   readonly credential: string
   readonly api: string
@@ -82,7 +104,7 @@ export interface MintRecord {
 
 /** A credential whose `mint` entry is durable. */
 export interface RecordedCredential extends MintedCredential {
-  /** What `onMint` answered: the id of its entry, for attempts to cite. */
+  /** Id of its entry, for attempts to cite. */
   readonly mint: string
 }
 

@@ -1,7 +1,7 @@
 import type { IncomingMessage } from 'node:http'
 import { promisify } from 'node:util'
 import { brotliDecompress, gunzip, inflate } from 'node:zlib'
-import type { BodyPlan, ProtocolCode } from '../protocol/index.js'
+import type { BodyPlan, ProtocolCode, StreamCheck } from '../protocol/index.js'
 import { sha256Hex } from './digest.js'
 import type { GateCode } from './error-table.js'
 import type { Holding } from './inspection.js'
@@ -10,10 +10,15 @@ import type { GateLimits } from './limits.js'
 /** The body of one request, as far as it was looked at. */
 export type ReadBody =
   | { readonly kind: 'none' }
-  /** Whole and decoded: exactly the bytes that are classified, hashed and forwarded. */
-  | { readonly kind: 'whole'; readonly bytes: Buffer; readonly sha256: string }
-  /** Not yet read: it goes upstream as it comes. */
-  | { readonly kind: 'stream'; readonly lengthBytes: number | null }
+  /** Whole and decoded: exactly the bytes that are classified, hashed and forwarded; and the digest of what came. */
+  | {
+      readonly kind: 'whole'
+      readonly bytes: Buffer
+      readonly sha256: string
+      readonly receivedSha256: string
+    }
+  /** Not yet read: it goes upstream as it comes, and is held to its check on the way. */
+  | { readonly kind: 'stream'; readonly lengthBytes: number | null; readonly check: StreamCheck | null }
   | { readonly kind: 'refused'; readonly code: BodyCode }
 
 type BodyCode = GateCode | ProtocolCode
@@ -36,7 +41,7 @@ export async function readBody(
     case 'none':
       return { kind: 'refused', code: 'body_unexpected' }
     case 'stream':
-      return { kind: 'stream', lengthBytes: announcedLength(request) }
+      return { kind: 'stream', lengthBytes: announcedLength(request), check: plan.check ?? null }
     case 'inspect':
       return readWhole(
         request,
@@ -80,18 +85,19 @@ async function readWhole(
   if ((announcedLength(request) ?? 0) > maxBytes) return refused('body_too_large')
   const received = await receive(request, bounds, holding)
   if (typeof received === 'string') return refused(received)
-  if (coding === null) return whole(received)
+  if (coding === null) return whole(received, received)
   try {
     const decoded = await (DECODERS[coding] as Decode)(received, { maxOutputLength: maxBytes })
-    return holding.take(decoded.length) ? whole(decoded) : refused('gate_busy')
+    return holding.take(decoded.length) ? whole(decoded, received) : refused('gate_busy')
   } catch (error) {
     const bomb = (error as NodeJS.ErrnoException).code === 'ERR_BUFFER_TOO_LARGE'
     return refused(bomb ? 'body_too_large' : 'content_encoding_malformed')
   }
 }
 
-function whole(bytes: Buffer): ReadBody {
-  return { kind: 'whole', bytes, sha256: sha256Hex(bytes) }
+function whole(bytes: Buffer, received: Buffer): ReadBody {
+  const sha256 = sha256Hex(bytes)
+  return { kind: 'whole', bytes, sha256, receivedSha256: received === bytes ? sha256 : sha256Hex(received) }
 }
 
 function refused(code: BodyCode): ReadBody {

@@ -18,7 +18,7 @@ import type { Holding } from './inspection.js'
 import type { AdmitCall } from './keeper-port.js'
 import { notSent } from './outcomes.js'
 import { type Refusal, refusalOfFault, refusalOfVerdict } from './refusal.js'
-import { send } from './send.js'
+import { type Sendable, send } from './send.js'
 
 /** How often a request is classified again because the policy changed meanwhile. */
 const MAX_ROUNDS = 3
@@ -31,7 +31,7 @@ interface Examined {
   readonly api: GateApi | null
   readonly call: AdmitCall
   /** Null where the gate refuses by itself. */
-  readonly sendable: { readonly head: RequestHead; readonly body: ReadBody } | null
+  readonly sendable: Sendable | null
 }
 
 /**
@@ -73,7 +73,7 @@ async function examine(
   holding: Holding,
 ): Promise<Examined> {
   const api = routing.apis.get(exchange.api) ?? null
-  const target = parseTarget(exchange.target)
+  const target = (api?.catalog.parseTarget ?? parseTarget)(exchange.target)
   const query = isUnclassifiable(target) ? rawQuery(exchange.target) : target.query
   const identity = identify(api?.slots ?? ANY_SLOT, exchange.headers, query)
   const refused = (code: string, body: ReadBody | null = null): Examined =>
@@ -95,9 +95,14 @@ async function examine(
 
   const classification = api.catalog.recognise({ ...head, body: factsOf(body) })
   if (isUnclassifiable(classification)) return refused(classification.code, body)
-  if (!api.upstreams.has(api.catalog.originOf(head))) return refused('upstream_unknown', body)
-  const finding: Finding = { kind: 'operations', operations: classification.operations }
-  return { ...examinedAs(routing, exchange, api, identity, finding, body), sendable: { head, body } }
+  const { operations } = classification
+  const upstream = api.upstreams.get(api.catalog.originOf(head, operations))
+  if (upstream === undefined) return refused('upstream_unknown', body)
+  const finding: Finding = { kind: 'operations', operations }
+  return {
+    ...examinedAs(routing, exchange, api, identity, finding, body),
+    sendable: { head, body, upstream },
+  }
 }
 
 function examinedAs(
@@ -117,6 +122,7 @@ function examinedAs(
       method: exchange.method,
       target: exchange.target,
       presented: identity.presented,
+      signed: null,
       foreign: identity.foreign,
       body: summaryOf(body),
       classifier: finding.kind === 'operations' && api !== null ? api.catalog.classifier : 'none',
@@ -200,7 +206,11 @@ function factsOf(body: ReadBody): RequestBody {
 function summaryOf(body: ReadBody | null): BodySummary {
   switch (body?.kind) {
     case 'whole':
-      return { kind: 'inspected', sha256: body.sha256, lengthBytes: body.bytes.length }
+      return {
+        kind: 'inspected',
+        sha256: body.sha256,
+        lengthBytes: body.bytes.length,
+      }
     case 'stream':
       return { kind: 'streamed' }
     default:

@@ -10,11 +10,16 @@ import { Upload } from './upload.js'
 import type { Upstream } from './upstream.js'
 import { upstreamHeaders } from './upstream-headers.js'
 
-export interface SendOrder {
-  readonly exchange: Exchange
-  readonly api: GateApi
+/** What was examined, and would go upstream. */
+export interface Sendable {
   readonly head: RequestHead
   readonly body: ReadBody
+  readonly upstream: Upstream
+}
+
+export interface SendOrder extends Sendable {
+  readonly exchange: Exchange
+  readonly api: GateApi
   readonly receipt: ReceiptAnchor
   readonly verdict: Extract<Verdict, { kind: 'forward' }>
 }
@@ -25,12 +30,11 @@ export interface SendOrder {
  * outcome is with the keeper.
  */
 export async function send(context: GateContext, order: SendOrder): Promise<void> {
-  const { exchange, api, head, body, receipt, verdict } = order
+  const { exchange, api, head, body, upstream, receipt, verdict } = order
   if (exchange.agentLeft) {
     await context.outcomes.settle(notSent(receipt.seq))
     return
   }
-  const upstream = api.upstreams.get(api.catalog.originOf(head)) as Upstream
   const added = api.catalog.addedHeaders(head, verdict.attempt)
   const upload = body.kind === 'stream' ? new Upload(exchange.request) : null
   const transfer = new Transfer(context, {

@@ -149,7 +149,7 @@ export class Admission {
     await this.release({ seq, leaf, t }, c, hold, awaitMark, from)
     return reply(
       c.request,
-      { kind: 'forward', attempt: c.id, headers: credential?.headers ?? [], awaitMark },
+      { kind: 'forward', attempt: c.id, headers: credential?.headers ?? [], awaitMark, chunkKey: null },
       { seq, leaf },
     )
   }

@@ -1,11 +1,9 @@
-import { randomUUID } from 'node:crypto'
 import type { MintRecord } from '../credential/index.js'
 import type { Ledger } from '../ledger/index.js'
 
-/** Writes the `mint` entry of a credential and answers its id, for attempts to cite. Rejects with a ledger fault: the credential is then never used. */
-export function recordMint(ledger: Pick<Ledger, 'append'>): (record: MintRecord) => Promise<string> {
-  return async ({ minter, credential, api, scope, expiresMs, agent }) => {
-    const id = randomUUID()
+/** Writes the `mint` entry of a credential, whose id attempts cite. Rejects with a ledger fault: the credential is then never used. */
+export function recordMint(ledger: Pick<Ledger, 'append'>): (record: MintRecord) => Promise<void> {
+  return async ({ id, minter, credential, api, scope, expiresMs, agent }) => {
     const { id: name, environment, task, owner } = agent
     await ledger.append({
       type: 'mint',
@@ -23,6 +21,5 @@ export function recordMint(ledger: Pick<Ledger, 'append'>): (record: MintRecord)
         api,
       },
     })
-    return id
   }
 }

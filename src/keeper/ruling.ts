@@ -1,6 +1,6 @@
 import type { Grant, GrantVerdict } from '../credential/index.js'
 import type { Decision, PolicyApi } from '../policy/index.js'
-import { isUnclassifiable, parseTarget } from '../protocol/index.js'
+import { isUnclassifiable } from '../protocol/index.js'
 import type { Case } from './attempt-entry.js'
 import type { Counters } from './counters.js'
 import type { RefusalRate } from './refusal-rate.js'
@@ -61,12 +61,13 @@ export function rule(c: Case, presented: GrantVerdict | 'missing', memory: Rulin
   const api = policy.apis.get(request.api)
   if (api === undefined) return denied(c, 'unknown_api')
   if (request.classifier !== api.catalog.classifier) return denied(c, 'classifier_mismatch')
-  const target = parseTarget(request.target)
+  const target = api.catalog.parseTarget(request.target)
   if (isUnclassifiable(target)) return denied(c, target.code)
   const recognised = request.finding.operations
   if (recognised.length === 0) return denied(c, 'operation_missing')
   if (recognised.length > MAX_OPERATIONS) return denied(c, 'operations_too_many')
-  const origin = api.origins[api.catalog.originOf({ method: request.method, target, headers: [] })]
+  const origin =
+    api.origins[api.catalog.originOf({ method: request.method, target, headers: [] }, recognised)]
   if (origin === undefined) return denied(c, 'upstream_unknown')
   const operations = recognised.map(one => api.catalog.describe(api.name, one))
   const described = { ...c, classifier: api.catalog.classifier, operations }

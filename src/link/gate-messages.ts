@@ -1,6 +1,6 @@
-import { type Recognised, SLOTS, type Slot } from '../protocol/index.js'
+import { type Header, type Recognised, SLOTS, type Slot } from '../protocol/index.js'
 import { linkFault } from './error-table.js'
-import type { AdmitRequest, BodySummary, Finding, Hello, SettleRequest } from './messages.js'
+import type { AdmitRequest, BodySummary, Finding, Hello, SettleRequest, SignedRequest } from './messages.js'
 import {
   count,
   jsonObject,
@@ -36,6 +36,7 @@ const ADMIT_MEMBERS = [
   'method',
   'target',
   'presented',
+  'signed',
   'foreign',
   'body',
   'classifier',
@@ -52,6 +53,7 @@ export function readAdmit(value: unknown): AdmitRequest {
     method: text(m.method, 32),
     target: text(m.target, MAX_TARGET),
     presented: nullable(m.presented, readPresented),
+    signed: nullable(m.signed, readSigned),
     foreign: listOf(m.foreign, 256, place => text(place, 256)),
     body: readBody(m.body),
     classifier: text(m.classifier, 64),
@@ -62,6 +64,44 @@ export function readAdmit(value: unknown): AdmitRequest {
 function readPresented(value: unknown): { slot: Slot; token: string } {
   const m = membersOf(value, ['slot', 'token'])
   return { slot: oneOf(m.slot, SLOTS), token: text(m.token, MAX_TOKEN) }
+}
+
+const SIGNED_MEMBERS = [
+  'place',
+  'target',
+  'date',
+  'expiresSeconds',
+  'accessKeyId',
+  'region',
+  'service',
+  'signature',
+  'headers',
+  'payload',
+  'receivedSha256',
+  'outbound',
+]
+
+function readSigned(value: unknown): SignedRequest {
+  const m = membersOf(value, SIGNED_MEMBERS)
+  return {
+    place: oneOf(m.place, ['header', 'query']),
+    target: text(m.target, MAX_TARGET),
+    date: matching(m.date, /^[0-9]{8}T[0-9]{6}Z$/),
+    expiresSeconds: nullable(m.expiresSeconds, count),
+    accessKeyId: text(m.accessKeyId, 128),
+    region: matching(m.region, /^[a-z0-9-]{1,32}$/),
+    service: matching(m.service, /^[a-z0-9.-]{1,64}$/i),
+    signature: sha256Hex(m.signature),
+    headers: listOf(m.headers, 128, readHeader),
+    payload: matching(m.payload, /^(?:[0-9a-f]{64}|[A-Z0-9-]{1,64})$/),
+    receivedSha256: nullable(m.receivedSha256, sha256Hex),
+    outbound: listOf(m.outbound, 128, readHeader),
+  }
+}
+
+export function readHeader(value: unknown): Header {
+  const [name, content] = listOf(value, 2, part => text(part, 32_768))
+  return [text(name, 256), text(content, 32_768)]
 }
 
 function readBody(value: unknown): BodySummary {
@@ -93,11 +133,12 @@ function readFinding(value: unknown): Finding {
 }
 
 function readRecognised(value: unknown): Recognised {
-  const m = membersOf(value, ['name', 'args'], ['account', 'opaque'])
+  const m = membersOf(value, ['name', 'args'], ['account', 'region', 'opaque'])
   return {
     name: text(m.name, 8_192),
     args: jsonObject(m.args),
     ...(m.account === undefined ? {} : { account: text(m.account, 256) }),
+    ...(m.region === undefined ? {} : { region: text(m.region, 64) }),
     ...(m.opaque === undefined ? {} : { opaque: text(m.opaque, 256) }),
   }
 }

@@ -1,4 +1,5 @@
-import type { CatalogDocument, Header } from '../protocol/index.js'
+import type { CatalogDocument } from '../protocol/index.js'
+import { readHeader } from './gate-messages.js'
 import type {
   AdmitReply,
   ApiView,
@@ -25,6 +26,8 @@ import {
 } from './shape.js'
 
 const POLICY_CID = /^sha256:[0-9a-f]{64}$/
+/** 32 bytes in base64. */
+const CHUNK_KEY = /^[A-Za-z0-9+/]{43}=$/
 const MAX_APIS = 256
 
 export function readWelcome(value: unknown): Welcome {
@@ -91,12 +94,13 @@ function readVerdict(value: unknown): Verdict {
   const kind = oneOf((value as Members | null)?.kind, ['forward', 'refuse', 'stale'])
   switch (kind) {
     case 'forward': {
-      const m = membersOf(value, ['kind', 'attempt', 'headers', 'awaitMark'])
+      const m = membersOf(value, ['kind', 'attempt', 'headers', 'awaitMark', 'chunkKey'])
       return {
         kind,
         attempt: text(m.attempt, 64),
         headers: listOf(m.headers, 32, readHeader),
         awaitMark: flag(m.awaitMark),
+        chunkKey: nullable(m.chunkKey, key => matching(key, CHUNK_KEY)),
       }
     }
     case 'refuse': {
@@ -118,11 +122,6 @@ function readVerdict(value: unknown): Verdict {
       membersOf(value, ['kind'])
       return { kind }
   }
-}
-
-function readHeader(value: unknown): Header {
-  const [name, content] = listOf(value, 2, part => text(part, 32_768))
-  return [text(name, 256), text(content, 32_768)]
 }
 
 export function readSettleReply(value: unknown): SettleReply {

@@ -55,11 +55,44 @@ export interface AdmitRequest {
   /** Raw target as received, API prefix off; bounded by the gate. It is committed to, never written in clear. */
   readonly target: string
   readonly presented: { readonly slot: Slot; readonly token: string } | null
+  /** Only in the slot `aws-sigv4`: what the client signed, and what would be signed anew. */
+  readonly signed: SignedRequest | null
   /** Names of headers or places that carried a credential which is not a grant; never a value. */
   readonly foreign: readonly string[]
   readonly body: BodySummary
   readonly classifier: string
   readonly finding: Finding
+}
+
+/**
+ * A request that its client signed with AWS Signature Version 4. The keeper alone can tell whether the signature is
+ * good, and makes the one that goes upstream. https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_sigv.html
+ */
+export interface SignedRequest {
+  /** Where the signature stood: in Authorization, or in the query of a presigned URL. */
+  readonly place: 'header' | 'query'
+  /**
+   * Raw target as the client signed it: the API's prefix in front where it was addressed by one, and all of a presigned
+   * query. The keeper takes off the same prefix and parameters and must arrive at `AdmitRequest.target`.
+   */
+  readonly target: string
+  /** `20260422T101500Z` */
+  readonly date: string
+  /** Only of a presigned URL. */
+  readonly expiresSeconds: number | null
+  readonly accessKeyId: string
+  readonly region: string
+  readonly service: string
+  /** 64 lower-case hex digits. */
+  readonly signature: string
+  /** The headers that were signed, lower-case and in canonical order, with their values as they came. */
+  readonly headers: readonly Header[]
+  /** Payload hash as it was signed: 64 hex digits, `UNSIGNED-PAYLOAD`, `STREAMING-…`. */
+  readonly payload: string
+  /** SHA-256 hex of the body as it came, before Content-Encoding was taken off; null unless it was read whole. */
+  readonly receivedSha256: string | null
+  /** What goes upstream beside the credential's own headers; every one of them is signed. */
+  readonly outbound: readonly Header[]
 }
 
 export type BodySummary =
@@ -90,6 +123,11 @@ export type Verdict =
       readonly headers: readonly Header[]
       /** Wait for the settle reply before the agent's answer ends. */
       readonly awaitMark: boolean
+      /**
+       * Base64 of the key that the client signed this request with, where it signs each chunk of the body as well: good
+       * for its date, region and service, and for nothing that the client itself couldn't sign.
+       */
+      readonly chunkKey: string | null
     }
   | {
       readonly kind: 'refuse'

@@ -1,6 +1,6 @@
 import type { JsonObject } from '../canon/index.js'
 import type { Classification, Operation, OperationClass, Recognised, Unclassifiable } from './operation.js'
-import type { BodyPlan, Header, RequestFacts, RequestHead } from './request.js'
+import type { BodyPlan, Header, RequestFacts, RequestHead, Target } from './request.js'
 
 /** Type of an argument as the catalog knows it; `any` where it is not known (untyped: not usable in an allow's `when`). */
 export type ArgumentType =
@@ -48,7 +48,7 @@ export interface ApiProfile {
   readonly requestHeaders: readonly string[]
   /** Lower-case names of response headers that may come back beside the common ones. */
   readonly responseHeaders: readonly string[]
-  /** Origins by label; `default` always. `https://api.stripe.com`, and `files` for uploads. */
+  /** Origins by label: `default`, `https://api.stripe.com`, and `files` for uploads; for AWS `<service>.<region>`. */
   readonly origins: Readonly<Record<string, string>>
 }
 
@@ -59,6 +59,8 @@ export interface Catalog {
   /** `rest/1`: protocol and version of the classifier, named in receipts. */
   readonly classifier: string
   readonly profile: ApiProfile
+  /** Admits the raw target by the grammar of this API's protocol. Never throws. */
+  parseTarget(raw: string): Target | Unclassifiable
   /** What to do with the body; or why this request can't be classified at all. Called before a byte of the body is read. */
   planBody(head: RequestHead): BodyPlan | Unclassifiable
   /**
@@ -70,8 +72,8 @@ export interface Catalog {
   describe(api: string, recognised: Recognised): Operation
   /** The arguments of an operation without those that SDKs renew on every call, such as a client token. */
   lastingArgs(operation: Pick<Operation, 'name' | 'args'>): JsonObject
-  /** Which of `profile.origins` serves this request; `default` for most. */
-  originOf(head: RequestHead): string
+  /** Which of `profile.origins` serves a request that was recognised as these operations; `default` for most. */
+  originOf(head: RequestHead, operations: readonly Recognised[]): string
   /** Headers that must be added or pinned upstream for this request, such as an Idempotency-Key; `id` is the attempt's UUID. */
   addedHeaders(head: RequestHead, id: string): readonly Header[]
   operations(): readonly OperationSpec[]
@@ -84,7 +86,7 @@ export interface Catalog {
 export interface CatalogDocument {
   readonly v: 1
   readonly name: string
-  readonly protocol: 'rest' | 'graphql'
+  readonly protocol: 'rest' | 'graphql' | 'aws'
   readonly source: { readonly package: string; readonly version: string; readonly digest: string }
   readonly profile: ApiProfile
   readonly body: unknown

@@ -1,7 +1,6 @@
 import type { Catalog } from './catalog.js'
 import type { Classification, Unclassifiable } from './operation.js'
 import type { BodyPlan, Header, RequestBody, RequestHead } from './request.js'
-import { parseTarget } from './target.js'
 import { asUnclassifiable, isUnclassifiable, unclassifiable } from './unclassifiable.js'
 
 /** A whole request, API prefix off and body decoded, as `explain`, replays and tests have it. */
@@ -15,7 +14,7 @@ export interface RawRequest {
 /** What a gate does with a request, without the gate: target, body plan, operations. Never throws. */
 export function classify(catalog: Catalog, request: RawRequest): Classification {
   try {
-    const head = parseHead(request)
+    const head = parseHead(catalog, request)
     if (isUnclassifiable(head)) return head
     const plan = catalog.planBody(head)
     if (isUnclassifiable(plan)) return plan
@@ -27,9 +26,9 @@ export function classify(catalog: Catalog, request: RawRequest): Classification 
   }
 }
 
-function parseHead(request: RawRequest): RequestHead | Unclassifiable {
+function parseHead(catalog: Catalog, request: RawRequest): RequestHead | Unclassifiable {
   if (!/^[A-Z]{1,32}$/.test(request.method)) return unclassifiable('method_invalid')
-  const target = parseTarget(request.target)
+  const target = catalog.parseTarget(request.target)
   if (isUnclassifiable(target)) return target
   const headers = request.headers.map(([name, value]): Header => [name.toLowerCase(), value])
   return { method: request.method, target, headers }

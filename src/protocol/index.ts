@@ -22,11 +22,20 @@ export {
   OPERATION_CLASSES,
   type Operation,
   type OperationClass,
+  type Permissions,
   type Recognised,
   type Resource,
   type Unclassifiable,
 } from './operation.js'
-export type { BodyPlan, Header, RequestBody, RequestFacts, RequestHead, Target } from './request.js'
+export type {
+  BodyPlan,
+  Header,
+  RequestBody,
+  RequestFacts,
+  RequestHead,
+  StreamCheck,
+  Target,
+} from './request.js'
 export { refuseHeaders } from './request-headers.js'
 export {
   type BodyKind,

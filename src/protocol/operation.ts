@@ -44,6 +44,14 @@ export interface Operation {
   readonly effects: readonly string[]
   /** Another account that the request names (`Stripe-Account`), part of the resource. */
   readonly account?: string
+  /** What the upstream's own access control asks for; only where a minter can narrow a credential to it (AWS IAM). */
+  readonly permissions?: Permissions
+}
+
+/** IAM actions, and the ARNs that they are taken on; `['*']` where the request doesn't name them all. Both sorted. */
+export interface Permissions {
+  readonly actions: readonly string[]
+  readonly resources: readonly string[]
 }
 
 /**
@@ -55,6 +63,8 @@ export interface Recognised {
   readonly name: string
   readonly args: JsonObject
   readonly account?: string
+  /** Region that the request was signed for, where the API has regions. */
+  readonly region?: string
   /** Why the payload was not fully understood; adds the class `opaque`. */
   readonly opaque?: string
 }

@@ -48,4 +48,23 @@ export type BodyPlan =
   | { readonly kind: 'none' }
   /** `maxBytes` counts decoded bytes. An absent or empty body is passed as `{ kind: 'none' }`. */
   | { readonly kind: 'inspect'; readonly maxBytes: number }
-  | { readonly kind: 'stream' }
+  | { readonly kind: 'stream'; readonly check?: StreamCheck }
+
+/**
+ * What a streamed body must turn out to be. INVARIANT: its last part goes upstream only when it has; otherwise the
+ * request is broken off, and the upstream never has the whole of it.
+ */
+export type StreamCheck =
+  /** Lower-case hex of the bytes as they come. */
+  | { readonly kind: 'sha256'; readonly hex: string }
+  /**
+   * AWS's own chunks (`aws-chunked`), which are taken off: the payload goes upstream bare, with this length.
+   * `signed`: every chunk's signature follows from the one before, the first from the request's.
+   * `trailer`: name of the one trailing header that is announced, `x-amz-checksum-crc32`.
+   */
+  | {
+      readonly kind: 'aws-chunked'
+      readonly payloadBytes: number
+      readonly signed: boolean
+      readonly trailer: string | null
+    }

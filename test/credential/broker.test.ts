@@ -97,8 +97,9 @@ function broker(changes: Partial<BrokerOptions> = {}) {
   const { state, minters } = upstream()
   const vault = vaultOf({ material: { secret: SECRET } })
   const records: MintRecord[] = []
-  const onMint = async (record: MintRecord) => `mint-${records.push(record)}`
-  const made = credentialBroker({ vault, minters, onMint, ...time, ...changes })
+  const onMint = async (record: MintRecord) => void records.push(record)
+  const newMintId = () => `mint-${records.length + 1}`
+  const made = credentialBroker({ vault, minters, onMint, newMintId, ...time, ...changes })
   const scopeNow = (scope: Partial<MintScope> = {}) => mintScope({ nowMs: time.clock(), ...scope })
   const token = async (scope: Partial<MintScope> = {}) =>
     (await made.obtain(scopeNow(scope))).headers[0]?.[1].slice(SECRET.length)
@@ -115,6 +116,7 @@ test('two requests of one scope share a credential, and its entry is written onc
   assert.deepEqual([await token(), await token()], ['-1', '-1'])
   assert.deepEqual(records, [
     {
+      id: 'mint-1',
       minter: 'static',
       credential: 'partner',
       api: 'partner',
@@ -222,7 +224,7 @@ test('what was superseded or left unused is ended at the upstream when its time 
 test('no credential is used before its entry is written, and none whose entry can not be', async () => {
   const order: string[] = []
   const { open, opened } = gate()
-  const slow = broker({ onMint: () => opened.then(() => `${order.push('written')}`) })
+  const slow = broker({ onMint: () => opened.then(() => void order.push('written')) })
   const obtained = slow.token().then(() => order.push('used'))
   await settled()
   assert.deepEqual(order, [])
@@ -349,7 +351,7 @@ test('revoking ends and forgets what matches, and nothing else', async () => {
 test('attack: a halt between the mint and its use', async () => {
   for (const moment of ['mint', 'record'] as const) {
     const { open, opened } = gate()
-    const made = broker(moment === 'record' ? { onMint: () => opened.then(() => 'id') } : {})
+    const made = broker(moment === 'record' ? { onMint: () => opened.then(() => undefined) } : {})
     if (moment === 'mint') made.state.before = () => opened
     const code = made.codeOf()
     await settled()

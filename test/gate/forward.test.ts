@@ -49,6 +49,7 @@ describe('an admitted request', () => {
         method: 'GET',
         target: '/invoices/in_1',
         presented: { slot: 'bearer', token: GRANT },
+        signed: null,
         foreign: [],
         body: { kind: 'none' },
         classifier: 'rest/1',

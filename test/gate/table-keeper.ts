@@ -84,7 +84,13 @@ export class TableKeeper implements KeeperPort {
     const listed = this.verdicts.get(name)
     if (listed !== undefined) return refusal({ operation: name, ...listed })
     if (!this.allowed.has(name)) return refusal({ code: 'no_matching_rule', operation: name })
-    return { kind: 'forward', attempt: ATTEMPT, headers: this.minted, awaitMark: this.awaitMark }
+    return {
+      kind: 'forward',
+      attempt: ATTEMPT,
+      headers: this.minted,
+      chunkKey: null,
+      awaitMark: this.awaitMark,
+    }
   }
 }
 

@@ -324,6 +324,7 @@ export class House {
       method: 'GET',
       target: '/invoices/7',
       presented: { slot: 'bearer', token: await this.token() },
+      signed: null,
       foreign: [],
       body: { kind: 'none' },
       classifier: this.shelf.next instanceof CountersignError ? 'rest/1' : classifierOf(this.shelf.next),

@@ -333,7 +333,7 @@ function allowed(request: AdmitRequest, seq: number): AdmitReply {
   return {
     type: 'admitted',
     call: request.call,
-    verdict: { kind: 'forward', attempt: GATE_ID, headers: [], awaitMark: false },
+    verdict: { kind: 'forward', attempt: GATE_ID, headers: [], awaitMark: false, chunkKey: null },
     receipt: { seq, leaf: 'f'.repeat(64) },
   }
 }

@@ -25,7 +25,23 @@ const GATE_MESSAGES: readonly GateMessage[] = [
   anAdmit({
     finding: {
       kind: 'operations',
-      operations: [{ name: 'x', args: {}, account: 'acct_1', opaque: 'patch' }],
+      operations: [{ name: 'x', args: {}, account: 'acct_1', region: 'eu-west-1', opaque: 'patch' }],
+    },
+  }),
+  anAdmit({
+    signed: {
+      place: 'query',
+      target: '/aws/releases/web/app.js?X-Amz-Signature=ab',
+      date: '20260422T101500Z',
+      expiresSeconds: 900,
+      accessKeyId: '6f2c1a54-9f0e-4c8e-9d0b-0f6f4f1c2a77',
+      region: 'eu-west-1',
+      service: 's3',
+      signature: 'e'.repeat(64),
+      headers: [['host', '127.0.0.1:7070']],
+      payload: 'UNSIGNED-PAYLOAD',
+      receivedSha256: null,
+      outbound: [['content-type', 'text/plain']],
     },
   }),
   aSettle(),
@@ -44,7 +60,13 @@ const KEEPER_MESSAGES: readonly KeeperMessage[] = [
   {
     type: 'admitted',
     call: 7,
-    verdict: { kind: 'forward', attempt: GATE_ID, headers: [['authorization', 'Bearer x']], awaitMark: true },
+    verdict: {
+      kind: 'forward',
+      attempt: GATE_ID,
+      headers: [['authorization', 'Bearer x']],
+      awaitMark: true,
+      chunkKey: `${'A'.repeat(43)}=`,
+    },
     receipt: { seq: 12, leaf: 'e'.repeat(64) },
   },
   {

@@ -11,6 +11,7 @@ export function anAdmit(changes: Partial<AdmitRequest> = {}): AdmitRequest {
     method: 'POST',
     target: '/invoices/7/void?reason=double',
     presented: { slot: 'bearer', token: 'header.payload.signature' },
+    signed: null,
     foreign: [],
     body: { kind: 'inspected', sha256: 'b'.repeat(64), lengthBytes: 12 },
     classifier: 'rest/1',

@@ -124,9 +124,9 @@ describe('operations', () => {
   })
 
   it('go to the origin that the catalog names', () => {
-    assert.equal(catalog.originOf(head('POST', '/v1/files')), 'files')
-    assert.equal(catalog.originOf(head('GET', '/v1/files')), 'default')
-    assert.equal(catalog.originOf(head('GET', '/nowhere')), 'default')
+    assert.equal(catalog.originOf(head('POST', '/v1/files'), []), 'files')
+    assert.equal(catalog.originOf(head('GET', '/v1/files'), []), 'default')
+    assert.equal(catalog.originOf(head('GET', '/nowhere'), []), 'default')
   })
 
   it('get an idempotency key where the agent sent none', () => {

@@ -186,7 +186,9 @@ describe('the Stripe catalog', () => {
 
   it('sends uploads, quote PDFs, OAuth and metering to their own hosts', () => {
     const originOf = (method: string, target: string) =>
-      stripe.profile.origins[stripe.originOf({ method, target: parseTarget(target) as Target, headers: [] })]
+      stripe.profile.origins[
+        stripe.originOf({ method, target: parseTarget(target) as Target, headers: [] }, [])
+      ]
     assert.equal(originOf('POST', '/v1/files'), 'https://files.stripe.com')
     assert.equal(originOf('GET', '/v1/files'), 'https://api.stripe.com')
     assert.equal(originOf('GET', '/v1/quotes/qt_1/pdf'), 'https://files.stripe.com')

@@ -1,6 +1,7 @@
 import type { Catalog, CatalogDocument } from '../catalog.js'
 import type { Classification } from '../operation.js'
 import type { RequestFacts } from '../request.js'
+import { parseTarget } from '../target.js'
 import { asUnclassifiable } from '../unclassifiable.js'
 import { readGraphqlBody } from './body.js'
 import { describeCatalog, describeOperation } from './describe.js'
@@ -21,6 +22,7 @@ export function openGraphqlCatalog(document: CatalogDocument): Catalog {
     name: document.name,
     classifier: 'graphql/1',
     profile: document.profile,
+    parseTarget,
     planBody: head => planEnvelope(head, body.path),
     recognise: facts => recognise(planner, facts),
     describe: (api, recognised) => describeOperation(descriptions, api, recognised),

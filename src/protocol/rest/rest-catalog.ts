@@ -14,6 +14,7 @@ import type {
 } from '../operation.js'
 import type { BodyPlan, Header, RequestFacts, RequestHead } from '../request.js'
 import { headerValue, refuseHeaders } from '../request-headers.js'
+import { parseTarget } from '../target.js'
 import { asUnclassifiable, unclassifiable } from '../unclassifiable.js'
 import { argumentsOf, bodyKindOf } from './arguments.js'
 import { type RestDocument, readRestDocument } from './document.js'
@@ -42,6 +43,7 @@ class RestCatalog implements Catalog {
   readonly name: string
   readonly classifier = 'rest/1'
   readonly profile: Catalog['profile']
+  readonly parseTarget = parseTarget
   private readonly router = new Router<CompiledRoute>()
   private readonly byName = new Map<string, CompiledRoute>()
   private readonly accountHeaders: readonly string[]
