@@ -21,7 +21,9 @@ export const PURE_PACKAGES: readonly string[] = [
   '@marcbachmann/cel-js',
   '@noble/ed25519',
   '@noble/hashes',
+  'cborg',
   'graphql',
+  'saxes',
   'typebox',
   'yaml',
 ]

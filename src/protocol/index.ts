@@ -2,6 +2,18 @@ export type {
   ArgumentPredicate,
   ArgumentRule,
 } from './argument-rule.js'
+export type { AwsChoice, AwsShelf } from './aws/shelf.js'
+export {
+  type CredentialScope,
+  EMPTY_PAYLOAD,
+  requestSignature,
+  SIGV4_ALGORITHM,
+  type SignableRequest,
+  scopeText,
+  signedHeaderNames,
+  signingKey,
+  UNSIGNED_PAYLOAD,
+} from './aws/sigv4.js'
 export {
   type ApiProfile,
   type ArgumentType,
