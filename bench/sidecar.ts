@@ -46,7 +46,7 @@ export async function startSidecar(upstreamPort: number): Promise<BenchSidecar> 
     { config: loaded.file, agent: 'coder', task: 'bench', owner: 'bench' },
     { stdin: process.stdin, stdout: process.stdout, stderr: process.stderr, env: {}, cwd: folder },
   )
-  const grant = await session.issue('bearer')
+  const { token: grant } = await session.issue('bearer')
   await session.leave()
   return {
     supervisor,

@@ -157,6 +157,11 @@ export const policyErrors = {
     sentence: 'The grant order was signed more than a minute away from now.',
     mend: 'Sign a new order, and check both clocks.',
   },
+  test_endpoint: {
+    status: null,
+    sentence: 'The policy names stand-ins for AWS, and this deployment is not a test audience.',
+    mend: 'Seal the policy without `insecureTestEndpoints`.',
+  },
   upstream_plaintext: {
     status: null,
     sentence: 'The policy sends a production deployment’s requests over plain http.',

@@ -46,7 +46,7 @@ async function playIncident(stage: Stage, io: Io): Promise<boolean> {
     railway: url('railway'),
     billing: url('billing'),
     cloud: `http://${stage.loaded.config.sandbox?.railway}`,
-    grant: await session.issue('bearer'),
+    grant: (await session.issue('bearer')).token,
     stop: () => session.end(),
   }
   let asTold = true
