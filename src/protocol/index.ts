@@ -4,6 +4,12 @@ export type {
 } from './argument-rule.js'
 export type { AwsChoice, AwsShelf } from './aws/shelf.js'
 export {
+  headersAsSigned,
+  type RequestSignature,
+  readSignature,
+  withoutSignature,
+} from './aws/signature.js'
+export {
   type CredentialScope,
   EMPTY_PAYLOAD,
   requestSignature,
