@@ -2,6 +2,17 @@ export type {
   ArgumentPredicate,
   ArgumentRule,
 } from './argument-rule.js'
+export type {
+  AwsAction,
+  AwsEndpoint,
+  AwsField,
+  AwsOperation,
+  AwsResource,
+  AwsService,
+  AwsShape,
+  AwsStructure,
+  AwsWire,
+} from './aws/document.js'
 export type { AwsChoice, AwsShelf } from './aws/shelf.js'
 export {
   headersAsSigned,
