@@ -1,6 +1,7 @@
 import { type ErrorTable, errorsOf } from '../canon/index.js'
 
 const canonicalTarget = 'Send the target exactly as the API’s own SDK would write it.'
+const signer = 'Use the signer of an AWS SDK or of the AWS CLI.'
 const oneSelector = 'Say it once, in the place where the API documents it.'
 
 /** Codes of the protocol room: requests that can't be classified, and catalogs that can't be opened. Held against docs/errors.md by a test. */
@@ -249,6 +250,46 @@ export const protocolErrors = {
     status: null,
     sentence: 'The GraphQL schema can’t be turned into a catalog.',
     mend: 'Pass the schema as valid SDL, and correct what is named.',
+  },
+  aws_signature_missing: {
+    status: 400,
+    sentence: 'The request carries no AWS signature, and the service and the region are said nowhere else.',
+    mend: 'Use an AWS SDK or the AWS CLI with the credentials that the sidecar serves.',
+  },
+  aws_signature_malformed: {
+    status: 400,
+    sentence: 'The AWS signature is not written as AWS’s own signers write it.',
+    mend: signer,
+  },
+  aws_signature_twice: {
+    status: 400,
+    sentence: 'The request is signed in two places, or a part of the signature is given twice.',
+    mend: 'Sign in the Authorization header or in the query, not in both.',
+  },
+  aws_signature_algorithm: {
+    status: 400,
+    sentence: 'The request is signed with another algorithm than AWS4-HMAC-SHA256.',
+    mend: signer,
+  },
+  aws_sigv4a: {
+    status: 400,
+    sentence: 'The request is signed for several regions (SigV4A), which is not taken.',
+    mend: 'Call one region, and no multi-region access point or global endpoint.',
+  },
+  aws_signature_date: {
+    status: 400,
+    sentence: 'The signature’s date is missing, malformed or not that of its credential scope.',
+    mend: signer,
+  },
+  aws_signature_headers: {
+    status: 400,
+    sentence: 'The signature doesn’t cover the headers that it has to.',
+    mend: 'Sign host and every x-amz- header that is sent, and nothing that isn’t.',
+  },
+  aws_payload_hash: {
+    status: 400,
+    sentence: 'X-Amz-Content-Sha256 is missing, or it is none that this operation takes.',
+    mend: 'Sign the payload’s hash, UNSIGNED-PAYLOAD or one of AWS’s streaming forms.',
   },
   classifier_fault: {
     status: 500,

@@ -2,7 +2,24 @@ export type {
   ArgumentPredicate,
   ArgumentRule,
 } from './argument-rule.js'
+export type {
+  AwsAction,
+  AwsEndpoint,
+  AwsField,
+  AwsOperation,
+  AwsResource,
+  AwsService,
+  AwsShape,
+  AwsStructure,
+  AwsWire,
+} from './aws/document.js'
 export type { AwsChoice, AwsShelf } from './aws/shelf.js'
+export {
+  headersAsSigned,
+  type RequestSignature,
+  readSignature,
+  withoutSignature,
+} from './aws/signature.js'
 export {
   type CredentialScope,
   EMPTY_PAYLOAD,
