@@ -162,6 +162,11 @@ export const policyErrors = {
     sentence: 'The policy sends a production deployment’s requests over plain http.',
     mend: 'Use https upstreams, or load the policy for a test audience of the trust root.',
   },
+  upstream_stand_in: {
+    status: null,
+    sentence: 'The policy has a production deployment’s AWS credentials made by a stand-in for STS.',
+    mend: 'Leave out `insecureTestEndpoint`, or load the policy for a test audience of the trust root.',
+  },
 } as const satisfies ErrorTable
 
 export type PolicyErrorCode = keyof typeof policyErrors

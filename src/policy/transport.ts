@@ -1,17 +1,22 @@
 import type { ActivePolicy } from './active.js'
 import { policyFault } from './error-table.js'
+import { stsEndpoint } from './sts-endpoint.js'
 import type { TrustRoot } from './trust.js'
 
 /**
- * Production speaks HTTPS only: throws `upstream_plaintext` where the policy names a plain `http://` origin or token
- * endpoint and the audience is not one of the trust root's test audiences.
+ * Production speaks HTTPS only, and asks AWS itself for credentials: throws `upstream_plaintext` where the policy names
+ * a plain `http://` origin or token endpoint, or `upstream_stand_in` where it names another STS than AWS's own, and the
+ * audience is not one of the trust root's test audiences.
  */
 export function requireHttps(policy: ActivePolicy, trust: TrustRoot, audience: string): void {
   if (trust.testAudiences.includes(audience)) return
   const origins = [...policy.apis.values()].flatMap(api => Object.values(api.origins))
-  const tokenUrls = [...policy.credentials.values()].flatMap(spec =>
-    spec.minter === 'oauth2' ? [spec.tokenUrl] : [],
-  )
+  const specs = [...policy.credentials.values()]
+  const tokenUrls = specs.flatMap(spec => (spec.minter === 'oauth2' ? [spec.tokenUrl] : []))
   const plain = [...origins, ...tokenUrls].find(url => !url.startsWith('https://'))
   if (plain !== undefined) throw policyFault('upstream_plaintext', plain)
+  for (const spec of specs) {
+    if (spec.minter === 'aws-sts' && spec.endpoint !== stsEndpoint(spec.role, spec.region))
+      throw policyFault('upstream_stand_in', spec.endpoint)
+  }
 }
