@@ -10,6 +10,9 @@ const FROM_TEXT: Readonly<Record<VaultKind, (text: string) => object>> = {
   'railway-project-token': text => ({ token: text.trim(), sentAs: 'bearer' }),
   'github-app': text => ({ privateKey: pemOf(privateKeyIn(text)) }),
   jwt: text => ({ jwk: privateKeyIn(text).export({ format: 'jwk' }) }),
+  'aws-sts': () => {
+    throw unreadable('{"accessKeyId":"AKIA…","secretAccessKey":"…"}')
+  },
   'stripe-restricted-key': () => {
     throw unreadable('{"keys":[{"key":"rk_test_…","covers":{"permissions":["customers:write"]}}]}')
   },

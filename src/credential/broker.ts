@@ -84,7 +84,7 @@ export function credentialBroker(options: BrokerOptions): CredentialBroker {
   function prepared(scope: MintScope): Request {
     const minter = minterFor(scope.spec.minter)
     const { credential, origin, agent } = scope
-    const use = { credential, minter: scope.spec.minter, origins: [origin] }
+    const use = { credential, minter: scope.spec.minter, origins: [secretGoesTo(scope.spec, origin)] }
     const entry = entryFor(options.vault, use, agent.environment)
     const { spec } = scope
     const order = { scope, spec, material: entry.material.reveal(), origins: entry.origins }
@@ -199,7 +199,8 @@ export function credentialBroker(options: BrokerOptions): CredentialBroker {
     const { credential, spec, origin, privateUpstream } = order
     const minter = options.minters[spec.minter] as Minter | undefined
     if (minter?.reap === undefined) return 0
-    const entry = entryFor(options.vault, { credential, minter: spec.minter, origins: [origin] }, null)
+    const origins = [secretGoesTo(spec, origin)]
+    const entry = entryFor(options.vault, { credential, minter: spec.minter, origins }, null)
     const material = entry.material.reveal()
     return minter.reap({ spec, material, origin, privateUpstream, nowMs: options.clock() })
   }
@@ -234,6 +235,11 @@ export function credentialBroker(options: BrokerOptions): CredentialBroker {
       await lifetimes.endAll(() => true)
     },
   }
+}
+
+/** The origin that a vault entry must list: of AWS, the services see signatures by another secret, and STS alone those by this one. */
+function secretGoesTo(spec: MintScope['spec'], origin: string): string {
+  return spec.minter === 'aws-sts' ? spec.endpoint : origin
 }
 
 function recordOf(id: string, scope: MintScope, credential: MintedCredential): MintRecord {

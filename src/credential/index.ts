@@ -1,3 +1,4 @@
+export { awsGrantKeys } from './aws-grant-keys.js'
 export { type BrokerOptions, credentialBroker } from './broker.js'
 export { credentialErrors, credentialFault } from './error-table.js'
 export { grantIssuer } from './grant-issuer.js'
@@ -8,6 +9,7 @@ export { publicJwks } from './minter-jwt.js'
 export { type MinterTable, standardMinters } from './minters.js'
 export { type Outbound, type OutboundOptions, outbound } from './outbound.js'
 export type {
+  AwsGrantKeys,
   CredentialBroker,
   Grant,
   GrantIssuer,

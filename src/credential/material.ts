@@ -71,6 +71,17 @@ export const MATERIAL = {
   ),
   oauth2: Type.Object({ clientSecret: SecretText }, strict),
   'github-app': Type.Object({ privateKey: SecretText }, strict),
+  'aws-sts': Type.Object(
+    {
+      accessKeyId: Type.String({ pattern: '^[A-Za-z0-9_]{4,128}$' }),
+      secretAccessKey: HeaderSecret,
+      /** Of temporary credentials. */
+      sessionToken: Type.Optional(HeaderSecret),
+      /** That the role's trust policy asks for (`sts:ExternalId`). */
+      externalId: Type.Optional(Type.String({ pattern: '^[A-Za-z0-9_+=,.@:/-]{2,1224}$' })),
+    },
+    strict,
+  ),
 } as const satisfies Partial<Record<MinterKind, TSchema>>
 
 export type VaultKind = keyof typeof MATERIAL

@@ -1,3 +1,4 @@
+import { awsMinter } from './minter-aws.js'
 import { githubMinter } from './minter-github.js'
 import { jwtMinter } from './minter-jwt.js'
 import { oauth2Minter } from './minter-oauth2.js'
@@ -19,5 +20,6 @@ export function standardMinters(network: Pick<Outbound, 'send'>, origin: string)
     'railway-project-token': railwayMinter(network, origin),
     oauth2: oauth2Minter(network),
     'github-app': githubMinter(network),
+    'aws-sts': awsMinter(network),
   }
 }

@@ -1,5 +1,11 @@
 import { Agent, errors, request } from 'undici'
-import { CountersignError, type JsonObject, type JsonValue, parseStrictJson } from '../canon/index.js'
+import {
+  CountersignError,
+  fromUtf8,
+  type JsonObject,
+  type JsonValue,
+  parseStrictJson,
+} from '../canon/index.js'
 import { guardedConnector, isPrivateAddress, type LookupAll } from '../native/index.js'
 import { credentialFault } from './error-table.js'
 
@@ -15,8 +21,10 @@ export interface OutboundCall {
 
 export interface OutboundAnswer {
   readonly status: number
-  /** The body as JSON; null where it is empty. */
+  /** The body as JSON; null where it is empty or something else. */
   readonly body: JsonValue
+  /** The body as it came, for what isn't JSON; empty where it is no UTF-8. */
+  readonly text: string
 }
 
 /** The minters' one way to the network. One attempt, no redirect, no proxy; faults `mint_address mint_unreachable mint_timeout mint_answer`. */
@@ -70,7 +78,8 @@ export function outbound(options: OutboundOptions = {}): Outbound {
           dispatcher: call.privateUpstream ? agents.private : agents.public,
           signal: AbortSignal.timeout(timeoutMs),
         })
-        return { status: statusCode, body: jsonOf(await body.bytes()) }
+        const bytes = await body.bytes()
+        return { status: statusCode, body: jsonOf(bytes), text: textOf(bytes) }
       } catch (error) {
         throw faultOf(error)
       }
@@ -123,6 +132,14 @@ function jsonOf(bytes: Uint8Array): JsonValue {
   } catch {
     // An error page; its status decides, and its text may echo what was sent.
     return null
+  }
+}
+
+function textOf(bytes: Uint8Array): string {
+  try {
+    return fromUtf8(bytes)
+  } catch {
+    return ''
   }
 }
 

@@ -1,7 +1,7 @@
 import type { JsonObject } from '../canon/index.js'
 import type { GrantRefusal } from '../link/index.js'
 import type { CredentialSpec } from '../policy/index.js'
-import type { Header, Operation, Slot } from '../protocol/index.js'
+import type { CredentialScope, Header, Operation, Slot } from '../protocol/index.js'
 import type { Material } from './material.js'
 
 export type MinterKind = CredentialSpec['minter']
@@ -22,7 +22,7 @@ export interface MintScope {
   readonly spec: CredentialSpec
   /** All operations of the request. */
   readonly operations: readonly Operation[]
-  /** Origin that this credential will be sent to; the vault entry must list it. */
+  /** Origin that this credential will be sent to; the vault entry must list it, unless its secret only ever goes to another (`aws-sts`). */
   readonly origin: string
   /** The sealed policy names a private upstream for this API (`PolicyApi.privateUpstream`). */
   readonly privateUpstream: boolean
@@ -65,7 +65,7 @@ export interface MintOrder<K extends MinterKind = MinterKind> {
   readonly scope: MintScope
   readonly spec: SpecOf<K>
   readonly material: Material<K>
-  /** Origins that the vault entry may be used for; `scope.origin` is one of them. */
+  /** Origins that the vault entry may be used for; the one that the secret itself goes to is among them. */
   readonly origins: readonly string[]
 }
 
@@ -158,4 +158,12 @@ export interface GrantOrder {
 export interface GrantIssuer {
   /** Throws `grant_order_invalid`. */
   issue(order: GrantOrder, nowMs: number): Promise<{ readonly token: string; readonly grant: Grant }>
+}
+
+/** What an agent signs its AWS requests with: the access key id is the grant's `jti`, the session token the grant itself. */
+export interface AwsGrantKeys {
+  /** The secret access key, 43 characters of base64url. For the grant's owner alone: never logged, never in the ledger. */
+  secretOf(jti: string): string
+  /** 32 bytes that this grant's secret signs with for one day, region and service; see `signingKey` of SigV4. Remembered, within a bound. */
+  signingKey(jti: string, scope: CredentialScope): Uint8Array
 }

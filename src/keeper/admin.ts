@@ -2,6 +2,7 @@ import { chmod, mkdir } from 'node:fs/promises'
 import { dirname } from 'node:path'
 import Fastify, { type FastifyInstance } from 'fastify'
 import { base64, CountersignError, encodeEnvelope, fromBase64, parseStrictJson } from '../canon/index.js'
+import type { AwsGrantKeys } from '../credential/index.js'
 import type { Ledger } from '../ledger/index.js'
 import { policyFault } from '../policy/index.js'
 import type { Activation } from './activation.js'
@@ -16,6 +17,7 @@ export interface AdminParts {
   readonly ledger: Ledger
   readonly activation: Activation
   readonly grants: Grants
+  readonly awsKeys: Pick<AwsGrantKeys, 'secretOf'>
   readonly approvals: Approvals
   readonly log: Log
   /** What `GET /v1/status` says beside the ledger and the policy. */
@@ -40,7 +42,7 @@ export async function serveAdmin(socketPath: string, parts: AdminParts): Promise
   answerErrors(app, parts.log)
   routeStatus(app, parts)
   routeReceipts(app, parts.ledger)
-  routeGrants(app, parts.grants)
+  routeGrants(app, parts)
   routePolicy(app, parts.activation)
   app.get('/v1/approvals', () => ({ approvals: parts.approvals.pending() }))
   await mkdir(dirname(socketPath), { recursive: true, mode: 0o750 })
@@ -101,11 +103,13 @@ function routeReceipts(app: FastifyInstance, ledger: Ledger): void {
   )
 }
 
-function routeGrants(app: FastifyInstance, grants: Grants): void {
+/** A grant for AWS has a secret beside its token: it goes to whoever ordered the grant, in this answer and nowhere else. */
+function routeGrants(app: FastifyInstance, { grants, awsKeys }: AdminParts): void {
   app.get('/v1/grants', () => ({ grants: grants.list() }))
   app.post('/v1/grants', async request => {
     const { token, grant } = await grants.issue(orderOf(request.body))
-    return { token, jti: grant.jti, expires: grant.expiresMs }
+    const { jti, slot, expiresMs } = grant
+    return { token, jti, expiresMs, ...(slot === 'aws-sigv4' ? { secret: awsKeys.secretOf(jti) } : {}) }
   })
   app.post('/v1/grants/:jti/revoke', async request => ({
     grant: await grants.revoke((request.params as { jti: string }).jti),

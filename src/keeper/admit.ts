@@ -1,15 +1,23 @@
 import type { Crypto } from '../canon/index.js'
 import { CountersignError } from '../canon/index.js'
 import type {
+  AwsGrantKeys,
   CredentialBroker,
   GrantVerdict,
   GrantVerifier,
+  MintScope,
   RecordedCredential,
 } from '../credential/index.js'
 import type { Ledger } from '../ledger/index.js'
-import type { AdmitReply, AdmitRequest, ReceiptAnchor, Verdict } from '../link/index.js'
-import type { ActivePolicy } from '../policy/index.js'
-import type { Operation } from '../protocol/index.js'
+import {
+  type AdmitReply,
+  type AdmitRequest,
+  linkFault,
+  type ReceiptAnchor,
+  type Verdict,
+} from '../link/index.js'
+import type { ActivePolicy, CredentialSpec } from '../policy/index.js'
+import type { Header, Operation } from '../protocol/index.js'
 import type { Approvals } from './approvals.js'
 import { type AttemptResult, type Case, newAttempt, writeAttempt } from './attempt-entry.js'
 import type { Counters, Hold } from './counters.js'
@@ -20,6 +28,8 @@ import type { Clock, KeeperPorts, Log, RandomBytes } from './ports.js'
 import type { RefusalRate } from './refusal-rate.js'
 import { type Denial, FLOOD, type Route, type Ruling, rule, UNDECIDED } from './ruling.js'
 import type { Settlement } from './settle.js'
+import { chunkKeyOf, outboundPayload } from './signature.js'
+import type { SpentSignatures } from './spent-signatures.js'
 import type { Suppression } from './suppressed.js'
 
 export interface AdmissionParts {
@@ -33,6 +43,8 @@ export interface AdmissionParts {
   readonly log: Log
   readonly policies: { inForce(): ActivePolicy | null }
   readonly counters: Counters
+  readonly spent: SpentSignatures
+  readonly awsKeys: AwsGrantKeys
   readonly approvals: Approvals
   readonly suppression: Suppression
   readonly refusals: RefusalRate
@@ -124,11 +136,15 @@ export class Admission {
   ): Promise<AdmitReply> {
     const reservations = decision.reservations.filter(({ amount }) => amount > 0)
     const hold = this.parts.counters.reserve(reservations, c.id, c.nowMs)
-    const credential = await this.mint(c, route)
-    if (credential === 'failed') {
+    const once = route.spends ? route.signature : null
+    if (once !== null) this.parts.spent.spend(once.signed.signature, once.untilMs)
+    const access = await this.access(c, route)
+    if (access === 'failed') {
       this.parts.counters.release(hold)
+      if (once !== null) this.parts.spent.release(once.signed.signature)
       return this.deny(c, { ...UNDECIDED, code: 'credential_unavailable', decisive: decision.decisive })
     }
+    const { credential, headers } = access
     const { body, side } = writeAttempt(
       c,
       {
@@ -142,14 +158,15 @@ export class Admission {
       this.parts.side,
     )
     const { awaitMark } = route.api
+    const state = [...hold.changes, ...(once === null ? [] : this.parts.spent.changes(once.signed.signature))]
     const { seq, leaf, t } = await this.parts.ledger.append(body, {
       ...(side === undefined ? {} : { side }),
-      ...(hold.changes.length === 0 ? {} : { state: hold.changes }),
+      ...(state.length === 0 ? {} : { state }),
     })
     await this.release({ seq, leaf, t }, c, hold, awaitMark, from)
     return reply(
       c.request,
-      { kind: 'forward', attempt: c.id, headers: credential?.headers ?? [], awaitMark, chunkKey: null },
+      { kind: 'forward', attempt: c.id, headers, awaitMark, chunkKey: chunkKeyOf(route.signature) },
       { seq, leaf },
     )
   }
@@ -173,24 +190,15 @@ export class Admission {
     if (!this.parts.open.add(attempt)) await this.parts.settlement.neverReleased(attempt)
   }
 
-  /** Null where the API needs no credential. */
-  private async mint(c: Case, { grant, api, origin }: Route): Promise<RecordedCredential | null | 'failed'> {
-    if (api.credential === null) return null
+  /** What gets the request in at the upstream: nothing, the credential's own headers, or a signature of this one request. */
+  private async access(c: Case, route: Route): Promise<Access | 'failed'> {
+    const { api } = route
+    if (api.credential === null) return { credential: null, headers: [] }
     const spec = c.policy.credentials.get(api.credential)
     if (spec === undefined) return 'failed'
     try {
-      return await this.parts.broker.obtain({
-        agent: { id: grant.agent, environment: grant.environment, task: grant.task, owner: grant.owner },
-        api: api.name,
-        account: c.operations.find(({ account }) => account !== undefined)?.account ?? null,
-        credential: api.credential,
-        spec,
-        operations: c.operations,
-        origin,
-        privateUpstream: api.privateUpstream,
-        policyCid: c.policy.cid,
-        nowMs: c.nowMs,
-      })
+      const credential = await this.parts.broker.obtain(mintScope(c, route, api.credential, spec))
+      return { credential, headers: this.headersOf(credential, c, route) }
     } catch (error) {
       const code = error instanceof CountersignError ? error.code : 'unexpected'
       this.parts.log.error(
@@ -199,6 +207,54 @@ export class Admission {
       )
       return 'failed'
     }
+  }
+
+  private headersOf(
+    credential: RecordedCredential,
+    { request }: Case,
+    { origin, signature }: Route,
+  ): readonly Header[] {
+    if (credential.sign === undefined) return credential.headers
+    // Nothing says what would be signed, nor for which service.
+    if (signature === null) throw linkFault('signature_missing')
+    const { method, target, body } = request
+    const { outbound, service, region } = signature.signed
+    return credential.sign({
+      method,
+      origin,
+      target,
+      headers: outbound,
+      payload: outboundPayload(signature.signed, body),
+      service,
+      region,
+      nowMs: this.parts.clock.nowMs(),
+    })
+  }
+}
+
+interface Access {
+  /** Null where the API needs none. */
+  readonly credential: RecordedCredential | null
+  readonly headers: readonly Header[]
+}
+
+function mintScope(
+  c: Case,
+  { grant, api, origin }: Route,
+  credential: string,
+  spec: CredentialSpec,
+): MintScope {
+  return {
+    agent: { id: grant.agent, environment: grant.environment, task: grant.task, owner: grant.owner },
+    api: api.name,
+    account: c.operations.find(({ account }) => account !== undefined)?.account ?? null,
+    credential,
+    spec,
+    operations: c.operations,
+    origin,
+    privateUpstream: api.privateUpstream,
+    policyCid: c.policy.cid,
+    nowMs: c.nowMs,
   }
 }
 

@@ -30,7 +30,27 @@ export const keeperErrors = {
   grant_unknown: {
     status: 404,
     sentence: 'No grant with this id is remembered.',
-    mend: 'List the grants for their ids; one that has expired needs no revoking.',
+    mend: 'List the grants for their ids; one that expired a day ago needs no revoking.',
+  },
+  renewal_unknown: {
+    status: 404,
+    sentence: 'The grant that is to be renewed is not remembered here.',
+    mend: 'Order a grant that renews none; it begins a session of its own.',
+  },
+  renewal_revoked: {
+    status: 403,
+    sentence: 'The session of the grant that is to be renewed was revoked.',
+    mend: 'Find out why it was revoked before you begin a new session.',
+  },
+  renewal_mismatch: {
+    status: 403,
+    sentence: 'The grant that is to be renewed was for another agent, environment, task or owner.',
+    mend: 'Order a grant that renews none, or renew the one that fits.',
+  },
+  renewal_over: {
+    status: 403,
+    sentence: 'The session has lasted as long as the policy lets this agent’s sessions last.',
+    mend: 'Begin a new session, or seal a policy with a longer `session` for this agent.',
   },
   receipt_unknown: {
     status: 404,

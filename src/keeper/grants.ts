@@ -9,13 +9,15 @@ import {
 } from '../policy/index.js'
 import { keeperFault } from './error-table.js'
 import type { Clock, Log } from './ports.js'
+import { RENEWABLE_MS, renewedFrom } from './renewal.js'
 import type { StateChange } from './state-change.js'
 
 /** Durable forms: `grant/<jti>` → the JSON of `IssuedGrant`; `grant-nonce/<nonce>` → Unix milliseconds until which it is refused. */
 const GRANT = 'grant/'
 const NONCE = 'grant-nonce/'
+const MAX_GRANT_MS = 3_600_000
 
-/** A grant that was issued here and has not expired. */
+/** A grant that was issued here. */
 export interface IssuedGrant {
   readonly jti: string
   readonly agent: string
@@ -24,7 +26,11 @@ export interface IssuedGrant {
   readonly owner: string
   readonly slot: string
   readonly expiresMs: number
+  /** True also where another grant of its session was revoked. */
   readonly revoked: boolean
+  /** `jti` of the first grant of its chain of renewals; its own where it renews none. */
+  readonly session: string
+  readonly sessionStartedMs: number
 }
 
 export interface GrantsParts {
@@ -56,7 +62,7 @@ export class Grants {
   static async load(parts: GrantsParts, revocations: Revocations): Promise<Grants> {
     const issued = new Map<string, IssuedGrant>()
     for (const [, value] of await parts.ledger.state.list(GRANT)) {
-      const grant: IssuedGrant = JSON.parse(value)
+      const grant = readIssued(value)
       issued.set(grant.jti, grant)
     }
     const nonces = new Map<string, number>()
@@ -80,11 +86,14 @@ export class Grants {
     if (policy === null || trust === null) throw keeperFault('policy_missing')
     const order = this.parts.openOrder(envelope, trust)
     if (!mayHaveGrant(policy, order)) throw keeperFault('grant_order_agent')
+    const before = this.renewed(order, policy, nowMs)
     // ATTACK: the same order twice at once. No await between the look and the note.
     if (this.nonces.has(order.nonce)) throw keeperFault('grant_order_replayed')
     const refusedUntilMs = order.t + 2 * GRANT_ORDER_WINDOW_MS
     this.nonces.set(order.nonce, refusedUntilMs)
     const { token, grant } = await issuer.issue(order, nowMs)
+    // ATTACK: a session that is revoked while its renewal is being signed. No await between this look and the note.
+    this.renewed(order, policy, nowMs)
     const issued: IssuedGrant = {
       jti: grant.jti,
       agent: grant.agent,
@@ -94,7 +103,10 @@ export class Grants {
       slot: order.slot,
       expiresMs: grant.expiresMs,
       revoked: false,
+      session: before?.session ?? grant.jti,
+      sessionStartedMs: before?.sessionStartedMs ?? nowMs,
     }
+    this.issued.set(issued.jti, issued)
     await ledger.append(
       { type: 'grant', data: { action: 'issued', ...written(issued), order: contentId(crypto, envelope) } },
       {
@@ -105,39 +117,56 @@ export class Grants {
         ],
       },
     )
-    this.issued.set(issued.jti, issued)
+    if (this.revocations.has(issued.jti)) throw keeperFault('renewal_revoked')
     return { token, grant: issued }
   }
 
-  /** Ends a grant from the next request on, and the credentials that were minted for its agent and task. Throws `grant_unknown`. */
+  /**
+   * Ends a grant and every other of its session from the next request on, and the credentials that were minted for
+   * its agent and task; nothing renews the session any more. Throws `grant_unknown`.
+   */
   async revoke(jti: string): Promise<IssuedGrant> {
     const { ledger, broker, log } = this.parts
-    const grant = this.issued.get(jti)
-    if (grant === undefined) throw keeperFault('grant_unknown')
-    if (grant.revoked) return grant
-    const revoked = { ...grant, revoked: true }
-    this.issued.set(jti, revoked)
-    this.revocations.add(jti)
-    await ledger.append(
-      { type: 'grant', data: { action: 'revoked', ...written(revoked) } },
-      { state: [{ key: `${GRANT}${jti}`, value: JSON.stringify(revoked) }] },
-    )
-    try {
-      await broker.revoke({ agent: grant.agent, task: grant.task })
-    } catch (error) {
-      log.error(
-        { jti, reason: String((error as { code?: unknown }).code) },
-        'minted credentials outlive their grant',
-      )
+    const session = this.issued.get(jti)?.session ?? jti
+    const grants = [...this.issued.values()].filter(grant => grant.session === session)
+    const named = grants.find(grant => grant.jti === jti) ?? grants[0]
+    if (named === undefined) throw keeperFault('grant_unknown')
+    const ended = grants.filter(({ revoked }) => !revoked).map(grant => ({ ...grant, revoked: true }))
+    for (const grant of ended) {
+      this.issued.set(grant.jti, grant)
+      this.revocations.add(grant.jti)
     }
-    return revoked
+    await Promise.all(
+      ended.map(grant =>
+        ledger.append(
+          { type: 'grant', data: { action: 'revoked', ...written(grant) } },
+          { state: [{ key: `${GRANT}${grant.jti}`, value: JSON.stringify(grant) }] },
+        ),
+      ),
+    )
+    if (ended.length > 0)
+      await broker
+        .revoke({ agent: named.agent, task: named.task })
+        .catch(error =>
+          log.error(
+            { jti, reason: String((error as { code?: unknown }).code) },
+            'minted credentials outlive their grant',
+          ),
+        )
+    return { ...named, revoked: true }
   }
 
-  /** What can't be presented any more needs no memory. */
+  /** The grant that an order renews, or null; throws where its session may not go on. */
+  private renewed(order: SignedGrantOrder, policy: ActivePolicy, nowMs: number): IssuedGrant | null {
+    if (order.renews === undefined) return null
+    return renewedFrom(this.issued.get(order.renews), order, policy.agents.get(order.agent), nowMs)
+  }
+
+  /** What can neither be presented nor renewed any more needs no memory. */
   private forgetExpired(nowMs: number): StateChange[] {
     const changes: StateChange[] = []
     for (const grant of this.issued.values()) {
-      if (grant.expiresMs > nowMs) continue
+      if (grant.expiresMs + RENEWABLE_MS > nowMs) continue
       this.issued.delete(grant.jti)
       this.revocations.delete(grant.jti)
       changes.push({ key: `${GRANT}${grant.jti}`, value: null })
@@ -156,17 +185,24 @@ interface GrantMemory {
   readonly nonces: Map<string, number>
 }
 
-/** Ids of revoked grants that have not expired: what the grant verifier asks on every use. */
+/** Ids of revoked grants: what the grant verifier asks on every use. */
 export type Revocations = Set<string>
 
 /** The revocations as of the newest entry. Made before the verifier, which is made before the keeper. */
 export async function loadRevocations(ledger: Pick<Ledger, 'state'>): Promise<Revocations> {
   const revocations: Revocations = new Set()
   for (const [, value] of await ledger.state.list(GRANT)) {
-    const grant: IssuedGrant = JSON.parse(value)
+    const grant = readIssued(value)
     if (grant.revoked) revocations.add(grant.jti)
   }
   return revocations
+}
+
+/** Grants that an earlier version wrote down are each a session of their own. */
+function readIssued(text: string): IssuedGrant {
+  const stored: Omit<IssuedGrant, 'session' | 'sessionStartedMs'> & Partial<IssuedGrant> = JSON.parse(text)
+  const { session = stored.jti, sessionStartedMs = stored.expiresMs - MAX_GRANT_MS } = stored
+  return { ...stored, session, sessionStartedMs }
 }
 
 function mayHaveGrant(policy: ActivePolicy, order: GrantOrder): boolean {
@@ -178,6 +214,6 @@ function mayHaveGrant(policy: ActivePolicy, order: GrantOrder): boolean {
   )
 }
 
-function written({ jti, agent, environment, task, owner, slot, expiresMs }: IssuedGrant) {
-  return { jti, agent, environment, task, owner, slot, expires: expiresMs }
+function written({ jti, agent, environment, task, owner, slot, expiresMs, session }: IssuedGrant) {
+  return { jti, agent, environment, task, owner, slot, expires: expiresMs, session }
 }

@@ -13,6 +13,7 @@ import { OpenAttempts } from './open-attempts.js'
 import type { KeeperPorts } from './ports.js'
 import { type RateBounds, RefusalRate } from './refusal-rate.js'
 import { Settlement } from './settle.js'
+import { SpentSignatures } from './spent-signatures.js'
 import { SUPPRESSION, Suppression, type SuppressionBounds } from './suppressed.js'
 
 export interface KeeperOptions extends KeeperPorts {
@@ -49,9 +50,10 @@ const SWEEP_MS = 1_000
  * policy it listens all the same and admits nothing, so that one can be loaded.
  */
 export async function startKeeper(options: KeeperOptions): Promise<Keeper> {
-  const { ledger, clock, log, random, crypto } = options
+  const { ledger, clock, log, random, crypto, awsKeys } = options
   const open = new OpenAttempts()
   const counters = await Counters.load(ledger.state)
+  const spent = await SpentSignatures.load(ledger.state)
   const approvals = await Approvals.load({ ledger, crypto, clock, random, log })
   const bounds = options.suppression ?? SUPPRESSION
   const suppression = new Suppression(ledger, clock, bounds)
@@ -64,6 +66,7 @@ export async function startKeeper(options: KeeperOptions): Promise<Keeper> {
     ...options,
     policies: activation,
     counters,
+    spent,
     approvals,
     suppression,
     refusals: new RefusalRate(options.refusalRate),
@@ -87,6 +90,7 @@ export async function startKeeper(options: KeeperOptions): Promise<Keeper> {
     ledger,
     activation,
     grants,
+    awsKeys,
     approvals,
     log,
     facts: () => ({ gates: listening.gates, openAttempts: open.size, startedMs }),

@@ -1,5 +1,5 @@
 import type { Crypto } from '../canon/index.js'
-import type { CredentialBroker, GrantIssuer, GrantVerifier } from '../credential/index.js'
+import type { AwsGrantKeys, CredentialBroker, GrantIssuer, GrantVerifier } from '../credential/index.js'
 import type { Ledger, SideCipher } from '../ledger/index.js'
 
 /** Everything that the use cases touch outside themselves. */
@@ -8,6 +8,8 @@ export interface KeeperPorts {
   readonly verifier: GrantVerifier
   readonly broker: CredentialBroker
   readonly issuer: GrantIssuer
+  /** Secrets of grants in the slot `aws-sigv4`. */
+  readonly awsKeys: AwsGrantKeys
   readonly crypto: Crypto
   readonly clock: Clock
   readonly random: RandomBytes

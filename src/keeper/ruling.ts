@@ -1,9 +1,12 @@
-import type { Grant, GrantVerdict } from '../credential/index.js'
+import type { Crypto } from '../canon/index.js'
+import type { AwsGrantKeys, Grant, GrantVerdict } from '../credential/index.js'
 import type { Decision, PolicyApi } from '../policy/index.js'
 import { isUnclassifiable } from '../protocol/index.js'
 import type { Case } from './attempt-entry.js'
 import type { Counters } from './counters.js'
 import type { RefusalRate } from './refusal-rate.js'
+import { type VerifiedSignature, verifySignature } from './signature.js'
+import { isRepeatable, type SpentSignatures } from './spent-signatures.js'
 
 /** More operations than this in one request are refused: each is decided and written in the receipt. */
 export const MAX_OPERATIONS = 128
@@ -33,12 +36,19 @@ export interface Route {
   readonly grant: Grant
   readonly api: PolicyApi
   readonly origin: string
+  /** Null where the grant's slot asks for none. */
+  readonly signature: VerifiedSignature | null
+  /** The signature is good for this one request. */
+  readonly spends: boolean
 }
 
 /** What the rulings remember of earlier requests. */
 export interface RulingMemory {
   readonly counters: Pick<Counters, 'usage'>
   readonly refusals: Pick<RefusalRate, 'waitMs'>
+  readonly spent: Pick<SpentSignatures, 'refusal'>
+  readonly awsKeys: AwsGrantKeys
+  readonly crypto: Pick<Crypto, 'sha256' | 'hmacSha256'>
 }
 
 /**
@@ -60,6 +70,9 @@ export function rule(c: Case, presented: GrantVerdict | 'missing', memory: Rulin
   if (!agent.identities.some(({ kind }) => kind === 'grant')) return denied(c, 'agent_identity')
   const api = policy.apis.get(request.api)
   if (api === undefined) return denied(c, 'unknown_api')
+  // ATTACK: a gate that hands on another grant of the agent, so that nothing has to be signed.
+  if (request.presented !== null && !api.catalog.profile.slots.includes(request.presented.slot))
+    return denied(c, 'grant_slot')
   if (request.classifier !== api.catalog.classifier) return denied(c, 'classifier_mismatch')
   const target = api.catalog.parseTarget(request.target)
   if (isUnclassifiable(target)) return denied(c, target.code)
@@ -71,7 +84,15 @@ export function rule(c: Case, presented: GrantVerdict | 'missing', memory: Rulin
   if (origin === undefined) return denied(c, 'upstream_unknown')
   const operations = recognised.map(one => api.catalog.describe(api.name, one))
   const described = { ...c, classifier: api.catalog.classifier, operations }
-  return decide(described, { grant: presented.grant, api, origin }, memory)
+  const at = { request, grant: presented.grant, recognised, operations, nowMs }
+  const verdict = verifySignature(at, memory.awsKeys, memory.crypto)
+  if (verdict.kind === 'flawed') return denied(described, verdict.code)
+  const { signature } = verdict
+  const spends = signature !== null && !isRepeatable(operations)
+  // ATTACK: a signed request that somebody has recorded, sent once more.
+  const spent = spends ? memory.spent.refusal(signature.signed.signature, nowMs) : null
+  if (spent !== null) return denied(described, spent)
+  return decide(described, { grant: presented.grant, api, origin, signature, spends }, memory)
 }
 
 function decide(described: Case, route: Route, memory: RulingMemory): Ruling {

@@ -27,9 +27,80 @@ const grantRefusals = {
 
 export type GrantRefusal = keyof typeof grantRefusals
 
+const signAnew =
+  'Let the SDK sign the request with all three values of this grant, as `countersign env` gives them.'
+
+/** What the keeper can find wrong with the AWS signature of a request. 403, as at AWS: SDKs don't repeat it. */
+const signatureRefusals = {
+  signature_missing: {
+    status: 403,
+    sentence: 'The grant for AWS came without a signature.',
+    mend: signAnew,
+  },
+  signature_stray: {
+    status: 403,
+    sentence: 'The request is signed, but its grant is not one for AWS.',
+    mend: signAnew,
+  },
+  signature_access_key: {
+    status: 403,
+    sentence: 'The access key id and the session token are not of the same grant.',
+    mend: signAnew,
+  },
+  signature_expired: {
+    status: 403,
+    sentence:
+      'The signature is not good at this time: more than 15 minutes off, or a presigned URL past its end.',
+    mend: 'Compare the clock with the sidecar’s (the Date of this answer), and let the SDK sign anew.',
+  },
+  signature_scope: {
+    status: 403,
+    sentence: 'The request is signed for another region than its operation is in.',
+    mend: 'Set the client’s region to that of the resource.',
+  },
+  signature_unsigned_header: {
+    status: 403,
+    sentence: 'The host or an x-amz- header of the request is not signed.',
+    mend: 'Add headers before the request is signed, not behind it.',
+  },
+  signature_target: {
+    status: 403,
+    sentence: 'The path and query that were signed are not those of the request.',
+    mend: 'Use the endpoint URL as `countersign env` gives it, and let nothing rewrite paths behind the SDK.',
+  },
+  signature_payload: {
+    status: 403,
+    sentence:
+      'The payload hash that was signed is not that of the body, or of a kind that this service doesn’t take.',
+    mend: 'Let the SDK hash the body as it is sent.',
+  },
+  signature_body_unsigned: {
+    status: 403,
+    sentence: 'Only s3:PutObject and s3:UploadPart may stream a body without its hash.',
+    mend: 'Let the SDK sign the payload of this operation.',
+  },
+  signature_mismatch: {
+    status: 403,
+    sentence:
+      'The signature was not made with the secret of this grant, or the request was changed after it.',
+    mend: signAnew,
+  },
+  signature_reused: {
+    status: 403,
+    sentence: 'A request with this very signature was admitted before; what isn’t a read passes once.',
+    mend: 'If it is meant to happen twice, let the SDK sign it anew.',
+  },
+  signatures_full: {
+    status: 503,
+    sentence: 'Too many signatures of the last minutes are remembered already; only reads pass.',
+    mend: 'Repeat the request in a few minutes, with fewer at once.',
+  },
+} as const satisfies ErrorTable
+
 /** Codes of the connection between gate and keeper, and those that only the keeper reaches and the gate has to word. Held against docs/errors.md by a test. */
 export const linkErrors = {
   ...grantRefusals,
+  ...signatureRefusals,
   frame_malformed: {
     status: 503,
     sentence: 'A frame on the keeper’s socket was malformed; the connection is closed.',

@@ -86,7 +86,13 @@ export type CredentialSpec =
       readonly audience?: string
     }
   | { readonly minter: 'static'; readonly header: string; readonly prefix: string }
-  | { readonly minter: 'aws-sts'; readonly role: string }
+  | {
+      readonly minter: 'aws-sts'
+      readonly role: string
+      readonly region: string
+      /** Origin of the STS that is asked; any other than `stsEndpoint` is for tests. */
+      readonly endpoint: string
+    }
 
 export interface DecisionInput {
   readonly agent: {

@@ -3,6 +3,7 @@ import type { CompiledPolicy } from './compiled.js'
 import type { CredentialSource, PolicyDocument } from './document.js'
 import { parseDurationSeconds } from './duration.js'
 import type { DocumentPath, Findings } from './finding.js'
+import { stsEndpoint } from './sts-endpoint.js'
 import { isZone, parseClockMinutes } from './window.js'
 
 /*
@@ -90,8 +91,15 @@ function compileCredential(
         prefix: credential.prefix ?? (header === 'authorization' ? 'Bearer ' : ''),
       }
     }
-    case 'aws-sts':
-      return { minter: 'aws-sts', role: credential.role }
+    case 'aws-sts': {
+      const { role, region, insecureTestEndpoint } = credential
+      return {
+        minter: 'aws-sts',
+        role,
+        region,
+        endpoint: insecureTestEndpoint ?? stsEndpoint(role, region),
+      }
+    }
   }
 }
 

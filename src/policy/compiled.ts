@@ -89,7 +89,7 @@ const Credential = Type.Union([
     strict,
   ),
   Type.Object({ minter: Type.Literal('static'), header: Name, prefix: Type.String() }, strict),
-  Type.Object({ minter: Type.Literal('aws-sts'), role: Name }, strict),
+  Type.Object({ minter: Type.Literal('aws-sts'), role: Name, region: Name, endpoint: Name }, strict),
 ])
 
 const Approvers = Type.Object(

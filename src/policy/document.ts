@@ -2,6 +2,7 @@ import Type, { type Static } from 'typebox'
 import { OPERATION_CLASSES, type OperationClass } from '../protocol/index.js'
 import { Rule } from './document-rule.js'
 import { API_NAME, duration, NAME, oneOrMany, strict, text } from './document-terms.js'
+import { AWS_REGION, ROLE_ARN } from './sts-endpoint.js'
 
 /*
  * The grammar of a policy: one schema, from which the JSON Schema for editors is generated, which the parser
@@ -224,9 +225,17 @@ const Credential = Type.Union(
       {
         minter: Type.Literal('aws-sts', { description: 'AssumeRole with a session policy.' }),
         role: Type.String({
-          pattern: '^arn:aws[a-z-]*:iam::[0-9]{12}:role/.+$',
+          pattern: ROLE_ARN,
           description: 'ARN of the role.',
         }),
+        region: Type.String({ pattern: AWS_REGION, description: 'Region whose STS is asked.' }),
+        insecureTestEndpoint: Type.Optional(
+          Type.String({
+            pattern: '^http://(127\\.0\\.0\\.1|\\[::1\\]|localhost):[0-9]{1,5}$',
+            description:
+              'For tests: a stand-in for STS on loopback. Only a test audience loads such a policy.',
+          }),
+        ),
       },
       strict,
     ),

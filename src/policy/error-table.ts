@@ -157,15 +157,15 @@ export const policyErrors = {
     sentence: 'The grant order was signed more than a minute away from now.',
     mend: 'Sign a new order, and check both clocks.',
   },
-  test_endpoint: {
-    status: null,
-    sentence: 'The policy names stand-ins for AWS, and this deployment is not a test audience.',
-    mend: 'Seal the policy without `insecureTestEndpoints`.',
-  },
   upstream_plaintext: {
     status: null,
     sentence: 'The policy sends a production deployment’s requests over plain http.',
     mend: 'Use https upstreams, or load the policy for a test audience of the trust root.',
+  },
+  upstream_stand_in: {
+    status: null,
+    sentence: 'The policy has a production deployment’s AWS credentials made by a stand-in for STS.',
+    mend: 'Leave out `insecureTestEndpoint`, or load the policy for a test audience of the trust root.',
   },
 } as const satisfies ErrorTable
 

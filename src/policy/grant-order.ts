@@ -46,6 +46,7 @@ const GrantOrderSchema = Type.Object(
     t: Type.Integer({ minimum: 0 }),
     nonce: Type.String({ pattern: '^[A-Za-z0-9_-]{16,64}$' }),
     authorizationDetails: Type.Optional(Type.Array(Narrowing, { minItems: 1 })),
+    renews: Type.Optional(PlainText),
   },
   strict,
 )
@@ -68,6 +69,8 @@ export interface SignedGrantOrder {
   readonly nonce: string
   /** Narrows the grant to operations that one of these covers; absent where the policy alone decides. */
   readonly authorizationDetails?: readonly JsonObject[]
+  /** `jti` of an earlier grant whose session this one goes on with; a session that was revoked goes on no more. */
+  readonly renews?: string
 }
 
 /** Signs an order; throws `grant_order_malformed` for one that nobody could open. */

@@ -31,7 +31,7 @@ export const CONTROL_FORMATS: Readonly<
       slot: text,
       expires: count,
     },
-    { order: contentId, by: text },
+    { order: contentId, by: text, session: text },
   ],
   mint: [
     {

@@ -328,7 +328,7 @@ test('within the overlap of a rotation the secret before is tried where the new 
 
 test('a minter that this sidecar does not have fails closed', async () => {
   const { codeOf } = broker()
-  const spec = { minter: 'aws-sts', role: 'arn:aws:iam::111122223333:role/x' } as const
+  const spec = { minter: 'stripe-restricted-key', livemode: false } as const
   assert.equal(await codeOf({ spec }), 'minter_unavailable')
 })
 

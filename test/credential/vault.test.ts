@@ -209,7 +209,10 @@ test('an entry without a usable name, origin, environment or kind is refused and
     { origins: ['api.partner.example'] },
     { origins: ['file://'] },
     { environment: '' },
-    { kind: 'aws-sts' },
+    {
+      kind: 'aws-sts',
+      material: { accessKeyId: 'AKIA', secretAccessKey: SECRET, role: 'x' },
+    } as Partial<NewVaultEntry>,
     { kind: '__proto__' },
   ]
   for (const change of wrong) {

@@ -20,6 +20,7 @@ import {
   signEnvelope,
 } from '../../src/canon/index.js'
 import {
+  awsGrantKeys,
   type CredentialBroker,
   grantIssuer,
   grantVerifier,
@@ -286,6 +287,7 @@ export class House {
         isRevoked: jti => revocations.has(jti),
       }),
       issuer: this.issuer(),
+      awsKeys: awsGrantKeys(this.grantKey),
       broker: this.broker,
       crypto: nativeCrypto,
       clock: this.clock,

@@ -76,12 +76,17 @@ private JWK), and for every kind its JSON. For stripe-restricted-key:
   {"keys":[{"key":"rk_test_…","covers":{"permissions":["customers:write","charges:read"]}},
            {"key":"rk_test_…","covers":{"operations":["POST /v1/refunds"]}},
            {"key":"rk_test_…","covers":{"classes":["read"]}}]}
-An unrestricted key (sk_…) is refused, unless the JSON says "acceptUnrestricted":true.
+An unrestricted key (sk_…) is refused, unless the JSON says "acceptUnrestricted":true. For aws-sts, whose origin is that
+of STS in the region that the policy names, the key of a user who may assume the role and nothing else:
+  {"accessKeyId":"AKIA…","secretAccessKey":"…","externalId":"…"}
+"sessionToken" goes with a temporary key, "externalId" with a role that asks for one; both may be left out.
 
 Examples:
   countersign vault put railway-staging --kind railway-project-token --origin https://backboard.railway.com \\
     --environment staging < token.txt
   countersign vault put billing --kind jwt --generate Ed25519 --origin https://billing.internal --environment staging
+  countersign vault put aws-staging --kind aws-sts --origin https://sts.eu-west-1.amazonaws.com \\
+    --environment staging --secret-file aws.json
 `
 
 const REKEY_HELP = `

@@ -2,6 +2,7 @@ import { randomBytes, randomUUID } from 'node:crypto'
 import type { JWK } from 'jose'
 import { formatPublicKey, fromUtf8, parsePublicKey } from '../../canon/index.js'
 import {
+  awsGrantKeys,
   type CredentialBroker,
   credentialBroker,
   grantIssuer,
@@ -55,6 +56,7 @@ export async function runKeeper(loaded: LoadedConfig, io: Io): Promise<void> {
   const revocations = await loadRevocations(ledger)
   const broker = brokerOf(loaded, vault, ledger, trust)
   const clock = { nowMs: Date.now }
+  const grantKey = readPrivateJwk(path(`${config.keeper.keys}/grant.jwk`))
   const keeper = await startKeeper({
     ledger,
     side,
@@ -69,7 +71,8 @@ export async function runKeeper(loaded: LoadedConfig, io: Io): Promise<void> {
       origin: config.origin,
       isRevoked: jti => revocations.has(jti),
     }),
-    issuer: grantIssuer(readPrivateJwk(path(`${config.keeper.keys}/grant.jwk`)), config.origin),
+    issuer: grantIssuer(grantKey, config.origin),
+    awsKeys: awsGrantKeys(grantKey),
     linkSocket: path(config.keeper.socket),
     adminSocket: path(config.keeper.admin),
     policySource: policySource(loaded),

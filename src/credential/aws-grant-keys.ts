@@ -1,0 +1,37 @@
+import { hkdfSync, type JsonWebKey } from 'node:crypto'
+import { base64url, fromBase64url, utf8 } from '../canon/index.js'
+import { nativeCrypto } from '../native/index.js'
+import { signingKey } from '../protocol/index.js'
+import type { AwsGrantKeys } from './ports.js'
+import { Recent } from './recent.js'
+
+/** RFC 5869 §3.2: ties the derived key to this one use. */
+const INFO = 'countersign/v1/aws-grant-secret'
+const LABEL = utf8('aws')
+
+/**
+ * Secrets of AWS grants, `base64url(HMAC-SHA-256(keeper key, "aws" ‖ jti))`: derived and never stored, so that no file
+ * holds them and a restart forgets none.
+ *
+ * The keeper key is HKDF-SHA-256 of the grant key's private seed under a fixed `info`, not a key in a file of its own:
+ * the two have the same holder and must be replaced together, and whoever has the seed can issue any grant already.
+ * Ed25519 expands its seed by SHA-512, so that nothing derived here says anything about a signature.
+ */
+export function awsGrantKeys(grantKey: JsonWebKey, maxRemembered = 4_096): AwsGrantKeys {
+  const keeperKey = new Uint8Array(
+    hkdfSync('sha256', fromBase64url(grantKey.d as string), new Uint8Array(0), utf8(INFO), 32),
+  )
+  const secretOf = (jti: string) => base64url(nativeCrypto.hmacSha256(keeperKey, LABEL, utf8(jti)))
+  const remembered = new Recent<string, Uint8Array>(maxRemembered)
+  return {
+    secretOf,
+    signingKey: (jti, scope) => {
+      const name = JSON.stringify([jti, scope.date.slice(0, 8), scope.region, scope.service])
+      const known = remembered.get(name)
+      if (known !== undefined) return known
+      const key = signingKey(secretOf(jti), scope, nativeCrypto)
+      remembered.set(name, key)
+      return key
+    },
+  }
+}
