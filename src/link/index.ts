@@ -17,6 +17,7 @@ export type {
   ReceiptAnchor,
   SettleReply,
   SettleRequest,
+  SignedRequest,
   Verdict,
   Welcome,
 } from './messages.js'
