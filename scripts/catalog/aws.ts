@@ -1,11 +1,12 @@
 import { canonicalBytes, contentId, portableCrypto } from '../../src/canon/index.js'
 import type { AwsOperation, AwsService } from '../../src/protocol/index.js'
-import { awsClasses } from './aws-classes.js'
+import { awsClasses, checkClasses } from './aws-classes.js'
 import { checkEndpoints, endpointsOf } from './aws-endpoints.js'
 import { checkNames, iamPrefix, serviceId, signingName } from './aws-names.js'
 import { operationsOf, routesOf } from './aws-routes.js'
 import { shapesOf } from './aws-shapes.js'
-import { type AwsModel, type AwsSource, type IamService, readAwsSource } from './aws-source.js'
+import { type AwsModel, type AwsSource, type IamAction, readAwsSource } from './aws-source.js'
+import { accessLevel } from './aws-verbs.js'
 import { checkWires, wiresOf } from './aws-wires.js'
 
 /** Every service, sorted by id, and the index that names them. */
@@ -53,6 +54,9 @@ function checkTables(source: AwsSource, models: ReadonlyMap<string, AwsModel>): 
   checkNames(new Set(source.models.keys()), ids)
   checkEndpoints(ids)
   checkWires(ids)
+  checkClasses(
+    new Set([...models].flatMap(([id, model]) => operationsOf(id, model).map(name => `${id}:${name}`))),
+  )
 }
 
 function serviceOf(id: string, model: AwsModel, source: AwsSource): AwsService {
@@ -65,7 +69,7 @@ function serviceOf(id: string, model: AwsModel, source: AwsSource): AwsService {
     const input = inputs.get(name)
     const hostPrefix = model.operations[name]?.endpoint?.hostPrefix
     return {
-      classes: awsClasses(id, name, actionOf(name, source.iam.get(iam))),
+      classes: awsClasses(id, name, accessLevel(actionOf(name, iam, source)?.accessLevel)),
       ...(route === undefined ? {} : { http: route.http }),
       ...(route === undefined || route.needs.length === 0 ? {} : { needs: route.needs }),
       ...(input === undefined ? {} : { input }),
@@ -84,6 +88,6 @@ function serviceOf(id: string, model: AwsModel, source: AwsSource): AwsService {
   }
 }
 
-function actionOf(name: string, service: IamService | undefined) {
-  return service?.actions[name.toLowerCase()]
+function actionOf(name: string, iam: string, source: AwsSource): IamAction | undefined {
+  return source.iam.get(iam)?.actions[name.toLowerCase()]
 }
