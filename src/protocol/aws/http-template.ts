@@ -22,6 +22,8 @@ export interface Condition {
   readonly name: string
   /** Null where any value will do. */
   readonly value: string | null
+  /** Written in the model's own path; otherwise an argument that has to be given. */
+  readonly fixed: boolean
 }
 
 const HTTP = /^(GET|HEAD|POST|PUT|PATCH|DELETE|OPTIONS) (\/[^ ?]*)(?:\?([^ ]*))?$/
@@ -35,7 +37,11 @@ export function readHttpTemplate(http: string, needs: readonly string[], where: 
   const raw = path.slice(1).split('/')
   const segments = raw.map((text, i) => readSegment(text, i === raw.length - 1, where))
   const fixed = (query ?? '').split('&').filter(part => part !== '')
-  return { method, segments, conditions: [...fixed.map(fixedPart), ...needs.map(need => readNeed(need, where))] }
+  return {
+    method,
+    segments,
+    conditions: [...fixed.map(fixedPart), ...needs.map(need => readNeed(need, where))],
+  }
 }
 
 function readSegment(text: string, last: boolean, where: string): HttpSegment {
@@ -56,6 +62,7 @@ function fixedPart(part: string): Condition {
     at: 'query',
     name: equals < 0 ? part : part.slice(0, equals),
     value: equals < 0 || equals === part.length - 1 ? null : part.slice(equals + 1),
+    fixed: true,
   }
 }
 
@@ -63,8 +70,8 @@ function readNeed(need: string, where: string): Condition {
   const name = need.slice(1)
   if (name === '' || !/^[?!]/.test(need)) throw malformed(where, '?parameter or !header')
   return need[0] === '?'
-    ? { at: 'query', name, value: null }
-    : { at: 'header', name: name.toLowerCase(), value: null }
+    ? { at: 'query', name, value: null, fixed: false }
+    : { at: 'header', name: name.toLowerCase(), value: null, fixed: false }
 }
 
 /** Label → raw segment, or null where the path is another one. `keys`: of a store whose paths end in keys. */
