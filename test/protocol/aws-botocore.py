@@ -20,7 +20,9 @@ WHEN = datetime.datetime(2026, 4, 22, 10, 15, tzinfo=datetime.timezone.utc)
 KNOWN = {
     "AccountId": "111122223333",
     "Bucket": "bucket-1",
+    "ContentType": "text/plain",
     "CopySource": "bucket-2/key",
+    "EndpointId": "",
     "Key": "a b/c//d+e",
     "QueueUrl": "https://sqs.eu-west-1.amazonaws.com/111122223333/queue",
     "StreamARN": "arn:aws:kinesis:eu-west-1:111122223333:stream/s",
@@ -52,7 +54,7 @@ def value(shape, name, full, depth, stack):
         return {"k1": value(shape.value, name, full, depth + 1, stack)}
     if kind == "string":
         if shape.serialization.get("jsonvalue"):
-            return {"any": "thing"}
+            return '{"any":"thing"}'
         if name in KNOWN:
             return KNOWN[name]
         if shape.enum:

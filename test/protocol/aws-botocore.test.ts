@@ -47,7 +47,10 @@ describe('requests of botocore’s clients', { skip: needsBotocore }, () => {
   after(() => {
     if (process.env.AWS_REPORT === undefined) return
     for (const [protocol, tally] of tallies)
-      console.log(protocol, { ...tally, refused: [...tally.refused].map(([code, names]) => [code, names.length, ...names.slice(0, 12)]) })
+      console.log(protocol, {
+        ...tally,
+        refused: [...tally.refused].map(([code, names]) => [code, names.length, ...names.slice(0, 12)]),
+      })
   })
 })
 
