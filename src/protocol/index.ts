@@ -2,6 +2,7 @@ export type {
   ArgumentPredicate,
   ArgumentRule,
 } from './argument-rule.js'
+export { awsCatalog } from './aws/choose.js'
 export type {
   AwsAction,
   AwsEndpoint,

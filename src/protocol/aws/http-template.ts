@@ -13,7 +13,7 @@ export interface HttpTemplate {
 export type HttpSegment =
   | { readonly kind: 'literal'; readonly text: string }
   | { readonly kind: 'one'; readonly label: string }
-  /** The rest of the path as it is, empty and dot segments included; not empty as a whole. */
+  /** As many segments as there are, empty and dot segments included; not empty as a whole. */
   | { readonly kind: 'rest'; readonly label: string }
 
 /** What must be there for the operation to be this one. */
@@ -22,6 +22,8 @@ export interface Condition {
   readonly name: string
   /** Null where any value will do. */
   readonly value: string | null
+  /** Written in the model's own path; otherwise an argument that has to be given. */
+  readonly fixed: boolean
 }
 
 const HTTP = /^(GET|HEAD|POST|PUT|PATCH|DELETE|OPTIONS) (\/[^ ?]*)(?:\?([^ ]*))?$/
@@ -33,21 +35,24 @@ export function readHttpTemplate(http: string, needs: readonly string[], where: 
   if (match === null) throw malformed(where, 'METHOD /path?query')
   const [, method, path, query] = match as unknown as [string, string, string, string | undefined]
   const raw = path.slice(1).split('/')
-  const segments = raw.map((text, i) => readSegment(text, i === raw.length - 1, where))
+  const segments = raw.map(text => readSegment(text, where))
+  if (segments.filter(({ kind }) => kind === 'rest').length > 1) throw malformed(where, 'one {name+}')
   const fixed = (query ?? '').split('&').filter(part => part !== '')
-  return { method, segments, conditions: [...fixed.map(fixedPart), ...needs.map(need => readNeed(need, where))] }
+  return {
+    method,
+    segments,
+    conditions: [...fixed.map(fixedPart), ...needs.map(need => readNeed(need, where))],
+  }
 }
 
-function readSegment(text: string, last: boolean, where: string): HttpSegment {
+function readSegment(text: string, where: string): HttpSegment {
   const label = LABEL.exec(text)
   if (label === null) {
     if (/[{}]/.test(text)) throw malformed(where, 'parameters that fill a segment')
     return { kind: 'literal', text }
   }
   const name = label[1] as string
-  if (label[2] === '') return { kind: 'one', label: name }
-  if (!last) throw malformed(where, `{${name}+} as the last segment`)
-  return { kind: 'rest', label: name }
+  return label[2] === '' ? { kind: 'one', label: name } : { kind: 'rest', label: name }
 }
 
 function fixedPart(part: string): Condition {
@@ -56,6 +61,7 @@ function fixedPart(part: string): Condition {
     at: 'query',
     name: equals < 0 ? part : part.slice(0, equals),
     value: equals < 0 || equals === part.length - 1 ? null : part.slice(equals + 1),
+    fixed: true,
   }
 }
 
@@ -63,8 +69,8 @@ function readNeed(need: string, where: string): Condition {
   const name = need.slice(1)
   if (name === '' || !/^[?!]/.test(need)) throw malformed(where, '?parameter or !header')
   return need[0] === '?'
-    ? { at: 'query', name, value: null }
-    : { at: 'header', name: name.toLowerCase(), value: null }
+    ? { at: 'query', name, value: null, fixed: false }
+    : { at: 'header', name: name.toLowerCase(), value: null, fixed: false }
 }
 
 /** Label → raw segment, or null where the path is another one. `keys`: of a store whose paths end in keys. */
@@ -73,19 +79,26 @@ export function matchPath(
   given: readonly string[],
   keys: boolean,
 ): ReadonlyMap<string, string> | null {
+  const rest = wanted.findIndex(({ kind }) => kind === 'rest')
+  if (rest < 0) return matchAll(wanted, trimmed(given, wanted), keys)
+  const before = matchAll(wanted.slice(0, rest), given.slice(0, rest), keys)
+  const behind = wanted.length - rest - 1
+  const after = matchAll(wanted.slice(rest + 1), given.slice(Math.max(rest, given.length - behind)), keys)
+  const key = given.slice(rest, given.length - behind).join('/')
+  if (before === null || after === null || key === '') return null
+  return new Map([...before, [(wanted[rest] as { label: string }).label, key], ...after])
+}
+
+function matchAll(
+  wanted: readonly HttpSegment[],
+  given: readonly string[],
+  keys: boolean,
+): ReadonlyMap<string, string> | null {
+  if (given.length !== wanted.length) return null
   const captured = new Map<string, string>()
   for (let i = 0; i < wanted.length; i++) {
     const segment = wanted[i] as HttpSegment
-    // Some models end in a slash that not every client sends, and their servers don't need.
-    if (i >= given.length)
-      return i === given.length && segment.kind === 'literal' && segment.text === '' ? captured : null
     const text = given[i] as string
-    if (segment.kind === 'rest') {
-      const rest = given.slice(i).join('/')
-      if (rest === '') return null
-      captured.set(segment.label, rest)
-      return captured
-    }
     if (segment.kind === 'literal') {
       if (text !== segment.text) return null
     } else {
@@ -94,9 +107,15 @@ export function matchPath(
       captured.set(segment.label, text)
     }
   }
-  // `/bucket/` is the bucket.
-  if (keys && given.length === wanted.length + 1 && given.at(-1) === '') return captured
-  return given.length === wanted.length ? captured : null
+  return captured
+}
+
+/** A slash at the end is written by some models and not by others; no service tells the two apart. */
+function trimmed(given: readonly string[], wanted: readonly HttpSegment[]): readonly string[] {
+  const last = wanted.at(-1)
+  const slash = last?.kind === 'literal' && last.text === ''
+  if (slash && given.length === wanted.length - 1) return [...given, '']
+  return given.length === wanted.length + 1 && given.at(-1) === '' ? given.slice(0, -1) : given
 }
 
 /** True where all that the operation needs is there. `query` holds the decoded pairs of the target. */
@@ -127,11 +146,20 @@ function covers(wide: HttpTemplate, narrow: HttpTemplate): boolean {
         (condition.value === null || other.value === condition.value),
     ),
   )
-  return conditions && wide.segments.every((segment, i) => coversSegment(segment, narrow.segments[i]))
+  return conditions && coversPath(wide.segments, narrow.segments)
+}
+
+function coversPath(wide: readonly HttpSegment[], narrow: readonly HttpSegment[]): boolean {
+  const rest = wide.findIndex(({ kind }) => kind === 'rest')
+  if (rest < 0) return wide.every((segment, i) => coversSegment(segment, narrow[i]))
+  const behind = wide.slice(rest + 1)
+  return (
+    wide.slice(0, rest).every((segment, i) => coversSegment(segment, narrow[i])) &&
+    behind.every((segment, i) => coversSegment(segment, narrow[narrow.length - behind.length + i]))
+  )
 }
 
 function coversSegment(wide: HttpSegment, narrow: HttpSegment | undefined): boolean {
-  if (wide.kind === 'rest') return true
   if (narrow === undefined || narrow.kind === 'rest') return false
   return wide.kind === 'one' || narrow.kind === 'literal'
 }

@@ -135,7 +135,8 @@ export function httpOf(name: string, value: unknown): HttpTemplate | null {
 export function readHostPrefix(value: unknown, where: string): string {
   if (value === undefined) return ''
   const prefix = readText(value, `${where}.hostPrefix`)
-  if (!/^(?:[a-z0-9.-]|\{[A-Za-z]+\})*$/.test(prefix)) throw malformed(`${where}.hostPrefix`, 'part of a host')
+  if (!/^(?:[a-z0-9.-]|\{[A-Za-z]+\})*$/.test(prefix))
+    throw malformed(`${where}.hostPrefix`, 'part of a host')
   return prefix
 }
 

@@ -59,7 +59,9 @@ function queue([url = '']: readonly string[], { partition, region }: ArnContext)
 function lambdaFunction(row: readonly string[], { partition, account, region }: ArnContext): Form {
   const name = row.at(-1) ?? ''
   if (name.startsWith('arn:')) return plain([name])
-  const match = /^(?:(?:([0-9]{12}):)?function:)?([A-Za-z0-9_-]{1,140}(?::[A-Za-z0-9$_-]{1,128})?)$/.exec(name)
+  const match = /^(?:(?:([0-9]{12}):)?function:)?([A-Za-z0-9_-]{1,140}(?::[A-Za-z0-9$_-]{1,128})?)$/.exec(
+    name,
+  )
   if (match === null || region === null) return UNCLEAR
   return {
     kind: 'arn',

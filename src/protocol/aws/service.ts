@@ -1,4 +1,12 @@
-import { malformed, readList, readMap, readMembers, readObject, readOneOf, readText } from '../document-shape.js'
+import {
+  malformed,
+  readList,
+  readMap,
+  readMembers,
+  readObject,
+  readOneOf,
+  readText,
+} from '../document-shape.js'
 import { AWS_WIRES, type AwsAddition, type AwsEndpoint, type AwsWire } from './document.js'
 import { type HttpTemplate, readHttpTemplate } from './http-template.js'
 import {
