@@ -22,6 +22,7 @@ export type {
   MintOrder,
   MintRecord,
   MintScope,
+  OutboundRequest,
   ReapOrder,
   RecordedCredential,
 } from './ports.js'

@@ -197,7 +197,7 @@ export class House {
   aheadMs = 0
   private readonly receiptKey: SigningKey
   private readonly checkpointKey: SigningKey
-  private readonly grantKey: JWK
+  readonly grantKey: JWK
   private readonly closing: (() => Promise<unknown>)[] = []
 
   /** All keys come from the seed, so that another process can move into the same house. */

@@ -27,6 +27,11 @@ test('an order by the enrol role opens and hands its nonce to the caller', () =>
   assert.deepEqual({ ...opened }, order)
 })
 
+test('an order may name the grant that it renews', () => {
+  const renewal = { ...order, renews: '5b8c2f0e-7b2a-4e44-9d55-0a1b2c3d4e5f' }
+  assert.deepEqual({ ...open(encodeEnvelope(sealGrantOrder(renewal, keyNamed('enrol')))) }, renewal)
+})
+
 test('an order is good for a minute, either way, and not a millisecond longer', () => {
   const sealed = encodeEnvelope(sealGrantOrder(order, keyNamed('enrol')))
   for (const nowMs of [NOW - 60_000, NOW + 60_000]) assert.equal(open(sealed, nowMs).nonce, order.nonce)
@@ -61,6 +66,7 @@ const malformed: readonly { flaw: string; change: Record<string, unknown> }[] = 
   { flaw: 'a control character in the task', change: { task: 'a\u001b[2Jb' } },
   { flaw: 'a nonce too short to be unique', change: { nonce: '1' } },
   { flaw: 'no owner', change: { owner: '' } },
+  { flaw: 'an empty name of what it renews', change: { renews: '' } },
 ]
 
 for (const { flaw, change } of malformed) {
