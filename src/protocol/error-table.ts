@@ -76,6 +76,11 @@ export const protocolErrors = {
     sentence: 'A path segment holds an encoded slash where this operation takes one name.',
     mend: 'Pass an id without “/”.',
   },
+  target_plus: {
+    status: 400,
+    sentence: 'The target holds a raw “+”, which is a space to some servers.',
+    mend: 'Write %2B for a plus and %20 for a space.',
+  },
   target_double_encoding: {
     status: 400,
     sentence: 'The path is percent-encoded twice.',
@@ -290,6 +295,62 @@ export const protocolErrors = {
     status: 400,
     sentence: 'X-Amz-Content-Sha256 is missing, or it is none that this operation takes.',
     mend: 'Sign the payload’s hash, UNSIGNED-PAYLOAD or one of AWS’s streaming forms.',
+  },
+  aws_service: {
+    status: 400,
+    sentence: 'The signature or the target is for an AWS service that the policy doesn’t list.',
+    mend: 'Call a service of the policy, or ask your operator to list this one.',
+  },
+  aws_region: {
+    status: 400,
+    sentence: 'The request is signed for a region that the policy doesn’t list.',
+    mend: 'Set the client’s region to one of the policy.',
+  },
+  aws_version: {
+    status: 400,
+    sentence: 'The request asks for a version of the AWS API that the catalog doesn’t have.',
+    mend: 'Use a current AWS SDK or AWS CLI.',
+  },
+  aws_selector: {
+    status: 400,
+    sentence: 'The request doesn’t name one AWS operation, in one place.',
+    mend: oneSelector,
+  },
+  aws_ambiguous: {
+    status: 400,
+    sentence: 'The request is the same for several operations or services that the policy lists.',
+    mend: 'Ask your operator for a policy that lists only the one that is meant.',
+  },
+  aws_account: {
+    status: 400,
+    sentence: 'The request names another AWS account than the endpoint belongs to.',
+    mend: 'Pass the account of the policy’s role as AccountId.',
+  },
+  aws_chunked: {
+    status: 400,
+    sentence:
+      'AWS’s own chunks are announced in a way that doesn’t add up, or for an operation that takes none.',
+    mend: 'Use an AWS SDK’s upload, with one checksum trailer at most.',
+  },
+  aws_xml: {
+    status: 400,
+    sentence: 'The XML body is not plain data as AWS’s SDKs write it.',
+    mend: 'Send elements and text only: no document type, entities, comments or prefixes.',
+  },
+  aws_cbor: {
+    status: 400,
+    sentence: 'The CBOR body is malformed, nested too deep or holds a key twice.',
+    mend: 'Use an AWS SDK.',
+  },
+  aws_service_unknown: {
+    status: null,
+    sentence: 'The catalog has no such AWS service, or the partition doesn’t.',
+    mend: 'Name services as the AWS CLI does; `countersign catalog search` lists them.',
+  },
+  aws_region_unknown: {
+    status: null,
+    sentence: 'A region is not one of the role’s partition.',
+    mend: 'Write regions such as eu-west-1, of the partition that the role’s ARN names.',
   },
   classifier_fault: {
     status: 500,

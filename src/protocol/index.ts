@@ -2,6 +2,18 @@ export type {
   ArgumentPredicate,
   ArgumentRule,
 } from './argument-rule.js'
+export { awsCatalog } from './aws/choose.js'
+export type {
+  AwsAction,
+  AwsEndpoint,
+  AwsField,
+  AwsOperation,
+  AwsResource,
+  AwsService,
+  AwsShape,
+  AwsStructure,
+  AwsWire,
+} from './aws/document.js'
 export type { AwsChoice, AwsShelf } from './aws/shelf.js'
 export {
   headersAsSigned,
