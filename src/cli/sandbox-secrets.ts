@@ -10,14 +10,15 @@ export interface SandboxSecrets {
   readonly railwayToken: string
   readonly stripeKeys: readonly RestrictedKey[]
   readonly billingJwks: JSONWebKeySet
-  /** The long-term key that the AWS account trusts; there is no such account without it. */
-  readonly aws?: AwsAccess
+  /** The long-term key that the AWS account trusts. */
+  readonly aws: AwsAccess
 }
 
 export interface SandboxOrigins {
   readonly railway: string
   readonly stripe: string
   readonly billing: string
+  readonly aws: string
 }
 
 /** Fresh credentials for a sandbox: what the clouds accept, and the vault entries that use them. */
@@ -32,9 +33,14 @@ export async function createSandboxSecrets(origins: SandboxOrigins): Promise<{
   const privateJwk = await exportJWK(privateKey)
   const publicJwk = await exportJWK(publicKey)
   const kid = await calculateJwkThumbprint(publicJwk)
+  const aws = {
+    accessKeyId: `AKIA${randomBytes(8).toString('hex').toUpperCase()}`,
+    secretAccessKey: randomBytes(30).toString('base64'),
+  }
   const environment = 'staging'
   return {
     clouds: {
+      aws,
       railwayToken,
       stripeKeys: [
         { secret: readKey, permissions: { customers: 'read', subscriptions: 'read', charges: 'read' } },
@@ -63,6 +69,13 @@ export async function createSandboxSecrets(origins: SandboxOrigins): Promise<{
           ],
         },
         origins: [origins.stripe],
+        environment,
+      },
+      {
+        name: 'aws-staging',
+        kind: 'aws-sts',
+        material: aws,
+        origins: [origins.aws],
         environment,
       },
       {

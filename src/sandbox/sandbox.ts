@@ -15,8 +15,7 @@ export interface SandboxOptions {
   readonly railwayToken: string
   readonly stripeKeys: readonly RestrictedKey[]
   readonly billing: { readonly audience: string; readonly jwks: JSONWebKeySet }
-  /** The AWS account, where there is one. */
-  readonly aws?: AwsOptions
+  readonly aws: AwsOptions
   readonly now?: () => Date
 }
 
@@ -34,7 +33,7 @@ export interface Sandbox {
   readonly railway: RailwayStandIn & { readonly url: string }
   readonly stripe: StripeStandIn & { readonly url: string }
   readonly billing: BillingStandIn & { readonly url: string }
-  readonly aws: RunningAws | null
+  readonly aws: RunningAws
   close(): Promise<void>
 }
 
@@ -47,7 +46,7 @@ export async function startSandbox(options: SandboxOptions): Promise<Sandbox> {
   const servers = [railway.server, stripe.server, billing.server]
   let aws: RunningAws | null = null
   try {
-    if (options.aws !== undefined) aws = await startAwsSandbox(options.aws, now)
+    aws = await startAwsSandbox(options.aws, now)
     return {
       aws,
       railway: { ...railway, url: await listen(railway.server, options.listen.railway) },

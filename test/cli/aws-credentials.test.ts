@@ -2,7 +2,11 @@ import assert from 'node:assert/strict'
 import { randomUUID } from 'node:crypto'
 import { request } from 'node:http'
 import { after, before, describe, it } from 'node:test'
-import { type CredentialsEndpoint, processCredentials, serveAwsCredentials } from '../../src/cli/aws-credentials.js'
+import {
+  type CredentialsEndpoint,
+  processCredentials,
+  serveAwsCredentials,
+} from '../../src/cli/aws-credentials.js'
 import type { IssuedGrant } from '../../src/cli/grant-session.js'
 
 describe('the container credentials of a session', () => {
@@ -70,17 +74,24 @@ describe('the container credentials of a session', () => {
     const count = issued.length
     assert.equal((await ask({})).status, 401)
     assert.equal((await ask({ authorization: `${endpoint.authorization}x` })).status, 401)
-    assert.equal((await fetch(`${endpoint.url}/x`, { headers: { authorization: endpoint.authorization } })).status, 404)
+    assert.equal(
+      (await fetch(`${endpoint.url}/x`, { headers: { authorization: endpoint.authorization } })).status,
+      404,
+    )
     const posted = await fetch(endpoint.url, {
       method: 'POST',
       headers: { authorization: endpoint.authorization },
     })
     assert.equal(posted.status, 405)
     const rebound = await new Promise<number | undefined>((resolve, reject) => {
-      request(endpoint.url, { headers: { host: 'evil.test', authorization: endpoint.authorization } }, answer => {
-        answer.resume()
-        resolve(answer.statusCode)
-      })
+      request(
+        endpoint.url,
+        { headers: { host: 'evil.test', authorization: endpoint.authorization } },
+        answer => {
+          answer.resume()
+          resolve(answer.statusCode)
+        },
+      )
         .on('error', reject)
         .end()
     })
@@ -90,7 +101,9 @@ describe('the container credentials of a session', () => {
 
   it('say why there are none any more', async () => {
     over = true
-    const late = await serveAwsCredentials({ issue: () => Promise.reject(new Error('the grant was revoked')) })
+    const late = await serveAwsCredentials({
+      issue: () => Promise.reject(new Error('the grant was revoked')),
+    })
     const answer = await fetch(late.url, { headers: { authorization: late.authorization } })
     assert.equal(answer.status, 403)
     assert.deepEqual(await answer.json(), { code: 'GrantRefused', message: 'the grant was revoked' })

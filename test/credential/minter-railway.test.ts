@@ -51,6 +51,7 @@ async function railway(t: TestContext) {
     railwayToken: ACCOUNT,
     stripeKeys: [],
     billing: { audience: 'x', jwks: { keys: [] } },
+    aws: { listen: '127.0.0.1:0', accessKeyId: 'AKIAUNUSED', secretAccessKey: 'unused' },
     now: () => new Date(NOW),
   })
   t.after(() => sandbox.close())

@@ -17,9 +17,16 @@ import {
 } from '@aws-sdk/client-s3'
 import { SendMessageCommand, SQSClient } from '@aws-sdk/client-sqs'
 import { getSignedUrl } from '@aws-sdk/s3-request-presigner'
-import type { ReceivedRequest } from './recording-upstream.js'
-import { AGENT_KEYS, type ARunningAwsGate, anAwsGate, MINTED_KEYS, REGION, verifyAtUpstream } from './an-aws-gate.js'
 import { GRANT } from './a-gate.js'
+import {
+  AGENT_KEYS,
+  type ARunningAwsGate,
+  anAwsGate,
+  MINTED_KEYS,
+  REGION,
+  verifyAtUpstream,
+} from './an-aws-gate.js'
+import type { ReceivedRequest } from './recording-upstream.js'
 
 let running: ARunningAwsGate
 before(async () => {
@@ -55,14 +62,18 @@ describe('a request of an AWS client', () => {
       'text/xml',
     ],
     'dynamodb:PutItem': [
-      () => new DynamoDBClient(client()).send(new PutItemCommand({ TableName: 't', Item: { id: { S: 'ü' } } })),
+      () =>
+        new DynamoDBClient(client()).send(new PutItemCommand({ TableName: 't', Item: { id: { S: 'ü' } } })),
       '{}',
       'application/x-amz-json-1.0',
     ],
     'sqs:SendMessage': [
       () =>
         new SQSClient({ ...client(), md5: false }).send(
-          new SendMessageCommand({ QueueUrl: `https://sqs.${REGION}.amazonaws.com/111122223333/q`, MessageBody: 'a' }),
+          new SendMessageCommand({
+            QueueUrl: `https://sqs.${REGION}.amazonaws.com/111122223333/q`,
+            MessageBody: 'a',
+          }),
         ),
       '{}',
       'application/x-amz-json-1.0',
@@ -159,7 +170,9 @@ describe('an upload of an AWS client', () => {
   }
 
   it('of nothing arrives as nothing', async () => {
-    const received = await receivedOf(() => s3().send(new PutObjectCommand({ Bucket: 'b', Key: 'k', Body: '' })))
+    const received = await receivedOf(() =>
+      s3().send(new PutObjectCommand({ Bucket: 'b', Key: 'k', Body: '' })),
+    )
     assert.equal(received.bodyBytes, 0)
     assert.equal(received.headers['content-length'], '0')
   })

@@ -2,7 +2,15 @@ import assert from 'node:assert/strict'
 import { describe, it, type TestContext } from 'node:test'
 import type { JsonObject } from '../../src/canon/index.js'
 import { awsGrantKeys } from '../../src/credential/index.js'
-import { entriesOf, House, ofType, onTheWire, openedPolicy, policyOf, type Running } from './keeper-fixture.js'
+import {
+  entriesOf,
+  House,
+  ofType,
+  onTheWire,
+  openedPolicy,
+  policyOf,
+  type Running,
+} from './keeper-fixture.js'
 
 const HOUR_MS = 3_600_000
 

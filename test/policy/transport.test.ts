@@ -22,7 +22,11 @@ test('a policy with https upstreams alone may be loaded for production', () => {
 
 const ROLES = [
   ['arn:aws:iam::111122223333:role/agents', 'eu-west-1', 'https://sts.eu-west-1.amazonaws.com'],
-  ['arn:aws-us-gov:iam::111122223333:role/agents', 'us-gov-west-1', 'https://sts.us-gov-west-1.amazonaws.com'],
+  [
+    'arn:aws-us-gov:iam::111122223333:role/agents',
+    'us-gov-west-1',
+    'https://sts.us-gov-west-1.amazonaws.com',
+  ],
   ['arn:aws-cn:iam::111122223333:role/a/b', 'cn-north-1', 'https://sts.cn-north-1.amazonaws.com.cn'],
 ] as const
 const STAND_IN = 'http://127.0.0.1:4566'

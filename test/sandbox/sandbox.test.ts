@@ -20,6 +20,7 @@ before(async () => {
       },
     ],
     billing: { audience: 'https://billing.example', jwks },
+    aws: { listen: '127.0.0.1:0', accessKeyId: 'AKIATEST', secretAccessKey: 'secret' },
   })
 })
 after(() => sandbox.close())

@@ -2,7 +2,11 @@ import assert from 'node:assert/strict'
 import { randomBytes } from 'node:crypto'
 import { text } from 'node:stream/consumers'
 import { after, before, describe, it } from 'node:test'
-import { CloudFormationClient, DeleteStackCommand, DescribeStacksCommand } from '@aws-sdk/client-cloudformation'
+import {
+  CloudFormationClient,
+  DeleteStackCommand,
+  DescribeStacksCommand,
+} from '@aws-sdk/client-cloudformation'
 import { CloudWatchClient, ListMetricsCommand, PutMetricDataCommand } from '@aws-sdk/client-cloudwatch'
 import {
   BatchWriteItemCommand,
@@ -107,7 +111,10 @@ describe('AWS SDK v3 behind the sidecar', () => {
     assert.ok(value.DBInstances?.some(each => each.DBInstanceIdentifier === AWS_IDS.stagingDatabase))
     await denied('rds:DeleteDBInstance', () =>
       rds.send(
-        new DeleteDBInstanceCommand({ DBInstanceIdentifier: AWS_IDS.stagingDatabase, SkipFinalSnapshot: true }),
+        new DeleteDBInstanceCommand({
+          DBInstanceIdentifier: AWS_IDS.stagingDatabase,
+          SkipFinalSnapshot: true,
+        }),
       ),
     )
     const cloudformation = new CloudFormationClient(settings())
@@ -186,7 +193,12 @@ describe('AWS SDK v3 behind the sidecar', () => {
     const AttributeDefinitions = [{ AttributeName: 'id', AttributeType: 'S' as const }]
     await passing(() =>
       dynamodb.send(
-        new CreateTableCommand({ TableName, KeySchema, AttributeDefinitions, BillingMode: 'PAY_PER_REQUEST' }),
+        new CreateTableCommand({
+          TableName,
+          KeySchema,
+          AttributeDefinitions,
+          BillingMode: 'PAY_PER_REQUEST',
+        }),
       ),
     )
     const Item = { id: { S: 'o-7' }, note: { S: 'naïve ☂' } }
@@ -217,7 +229,7 @@ describe('AWS SDK v3 behind the sidecar', () => {
   describe('S3', () => {
     const Bucket = 'acme-releases'
 
-    for (const Key of ['web/grüße ☂.txt', 'web/a b+c%20d.txt', 'web//double/../up.txt', 'web/(1)!*\'.txt']) {
+    for (const Key of ['web/grüße ☂.txt', 'web/a b+c%20d.txt', 'web//double/../up.txt', "web/(1)!*'.txt"]) {
       it(`stores and returns the object ${Key} under exactly that name`, async () => {
         const s3 = new S3Client(settings())
         const { attempt } = await passing(() =>
@@ -249,7 +261,10 @@ describe('AWS SDK v3 behind the sidecar', () => {
       )
       await denied('s3:DeleteObjects', () =>
         s3.send(
-          new DeleteObjectsCommand({ Bucket, Delete: { Objects: [{ Key: 'web/two.js' }, { Key: 'other.js' }] } }),
+          new DeleteObjectsCommand({
+            Bucket,
+            Delete: { Objects: [{ Key: 'web/two.js' }, { Key: 'other.js' }] },
+          }),
         ),
       )
       await denied('s3:DeleteBucket', () => s3.send(new DeleteBucketCommand({ Bucket })))
@@ -258,7 +273,11 @@ describe('AWS SDK v3 behind the sidecar', () => {
     it('uploads in parts, as a stream, and with a signed URL', async () => {
       const s3 = new S3Client(settings())
       const Body = randomBytes(11 << 20)
-      const upload = new Upload({ client: s3, params: { Bucket, Key: 'web/big.bin', Body }, partSize: 5 << 20 })
+      const upload = new Upload({
+        client: s3,
+        params: { Bucket, Key: 'web/big.bin', Body },
+        partSize: 5 << 20,
+      })
       const { attempts } = await aws.sidecar.during(() => upload.done())
       assert.deepEqual([...new Set(attempts.map(({ ops }) => ops[0]?.name))].sort(), [
         's3:CompleteMultipartUpload',
@@ -267,11 +286,15 @@ describe('AWS SDK v3 behind the sidecar', () => {
       ])
       const whole = await s3.send(new GetObjectCommand({ Bucket, Key: 'web/big.bin' }))
       assert.ok(Body.equals((await whole.Body?.transformToByteArray()) ?? new Uint8Array()))
-      const url = await getSignedUrl(s3, new GetObjectCommand({ Bucket, Key: 'web/big.bin' }), { expiresIn: 60 })
+      const url = await getSignedUrl(s3, new GetObjectCommand({ Bucket, Key: 'web/big.bin' }), {
+        expiresIn: 60,
+      })
       const fetched = await fetch(url)
       assert.equal(fetched.status, 200)
       assert.ok(Body.equals(Buffer.from(await fetched.arrayBuffer())))
-      const put = await getSignedUrl(s3, new PutObjectCommand({ Bucket, Key: 'web/put.txt' }), { expiresIn: 60 })
+      const put = await getSignedUrl(s3, new PutObjectCommand({ Bucket, Key: 'web/put.txt' }), {
+        expiresIn: 60,
+      })
       assert.equal((await fetch(put, { method: 'PUT', body: 'by URL' })).status, 200)
       const again = await fetch(put, { method: 'PUT', body: 'once more' })
       assert.equal(again.status, 403)
@@ -291,10 +314,16 @@ describe('AWS SDK v3 behind the sidecar', () => {
         s3.send(new PutObjectCommand({ Bucket, Key: 'web/ünï cödé.txt', Body: 'hello' })),
       )
       assert.match(attempt.credential?.scope ?? '', /s3:PutObject/)
-      const { value } = await passing(() => s3.send(new GetObjectCommand({ Bucket, Key: 'web/ünï cödé.txt' })))
+      const { value } = await passing(() =>
+        s3.send(new GetObjectCommand({ Bucket, Key: 'web/ünï cödé.txt' })),
+      )
       assert.equal(await text(value.Body as NodeJS.ReadableStream), 'hello')
       const Body = randomBytes(6 << 20)
-      await new Upload({ client: s3, params: { Bucket, Key: 'web/parts.bin', Body }, partSize: 5 << 20 }).done()
+      await new Upload({
+        client: s3,
+        params: { Bucket, Key: 'web/parts.bin', Body },
+        partSize: 5 << 20,
+      }).done()
       await s3.send(
         new CopyObjectCommand({ Bucket, Key: 'web/copy.bin', CopySource: `${Bucket}/web/parts.bin` }),
       )
@@ -304,7 +333,10 @@ describe('AWS SDK v3 behind the sidecar', () => {
   })
 
   it('knows an AWS key for what it is: found somewhere', async () => {
-    const found = { accessKeyId: 'AKIAIOSFODNN7EXAMPLE', secretAccessKey: 'wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY' }
+    const found = {
+      accessKeyId: 'AKIAIOSFODNN7EXAMPLE',
+      secretAccessKey: 'wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY',
+    }
     const ec2 = new EC2Client({ ...settings(), credentials: found })
     const { value: error, attempts } = await aws.sidecar.during(() =>
       rejection(ec2.send(new DescribeInstancesCommand({}))),

@@ -6,9 +6,9 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import dynalite from 'dynalite'
 import S3rver from 's3rver'
-import { putEntry } from '../../src/credential/index.js'
 import type { LoadedConfig } from '../../src/cli/config.js'
 import { vaultLocation } from '../../src/cli/vault-location.js'
+import { putEntry } from '../../src/credential/index.js'
 import { AWS_TEST_POLICY } from './aws-policy.js'
 import { type Sidecar, startSidecar } from './sidecar.js'
 
@@ -86,13 +86,9 @@ async function startS3rver(): Promise<{ origin: string; close(): Promise<void> }
 }
 
 async function putObjectStoreKey(loaded: LoadedConfig, origin: string): Promise<void> {
-  await putEntry(vaultLocation(loaded, {}), {
-    name: 'objects',
-    kind: 'aws-sts',
-    material: { accessKeyId: 'AKIATESTTOKENSERVICE', secretAccessKey: 'test-token-service-secret' },
-    origins: [origin],
-    environment: 'staging',
-  })
+  const material = { accessKeyId: 'AKIATESTTOKENSERVICE', secretAccessKey: 'test-token-service-secret' }
+  const entry = { name: 'objects', kind: 'aws-sts', material, origins: [origin], environment: 'staging' }
+  await putEntry(vaultLocation(loaded, {}), entry, Date.now())
 }
 
 async function listening(server: Server): Promise<string> {

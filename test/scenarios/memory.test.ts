@@ -1,9 +1,12 @@
 import assert from 'node:assert/strict'
 import { randomBytes, randomUUID } from 'node:crypto'
 import { readFileSync } from 'node:fs'
-import { connect, createServer } from 'node:net'
+import { connect } from 'node:net'
 import { type TestContext, test } from 'node:test'
 import { packageRoot } from '../../src/cli/catalogs.js'
+import { callAws } from '../../src/cli/demo/aws-agent.js'
+import type { IssuedGrant } from '../../src/cli/grant-session.js'
+import { freeAddresses } from '../../src/cli/sandbox-addresses.js'
 import type { SandboxSecrets } from '../../src/cli/sandbox-secrets.js'
 import { vaultLocation } from '../../src/cli/vault-location.js'
 import { openVault } from '../../src/credential/index.js'
@@ -12,9 +15,13 @@ import { keyNeedlesOf, type Needle, needlesOf, scanProcess } from './process-mem
 import { eventually, type Sidecar, startSidecar } from './supervised-sidecar.js'
 
 test('the gate has nothing to steal: no secret is in its memory, its environment or its command line', async t => {
-  const sidecar = await startSidecar(t, { policy: samplePolicy(), clouds: await freeAddresses() })
-  const secrets = await secretsOf(sidecar)
-  await useEveryApi(sidecar)
+  const sidecar = await startSidecar(t, { policy: samplePolicy(), clouds: await cloudAddresses() })
+  const signer = await sidecar.order({ slot: 'aws-sigv4' })
+  const secrets = [
+    ...(await secretsOf(sidecar)),
+    ...needlesOf('what the agent signs AWS requests with', signer.secret ?? ''),
+  ]
+  await useEveryApi(sidecar, signer)
 
   const marker = `planted-${randomUUID()}`
   const held = await holdInTheGate(t, sidecar, marker)
@@ -37,6 +44,11 @@ test('the gate has nothing to steal: no secret is in its memory, its environment
   held.destroy()
 })
 
+async function cloudAddresses() {
+  const { gate: _gate, stripePort: _port, ...clouds } = await freeAddresses()
+  return clouds
+}
+
 function samplePolicy(): string {
   return readFileSync(`${packageRoot()}/config/policies/sandbox.yaml`, 'utf8')
 }
@@ -54,7 +66,7 @@ async function secretsOf(sidecar: Sidecar): Promise<Needle[]> {
     .entries()
     .flatMap(entry => textsIn(entry.material.reveal()).map(text => [entry.name, text] as const))
     .filter(([, text]) => text !== lent)
-  assert.equal(new Set(inVault.map(([name]) => name)).size, 3, 'the vault has entries for all three clouds')
+  assert.equal(new Set(inVault.map(([name]) => name)).size, 4, 'the vault has entries for all four clouds')
   return [
     ...[...keys, ...roles].flatMap(name => keyNeedlesOf(name, JSON.parse(file(`${name}.jwk`)).d as string)),
     ...keyNeedlesOf('vault key', file('keeper/vault.key')),
@@ -66,18 +78,21 @@ async function secretsOf(sidecar: Sidecar): Promise<Needle[]> {
 
 /** Every secret text in an entry's material: the values of its members, public ones and labels apart. */
 function textsIn(material: unknown): string[] {
-  const { jwk, keys, token } = material as {
+  const { jwk, keys, token, secretAccessKey } = material as {
     jwk?: { d: string }
+    secretAccessKey?: string
     keys?: readonly { key: string }[]
     token?: string
   }
-  const texts = [jwk?.d, token, ...(keys ?? []).map(({ key }) => key)].filter(text => text !== undefined)
+  const texts = [jwk?.d, token, secretAccessKey, ...(keys ?? []).map(({ key }) => key)].filter(
+    text => text !== undefined,
+  )
   assert.ok(texts.length > 0, 'an entry without a secret')
   return texts
 }
 
 /** So that every minter has minted, and the gate has carried what came out. */
-async function useEveryApi(sidecar: Sidecar): Promise<void> {
+async function useEveryApi(sidecar: Sidecar, signer: IssuedGrant): Promise<void> {
   const headers = {
     authorization: `Bearer ${await sidecar.grant()}`,
     'content-type': 'application/json',
@@ -92,6 +107,17 @@ async function useEveryApi(sidecar: Sidecar): Promise<void> {
     const text = await answer.text()
     assert.equal(answer.status, 200, `${answer.url} ${text}`)
   }
+  const keys = {
+    accessKeyId: signer.jti,
+    secretAccessKey: signer.secret ?? '',
+    sessionToken: signer.token,
+  }
+  const form = { Action: 'DescribeInstances', Version: '2016-11-15' }
+  const described = await callAws(
+    { aws: `${sidecar.url}/aws`, region: 'eu-west-1', keys },
+    { service: 'ec2', form },
+  )
+  assert.equal(described.status, 200, described.words)
 }
 
 /** A request whose body never ends: the gate has to keep its beginning. */
@@ -116,20 +142,4 @@ function refusalToRead(pid: number): string | null {
     if (['EACCES', 'EPERM', 'ENOENT'].includes(code)) return code
     throw error
   }
-}
-
-/** The clouds' addresses are sealed into the policy before they listen, so that they must be known first. */
-async function freeAddresses(): Promise<{ railway: string; stripe: string; billing: string }> {
-  const servers = await Promise.all(
-    [0, 1, 2].map(async () => {
-      const server = createServer()
-      await new Promise<void>(resolve => server.listen(0, '127.0.0.1', resolve))
-      return server
-    }),
-  )
-  const [railway, stripe, billing] = servers.map(
-    server => `127.0.0.1:${(server.address() as { port: number }).port}`,
-  ) as [string, string, string]
-  await Promise.all(servers.map(server => new Promise(resolve => server.close(resolve))))
-  return { railway, stripe, billing }
 }

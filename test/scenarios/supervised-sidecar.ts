@@ -12,11 +12,12 @@ import { readRunning } from '../../src/cli/addresses.js'
 import { type AdminClient, connectAdmin } from '../../src/cli/admin-client.js'
 import { type LoadedConfig, loadConfig } from '../../src/cli/config.js'
 import type { Config } from '../../src/cli/config-schema.js'
-import { orderGrant } from '../../src/cli/grant-session.js'
+import { type IssuedGrant, orderGrant } from '../../src/cli/grant-session.js'
 import { initSandbox, type SandboxAddresses } from '../../src/cli/init-sandbox.js'
 import type { KeeperStatus } from '../../src/cli/keeper-status.js'
 import { readSigningKey } from '../../src/cli/keyfile.js'
 import type { GateAddresses } from '../../src/gate/index.js'
+import type { Slot } from '../../src/protocol/index.js'
 import { decodeEntry, type Entry } from '../../src/receipt/index.js'
 
 const MAIN = fileURLToPath(new URL('../../src/cli/main.js', import.meta.url))
@@ -28,7 +29,7 @@ export interface Setup {
   readonly policy: string
   readonly configure?: (config: Config, folder: string) => Config
   /** Addresses of the stand-in clouds; without them none are started. */
-  readonly clouds?: Pick<SandboxAddresses, 'railway' | 'stripe' | 'billing'>
+  readonly clouds?: Pick<SandboxAddresses, 'railway' | 'stripe' | 'billing' | 'aws'>
   /** Origin's host and port that the vault's `billing` entry may be used for. */
   readonly billing?: string
   /** Beside this process's own environment. */
@@ -104,16 +105,19 @@ export class Sidecar {
   }
 
   async grant(agent = 'coder'): Promise<string> {
+    return (await this.order({ agent })).token
+  }
+
+  order(choices: { readonly agent?: string; readonly slot?: Slot } = {}): Promise<IssuedGrant> {
     const key = readSigningKey(this.loaded.path('trust/keys/enrol.jwk'))
-    const { token } = await orderGrant(this.admin, key, this.loaded, {
-      agent,
+    return orderGrant(this.admin, key, this.loaded, {
+      agent: choices.agent ?? 'coder',
       environment: 'staging',
       task: `task-${randomUUID().slice(0, 8)}`,
       owner: 'maria',
-      slot: 'bearer',
+      slot: choices.slot ?? 'bearer',
       ttlSeconds: 600,
     })
-    return token
   }
 
   /** All entries of the running keeper's ledger. */
@@ -161,6 +165,7 @@ export async function prepareSidecar(t: TestContext, setup: Setup): Promise<Side
     railway: '127.0.0.1:1',
     stripe: '127.0.0.1:2',
     billing: setup.billing ?? '127.0.0.1:3',
+    aws: '127.0.0.1:4',
   }
   await initSandbox(folder, {
     addresses: { gate: '127.0.0.1:0', stripePort: '127.0.0.1:0', ...clouds },

@@ -48,5 +48,7 @@ interface Refusal {
 function wordsOf(body: unknown, text: string): string {
   const refusal = (body ?? {}) as Refusal
   const xml = /<Message>([^<]*)<\/Message>/.exec(text)?.[1]
-  return refusal.errors?.[0]?.message ?? refusal.error?.message ?? refusal.message ?? xml ?? text.slice(0, 160)
+  return (
+    refusal.errors?.[0]?.message ?? refusal.error?.message ?? refusal.message ?? xml ?? text.slice(0, 160)
+  )
 }
