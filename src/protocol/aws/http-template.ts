@@ -80,7 +80,7 @@ export function matchPath(
   keys: boolean,
 ): ReadonlyMap<string, string> | null {
   const rest = wanted.findIndex(({ kind }) => kind === 'rest')
-  if (rest < 0) return matchAll(wanted, trimmed(given, wanted), keys)
+  if (rest < 0) return matchAll(wanted, trimmed(given, wanted, keys), keys)
   const before = matchAll(wanted.slice(0, rest), given.slice(0, rest), keys)
   const behind = wanted.length - rest - 1
   const after = matchAll(wanted.slice(rest + 1), given.slice(Math.max(rest, given.length - behind)), keys)
@@ -110,12 +110,15 @@ function matchAll(
   return captured
 }
 
-/** A slash at the end is written by some models and not by others; no service tells the two apart. */
-function trimmed(given: readonly string[], wanted: readonly HttpSegment[]): readonly string[] {
+/**
+ * A slash at the end that doesn't matter: one that the model writes and a client doesn't, and that of a bucket. ATTACK:
+ * any other is an empty parameter, `DELETE /endpoints/` for a client that meant one endpoint.
+ */
+function trimmed(given: readonly string[], wanted: readonly HttpSegment[], keys: boolean): readonly string[] {
   const last = wanted.at(-1)
   const slash = last?.kind === 'literal' && last.text === ''
   if (slash && given.length === wanted.length - 1) return [...given, '']
-  return given.length === wanted.length + 1 && given.at(-1) === '' ? given.slice(0, -1) : given
+  return keys && given.length === wanted.length + 1 && given.at(-1) === '' ? given.slice(0, -1) : given
 }
 
 /** True where all that the operation needs is there. `query` holds the decoded pairs of the target. */
