@@ -22,14 +22,18 @@ test('a policy with https upstreams alone may be loaded for production', () => {
 
 const ROLES = [
   ['arn:aws:iam::111122223333:role/agents', 'eu-west-1', 'https://sts.eu-west-1.amazonaws.com'],
-  ['arn:aws-us-gov:iam::111122223333:role/agents', 'us-gov-west-1', 'https://sts.us-gov-west-1.amazonaws.com'],
+  [
+    'arn:aws-us-gov:iam::111122223333:role/agents',
+    'us-gov-west-1',
+    'https://sts.us-gov-west-1.amazonaws.com',
+  ],
   ['arn:aws-cn:iam::111122223333:role/a/b', 'cn-north-1', 'https://sts.cn-north-1.amazonaws.com.cn'],
 ] as const
 const STAND_IN = 'http://127.0.0.1:4566'
 
 function sts(role: string, region: string, more = '') {
   const spec = `{ minter: aws-sts, role: "${role}", region: ${region}${more} }`
-  return policyText(READING).replace(/shop: \{ minter: static.*\}/, `shop: ${spec}`)
+  return policyText(READING).replace(/shop: \{ minter: jwt.*\}/, `shop: ${spec}`)
 }
 
 for (const [role, region, endpoint] of ROLES) {
