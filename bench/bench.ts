@@ -5,6 +5,7 @@ import { parseArgs } from 'node:util'
 import { type Latency, latency, loadGenerator, type Shot, throughput } from './load.js'
 import { cpuSeconds, residentMiB, roleOf, start } from './processes.js'
 import { type BenchSidecar, startSidecar } from './sidecar.js'
+import { signedHeaders } from './signed.js'
 
 /**
  * Measures the whole sidecar, both receipts durable, against bare `@fastify/http-proxy`, side by side in one run.
@@ -36,6 +37,8 @@ interface Case {
   readonly method: Shot['method']
   readonly type?: string
   readonly body?: string
+  /** Signed with the keys of a grant instead of carrying it: the service's signing name. */
+  readonly signedFor?: string
 }
 
 const CASES: readonly Case[] = [
@@ -59,6 +62,16 @@ const CASES: readonly Case[] = [
     method: 'POST',
     type: 'application/x-www-form-urlencoded',
     body: 'name=Harbour+Rentals&metadata[order]=6735&email=desk%40example.com',
+  },
+  {
+    // Signature verified, classified, decided, signed anew with an assumed role's credential.
+    name: 'AWS query',
+    prefix: '/aws',
+    path: '/',
+    method: 'POST',
+    type: 'application/x-www-form-urlencoded; charset=utf-8',
+    body: 'Action=DescribeInstances&Version=2016-11-15&Filter.1.Name=instance-state-name&Filter.1.Value.1=running',
+    signedFor: 'ec2',
   },
 ]
 
@@ -95,11 +108,18 @@ try {
 
 async function measure(
   each: Case,
-  { main, grant }: BenchSidecar,
+  { main, grant, keys }: BenchSidecar,
   pids: { gate: number; keeper: number },
 ): Promise<Result> {
   const plain = shotOf(each, `http://127.0.0.1:${bare.port}${each.path}`, {})
-  const guarded = shotOf(each, `${main}${each.prefix}${each.path}`, { authorization: `Bearer ${grant}` })
+  const url = `${main}${each.prefix}${each.path}`
+  const guarded = shotOf(
+    each,
+    url,
+    each.signedFor === undefined
+      ? { authorization: `Bearer ${grant}` }
+      : signedHeaders(each.method, url, each.signedFor, each.type ?? '', each.body ?? '', keys),
+  )
   process.stderr.write(`${each.name}: warming up …\n`)
   for (const shot of [plain, guarded]) await throughput(shot, CONNECTIONS, Math.min(seconds, 3))
   const rates = { plain: [] as number[], guarded: [] as number[] }

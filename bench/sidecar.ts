@@ -6,7 +6,7 @@ import process from 'node:process'
 import { fileURLToPath } from 'node:url'
 import { readRunning } from '../src/cli/addresses.js'
 import { loadConfig } from '../src/cli/config.js'
-import { openGrantSession } from '../src/cli/grant-session.js'
+import { type IssuedGrant, openGrantSession } from '../src/cli/grant-session.js'
 import { initSandbox } from '../src/cli/init-sandbox.js'
 
 /** The whole sidecar as `countersign run` starts it, with the benchmark's upstream behind every API. */
@@ -15,6 +15,8 @@ export interface BenchSidecar {
   readonly folder: string
   readonly main: string
   readonly grant: string
+  /** A second grant, as AWS clients sign with it. */
+  readonly keys: IssuedGrant
   stop(): Promise<void>
 }
 
@@ -31,6 +33,7 @@ export async function startSidecar(upstreamPort: number): Promise<BenchSidecar> 
       railway: upstream,
       stripe: upstream,
       billing: upstream,
+      aws: upstream,
     },
     policy: readFileSync(new URL('bench/policy.yaml', PACKAGE), 'utf8'),
     clouds: false,
@@ -46,13 +49,15 @@ export async function startSidecar(upstreamPort: number): Promise<BenchSidecar> 
     { config: loaded.file, agent: 'coder', task: 'bench', owner: 'bench' },
     { stdin: process.stdin, stdout: process.stdout, stderr: process.stderr, env: {}, cwd: folder },
   )
-  const grant = await session.issue('bearer')
+  const { token: grant } = await session.issue('bearer')
+  const keys = await session.issue('aws-sigv4')
   await session.leave()
   return {
     supervisor,
     folder,
     main: readRunning(loaded).main,
     grant,
+    keys,
     stop: async () => {
       const gone = new Promise(resolve => supervisor.once('exit', resolve))
       supervisor.kill('SIGTERM')

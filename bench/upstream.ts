@@ -22,9 +22,22 @@ const ANSWER = Buffer.from(
   }),
 )
 
+/** What STS answers; asked once, when the first credential is made. */
+const SESSION = Buffer.from(
+  `<AssumeRoleResponse xmlns="https://sts.amazonaws.com/doc/2011-06-15/"><AssumeRoleResult><Credentials><AccessKeyId>ASIABENCHBENCHBENCH1</AccessKeyId><SecretAccessKey>bench-secret-access-key</SecretAccessKey><SessionToken>bench-session-token-0123456789</SessionToken><Expiration>${new Date(Date.now() + 3_600_000).toISOString()}</Expiration></Credentials></AssumeRoleResult></AssumeRoleResponse>`,
+)
+
 const server = createServer((request, response) => {
-  request.resume()
+  let first: Buffer | null = null
+  request.on('data', (part: Buffer) => {
+    first ??= part
+  })
   request.once('end', () => {
+    if (request.url === '/' && first?.includes('Action=AssumeRole')) {
+      response.writeHead(200, { 'content-type': 'text/xml', 'content-length': SESSION.length })
+      response.end(SESSION)
+      return
+    }
     response.writeHead(200, { 'content-type': 'application/json', 'content-length': ANSWER.length })
     response.end(ANSWER)
   })

@@ -1,7 +1,8 @@
-import { mkdirSync, writeFileSync } from 'node:fs'
+import { mkdirSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { canonicalBytes, contentId, portableCrypto } from '../../src/canon/index.js'
 import { type CatalogDocument, openCatalog } from '../../src/protocol/index.js'
+import { awsCatalog } from './aws.js'
 import { railwayCatalog } from './railway.js'
 import { stripeCatalog } from './stripe.js'
 
@@ -21,4 +22,21 @@ function generate(folder: string): void {
   }
 }
 
+/** AWS is a folder of its own: a file for each service, and an index with the digest of each. */
+function generateAws(folder: string): void {
+  const { index, services } = awsCatalog()
+  rmSync(folder, { recursive: true, force: true })
+  mkdirSync(folder, { recursive: true })
+  writeFileSync(join(folder, 'index.json'), canonicalBytes(index))
+  let [operations, bytes] = [0, 0]
+  for (const service of services) {
+    const text = canonicalBytes(service)
+    writeFileSync(join(folder, `${service.id}.json`), text)
+    operations += Object.keys(service.operations).length
+    bytes += text.length
+  }
+  process.stdout.write(`aws: ${services.length} services, ${operations} operations, ${bytes} bytes\n`)
+}
+
 generate(join('config', 'catalogs'))
+generateAws(join('config', 'catalogs', 'aws'))

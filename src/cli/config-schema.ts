@@ -104,6 +104,7 @@ const Sandbox = Type.Object(
     railway: text('host:port of the stand-in for Railway.'),
     stripe: text('host:port of the stand-in for Stripe.'),
     billing: text('host:port of the billing API.'),
+    aws: Type.Optional(text('host:port of the stand-in for AWS: one address for all of its services.')),
   },
   {
     ...strict,

@@ -47,6 +47,11 @@ export const cliErrors = {
     sentence: 'A process of the sidecar ended before it was ready.',
     mend: 'Mend what it says above.',
   },
+  catalog_unreadable: {
+    status: null,
+    sentence: 'A shipped catalog is not the file that this version came with.',
+    mend: 'Install this version of countersign anew.',
+  },
 } as const satisfies ErrorTable
 
 export const cliFault = errorsOf(cliErrors)

@@ -18,7 +18,7 @@ export async function printFirstScreen(
     { config: loaded.file, agent: 'coder', task: 'first-steps', owner: 'you' },
     io,
   )
-  const grant = await session.issue('bearer')
+  const { token: grant } = await session.issue('bearer')
   await session.leave()
   const graphql = (query: string) =>
     `curl -s ${addresses.main}/railway/graphql/v2 -H "authorization: Bearer $GRANT" -H 'content-type: application/json' -d '${JSON.stringify({ query })}'`

@@ -20,7 +20,8 @@ const RENEW_AT = 0.75
 /** One agent's time behind the sidecar: grants ordered under one key, all revoked at the end. */
 export interface GrantSession {
   readonly apis: readonly ReachableApi[]
-  issue(slot: Slot): Promise<string>
+  /** A grant for one slot, within the agent's session; the first one's end is the end of all that follow it. */
+  issue(slot: Slot): Promise<IssuedGrant>
   /** Renews the bearer grant until the agent's session is over; returns the way to stop. */
   keepRenewing(renewed: (token: string) => void, failed: (problem: string) => void): () => void
   /** Revokes everything that was issued. */
@@ -29,9 +30,12 @@ export interface GrantSession {
   leave(): Promise<void>
 }
 
-interface IssuedGrant {
+export interface IssuedGrant {
   readonly token: string
   readonly jti: string
+  /** Only for the slot `aws-sigv4`: what its client signs with. */
+  readonly secret?: string
+  readonly expiresMs: number
 }
 
 /** Reads configuration and policy, and connects to the keeper. Throws UsageErrors that say what is missing. */
@@ -52,17 +56,20 @@ export async function openGrantSession(options: SessionOptions, io: Io): Promise
   const started = Date.now()
   const secondsLeft = () => agent.sessionSeconds - Math.floor((Date.now() - started) / 1000)
 
-  async function issue(slot: Slot): Promise<string> {
+  async function issue(slot: Slot): Promise<IssuedGrant> {
     const ttlSeconds = Math.min(GRANT_SECONDS, secondsLeft())
+    if (ttlSeconds < 1) throw new UsageError('the agent’s session is over', 'Start it anew.')
+    const [first] = issued
     const grant = await orderGrant(admin, key, loaded, {
       ...options,
       environment: agent?.environment ?? '',
       slot,
       ttlSeconds,
+      ...(first === undefined ? {} : { renews: first }),
       ...(authorizationDetails === undefined ? {} : { authorizationDetails }),
     })
     issued.push(grant.jti)
-    return grant.token
+    return grant
   }
 
   return {
@@ -77,7 +84,10 @@ export async function openGrantSession(options: SessionOptions, io: Io): Promise
       const renew = () => {
         if (secondsLeft() < 60) return failed('the agent’s session is over')
         issue('bearer')
-          .then(renewed, error => failed(error instanceof Error ? error.message : String(error)))
+          .then(
+            ({ token }) => renewed(token),
+            error => failed(error instanceof Error ? error.message : String(error)),
+          )
           .finally(plan)
       }
       plan()
@@ -98,6 +108,8 @@ interface OrderedGrant {
   readonly owner: string
   readonly slot: Slot
   readonly ttlSeconds: number
+  /** Id of the grant that began the session. */
+  readonly renews?: string
   readonly authorizationDetails?: readonly JsonObject[]
 }
 
@@ -108,7 +120,7 @@ export function orderGrant(
   loaded: LoadedConfig,
   order: OrderedGrant,
 ): Promise<IssuedGrant> {
-  const { agent, environment, task, owner, slot, ttlSeconds, authorizationDetails } = order
+  const { agent, environment, task, owner, slot, ttlSeconds, renews, authorizationDetails } = order
   const envelope = sealGrantOrder(
     {
       v: 1,
@@ -121,6 +133,7 @@ export function orderGrant(
       ttlSeconds,
       t: Date.now(),
       nonce: randomUUID(),
+      ...(renews === undefined ? {} : { renews }),
       ...(authorizationDetails === undefined ? {} : { authorizationDetails }),
     },
     key,

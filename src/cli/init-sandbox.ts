@@ -23,6 +23,7 @@ export interface SandboxAddresses {
   readonly railway: string
   readonly stripe: string
   readonly billing: string
+  readonly aws: string
 }
 
 /** As they stand in config/policies/sandbox.yaml. */
@@ -32,6 +33,7 @@ export const SANDBOX_ADDRESSES: SandboxAddresses = {
   railway: '127.0.0.1:7181',
   stripe: '127.0.0.1:7182',
   billing: '127.0.0.1:7183',
+  aws: '127.0.0.1:7184',
 }
 
 const ORIGIN = 'localhost/countersign/sandbox'
@@ -56,6 +58,7 @@ export async function initSandbox(folder: string, choices: SandboxChoices = {}):
     railway: `http://${addresses.railway}`,
     stripe: `http://${addresses.stripe}`,
     billing: `http://${addresses.billing}`,
+    aws: `http://${addresses.aws}`,
   })
   await createInstanceVault(folder, vault)
   mkdirSync(join(folder, 'sandbox'), { mode: 0o700 })
@@ -72,7 +75,7 @@ function samplePolicy(): string {
 }
 
 function withAddresses(policy: string, addresses: SandboxAddresses): string {
-  return (['railway', 'stripe', 'billing'] as const).reduce(
+  return (['railway', 'stripe', 'billing', 'aws'] as const).reduce(
     (text, cloud) => text.replaceAll(SANDBOX_ADDRESSES[cloud], addresses[cloud]),
     policy,
   )
@@ -88,7 +91,7 @@ function sealSandboxPolicy(folder: string, source: string): void {
 }
 
 function configurationOf(addresses: SandboxAddresses, pin: string, clouds: boolean): Config {
-  const { railway, stripe, billing } = addresses
+  const { railway, stripe, billing, aws } = addresses
   return {
     apiVersion: 'countersign.dev/v1',
     kind: 'Sidecar',
@@ -105,6 +108,6 @@ function configurationOf(addresses: SandboxAddresses, pin: string, clouds: boole
     },
     ledger: { dir: 'ledger', highWater: 'mark/high-water.json', auditorKey: 'auditor/public.jwk' },
     vault: { file: 'keeper/vault.jwe', key: { file: 'keeper/vault.key' } },
-    ...(clouds ? { sandbox: { railway, stripe, billing } } : {}),
+    ...(clouds ? { sandbox: { railway, stripe, billing, aws } } : {}),
   }
 }

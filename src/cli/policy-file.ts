@@ -20,6 +20,7 @@ import {
   parsePolicySource,
 } from '../policy/index.js'
 import type { CatalogDocument } from '../protocol/index.js'
+import { openAwsShelf } from './aws-shelf.js'
 import { loadShippedCatalogs } from './catalogs.js'
 import { UsageError } from './io.js'
 
@@ -39,7 +40,11 @@ export function readPolicyFile(file: string): PolicyFile {
     const path = resolve(folder, name)
     if (existsSync(path)) files.set(name, readFileSync(path, 'utf8'))
   }
-  return { kind: 'source', source, options: { catalogs: loadShippedCatalogs(), files, crypto: nativeCrypto } }
+  return {
+    kind: 'source',
+    source,
+    options: { catalogs: loadShippedCatalogs(), aws: openAwsShelf(), files, crypto: nativeCrypto },
+  }
 }
 
 /** Reads and compiles a policy's source; throws a UsageError that lists every finding. */

@@ -13,11 +13,11 @@ export async function availableAddresses(): Promise<SandboxAddresses> {
  */
 export async function freeAddresses(): Promise<SandboxAddresses> {
   const servers = await Promise.all(Object.keys(SANDBOX_ADDRESSES).map(() => listen(0)))
-  const [gate, stripePort, railway, stripe, billing] = servers.map(
+  const [gate, stripePort, railway, stripe, billing, aws] = servers.map(
     server => `127.0.0.1:${(server.address() as { port: number }).port}`,
-  ) as [string, string, string, string, string]
+  ) as [string, string, string, string, string, string]
   await Promise.all(servers.map(server => new Promise(resolve => server.close(resolve))))
-  return { gate, stripePort, railway, stripe, billing }
+  return { gate, stripePort, railway, stripe, billing, aws }
 }
 
 async function isFree(port: number): Promise<boolean> {

@@ -1,7 +1,7 @@
 import { randomBytes, randomUUID } from 'node:crypto'
 import { calculateJwkThumbprint, exportJWK, generateKeyPair, type JSONWebKeySet, type JWK } from 'jose'
 import type { NewVaultEntry } from '../credential/index.js'
-import type { RestrictedKey } from '../sandbox/index.js'
+import type { AwsAccess, RestrictedKey } from '../sandbox/index.js'
 
 export const SANDBOX_BILLING_AUDIENCE = 'https://billing.internal'
 
@@ -10,6 +10,8 @@ export interface SandboxSecrets {
   readonly railwayToken: string
   readonly stripeKeys: readonly RestrictedKey[]
   readonly billingJwks: JSONWebKeySet
+  /** The long-term key that the AWS account trusts; there is no such account without it. */
+  readonly aws?: AwsAccess
 }
 
 export interface SandboxOrigins {

@@ -27,6 +27,7 @@ const UPSTREAM_IDS: ReadonlySet<string> = new Set([
   'x-request-id',
   'x-github-request-id',
   'x-railway-request-id',
+  'x-amz-request-id',
   'x-amzn-requestid',
 ])
 

@@ -2,6 +2,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { ReceiptAnchor } from '../link/index.js'
 import type { Dialect } from '../protocol/index.js'
 import { DIALECT_FORMS } from './dialect/index.js'
+import type { Exchange } from './exchange.js'
 import type { Refusal } from './refusal.js'
 
 /** How much of a refused upload is still read, so that the client gets to see the answer (RFC 9112 §9.6). */
@@ -17,22 +18,22 @@ export const ALLOWED_DECISION = 'effect=allow, code=allowed'
 
 /** Answers a refusal in the API's dialect, and ends the connection where the request was not read to its end. */
 export function answerRefusal(
-  request: IncomingMessage,
-  response: ServerResponse,
+  exchange: Exchange,
   dialect: Dialect,
   refusal: Refusal,
   origin: string | null,
 ): void {
+  const { request, response } = exchange
   if (response.headersSent || response.destroyed) {
     // An answer that was begun can't be taken back, only be cut short.
     if (!response.writableEnded) response.destroy()
     return
   }
-  const form = DIALECT_FORMS[dialect](refusal)
-  const body = Buffer.from(JSON.stringify(form.body))
+  const form = DIALECT_FORMS[dialect](refusal, exchange)
+  const body = Buffer.from(form.body)
   const headers = [
     'Content-Type',
-    'application/json; charset=utf-8',
+    form.contentType,
     'Content-Length',
     String(body.length),
     'Cache-Control',

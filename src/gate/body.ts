@@ -1,7 +1,8 @@
 import type { IncomingMessage } from 'node:http'
 import { promisify } from 'node:util'
 import { brotliDecompress, gunzip, inflate } from 'node:zlib'
-import type { BodyPlan, ProtocolCode, StreamCheck } from '../protocol/index.js'
+import { type BodyPlan, EMPTY_PAYLOAD, type ProtocolCode, type StreamCheck } from '../protocol/index.js'
+import { TRAILING_CHECKSUMS } from './checksum.js'
 import { sha256Hex } from './digest.js'
 import type { GateCode } from './error-table.js'
 import type { Holding } from './inspection.js'
@@ -17,7 +18,10 @@ export type ReadBody =
       readonly sha256: string
       readonly receivedSha256: string
     }
-  /** Not yet read: it goes upstream as it comes, and is held to its check on the way. */
+  /**
+   * Not yet read: it goes upstream as it comes, and is held to its check on the way. `lengthBytes` is that of what
+   * goes upstream; null where it has no end until it ends.
+   */
   | { readonly kind: 'stream'; readonly lengthBytes: number | null; readonly check: StreamCheck | null }
   | { readonly kind: 'refused'; readonly code: BodyCode }
 
@@ -36,12 +40,12 @@ export async function readBody(
   limits: Pick<GateLimits, 'maxInspectBytes' | 'inspectedBodyMs'>,
   holding: Holding,
 ): Promise<ReadBody> {
-  if (!hasBody(request)) return NO_BODY
+  if (!hasBody(request)) return withoutBody(plan)
   switch (plan.kind) {
     case 'none':
       return { kind: 'refused', code: 'body_unexpected' }
     case 'stream':
-      return { kind: 'stream', lengthBytes: announcedLength(request), check: plan.check ?? null }
+      return streamed(request, plan.check ?? null)
     case 'inspect':
       return readWhole(
         request,
@@ -49,6 +53,21 @@ export async function readBody(
         holding,
       )
   }
+}
+
+/** ATTACK: a request signed with the hash of a body, and sent without one. */
+function withoutBody(plan: BodyPlan): ReadBody {
+  const check = plan.kind === 'stream' ? plan.check : undefined
+  if (check === undefined) return NO_BODY
+  if (check.kind === 'aws-chunked') return refused('aws_chunk_malformed') // even nothing has a last chunk
+  return check.hex === EMPTY_PAYLOAD ? NO_BODY : refused('payload_mismatch')
+}
+
+function streamed(request: IncomingMessage, check: StreamCheck | null): ReadBody {
+  if (check?.kind !== 'aws-chunked') return { kind: 'stream', lengthBytes: announcedLength(request), check }
+  const { trailer, payloadBytes } = check
+  if (trailer !== null && !Object.hasOwn(TRAILING_CHECKSUMS, trailer)) return refused('aws_trailer_unknown')
+  return { kind: 'stream', lengthBytes: payloadBytes, check }
 }
 
 /** True where the headers announce a body, an empty one apart (RFC 9112 §6.3). */

@@ -64,12 +64,18 @@ export function isCredentialHeader(name: string, value: string): boolean {
   return CREDENTIAL_HEADERS.has(name) || CREDENTIAL_HEADER_WORDS.test(name) || SHAPES.test(value)
 }
 
-/** Lower-case names of the query parameters that carry a credential; at most the first four. */
-export function credentialParameters(query: string): string[] {
+/** True for text that looks like a credential wherever it stands. */
+export function hasCredentialShape(text: string): boolean {
+  return SHAPES.test(text)
+}
+
+/** Lower-case names of the query parameters that carry a credential, but for those in `own`; at most the first four. */
+export function credentialParameters(query: string, own: ReadonlySet<string>): string[] {
   const found: string[] = []
   for (const pair of query.split('&')) {
     const equals = pair.indexOf('=')
     const name = decoded(equals < 0 ? pair : pair.slice(0, equals)).toLowerCase()
+    if (own.has(name)) continue
     const value = equals < 0 ? '' : decoded(pair.slice(equals + 1))
     const credential =
       (value !== '' && CREDENTIAL_PARAMETERS.has(name)) ||
@@ -78,6 +84,17 @@ export function credentialParameters(query: string): string[] {
     if (credential && found.push(name) === 4) break
   }
   return found
+}
+
+/** Decoded values of the query's parameters of one lower-case name. */
+export function parameterValues(query: string, wanted: string): string[] {
+  const values: string[] = []
+  for (const pair of query.split('&')) {
+    const equals = pair.indexOf('=')
+    if (decoded(equals < 0 ? pair : pair.slice(0, equals)).toLowerCase() === wanted)
+      values.push(equals < 0 ? '' : decoded(pair.slice(equals + 1)))
+  }
+  return values
 }
 
 function decoded(text: string): string {

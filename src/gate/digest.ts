@@ -23,6 +23,13 @@ export class RunningDigest {
     }
   }
 
+  /** Lower-case hex of what has come and of a last part that doesn't count yet; the digest goes on. */
+  hexWith(last: Uint8Array): string {
+    if (this.running !== null) return this.running.copy().update(last).digest('hex')
+    if (this.first === null) return sha256Hex(last)
+    return createHash('sha256').update(this.first).update(last).digest('hex')
+  }
+
   /** Lower-case hex; ends the digest. */
   hex(): string {
     if (this.running !== null) return this.running.digest('hex')

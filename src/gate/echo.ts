@@ -1,4 +1,4 @@
-import type { Header } from '../protocol/index.js'
+import { type Header, SIGV4_ALGORITHM } from '../protocol/index.js'
 
 /** Shorter values would mask ordinary text; no minter makes one. */
 const MIN_SECRET_CHARACTERS = 8
@@ -19,7 +19,7 @@ export class EchoGuard {
 
   constructor(minted: readonly Header[]) {
     const spellings = new Set<string>()
-    for (const [, value] of minted) addSpellings(spellings, value)
+    for (const [name, value] of minted) addSpellings(spellings, secretOf(name.toLowerCase(), value))
     // Longest first, so that a spelling that contains another is masked whole.
     this.secrets = [...spellings].sort((a, b) => b.length - a.length).map(text => Buffer.from(text, 'latin1'))
   }
@@ -79,6 +79,20 @@ export class EchoGuard {
     return open
   }
 }
+
+/**
+ * What of a header is secret: all of it, but where a request was signed. There the key never goes out; the session
+ * token does, and the signature, which is good for this one request. Date and digest are no secrets, and an answer
+ * may well repeat them. Empty where nothing is.
+ */
+function secretOf(name: string, value: string): string {
+  if (NO_SECRETS.has(name)) return ''
+  if (name === 'authorization' && value.startsWith(`${SIGV4_ALGORITHM} `))
+    return /Signature=([0-9a-f]{64})$/.exec(value)?.[1] ?? value
+  return value
+}
+
+const NO_SECRETS: ReadonlySet<string> = new Set(['x-amz-date', 'x-amz-content-sha256'])
 
 function addSpellings(spellings: Set<string>, value: string): void {
   const space = value.indexOf(' ')

@@ -47,10 +47,30 @@ export const gateErrors = {
     sentence: 'The body could not be decoded as its Content-Encoding says.',
     mend: 'Send the body without Content-Encoding.',
   },
+  payload_mismatch: {
+    status: 400,
+    sentence: 'The body is not the one that its hash or checksum was made of.',
+    mend: 'Send the bytes that were hashed and signed, once more from the start.',
+  },
+  aws_chunk_malformed: {
+    status: 400,
+    sentence: 'The body is not framed in chunks as aws-chunked wants it.',
+    mend: 'Let the AWS SDK frame the body, or send it without aws-chunked.',
+  },
+  aws_chunk_signature: {
+    status: 403,
+    sentence: 'The signature of a chunk of the body does not follow from the one before.',
+    mend: 'Let the AWS SDK sign the body, and change nothing of it on the way.',
+  },
+  aws_trailer_unknown: {
+    status: 400,
+    sentence: 'The trailer that is announced is no checksum that can be verified here.',
+    mend: 'Use one of the checksums CRC32, CRC32C, CRC64NVME, SHA1 and SHA256.',
+  },
   grant_missing: {
     status: 401,
     sentence: 'The request carries no grant.',
-    mend: 'Send the grant your operator issued, in Authorization: Bearer or in Countersign-Grant.',
+    mend: 'Send the grant your operator issued, in Authorization: Bearer, in Countersign-Grant or as the session token of an AWS client.',
   },
   foreign_credential: {
     status: 403,

@@ -14,6 +14,8 @@ export interface Entrance {
 export class Exchange {
   readonly request: IncomingMessage
   readonly response: ServerResponse
+  /** As it came, API prefix and all: what a client that signs has signed. The request's own is rewritten on its way. */
+  readonly url: string
   /** Name of the API that the address says; empty where it names none. It may be one that the policy doesn't have. */
   readonly api: string
   /** The raw target, API prefix off; not yet checked. */
@@ -37,6 +39,7 @@ export class Exchange {
     const address = entrance.api === null ? splitPrefix(url) : { api: entrance.api, target: url, prefix: '' }
     this.request = request
     this.response = response
+    this.url = url
     this.api = address.api
     this.target = address.target
     this.prefix = address.prefix

@@ -166,7 +166,7 @@ class RunningGate implements Gate {
       return
     }
     const dialect = this.routing?.apis.get(exchange.api)?.catalog.profile.dialect ?? 'rest'
-    answerRefusal(exchange.request, exchange.response, dialect, refusalOfFault(code, 'nothing', null), null)
+    answerRefusal(exchange, dialect, refusalOfFault(code, 'nothing', null), null)
   }
 
   private isBusy(): boolean {

@@ -32,6 +32,14 @@ const NEVER_FORWARDED: ReadonlySet<string> = new Set([
   'trailer',
   'transfer-encoding',
   'upgrade',
+  // What an AWS client signed by, and how its payload came: the upstream gets another signature and the bare payload.
+  'x-amz-content-sha256',
+  'x-amz-date',
+  'x-amz-decoded-content-length',
+  'x-amz-region-set',
+  'x-amz-sdk-checksum-algorithm',
+  'x-amz-security-token',
+  'x-amz-trailer',
 ])
 
 /** Response headers that may come back from any API. `location` and `content-length` are written by the gate. */
@@ -86,5 +94,28 @@ export function responseHeaderSet(profile: Pick<ApiProfile, 'responseHeaders'>):
 
 function allowed(names: readonly string[], never: ReadonlySet<string>): ReadonlySet<string> {
   const lower = names.map(name => name.toLowerCase())
-  return new Set(lower.filter(name => !never.has(name) && !name.startsWith('countersign-')))
+  const whole = lower.filter(name => !name.endsWith('*') && isOpen(name, never))
+  const beginnings = lower.filter(name => name.endsWith('*')).map(name => name.slice(0, -1))
+  return new HeaderSet(whole, beginnings, never)
+}
+
+function isOpen(name: string, never: ReadonlySet<string>): boolean {
+  return !never.has(name) && !name.startsWith('countersign-')
+}
+
+/** Names, and all names with one of some beginnings (`x-amz-meta-`); never one that never passes. */
+class HeaderSet extends Set<string> {
+  private readonly beginnings: readonly string[]
+  private readonly never: ReadonlySet<string>
+
+  constructor(whole: readonly string[], beginnings: readonly string[], never: ReadonlySet<string>) {
+    super(whole)
+    this.beginnings = beginnings
+    this.never = never
+  }
+
+  override has(name: string): boolean {
+    if (super.has(name)) return true
+    return this.beginnings.some(beginning => name.startsWith(beginning)) && isOpen(name, this.never)
+  }
 }

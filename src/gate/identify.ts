@@ -1,6 +1,11 @@
 import { fromBase64, fromBase64url, fromUtf8, parseStrictJson } from '../canon/index.js'
 import type { Header, Slot } from '../protocol/index.js'
-import { credentialParameters, isCredentialHeader } from './credential-shapes.js'
+import {
+  credentialParameters,
+  hasCredentialShape,
+  isCredentialHeader,
+  parameterValues,
+} from './credential-shapes.js'
 
 export interface Presented {
   readonly slot: Slot
@@ -21,32 +26,70 @@ const COMPACT_JWS = /^([A-Za-z0-9_-]{10,})\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]*$/
 
 const NOTHING: Identity = { presented: null, foreign: [] }
 
+/** Where a presigned URL says who signed it (SigV4). */
+const TOKEN_PARAMETER = 'x-amz-security-token'
+const SIGNATURE_PARAMETERS = ['x-amz-credential', 'x-amz-signature'] as const
+const NO_PARAMETERS: ReadonlySet<string> = new Set()
+const SIGV4_PARAMETERS: ReadonlySet<string> = new Set([TOKEN_PARAMETER, ...SIGNATURE_PARAMETERS])
+
 /**
  * Finds the one grant, in one of the API's slots, and the name of every other place that holds a credential.
  * Whatever stands in a slot and isn't a token of ours by its form, and every second slot that is filled, is foreign.
+ *
+ * In the slot `aws-sigv4` the grant is the session token, in its header or in a presigned URL, and what signs the
+ * request belongs to it. ATTACK: a found AWS key is one that no grant stands beside, or that has AWS's own form.
  */
 export function identify(slots: readonly Slot[], headers: readonly Header[], query: string | null): Identity {
+  const signing = slots.includes('aws-sigv4')
   let presented: Presented | null = null
   let foreign: string[] | null = null
+  /** Places of a signature; whose it is shows when all slots were looked at. */
+  let signatures: string[] | null = null
   for (const [name, value] of headers) {
-    const place = slotOf(name, value)
-    if (place === null) {
-      if (!isCredentialHeader(name, value)) continue
-    } else if (presented === null && slots.includes(place.slot) && isGrantShaped(place.token)) {
-      presented = place
-      continue
+    if (signing && name === 'authorization' && /^AWS4-/i.test(value)) {
+      signatures ??= []
+      signatures.push(name)
+      if (!hasCredentialShape(value)) continue
+    } else {
+      const place = slotOf(name, value)
+      if (place === null) {
+        if (!isForeignHeader(name, value, signing)) continue
+      } else if (presented === null && slots.includes(place.slot) && isGrantShaped(place.token)) {
+        presented = place
+        continue
+      }
     }
     foreign ??= []
     foreign.push(name.slice(0, 64))
   }
   if (query !== null && query !== '') {
-    for (const name of credentialParameters(query)) {
+    const found = credentialParameters(query, signing ? SIGV4_PARAMETERS : NO_PARAMETERS)
+    if (signing) {
+      for (const token of parameterValues(query, TOKEN_PARAMETER)) {
+        if (presented === null && isGrantShaped(token)) presented = { slot: 'aws-sigv4', token }
+        else found.push(TOKEN_PARAMETER)
+      }
+      for (const name of SIGNATURE_PARAMETERS) {
+        for (const value of parameterValues(query, name)) {
+          signatures ??= []
+          signatures.push(`query:${name}`)
+          if (hasCredentialShape(value)) found.push(name)
+        }
+      }
+    }
+    for (const name of found) {
       foreign ??= []
       foreign.push(`query:${name.slice(0, 58)}`)
     }
   }
+  if (signatures !== null && presented?.slot !== 'aws-sigv4') foreign = [...(foreign ?? []), ...signatures]
   if (foreign === null) return presented === null ? NOTHING : { presented, foreign: NOTHING.foreign }
   return { presented, foreign: [...new Set(foreign)].slice(0, MAX_FOREIGN) }
+}
+
+/** AWS names parameters of its operations `x-amz-…-token`: there the value alone tells. */
+function isForeignHeader(name: string, value: string, signing: boolean): boolean {
+  return signing && name.startsWith('x-amz-') ? hasCredentialShape(value) : isCredentialHeader(name, value)
 }
 
 /** The slot that a header is, with what stands in it; null for a header that is none. */
@@ -56,6 +99,8 @@ function slotOf(name: string, value: string): Presented | null {
       return authorization(value)
     case 'countersign-grant':
       return { slot: 'countersign-grant', token: value.trim() }
+    case 'x-amz-security-token':
+      return { slot: 'aws-sigv4', token: value.trim() }
     case 'project-access-token':
       return { slot: 'project-access-token', token: value.trim() }
     default:

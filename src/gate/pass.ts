@@ -1,11 +1,12 @@
 import { CountersignError } from '../canon/index.js'
 import type { AdmitReply, BodySummary, Finding, Verdict } from '../link/index.js'
 import {
+  headersAsSigned,
   isUnclassifiable,
   parseTarget,
   type RequestBody,
   type RequestHead,
-  type Slot,
+  SLOTS,
 } from '../protocol/index.js'
 import { answerRefusal } from './answer.js'
 import type { GateApi, Routing } from './api.js'
@@ -19,12 +20,10 @@ import type { AdmitCall } from './keeper-port.js'
 import { notSent } from './outcomes.js'
 import { type Refusal, refusalOfFault, refusalOfVerdict } from './refusal.js'
 import { type Sendable, send } from './send.js'
+import { signatureOf, signedRequest, targetToForward } from './signed.js'
 
 /** How often a request is classified again because the policy changed meanwhile. */
 const MAX_ROUNDS = 3
-
-/** All slots: where the address names no API, a grant is still looked for, so that the refusal has a name on it. */
-const ANY_SLOT: readonly Slot[] = ['bearer', 'countersign-grant', 'basic-user', 'project-access-token']
 
 /** What the gate understood of a request under one policy: what it tells the keeper, and what it would send. */
 interface Examined {
@@ -54,7 +53,7 @@ export async function pass(context: GateContext, exchange: Exchange): Promise<vo
         case 'refuse':
           return refuse(context, exchange, examined.api, refusalOfVerdict(verdict, reply.receipt))
         case 'forward':
-          return await forward(context, exchange, examined, reply, verdict)
+          return await forward(context, exchange, examined, reply, verdict, holding)
       }
     }
     refuse(context, exchange, null, unavailable('policy_moving'))
@@ -65,7 +64,17 @@ export async function pass(context: GateContext, exchange: Exchange): Promise<vo
   }
 }
 
-/** Target, grant, body, operations, in this order; the first that is refused is the finding. */
+/** A request as it was read before its body: what every finding of it says. */
+interface Subject {
+  readonly routing: Routing
+  readonly exchange: Exchange
+  readonly api: GateApi | null
+  readonly identity: Identity
+  /** Raw target as it would be forwarded. */
+  readonly target: string
+}
+
+/** Target, grant, signature, body, operations, in this order; the first that is refused is the finding. */
 async function examine(
   context: GateContext,
   routing: Routing,
@@ -73,11 +82,13 @@ async function examine(
   holding: Holding,
 ): Promise<Examined> {
   const api = routing.apis.get(exchange.api) ?? null
-  const target = (api?.catalog.parseTarget ?? parseTarget)(exchange.target)
-  const query = isUnclassifiable(target) ? rawQuery(exchange.target) : target.query
-  const identity = identify(api?.slots ?? ANY_SLOT, exchange.headers, query)
+  const raw = targetToForward(api, exchange)
+  const target = (api?.catalog.parseTarget ?? parseTarget)(raw)
+  // Where the address names no API, a grant is still looked for, so that the refusal has a name on it.
+  const identity = identify(api?.slots ?? SLOTS, exchange.headers, rawQuery(exchange.target))
+  const subject: Subject = { routing, exchange, api, identity, target: raw }
   const refused = (code: string, body: ReadBody | null = null): Examined =>
-    examinedAs(routing, exchange, api, identity, { kind: 'refused', code }, body)
+    examinedAs(subject, { kind: 'refused', code }, body)
 
   const framing = framingRefusal(exchange.method, exchange.headers)
   if (framing !== null) return refused(framing)
@@ -85,7 +96,13 @@ async function examine(
   if (isUnclassifiable(target)) return refused(target.code)
   if (identity.presented === null && identity.foreign.length === 0) return refused('grant_missing')
 
-  const head: RequestHead = { method: exchange.method, target, headers: exchange.headers }
+  const signature = signatureOf(api, exchange)
+  if (signature !== null && isUnclassifiable(signature)) return refused(signature.code)
+  const mustBeSigned = identity.presented?.slot === 'aws-sigv4'
+  if (mustBeSigned && signature === null) return refused('aws_signature_missing')
+
+  const headers = signature === null ? exchange.headers : headersAsSigned(signature, exchange.headers)
+  const head: RequestHead = { method: exchange.method, target, headers }
   const plan = api.catalog.planBody(head)
   if (isUnclassifiable(plan)) return refused(plan.code)
   if (plan.kind === 'inspect') exchange.invite()
@@ -98,21 +115,15 @@ async function examine(
   const { operations } = classification
   const upstream = api.upstreams.get(api.catalog.originOf(head, operations))
   if (upstream === undefined) return refused('upstream_unknown', body)
-  const finding: Finding = { kind: 'operations', operations }
-  return {
-    ...examinedAs(routing, exchange, api, identity, finding, body),
-    sendable: { head, body, upstream },
-  }
+  const signed =
+    mustBeSigned && signature !== null ? signedRequest(api, exchange, signature, head, body) : null
+  if (typeof signed === 'string') return refused(signed, body)
+  const { call } = examinedAs(subject, { kind: 'operations', operations }, body)
+  return { api, call: { ...call, signed }, sendable: { head, body, upstream, signed } }
 }
 
-function examinedAs(
-  routing: Routing,
-  exchange: Exchange,
-  api: GateApi | null,
-  identity: Identity,
-  finding: Finding,
-  body: ReadBody | null,
-): Examined {
+function examinedAs(subject: Subject, finding: Finding, body: ReadBody | null): Examined {
+  const { routing, exchange, api, identity, target } = subject
   return {
     api,
     sendable: null,
@@ -120,7 +131,7 @@ function examinedAs(
       policyCid: api === null ? '' : routing.policyCid,
       api: api?.name ?? '',
       method: exchange.method,
-      target: exchange.target,
+      target,
       presented: identity.presented,
       signed: null,
       foreign: identity.foreign,
@@ -145,6 +156,7 @@ async function forward(
   examined: Examined,
   reply: AdmitReply,
   verdict: Extract<Verdict, { kind: 'forward' }>,
+  holding: Holding,
 ): Promise<void> {
   const { api, sendable, call } = examined
   if (reply.receipt === null) throw new Error('an admission without a receipt')
@@ -155,7 +167,7 @@ async function forward(
   }
   context.metrics.decided(api.name, 'allow', 'allowed')
   try {
-    await send(context, { exchange, api, ...sendable, receipt: reply.receipt, verdict })
+    await send(context, { exchange, api, ...sendable, receipt: reply.receipt, verdict, holding })
   } catch (error) {
     void context.outcomes.settle(notSent(reply.receipt.seq)) // it failed before the upstream was asked
     throw error
@@ -171,7 +183,7 @@ function refuse(context: GateContext, exchange: Exchange, api: GateApi | null, r
     'refused',
   )
   const dialect = known?.catalog.profile.dialect ?? 'rest'
-  answerRefusal(exchange.request, exchange.response, dialect, refusal, context.keeper.origin())
+  answerRefusal(exchange, dialect, refusal, context.keeper.origin())
 }
 
 function unavailable(code: string): Refusal {
@@ -185,7 +197,7 @@ function faultCode(context: GateContext, error: unknown): string {
   return 'gate_fault'
 }
 
-/** The query of a target that was refused, so that a token in it is still reported. */
+/** The query of a target that may yet be refused, so that a token in it is still reported. */
 function rawQuery(target: string): string | null {
   const question = target.indexOf('?')
   return question === -1 ? null : target.slice(question + 1)

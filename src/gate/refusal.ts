@@ -2,13 +2,14 @@ import type { ReceiptAnchor, Verdict } from '../link/index.js'
 import { DECISION_PHRASES, entryOf } from './verdict-codes.js'
 import { oneLine, plainPair, plainWord } from './words.js'
 
-/** Whether the upstream may have acted: the first thing an agent needs to know. */
-export type Executed = 'nothing' | 'maybe' | 'yes'
+/** Whether the upstream may have acted: the first thing an agent needs to know. `partial`: it never had the whole request. */
+export type Executed = 'nothing' | 'partial' | 'maybe' | 'yes'
 
 /** Why the agent gets no answer of the upstream's, in one dialect or another. */
 export interface Refusal {
   readonly effect: 'deny' | 'hold' | 'fault'
   readonly code: string
+  readonly executed: Executed
   /** HTTP status outside GraphQL (DESIGN: what the agent sees). */
   readonly status: number
   /** One line, under 500 characters. */
@@ -33,6 +34,7 @@ export function refusalOfVerdict(verdict: RefuseVerdict, receipt: ReceiptAnchor 
   return {
     effect: status >= 500 ? 'fault' : verdict.effect,
     code: plainWord(verdict.code, 64),
+    executed: 'nothing',
     // SDKs repeat a 429 by themselves, so it is said only where repeating helps.
     status: verdict.code === 'over_limit' && soon ? 429 : status,
     message: messageOfVerdict(verdict, status, receipt),
@@ -49,6 +51,7 @@ export function refusalOfFault(code: string, executed: Executed, receipt: Receip
   return {
     effect: 'fault',
     code: plainWord(code, 64),
+    executed,
     status: entry.status ?? 500,
     message: `${FAULT_VERDICTS[executed]} ${entry.sentence} ${entry.mend}${receiptNote(receipt)}`,
     rule: null,
@@ -60,6 +63,7 @@ export function refusalOfFault(code: string, executed: Executed, receipt: Receip
 
 const FAULT_VERDICTS: Readonly<Record<Executed, string>> = {
   nothing: 'UNAVAILABLE, nothing was executed.',
+  partial: 'BROKEN OFF, the upstream never had the whole request.',
   maybe: 'FAILED at the upstream, the operation may have been executed.',
   yes: 'FAILED on the way back, the operation was executed.',
 }

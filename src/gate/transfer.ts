@@ -5,6 +5,7 @@ import type { Header } from '../protocol/index.js'
 import { agentHeaders } from './agent-headers.js'
 import { ALLOWED_DECISION, anchorHeader, answerRefusal } from './answer.js'
 import type { GateApi } from './api.js'
+import { BodyRefused } from './body-check.js'
 import type { GateContext } from './context.js'
 import { RunningDigest } from './digest.js'
 import { EchoGuard } from './echo.js'
@@ -173,17 +174,15 @@ export class Transfer implements Dispatcher.DispatchHandler {
     const { exchange, api, receipt } = this.order
     const refusal = refusalOfFault(code, executed, receipt)
     this.context.metrics.faulted(api.name, refusal.code)
-    answerRefusal(
-      exchange.request,
-      exchange.response,
-      api.catalog.profile.dialect,
-      refusal,
-      this.context.keeper.origin(),
-    )
+    answerRefusal(exchange, api.catalog.profile.dialect, refusal, this.context.keeper.origin())
   }
 
   /** Which outcome an error is, and what the agent may conclude. */
   private causeOf(error: Error): { status: OutcomeStatus; code: string; executed: Executed } {
+    if (error instanceof BodyRefused) {
+      const status = this.controller === null ? 'not_sent' : 'aborted'
+      return { status, code: error.code, executed: 'partial' }
+    }
     if (this.controller === null) {
       const code = error instanceof CountersignError ? error.code : 'upstream_unreachable'
       return { status: 'not_sent', code, executed: 'nothing' }

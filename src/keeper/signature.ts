@@ -52,6 +52,9 @@ const PRESIGNED = [
   'X-Amz-Security-Token',
 ] as const
 
+/** Some presigners also say there what stands for the payload. */
+const PAYLOAD_PARAMETER = 'X-Amz-Content-Sha256'
+
 /** A signature that was found good. */
 export interface VerifiedSignature {
   readonly signed: SignedRequest
@@ -185,7 +188,7 @@ function withoutSignature(signed: SignedRequest, token: string): string | null {
   for (const pair of signed.target.slice(question + 1).split('&')) {
     const equals = pair.indexOf('=')
     const name = equals < 0 ? pair : pair.slice(0, equals)
-    if (!(PRESIGNED as readonly string[]).includes(name)) kept.push(pair)
+    if (!(PRESIGNED as readonly string[]).includes(name) && name !== PAYLOAD_PARAMETER) kept.push(pair)
     else if (said.has(name)) return null
     else said.set(name, equals < 0 ? '' : pair.slice(equals + 1))
   }
@@ -198,6 +201,8 @@ function withoutSignature(signed: SignedRequest, token: string): string | null {
     'X-Amz-Signature': signed.signature,
     'X-Amz-Security-Token': token,
   }
+  const payload = decoded(said.get(PAYLOAD_PARAMETER)) ?? signed.payload
+  if (payload !== signed.payload) return null
   if (PRESIGNED.some(name => decoded(said.get(name)) !== expected[name])) return null
   return signed.target.slice(0, question) + (kept.length === 0 ? '' : `?${kept.join('&')}`)
 }

@@ -51,6 +51,7 @@ function openApis(
       credential: api.credential ?? null,
       privateUpstream: api.private,
       awaitMark: api.awaitMark,
+      testEndpoints: api.testEndpoints ?? false,
     })
   }
   return apis
@@ -101,7 +102,7 @@ function checkReferences(policy: CompiledPolicy): void {
     if (api.credential !== undefined && !Object.hasOwn(policy.credentials, api.credential)) {
       throw malformed(`apis.${name} names a credential that is not there`)
     }
-    if (!Object.hasOwn(api.origins, 'default')) throw malformed(`apis.${name} has no default origin`)
+    if (Object.keys(api.origins).length === 0) throw malformed(`apis.${name} has no origin`)
   }
   for (const rule of policy.rules) checkRule(rule, policy)
 }

@@ -31,6 +31,8 @@ export interface PolicyApi {
   readonly privateUpstream: boolean
   /** Wait for the high-water mark before an answer leaves. */
   readonly awaitMark: boolean
+  /** Some of the origins are stand-ins that the policy names; see `requireHttps`. */
+  readonly testEndpoints: boolean
 }
 
 export interface PolicyAgent {

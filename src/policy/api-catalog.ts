@@ -1,6 +1,7 @@
 import { parse as parseYaml } from 'yaml'
 import { CountersignError } from '../canon/index.js'
 import {
+  type AwsShelf,
   type CatalogDocument,
   graphqlCatalog,
   type OperationClass,
@@ -15,6 +16,8 @@ import { parseOrigin } from './upstream.js'
 export interface CatalogSources {
   /** Shipped catalogs by name. */
   readonly catalogs: ReadonlyMap<string, CatalogDocument>
+  /** The shipped services of the catalog aws. */
+  readonly aws?: AwsShelf
   /** Contents of the files that `openapi` and `graphql.schema` name, by the name as written. */
   readonly files: ReadonlyMap<string, string>
 }

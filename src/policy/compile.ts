@@ -1,6 +1,7 @@
 import { type Crypto, canonicalBytes, contentId, type JsonObject, portableCrypto } from '../canon/index.js'
 import { type Catalog, type CatalogDocument, openCatalog } from '../protocol/index.js'
 import { type CatalogSources, catalogOf } from './api-catalog.js'
+import { AWS_KEYS, awsApiCatalog, awsOrigins } from './aws-api.js'
 import { compileAgents, compileApprovers, compileCredentials, compileWindows } from './compile-names.js'
 import { compileRules } from './compile-rules.js'
 import type { CompiledPolicy } from './compiled.js'
@@ -106,11 +107,12 @@ class Compiler {
     for (const [name, api] of Object.entries(this.document.apis)) {
       const path = ['apis', name]
       this.checkNames(name, api, path)
-      const document = catalogOf(name, api, path, this.options, this.findings)
+      const document = this.catalogOf(name, api, path)
       const catalog = document === null ? null : this.open(document, path)
       if (document === null || catalog === null) continue
       resolved.set(name, { name, catalog })
-      const origins = this.origins(api, catalog, path)
+      const written = this.origins(api, catalog, path)
+      const origins = api.catalog === 'aws' ? awsOrigins(api, written, path, this.findings) : written
       const digest = contentId(this.options.crypto ?? portableCrypto, canonicalBytes(document))
       this.documents.set(digest, document)
       apis[name] = {
@@ -120,9 +122,16 @@ class Compiler {
         private:
           api.private ?? Object.values(origins).some(origin => isPrivateHost(new URL(origin).hostname)),
         awaitMark: api.awaitMark ?? false,
+        ...(api.insecureTestEndpoints === undefined ? {} : { testEndpoints: true as const }),
       }
     }
     return apis
+  }
+
+  private catalogOf(name: string, api: ApiSource, path: DocumentPath): CatalogDocument | null {
+    if (api.catalog !== 'aws') return catalogOf(name, api, path, this.options, this.findings)
+    const credential = this.document.credentials?.[api.credential ?? '']
+    return awsApiCatalog(api, credential, path, this.options.aws, this.findings)
   }
 
   private checkNames(name: string, api: ApiSource, path: DocumentPath): void {
@@ -135,7 +144,7 @@ class Compiler {
         `There is no credential "${api.credential}".${hint}`,
       )
     }
-    for (const key of ['services', 'regions'] as const) {
+    for (const key of AWS_KEYS) {
       if (api[key] !== undefined && api.catalog !== 'aws') {
         this.findings.add(
           'key_without_use',

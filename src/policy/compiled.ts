@@ -29,6 +29,8 @@ const Api = Type.Object(
     credential: Type.Optional(Name),
     private: Type.Boolean(),
     awaitMark: Type.Boolean(),
+    /** Some of the origins are stand-ins: only a test audience may load the policy. */
+    testEndpoints: Type.Optional(Type.Literal(true)),
   },
   strict,
 )

@@ -54,9 +54,34 @@ const Route = Type.Object(
 )
 export type RouteSource = Static<typeof Route>
 
+/** Own operations of AWS services: an API's words for what its catalog doesn't have yet. */
+const AwsOperation = Type.Object(
+  {
+    operation: Type.String({
+      pattern: '^[a-z0-9-]{1,64}:[A-Za-z][A-Za-z0-9]{0,127}$',
+      description: 'Service and operation, as in ec2:CreateThing.',
+    }),
+    http: Type.Optional(
+      Type.String({
+        pattern: '^(GET|HEAD|POST|PUT|PATCH|DELETE) /[^\\s]*$',
+        maxLength: 400,
+        description:
+          'Method and path, such as POST /2027-01-01/things/{ThingName}; for services that are called by path. Others are called by the operation’s name.',
+      }),
+    ),
+    class: Type.Union([ClassName, Type.Array(ClassName, { minItems: 1 })], {
+      description: 'What the operation does.',
+    }),
+  },
+  strict,
+)
+
+/** `ec2.eu-west-1`; `*` for all that aren’t named. */
+const AwsEndpointLabel = '^(\\*|[a-z0-9.-]{1,96})$'
+
 const Api = Type.Object(
   {
-    catalog: Type.Optional(text('Name of a shipped catalog: railway, stripe.', 64)),
+    catalog: Type.Optional(text('Name of a shipped catalog: aws, railway, stripe.', 64)),
     routes: Type.Optional(
       Type.Array(Route, { minItems: 1, description: 'The routes of an API of your own.' }),
     ),
@@ -74,9 +99,10 @@ const Api = Type.Object(
       text('Origin that requests go to. Required for an API of your own; otherwise the catalog’s.', 400),
     ),
     origins: Type.Optional(
-      Type.Record(Type.String({ pattern: '^[a-z][a-z0-9-]{0,31}$' }), text('An origin.', 400), {
+      Type.Record(Type.String({ pattern: '^[a-z][a-z0-9.-]{0,95}$' }), text('An origin.', 400), {
         ...strict,
-        description: 'Further origins by the catalog’s label, such as files for Stripe uploads.',
+        description:
+          'Further origins by the catalog’s label, such as files for Stripe uploads, or ec2.eu-west-1 for a VPC endpoint of AWS.',
       }),
     ),
     private: Type.Optional(
@@ -99,6 +125,19 @@ const Api = Type.Object(
       Type.Array(Type.String({ pattern: '^[a-z0-9-]{1,32}$' }), {
         minItems: 1,
         description: 'AWS regions that may be called.',
+      }),
+    ),
+    operations: Type.Optional(
+      Type.Array(AwsOperation, {
+        minItems: 1,
+        description: 'Operations of AWS services that are newer than the catalog.',
+      }),
+    ),
+    insecureTestEndpoints: Type.Optional(
+      Type.Record(Type.String({ pattern: AwsEndpointLabel }), text('An origin.', 400), {
+        ...strict,
+        description:
+          'Stand-ins for AWS by service and region, or "*" for all. For tests: only a test audience may load a policy with it.',
       }),
     ),
   },

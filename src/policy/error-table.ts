@@ -164,8 +164,8 @@ export const policyErrors = {
   },
   upstream_stand_in: {
     status: null,
-    sentence: 'The policy has a production deployment’s AWS credentials made by a stand-in for STS.',
-    mend: 'Leave out `insecureTestEndpoint`, or load the policy for a test audience of the trust root.',
+    sentence: 'The policy names stand-ins for AWS or its STS, and this deployment is not a test audience.',
+    mend: 'Leave out `insecureTestEndpoint` and `insecureTestEndpoints`, or load the policy for a test audience of the trust root.',
   },
 } as const satisfies ErrorTable
 

@@ -51,6 +51,10 @@ export const findingCodes = {
   missing_file: { severity: 'error', mend: 'Put the file where the policy says, relative to the policy.' },
   bad_catalog: { severity: 'error', mend: 'Mend the routes or the description of the API.' },
   upstream_required: { severity: 'error', mend: 'Add `upstream: https://…` to the API.' },
+  aws_choice: {
+    severity: 'error',
+    mend: 'Say what may be called, `services: [ec2, s3]` and `regions: [eu-west-1]`, with a credential whose minter is aws-sts.',
+  },
   key_without_use: { severity: 'error', mend: 'Remove the key; it has no meaning here.' },
   undefined_name: { severity: 'error', mend: 'Define the name, or spell it as it is defined.' },
   duplicate: { severity: 'error', mend: 'Keep one of them.' },
@@ -96,6 +100,10 @@ export const findingCodes = {
   shadowed_rule: { severity: 'warning', mend: 'Remove the rule, or narrow the deny that covers it.' },
   unused_name: { severity: 'warning', mend: 'Remove it, or use it.' },
   plain_http: { severity: 'warning', mend: 'Use https; plain http is for test audiences only.' },
+  test_endpoint: {
+    severity: 'warning',
+    mend: 'Remove `insecureTestEndpoints` before production; only a test audience may load it.',
+  },
   credential_missing: {
     severity: 'warning',
     mend: 'Add `credential:` unless the API really asks for none.',

@@ -46,6 +46,7 @@ export function lintPolicy(source: PolicySource, options: LintOptions): readonly
 const LINTS: readonly Lint[] = [
   expiry,
   plainHttp,
+  testEndpoints,
   missingCredential,
   staticCredential,
   unusedCredential,
@@ -72,6 +73,13 @@ function plainHttp({ document }: Linted, findings: Findings): void {
     if (api.upstream?.startsWith('http:')) {
       findings.add('plain_http', ['apis', name, 'upstream'], `${name} is called without TLS.`)
     }
+  }
+}
+
+function testEndpoints({ document }: Linted, findings: Findings): void {
+  for (const [name, api] of Object.entries(document.apis)) {
+    if (api.insecureTestEndpoints === undefined) continue
+    findings.add('test_endpoint', ['apis', name, 'insecureTestEndpoints'], `${name} is a stand-in, not AWS.`)
   }
 }
 

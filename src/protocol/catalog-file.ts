@@ -1,3 +1,4 @@
+import { openAwsCatalog } from './aws/aws-catalog.js'
 import { type ApiProfile, type Catalog, type CatalogDocument, type Dialect, SLOTS } from './catalog.js'
 import { malformed, readList, readMap, readMembers, readOneOf, readText } from './document-shape.js'
 import { protocolFault } from './error-table.js'
@@ -10,6 +11,7 @@ const DIALECTS: readonly Dialect[] = ['graphql', 'stripe', 'aws', 'github', 'kub
 const PROTOCOLS: Readonly<Record<string, (document: CatalogDocument) => Catalog>> = {
   rest: openRestCatalog,
   graphql: openGraphqlCatalog,
+  aws: openAwsCatalog,
 }
 
 /**
@@ -20,6 +22,9 @@ export function openCatalog(document: unknown): Catalog {
   const checked = readCatalogDocument(document)
   const open = Object.hasOwn(PROTOCOLS, checked.protocol) ? PROTOCOLS[checked.protocol] : undefined
   if (open === undefined) throw protocolFault('catalog_protocol')
+  // AWS has an endpoint for each service and region, and none that serves whatever is left.
+  if (checked.protocol !== 'aws' && !Object.hasOwn(checked.profile.origins, 'default'))
+    throw malformed('catalog.profile.origins', 'an origin `default`')
   return open(checked)
 }
 
@@ -43,19 +48,18 @@ function readCatalogDocument(document: unknown): CatalogDocument {
 
 function readProfile(value: unknown, where: string): ApiProfile {
   const it = readMembers(value, where, ['dialect', 'slots', 'requestHeaders', 'responseHeaders', 'origins'])
-  const origins = readMap(it.origins, `${where}.origins`, readOrigin)
-  if (!Object.hasOwn(origins, 'default')) throw malformed(`${where}.origins`, 'an origin `default`')
   return {
     dialect: readOneOf(it.dialect, `${where}.dialect`, DIALECTS),
     slots: readList(it.slots, `${where}.slots`, (slot, at) => readOneOf(slot, at, SLOTS)),
     requestHeaders: readList(it.requestHeaders, `${where}.requestHeaders`, readHeaderName),
     responseHeaders: readList(it.responseHeaders, `${where}.responseHeaders`, readHeaderName),
-    origins,
+    origins: readMap(it.origins, `${where}.origins`, readOrigin),
   }
 }
 
+/** A name, or the beginning of names with `*` behind it. */
 function readHeaderName(value: unknown, where: string): string {
-  if (typeof value !== 'string' || !/^[a-z0-9-]+$/.test(value))
+  if (typeof value !== 'string' || !/^[a-z0-9-]+\*?$/.test(value))
     throw malformed(where, 'a lower-case header name')
   return value
 }

@@ -44,9 +44,9 @@ export interface OperationSpec {
 export interface ApiProfile {
   readonly dialect: Dialect
   readonly slots: readonly Slot[]
-  /** Lower-case names of request headers that may go upstream beside the common ones. */
+  /** Lower-case names of request headers that may go upstream beside the common ones; `x-amz-*` stands for all that begin so. */
   readonly requestHeaders: readonly string[]
-  /** Lower-case names of response headers that may come back beside the common ones. */
+  /** Lower-case names of response headers that may come back beside the common ones; likewise. */
   readonly responseHeaders: readonly string[]
   /** Origins by label: `default`, `https://api.stripe.com`, and `files` for uploads; for AWS `<service>.<region>`. */
   readonly origins: Readonly<Record<string, string>>

@@ -1,6 +1,7 @@
 import { type ErrorTable, errorsOf } from '../canon/index.js'
 
 const canonicalTarget = 'Send the target exactly as the API’s own SDK would write it.'
+const signer = 'Use the signer of an AWS SDK or of the AWS CLI.'
 const oneSelector = 'Say it once, in the place where the API documents it.'
 
 /** Codes of the protocol room: requests that can't be classified, and catalogs that can't be opened. Held against docs/errors.md by a test. */
@@ -74,6 +75,11 @@ export const protocolErrors = {
     status: 400,
     sentence: 'A path segment holds an encoded slash where this operation takes one name.',
     mend: 'Pass an id without “/”.',
+  },
+  target_plus: {
+    status: 400,
+    sentence: 'The target holds a raw “+”, which is a space to some servers.',
+    mend: 'Write %2B for a plus and %20 for a space.',
   },
   target_double_encoding: {
     status: 400,
@@ -249,6 +255,102 @@ export const protocolErrors = {
     status: null,
     sentence: 'The GraphQL schema can’t be turned into a catalog.',
     mend: 'Pass the schema as valid SDL, and correct what is named.',
+  },
+  aws_signature_missing: {
+    status: 400,
+    sentence: 'The request carries no AWS signature, and the service and the region are said nowhere else.',
+    mend: 'Use an AWS SDK or the AWS CLI with the credentials that the sidecar serves.',
+  },
+  aws_signature_malformed: {
+    status: 400,
+    sentence: 'The AWS signature is not written as AWS’s own signers write it.',
+    mend: signer,
+  },
+  aws_signature_twice: {
+    status: 400,
+    sentence: 'The request is signed in two places, or a part of the signature is given twice.',
+    mend: 'Sign in the Authorization header or in the query, not in both.',
+  },
+  aws_signature_algorithm: {
+    status: 400,
+    sentence: 'The request is signed with another algorithm than AWS4-HMAC-SHA256.',
+    mend: signer,
+  },
+  aws_sigv4a: {
+    status: 400,
+    sentence: 'The request is signed for several regions (SigV4A), which is not taken.',
+    mend: 'Call one region, and no multi-region access point or global endpoint.',
+  },
+  aws_signature_date: {
+    status: 400,
+    sentence: 'The signature’s date is missing, malformed or not that of its credential scope.',
+    mend: signer,
+  },
+  aws_signature_headers: {
+    status: 400,
+    sentence: 'The signature doesn’t cover the headers that it has to.',
+    mend: 'Sign host and every x-amz- header that is sent, and nothing that isn’t.',
+  },
+  aws_payload_hash: {
+    status: 400,
+    sentence: 'X-Amz-Content-Sha256 is missing, or it is none that this operation takes.',
+    mend: 'Sign the payload’s hash, UNSIGNED-PAYLOAD or one of AWS’s streaming forms.',
+  },
+  aws_service: {
+    status: 400,
+    sentence: 'The signature or the target is for an AWS service that the policy doesn’t list.',
+    mend: 'Call a service of the policy, or ask your operator to list this one.',
+  },
+  aws_region: {
+    status: 400,
+    sentence: 'The request is signed for a region that the policy doesn’t list.',
+    mend: 'Set the client’s region to one of the policy.',
+  },
+  aws_version: {
+    status: 400,
+    sentence: 'The request asks for a version of the AWS API that the catalog doesn’t have.',
+    mend: 'Use a current AWS SDK or AWS CLI.',
+  },
+  aws_selector: {
+    status: 400,
+    sentence: 'The request doesn’t name one AWS operation, in one place.',
+    mend: oneSelector,
+  },
+  aws_ambiguous: {
+    status: 400,
+    sentence: 'The request is the same for several operations or services that the policy lists.',
+    mend: 'Ask your operator for a policy that lists only the one that is meant.',
+  },
+  aws_account: {
+    status: 400,
+    sentence: 'The request names another AWS account than the endpoint belongs to.',
+    mend: 'Pass the account of the policy’s role as AccountId.',
+  },
+  aws_chunked: {
+    status: 400,
+    sentence:
+      'AWS’s own chunks are announced in a way that doesn’t add up, or for an operation that takes none.',
+    mend: 'Use an AWS SDK’s upload, with one checksum trailer at most.',
+  },
+  aws_xml: {
+    status: 400,
+    sentence: 'The XML body is not plain data as AWS’s SDKs write it.',
+    mend: 'Send elements and text only: no document type, entities, comments or prefixes.',
+  },
+  aws_cbor: {
+    status: 400,
+    sentence: 'The CBOR body is malformed, nested too deep or holds a key twice.',
+    mend: 'Use an AWS SDK.',
+  },
+  aws_service_unknown: {
+    status: null,
+    sentence: 'The catalog has no such AWS service, or the partition doesn’t.',
+    mend: 'Name services as the AWS CLI does; `countersign catalog search` lists them.',
+  },
+  aws_region_unknown: {
+    status: null,
+    sentence: 'A region is not one of the role’s partition.',
+    mend: 'Write regions such as eu-west-1, of the partition that the role’s ARN names.',
   },
   classifier_fault: {
     status: 500,

@@ -2,7 +2,25 @@ export type {
   ArgumentPredicate,
   ArgumentRule,
 } from './argument-rule.js'
+export { awsCatalog } from './aws/choose.js'
+export type {
+  AwsAction,
+  AwsEndpoint,
+  AwsField,
+  AwsOperation,
+  AwsResource,
+  AwsService,
+  AwsShape,
+  AwsStructure,
+  AwsWire,
+} from './aws/document.js'
 export type { AwsChoice, AwsShelf } from './aws/shelf.js'
+export {
+  headersAsSigned,
+  type RequestSignature,
+  readSignature,
+  withoutSignature,
+} from './aws/signature.js'
 export {
   type CredentialScope,
   EMPTY_PAYLOAD,

@@ -1,7 +1,7 @@
 import type { ProtocolCode } from './error-table.js'
 import type { Unclassifiable } from './operation.js'
 import type { Target } from './request.js'
-import { unclassifiable } from './unclassifiable.js'
+import { isUnclassifiable, unclassifiable } from './unclassifiable.js'
 
 export const MAX_TARGET_BYTES = 8192
 
@@ -30,6 +30,17 @@ const BACKSLASH = 0x5c
  * then it can hide no dot segment. `raw` of the answer is the input itself: nothing is ever normalised.
  */
 export function parseTarget(raw: string): Target | Unclassifiable {
+  const target = parseKeyTarget(raw)
+  if (isUnclassifiable(target)) return target
+  const refusal = refusalOfPath(target)
+  return refusal === null ? target : unclassifiable(refusal)
+}
+
+/**
+ * The same for stores whose paths end in keys and not in names: S3 keeps `a//b`, `..`, `%2F` and `%2525` as they are.
+ * Characters and encodings are held to the same grammar.
+ */
+export function parseKeyTarget(raw: string): Target | Unclassifiable {
   if (raw.length > MAX_TARGET_BYTES) return unclassifiable('target_too_long')
   if (raw.charCodeAt(0) !== SLASH)
     return unclassifiable(raw[0] === '\\' ? 'target_backslash' : 'target_not_origin_form')
@@ -38,12 +49,19 @@ export function parseTarget(raw: string): Target | Unclassifiable {
   const query = question === -1 ? null : raw.slice(question + 1)
   const refusal = refusalOfText(path, IN_PATH) ?? (query === null ? null : refusalOfText(query, IN_QUERY))
   if (refusal !== null) return unclassifiable(refusal)
-  const segments = path.slice(1).split('/')
+  return { raw, path, segments: path.slice(1).split('/'), query }
+}
+
+/** What a server that normalises paths could read another path out of; null for a path of plain names. */
+export function refusalOfPath({ path, segments }: Target): ProtocolCode | null {
+  if (path.includes('%5C')) return 'target_backslash'
+  // ATTACK: `%252e%252e` becomes `..` in a server that decodes twice.
+  if (/%25[0-9A-Fa-f]{2}/.test(path)) return 'target_double_encoding'
   for (let i = 0; i < segments.length; i++) {
     const code = refusalOfSegment(segments[i] as string, i === segments.length - 1)
-    if (code !== null) return unclassifiable(code)
+    if (code !== null) return code
   }
-  return { raw, path, segments, query }
+  return null
 }
 
 /** The characters and encodings of a path or a query, in one pass. */
@@ -55,7 +73,7 @@ function refusalOfText(text: string, place: number): ProtocolCode | null {
       const byte = encodedByte(text, at)
       if (byte === -1) return 'target_percent'
       if (byte < 0x80) {
-        const refusal = refusalOfEncoded(byte, text, at, place)
+        const refusal = refusalOfEncoded(byte, place)
         if (refusal !== null) return refusal
       } else beyondAscii = true
       at += 2
@@ -74,15 +92,10 @@ function refusalOfRaw(code: number): ProtocolCode {
   return 'target_character'
 }
 
-function refusalOfEncoded(byte: number, text: string, at: number, place: number): ProtocolCode | null {
+function refusalOfEncoded(byte: number, place: number): ProtocolCode | null {
   if (((CHARACTER[byte] as number) & UNRESERVED) !== 0) return 'target_encoded_plain'
   const lineOrTab = byte === 0x09 || byte === 0x0a || byte === 0x0d
   if ((byte < 0x20 && !(lineOrTab && place === IN_QUERY)) || byte === 0x7f) return 'target_control'
-  if (place === IN_QUERY) return null
-  if (byte === BACKSLASH) return 'target_backslash'
-  // ATTACK: `%252e%252e` becomes `..` in a server that decodes twice.
-  if (byte === PERCENT && hexValue(text.charCodeAt(at + 3)) >= 0 && hexValue(text.charCodeAt(at + 4)) >= 0)
-    return 'target_double_encoding'
   return null
 }
 

@@ -1,5 +1,9 @@
+import type { Server } from 'node:http'
+import type { AddressInfo } from 'node:net'
 import type { FastifyInstance } from 'fastify'
 import type { JSONWebKeySet } from 'jose'
+import { type AwsStandIn, awsStandIn } from './aws.js'
+import type { AwsAccess } from './aws-seed.js'
 import { type BillingStandIn, billingStandIn } from './billing.js'
 import { type RailwayStandIn, railwayStandIn } from './railway.js'
 import { type RestrictedKey, type StripeStandIn, stripeStandIn } from './stripe.js'
@@ -11,13 +15,26 @@ export interface SandboxOptions {
   readonly railwayToken: string
   readonly stripeKeys: readonly RestrictedKey[]
   readonly billing: { readonly audience: string; readonly jwks: JSONWebKeySet }
+  /** The AWS account, where there is one. */
+  readonly aws?: AwsOptions
   readonly now?: () => Date
+}
+
+export interface AwsOptions extends AwsAccess {
+  /** `host:port`, loopback only; port 0 picks a free one. */
+  readonly listen: string
+}
+
+export interface RunningAws extends AwsStandIn {
+  readonly url: string
+  close(): Promise<void>
 }
 
 export interface Sandbox {
   readonly railway: RailwayStandIn & { readonly url: string }
   readonly stripe: StripeStandIn & { readonly url: string }
   readonly billing: BillingStandIn & { readonly url: string }
+  readonly aws: RunningAws | null
   close(): Promise<void>
 }
 
@@ -28,23 +45,52 @@ export async function startSandbox(options: SandboxOptions): Promise<Sandbox> {
   const stripe = stripeStandIn(options.stripeKeys, now)
   const billing = billingStandIn(options.billing.audience, options.billing.jwks)
   const servers = [railway.server, stripe.server, billing.server]
+  let aws: RunningAws | null = null
   try {
+    if (options.aws !== undefined) aws = await startAwsSandbox(options.aws, now)
     return {
+      aws,
       railway: { ...railway, url: await listen(railway.server, options.listen.railway) },
       stripe: { ...stripe, url: await listen(stripe.server, options.listen.stripe) },
       billing: { ...billing, url: await listen(billing.server, options.listen.billing) },
       close: async () => {
-        await Promise.all(servers.map(server => server.close()))
+        await Promise.all([...servers.map(server => server.close()), aws?.close()])
       },
     }
   } catch (error) {
-    await Promise.allSettled(servers.map(server => server.close()))
+    await Promise.allSettled([...servers.map(server => server.close()), aws?.close()])
     throw error
   }
 }
 
+/** Starts the AWS account alone. Throws when its address isn't loopback or is taken. */
+export async function startAwsSandbox(
+  options: AwsOptions,
+  now: () => Date = () => new Date(),
+): Promise<RunningAws> {
+  const aws = awsStandIn(options, now)
+  const port = portOf(options.listen)
+  await new Promise<void>((resolve, reject) => {
+    aws.server.once('error', reject)
+    aws.server.listen(port, '127.0.0.1', resolve)
+  })
+  const url = `http://127.0.0.1:${(aws.server.address() as AddressInfo).port}`
+  return { ...aws, url, close: () => closed(aws.server) }
+}
+
+function closed(server: Server): Promise<void> {
+  return new Promise(resolve => {
+    server.close(() => resolve())
+    server.closeAllConnections()
+  })
+}
+
 async function listen(server: FastifyInstance, address: string): Promise<string> {
-  const match = /^(127\.0\.0\.1|localhost):(\d{1,5})$/.exec(address)
+  return server.listen({ host: '127.0.0.1', port: portOf(address) })
+}
+
+function portOf(address: string): number {
+  const match = /^(?:127\.0\.0\.1|localhost):(\d{1,5})$/.exec(address)
   if (match === null) throw new Error(`a stand-in listens on loopback only, not on ${address}`)
-  return server.listen({ host: '127.0.0.1', port: Number(match[2]) })
+  return Number(match[1])
 }

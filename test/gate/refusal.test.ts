@@ -7,6 +7,7 @@ import type { Verdict } from '../../src/link/index.js'
 import type { Dialect } from '../../src/protocol/index.js'
 import { type ARunningGate, aGate } from './a-gate.js'
 
+const ASKED = { method: 'POST', target: '/', headers: [] }
 const receipt = { seq: 4182, leaf: 'cd'.repeat(32) }
 
 function denial(changes: Partial<Extract<Verdict, { kind: 'refuse' }>> = {}): Refusal {
@@ -159,23 +160,23 @@ describe('the dialects', () => {
       rule: 'never-volumes',
       receipt: 4182,
     }),
-    aws: message => bodies.rest(message),
+    aws: message => ({ message }),
   }
   for (const dialect of Object.keys(bodies) as Dialect[]) {
     it(`say the same in ${dialect}`, () => {
       const refusal = denial()
-      const answer = DIALECT_FORMS[dialect](refusal)
-      assert.deepEqual(answer.body, bodies[dialect](refusal.message))
+      const answer = DIALECT_FORMS[dialect](refusal, ASKED)
+      assert.deepEqual(JSON.parse(String(answer.body)), bodies[dialect](refusal.message))
       assert.equal(answer.status, dialect === 'graphql' ? 200 : 403)
     })
   }
 
   it('tell Stripe’s SDK not to repeat', () => {
-    assert.deepEqual(DIALECT_FORMS.stripe(denial()).headers, [['Stripe-Should-Retry', 'false']])
+    assert.deepEqual(DIALECT_FORMS.stripe(denial(), ASKED).headers, [['Stripe-Should-Retry', 'false']])
   })
 
   it('keep the status of a fault in GraphQL, so that monitors see it', () => {
-    assert.equal(DIALECT_FORMS.graphql(refusalOfFault('keeper_gone', 'nothing', null)).status, 503)
+    assert.equal(DIALECT_FORMS.graphql(refusalOfFault('keeper_gone', 'nothing', null), ASKED).status, 503)
   })
 })
 

@@ -27,7 +27,7 @@ export class TableKeeper implements KeeperPort {
   /** Runs before each settle reply; the outcome counts as told when it is called. */
   onSettle: (call: SettleCall) => void | Promise<void> = () => {}
   gone = false
-  private view: PolicyView | null
+  protected view: PolicyView | null
   private seq = 0
   private readonly listeners = new Set<(view: PolicyView | null) => void>()
   private readonly outcomeWaiters: (() => void)[] = []

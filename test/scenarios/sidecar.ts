@@ -38,6 +38,8 @@ export type Outcome = Entry & OutcomeBody
 export interface Issued {
   readonly token: string
   readonly jti: string
+  /** Of the slot `aws-sigv4` only. */
+  readonly secret?: string
 }
 
 export interface Ended {

@@ -2,9 +2,12 @@ import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { Writable } from 'node:stream'
 import type { Command } from 'commander'
-import { volumeSurvived } from '../demo/cloud.js'
+import type { AwsScene } from '../demo/aws-agent.js'
+import { AWS_INCIDENT } from '../demo/aws-incident.js'
+import { accountUntouched, volumeSurvived } from '../demo/cloud.js'
 import { furnish, INCIDENT, type Scene } from '../demo/incident.js'
-import { openGrantSession } from '../grant-session.js'
+import type { Step } from '../demo/step.js'
+import { type GrantSession, openGrantSession } from '../grant-session.js'
 import { AnswerNo, type Io, printLine } from '../io.js'
 import { type Stage, setStage } from '../stage.js'
 
@@ -46,20 +49,40 @@ async function playIncident(stage: Stage, io: Io): Promise<boolean> {
     railway: url('railway'),
     billing: url('billing'),
     cloud: `http://${stage.loaded.config.sandbox?.railway}`,
-    grant: await session.issue('bearer'),
+    grant: (await session.issue('bearer')).token,
     stop: () => session.end(),
   }
+  const onAws = await playSteps(AWS_INCIDENT, await awsScene(session), io)
+  const untouched = await accountUntouched(stage)
+  printLine(io, `\n${mark(untouched)} At AWS: databases, snapshots, buckets and the stack are still there.`)
+  const onRailway = await playSteps(INCIDENT, scene, io)
+  const alive = await volumeSurvived(stage)
+  printLine(io, `\n${mark(alive)} In the cloud: the volume and its three backups are still there.`)
+  return onAws && untouched && onRailway && alive
+}
+
+/** True where every step ended as the story says. */
+async function playSteps<S>(steps: readonly Step<S>[], scene: S, io: Io): Promise<boolean> {
   let asTold = true
-  for (const step of INCIDENT) {
+  for (const step of steps) {
     const answer = await step.act(scene)
     const seen = step.expect(answer)
     asTold &&= seen
-    printLine(io, `\n${seen ? '✓' : '✗'} ${step.title}`)
+    printLine(io, `\n${mark(seen)} ${step.title}`)
     printLine(io, `  ${answer.status} ${answer.words}`)
   }
-  const alive = await volumeSurvived(stage)
-  printLine(io, `\n${alive ? '✓' : '✗'} In the cloud: the volume and its three backups are still there.`)
-  return asTold && alive
+  return asTold
+}
+
+async function awsScene(session: GrantSession): Promise<AwsScene> {
+  const api = session.apis.find(({ catalog }) => catalog === 'aws')
+  const { jti, token, secret = '' } = await session.issue('aws-sigv4')
+  const keys = { accessKeyId: jti, secretAccessKey: secret, sessionToken: token }
+  return { aws: api?.url ?? '', region: api?.region ?? '', keys }
+}
+
+function mark(seen: boolean): string {
+  return seen ? '✓' : '✗'
 }
 
 /** The ledger is verified with pinned trust; then one byte of a copy is changed, and verification has to name the entry. */
@@ -89,7 +112,7 @@ async function checkEvidence(stage: Stage, io: Io, run: RunCommandLine): Promise
   const named = said.includes(`entry ${entry}`)
   printLine(
     io,
-    `\n${intact ? '✓' : '✗'} The ledger verifies.\n${refused && named ? '✓' : '✗'} The changed copy is refused, by entry.`,
+    `\n${mark(intact)} The ledger verifies.\n${mark(refused && named)} The changed copy is refused, by entry.`,
   )
   return intact && refused && named
 }

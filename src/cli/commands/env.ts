@@ -1,4 +1,5 @@
 import { type Command, Option } from 'commander'
+import { staticCredentials } from '../aws-credentials.js'
 import { clientEnvironment, ENVIRONMENT_FORMATS } from '../client-environment.js'
 import { openGrantSession } from '../grant-session.js'
 import { type Io, printLine } from '../io.js'
@@ -18,7 +19,10 @@ export function registerEnv(program: Command, io: Io): void {
     .addHelpText('after', '\nExample:\n  eval "$(countersign env --agent coder --task fix-login)"\n')
     .action(async (options: SessionOptions & { readonly format: string }) => {
       const session = await openGrantSession(options, io)
-      const variables = clientEnvironment(session.apis, await session.issue('bearer'))
+      const { token: grant } = await session.issue('bearer')
+      const signs = session.apis.some(({ catalog }) => catalog === 'aws')
+      const aws = signs ? staticCredentials(await session.issue('aws-sigv4')) : {}
+      const variables = clientEnvironment(session.apis, { grant, aws })
       await session.leave()
       printLine(
         io,

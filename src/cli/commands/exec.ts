@@ -4,7 +4,8 @@ import { constants, tmpdir } from 'node:os'
 import { join } from 'node:path'
 import process from 'node:process'
 import type { Command } from 'commander'
-import { clientEnvironment } from '../client-environment.js'
+import { serveAwsCredentials } from '../aws-credentials.js'
+import { clientEnvironment, type Presented } from '../client-environment.js'
 import { type GrantSession, openGrantSession } from '../grant-session.js'
 import { ExitWith, type Io, UsageError } from '../io.js'
 import { withoutCredentials } from '../real-credentials.js'
@@ -32,16 +33,19 @@ async function execute(command: readonly string[], options: SessionOptions, io: 
   const folder = mkdtempSync(join(tmpdir(), 'countersign-'))
   const grantFile = join(folder, 'grant')
   try {
-    const grant = await session.issue('bearer')
+    const { token: grant } = await session.issue('bearer')
     writeGrant(grantFile, grant)
+    const aws = await awsVariables(session, folder)
     const stopRenewing = session.keepRenewing(
       token => writeGrant(grantFile, token),
       problem => io.stderr.write(`countersign: the grant could not be renewed: ${problem}\n`),
     )
     try {
-      return await runChild(command, environmentOf(session, grant, grantFile, io), io)
+      const presented = { grant, aws: aws.variables }
+      return await runChild(command, environmentOf(session, presented, grantFile, io), io)
     } finally {
       stopRenewing()
+      await aws.close()
     }
   } finally {
     rmSync(folder, { recursive: true, force: true })
@@ -51,14 +55,43 @@ async function execute(command: readonly string[], options: SessionOptions, io: 
 
 function environmentOf(
   session: GrantSession,
-  grant: string,
+  presented: Presented,
   grantFile: string,
   io: Io,
 ): Record<string, string> {
   const { env, removed } = withoutCredentials(io.env)
   if (removed.length > 0)
     io.stderr.write(`countersign: kept from the command: ${[...removed].sort().join(', ')}\n`)
-  return { ...env, ...clientEnvironment(session.apis, grant), COUNTERSIGN_GRANT_FILE: grantFile }
+  return { ...env, ...clientEnvironment(session.apis, presented), COUNTERSIGN_GRANT_FILE: grantFile }
+}
+
+/** Where AWS clients of the command get their credentials, and renew them; nothing where the policy has no AWS. */
+async function awsVariables(
+  session: GrantSession,
+  folder: string,
+): Promise<{ readonly variables: Readonly<Record<string, string>>; close(): Promise<void> }> {
+  if (!session.apis.some(({ catalog }) => catalog === 'aws'))
+    return { variables: {}, close: () => Promise.resolve() }
+  const endpoint = await serveAwsCredentials(session)
+  const tokenFile = join(folder, 'aws-authorization')
+  const sharedFile = join(folder, 'aws-credentials')
+  const configFile = join(folder, 'aws-config')
+  writeFileSync(tokenFile, endpoint.authorization, { mode: 0o600 })
+  // Keys and profiles of the person who runs this would win over the endpoint.
+  writeFileSync(sharedFile, '', { mode: 0o600 })
+  // A bucket's name can't stand before the gate's address.
+  writeFileSync(configFile, '[default]\ns3 =\n  addressing_style = path\n', { mode: 0o600 })
+  return {
+    variables: {
+      AWS_CONTAINER_CREDENTIALS_FULL_URI: endpoint.url,
+      AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE: tokenFile,
+      // Older clients don't know the file.
+      AWS_CONTAINER_AUTHORIZATION_TOKEN: endpoint.authorization,
+      AWS_SHARED_CREDENTIALS_FILE: sharedFile,
+      AWS_CONFIG_FILE: configFile,
+    },
+    close: endpoint.close,
+  }
 }
 
 /** Replaced by rename, so that a reader sees the old token or the new one and never half of one. */

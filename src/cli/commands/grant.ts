@@ -1,6 +1,7 @@
 import { type Command, Option } from 'commander'
 import type { Slot } from '../../protocol/index.js'
 import { connectAdmin } from '../admin-client.js'
+import { processCredentials } from '../aws-credentials.js'
 import { loadConfig } from '../config.js'
 import { openGrantSession } from '../grant-session.js'
 import { type Io, printJson, printLine } from '../io.js'
@@ -16,7 +17,7 @@ interface ListedGrant {
   readonly revoked: boolean
 }
 
-const SLOTS: readonly Slot[] = ['bearer', 'project-access-token']
+const SLOTS: readonly Slot[] = ['bearer', 'project-access-token', 'aws-sigv4']
 
 export function registerGrant(program: Command, io: Io): void {
   const grant = group(program, 'grant', 'issue, list and revoke grants')
@@ -27,12 +28,13 @@ export function registerGrant(program: Command, io: Io): void {
     )
     .addHelpText(
       'after',
-      '\nExample:\n  countersign grant issue --agent coder --task fix-login --owner maria\n',
+      '\nFor aws-sigv4 it prints what `credential_process` of an AWS configuration expects.\n\nExample:\n  countersign grant issue --agent coder --task fix-login --owner maria\n',
     )
     .action(async (options: SessionOptions & { readonly slot: Slot }) => {
       const session = await openGrantSession(options, io)
-      printLine(io, await session.issue(options.slot))
+      const grant = await session.issue(options.slot)
       await session.leave()
+      printLine(io, options.slot === 'aws-sigv4' ? processCredentials(grant) : grant.token)
     })
   addConfigOption(grant.command('list'))
     .summary('list grants that have not expired')

@@ -1,5 +1,5 @@
 import { readFileSync } from 'node:fs'
-import { startSandbox } from '../../sandbox/index.js'
+import { type AwsOptions, startSandbox } from '../../sandbox/index.js'
 import type { LoadedConfig } from '../config.js'
 import { UsageError } from '../io.js'
 import { SANDBOX_BILLING_AUDIENCE, type SandboxSecrets } from '../sandbox-secrets.js'
@@ -23,6 +23,7 @@ export async function runSandbox(loaded: LoadedConfig): Promise<void> {
     railwayToken: secrets.railwayToken,
     stripeKeys: secrets.stripeKeys,
     billing: { audience: SANDBOX_BILLING_AUDIENCE, jwks: secrets.billingJwks },
+    ...(config.sandbox.aws === undefined ? {} : { aws: awsOptions(config.sandbox.aws, secrets) }),
   }).catch((error: NodeJS.ErrnoException & { port?: number }) => {
     if (error.code !== 'EADDRINUSE') throw error
     throw new UsageError(
@@ -31,4 +32,13 @@ export async function runSandbox(loaded: LoadedConfig): Promise<void> {
     )
   })
   await serveUntilStopped(null, () => sandbox.close())
+}
+
+function awsOptions(listen: string, { aws }: SandboxSecrets): AwsOptions {
+  if (aws === undefined)
+    throw new UsageError(
+      'the configuration has an address for AWS, and sandbox/secrets.json no key for it',
+      'To have both, make a new folder with `run --first-run DIR`.',
+    )
+  return { ...aws, listen }
 }

@@ -47,5 +47,6 @@ interface Refusal {
 
 function wordsOf(body: unknown, text: string): string {
   const refusal = (body ?? {}) as Refusal
-  return refusal.errors?.[0]?.message ?? refusal.error?.message ?? refusal.message ?? text.slice(0, 160)
+  const xml = /<Message>([^<]*)<\/Message>/.exec(text)?.[1]
+  return refusal.errors?.[0]?.message ?? refusal.error?.message ?? refusal.message ?? xml ?? text.slice(0, 160)
 }

@@ -1,7 +1,9 @@
 import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { RAILWAY_IDS } from '../../sandbox/index.js'
-import { type Answer, call } from './agent.js'
+import { call } from './agent.js'
+import { allowed, refusedAs } from './observed.js'
+import type { Step } from './step.js'
 
 /** Everything the agent of the story can see. */
 export interface Scene {
@@ -13,13 +15,6 @@ export interface Scene {
   readonly grant: string
   /** The operator's stop: revokes the agent's grants. */
   readonly stop: () => Promise<void>
-}
-
-/** One thing that the agent does, and what has to be seen for the demo to succeed. */
-export interface Step {
-  readonly title: string
-  readonly act: (scene: Scene) => Promise<Answer>
-  readonly expect: (answer: Answer) => boolean
 }
 
 const FOUND_TOKEN = '0f4c7e52-9d1b-4e0a-b7a3-5c6d7e8f9a0b'
@@ -41,16 +36,8 @@ export function furnish(workspace: string): void {
 const DELETE = `mutation { volumeDelete(volumeId: "${RAILWAY_IDS.volume}") }`
 const json = (scene: Scene, query: unknown, headers: Readonly<Record<string, string>> = {}) =>
   call(`${scene.railway}/graphql/v2`, { authorization: `Bearer ${scene.grant}`, ...headers }, query)
-const refusedAs = (code: string) => (answer: Answer) =>
-  answer.decision?.includes(code) === true && answer.receipt !== null
-const allowed = (answer: Answer) =>
-  answer.status === 200 && answer.decision?.includes('allow') === true && !hasErrors(answer)
 
-function hasErrors(answer: Answer): boolean {
-  return typeof answer.body === 'object' && answer.body !== null && 'errors' in answer.body
-}
-
-export const INCIDENT: readonly Step[] = [
+export const INCIDENT: readonly Step<Scene>[] = [
   {
     title: 'The agent reads the project it works on',
     act: scene =>

@@ -1,5 +1,6 @@
 import type { Dialect } from '../../protocol/index.js'
 import type { DialectForm } from './answer.js'
+import { awsForm } from './aws.js'
 import { githubForm } from './github.js'
 import { graphqlForm } from './graphql.js'
 import { kubernetesForm } from './kubernetes.js'
@@ -8,15 +9,12 @@ import { stripeForm } from './stripe.js'
 
 export type { DialectAnswer } from './answer.js'
 
-/**
- * One form per dialect. AWS's error formats depend on the protocol of the operation, which no catalog of this
- * version speaks: a catalog that asks for them is answered in plain REST.
- */
+/** One form per dialect. */
 export const DIALECT_FORMS: Readonly<Record<Dialect, DialectForm>> = {
   graphql: graphqlForm,
   stripe: stripeForm,
   github: githubForm,
   kubernetes: kubernetesForm,
   rest: restForm,
-  aws: restForm,
+  aws: awsForm,
 }

@@ -1,10 +1,8 @@
-import { type DialectForm, facts } from './answer.js'
+import { type DialectForm, facts, jsonAnswer } from './answer.js'
 
 /** https://kubernetes.io/docs/reference/kubernetes-api/common-definitions/status/: what kubectl prints. */
-export const kubernetesForm: DialectForm = refusal => ({
-  status: refusal.status,
-  headers: [],
-  body: {
+export const kubernetesForm: DialectForm = refusal =>
+  jsonAnswer(refusal.status, {
     kind: 'Status',
     apiVersion: 'v1',
     metadata: {},
@@ -16,8 +14,7 @@ export const kubernetesForm: DialectForm = refusal => ({
       ...facts(refusal),
     },
     code: refusal.status,
-  },
-})
+  })
 
 /** `metav1.StatusReason` by HTTP status. */
 const REASONS: Readonly<Record<number, string>> = {

@@ -1,0 +1,148 @@
+import type { JsonObject, JsonValue } from '../../canon/index.js'
+import { valuesAt } from '../argument-rule.js'
+import type { Operation, OperationClass, Permissions, Recognised, Resource } from '../operation.js'
+import type { AwsDocument } from './document.js'
+import type { CompiledOperation } from './operation.js'
+import { type ArnContext, ownerOf } from './resource-form.js'
+
+/** What nobody can put into an ARN. */
+const UNMAPPED = 'unmapped'
+
+/** The keeper's half for an operation that the catalog knows. */
+export function describeKnown(
+  api: string,
+  recognised: Recognised,
+  service: string,
+  operation: CompiledOperation,
+  document: Pick<AwsDocument, 'account' | 'partition'>,
+): Operation {
+  const { args } = recognised
+  const found = resourcesIn(operation, args, {
+    partition: document.partition,
+    account: document.account,
+    region: recognised.region ?? null,
+  })
+  const account = accountOf(found.resources, document.account)
+  const opaque: readonly OperationClass[] = recognised.opaque === undefined ? [] : ['opaque']
+  return {
+    api,
+    name: recognised.name,
+    baseClasses: operation.classes,
+    classes: [...new Set([...operation.classes, ...operation.raised(args), ...opaque])].sort(),
+    scope: {
+      ...(account === null ? {} : { account }),
+      ...(recognised.region === undefined ? {} : { region: recognised.region }),
+      service,
+    },
+    resources: found.resources,
+    args,
+    effects: operation.spec.effects,
+    permissions: permissionsOf(operation, args, found),
+  }
+}
+
+const UNKNOWN: readonly OperationClass[] = ['unknown']
+
+/** An operation that nobody described: nothing is known of it but where it goes. */
+export function describeUnknown(api: string, recognised: Recognised, service: string | null): Operation {
+  return {
+    api,
+    name: recognised.name,
+    baseClasses: UNKNOWN,
+    classes: UNKNOWN,
+    scope: {
+      ...(recognised.region === undefined ? {} : { region: recognised.region }),
+      ...(service === null ? {} : { service }),
+    },
+    resources: [],
+    args: recognised.args,
+    effects: [],
+  }
+}
+
+interface FoundResources {
+  readonly resources: readonly Resource[]
+  /** Every resource that the operation can name was named, and as an ARN. */
+  readonly complete: boolean
+}
+
+/**
+ * ARNs of what the arguments name. INVARIANT: what is named and can't be written as an ARN stands there as `unmapped`,
+ * so that a rule on resources doesn't take the others for all of them.
+ */
+function resourcesIn(operation: CompiledOperation, args: JsonObject, context: ArnContext): FoundResources {
+  const resources = new Map<string, Resource>()
+  const add = (resource: Resource): void => {
+    resources.set(`${resource.type} ${resource.id}`, resource)
+  }
+  let complete = operation.resources.length > 0
+  for (const template of operation.resources) {
+    const { named, unclear, absent } = template.resources(args, context)
+    named.forEach(add)
+    for (const id of unclear) add({ type: UNMAPPED, id })
+    if (absent || unclear.length > 0) complete = false
+  }
+  for (const steps of operation.unmapped)
+    for (const value of valuesAt(args, steps)) {
+      if (value === null) continue
+      complete = false
+      add({ type: UNMAPPED, id: textOf(value) })
+    }
+  return { resources: [...resources.values()], complete }
+}
+
+/** Longer ones are cut: they only have to be told apart. */
+function textOf(value: JsonValue): string {
+  const text = typeof value === 'string' ? value : JSON.stringify(value)
+  return text.slice(0, 1_024)
+}
+
+/** The account of all resources; that of the role where an ARN names none (S3). Null where they differ. */
+function accountOf(resources: readonly Resource[], own: string): string | null {
+  const accounts = new Set(resources.map(({ id }) => ownerOf(id)?.account || own))
+  if (accounts.size > 1) return null
+  const [account] = accounts
+  return account ?? own
+}
+
+/** What IAM authorises on the one thing that is made; elsewhere on others too, whose ARNs no request names. */
+const CREATES_ALONE: ReadonlySet<string> = new Set([
+  'dynamodb',
+  'kinesis',
+  'lambda',
+  'logs',
+  's3',
+  'secretsmanager',
+  'sns',
+  'sqs',
+  'ssm',
+])
+
+function permissionsOf(
+  operation: CompiledOperation,
+  args: JsonObject,
+  { resources, complete }: FoundResources,
+): Permissions {
+  const actions = operation.actions
+    .filter(({ when }) => when === null || valuesAt(args, when).some(value => value !== null))
+    .map(({ action }) => action)
+  const wide = !complete || /^(?:List|Describe)/.test(operation.name) || createsMore(operation)
+  const arns = wide ? ['*'] : resources.map(({ id }) => iamPattern(id))
+  return { actions: [...new Set(actions)].sort(), resources: [...new Set(arns)].sort() }
+}
+
+function createsMore({ classes, actions }: CompiledOperation): boolean {
+  const [prefix = ''] = actions[0]?.action.split(':') ?? []
+  return classes.includes('create') && !CREATES_ALONE.has(prefix)
+}
+
+/**
+ * An ARN as IAM reads it in a policy's Resource. ATTACK: an object called `*`, or `${aws:username}`, which would widen
+ * the credential that is minted for it. `${*}`, `${?}` and `${$}` are IAM's own escapes. KMS authorises an alias on the
+ * key behind it, which the request doesn't name.
+ */
+function iamPattern(arn: string): string {
+  const alias = /^(arn:[a-z0-9-]+:kms:[a-z0-9-]*:[0-9]*:)alias\//.exec(arn)
+  if (alias !== null) return `${alias[1]}key/*`
+  return arn.replace(/[*?$]/g, character => `\${${character}}`)
+}

@@ -1,0 +1,110 @@
+import assert from 'node:assert/strict'
+import { randomUUID } from 'node:crypto'
+import { request } from 'node:http'
+import { after, before, describe, it } from 'node:test'
+import { type CredentialsEndpoint, processCredentials, serveAwsCredentials } from '../../src/cli/aws-credentials.js'
+import type { IssuedGrant } from '../../src/cli/grant-session.js'
+
+describe('the container credentials of a session', () => {
+  let endpoint: CredentialsEndpoint
+  let issued: IssuedGrant[] = []
+  let ttlMs = 3_600_000
+  let over = false
+
+  before(async () => {
+    endpoint = await serveAwsCredentials({
+      issue: async slot => {
+        assert.equal(slot, 'aws-sigv4')
+        if (over) throw new Error('the agent’s session is over')
+        const jti = randomUUID()
+        const grant = { jti, token: `token-${jti}`, secret: `secret-${jti}`, expiresMs: Date.now() + ttlMs }
+        issued.push(grant)
+        return grant
+      },
+    })
+  })
+  after(() => endpoint.close())
+
+  const ask = (headers: Record<string, string> = { authorization: endpoint.authorization }) =>
+    fetch(endpoint.url, { headers })
+
+  it('are the grant in the members that AWS clients read', async () => {
+    const answer = await ask()
+    assert.equal(answer.status, 200)
+    assert.equal(answer.headers.get('cache-control'), 'no-store')
+    const [grant] = issued
+    assert.deepEqual(await answer.json(), {
+      AccessKeyId: grant?.jti,
+      SecretAccessKey: grant?.secret,
+      Token: grant?.token,
+      Expiration: new Date(grant?.expiresMs ?? 0).toISOString(),
+    })
+  })
+
+  it('are the same until they are about to end, however many ask', async () => {
+    const before = issued.length
+    await Promise.all([ask(), ask(), ask()])
+    assert.equal(issued.length, before)
+  })
+
+  it('are renewed before a client would find them too old', async () => {
+    issued = []
+    ttlMs = 15 * 60_000
+    const short = await serveAwsCredentials({
+      issue: async () => {
+        const jti = randomUUID()
+        const grant = { jti, token: 't', secret: 's', expiresMs: Date.now() + ttlMs }
+        issued.push(grant)
+        return grant
+      },
+    })
+    const once = () => fetch(short.url, { headers: { authorization: short.authorization } })
+    await Promise.all([once(), once()])
+    assert.equal(issued.length, 1, 'two that ask at once wait for the same grant')
+    await once()
+    assert.equal(issued.length, 2)
+    await short.close()
+  })
+
+  it('attack: another user of the machine, or a page in a browser, gets nothing', async () => {
+    const count = issued.length
+    assert.equal((await ask({})).status, 401)
+    assert.equal((await ask({ authorization: `${endpoint.authorization}x` })).status, 401)
+    assert.equal((await fetch(`${endpoint.url}/x`, { headers: { authorization: endpoint.authorization } })).status, 404)
+    const posted = await fetch(endpoint.url, {
+      method: 'POST',
+      headers: { authorization: endpoint.authorization },
+    })
+    assert.equal(posted.status, 405)
+    const rebound = await new Promise<number | undefined>((resolve, reject) => {
+      request(endpoint.url, { headers: { host: 'evil.test', authorization: endpoint.authorization } }, answer => {
+        answer.resume()
+        resolve(answer.statusCode)
+      })
+        .on('error', reject)
+        .end()
+    })
+    assert.equal(rebound, 404)
+    assert.equal(issued.length, count)
+  })
+
+  it('say why there are none any more', async () => {
+    over = true
+    const late = await serveAwsCredentials({ issue: () => Promise.reject(new Error('the grant was revoked')) })
+    const answer = await fetch(late.url, { headers: { authorization: late.authorization } })
+    assert.equal(answer.status, 403)
+    assert.deepEqual(await answer.json(), { code: 'GrantRefused', message: 'the grant was revoked' })
+    await late.close()
+  })
+
+  it('can also be printed for a credential_process', () => {
+    const grant = { jti: 'j', token: 't', secret: 's', expiresMs: Date.parse('2026-04-22T10:15:00Z') }
+    assert.deepEqual(JSON.parse(processCredentials(grant)), {
+      Version: 1,
+      AccessKeyId: 'j',
+      SecretAccessKey: 's',
+      SessionToken: 't',
+      Expiration: '2026-04-22T10:15:00.000Z',
+    })
+  })
+})
