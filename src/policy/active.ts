@@ -38,7 +38,7 @@ export interface PolicyApi {
 export interface PolicyAgent {
   readonly id: string
   readonly environment: string
-  /** Longest time that `exec` may keep renewing a grant, in seconds. */
+  /** Longest time from a session’s first grant to its last renewal, in seconds. */
   readonly sessionSeconds: number
   readonly identities: readonly AgentIdentity[]
   /** Free facts for `when` (`agent.facts`). */

@@ -254,7 +254,7 @@ const FactValue = Type.Union([
 const Agent = Type.Object(
   {
     environment: text('Environment that grants of this agent are for.', 64),
-    session: Type.Optional(duration('How long `exec` may keep renewing a grant; 8h unless told.')),
+    session: Type.Optional(duration('How long a grant may be renewed; 8h unless told.')),
     identity: Type.Optional(
       Type.Array(
         Type.Union([

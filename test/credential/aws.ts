@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto'
 import type { TestContext } from 'node:test'
 import { Sha256 } from '@aws-crypto/sha256-js'
 import { SignatureV4 } from '@smithy/signature-v4'
@@ -49,6 +50,9 @@ export async function fakeSts(t: TestContext, options: StsOptions): Promise<Fake
     if (key === undefined || scopeRegion !== region || scopeService !== service || !at.startsWith(date))
       return false
     if (request.headers['x-amz-security-token'] !== key.sessionToken) return false
+    const declared = request.headers['x-amz-content-sha256'] ?? 'UNSIGNED-PAYLOAD'
+    const actual = createHash('sha256').update(request.body).digest('hex')
+    if (declared !== 'UNSIGNED-PAYLOAD' && declared !== actual) return false
     const signer = new SignatureV4({
       service,
       region,

@@ -178,3 +178,16 @@ test('every vault command shows an example', async t => {
   for (const command of ['put', 'list', 'remove', 'rekey', 'jwks'])
     assert.match((await run(`vault ${command} --help`)).stdout, /Examples?:\n {2}countersign vault/, command)
 })
+
+test('vault put takes the key of a user who may assume a role as JSON, and says so of anything else', async t => {
+  const { run, opened } = await sidecar(t)
+  const put =
+    'vault put aws --kind aws-sts --origin https://sts.eu-west-1.amazonaws.com --environment staging --create'
+  const key = { accessKeyId: 'AKIAEXAMPLE', secretAccessKey: SECRET, externalId: 'e-1' }
+  const text = await run(put, `AKIAEXAMPLE ${SECRET}`)
+  assert.equal(text.exit, 2)
+  assert.match(text.stderr, /"secretAccessKey"/)
+  assert.equal((await run(put, JSON.stringify({ ...key, role: 'x' }))).exit, 2)
+  assert.equal((await run(put, JSON.stringify(key))).exit, 0)
+  assert.deepEqual({ ...(await opened()).entry('aws')?.material.reveal() }, key)
+})

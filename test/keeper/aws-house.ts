@@ -26,7 +26,8 @@ const CLASSES: Readonly<Record<string, OperationClass>> = {
  * A policy with an API `aws`: its catalog admits every target, takes a grant in the AWS slot alone, and describes
  * the operations above. What the real catalog makes of requests is tested with it; here only signatures count.
  */
-export function awsPolicy(slots: readonly Slot[] = ['aws-sigv4']): OpenedPolicy {
+export function awsPolicy(slots: readonly Slot[] = ['aws-sigv4'], sts?: string): OpenedPolicy {
+  const endpoint = sts === undefined ? '' : `, insecureTestEndpoint: "${sts}"`
   const opened = openedPolicy(`
 apiVersion: countersign.dev/v1
 kind: RoutePolicy
@@ -37,7 +38,7 @@ apis:
     credential: aws
     routes: [{ route: "GET /x", class: read }]
 credentials:
-  aws: { minter: aws-sts, role: "arn:aws:iam::111122223333:role/agents", region: ${REGION} }
+  aws: { minter: aws-sts, role: "arn:aws:iam::111122223333:role/agents", region: ${REGION}${endpoint} }
 agents:
   coder: { environment: staging, session: 8h, identity: [{ grant: true }] }
 rules:

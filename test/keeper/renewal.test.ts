@@ -2,15 +2,7 @@ import assert from 'node:assert/strict'
 import { describe, it, type TestContext } from 'node:test'
 import type { JsonObject } from '../../src/canon/index.js'
 import { awsGrantKeys } from '../../src/credential/index.js'
-import {
-  entriesOf,
-  House,
-  ofType,
-  onTheWire,
-  openedPolicy,
-  policyOf,
-  type Running,
-} from './keeper-fixture.js'
+import { entriesOf, House, ofType, onTheWire, openedPolicy, type Running } from './keeper-fixture.js'
 
 const HOUR_MS = 3_600_000
 
@@ -165,7 +157,6 @@ describe('renewing a grant', () => {
 
   it('takes a grant that has expired, for a day and while the session lasts', async t => {
     const { house, order, grant } = await setting(t)
-    house.shelf.next = policyOf(2)
     const { jti } = await grant()
     house.aheadMs = 2 * HOUR_MS
     const second = await grant({ renews: jti })

@@ -33,7 +33,7 @@ const STAND_IN = 'http://127.0.0.1:4566'
 
 function sts(role: string, region: string, more = '') {
   const spec = `{ minter: aws-sts, role: "${role}", region: ${region}${more} }`
-  return policyText(READING).replace(/shop: \{ minter: static.*\}/, `shop: ${spec}`)
+  return policyText(READING).replace(/shop: \{ minter: jwt.*\}/, `shop: ${spec}`)
 }
 
 for (const [role, region, endpoint] of ROLES) {
