@@ -17,9 +17,16 @@ import {
 } from '@aws-sdk/client-s3'
 import { SendMessageCommand, SQSClient } from '@aws-sdk/client-sqs'
 import { getSignedUrl } from '@aws-sdk/s3-request-presigner'
-import type { ReceivedRequest } from './recording-upstream.js'
-import { AGENT_KEYS, type ARunningAwsGate, anAwsGate, MINTED_KEYS, REGION, verifyAtUpstream } from './an-aws-gate.js'
 import { GRANT } from './a-gate.js'
+import {
+  AGENT_KEYS,
+  type ARunningAwsGate,
+  anAwsGate,
+  MINTED_KEYS,
+  REGION,
+  verifyAtUpstream,
+} from './an-aws-gate.js'
+import type { ReceivedRequest } from './recording-upstream.js'
 
 let running: ARunningAwsGate
 before(async () => {
@@ -55,22 +62,26 @@ describe('a request of an AWS client', () => {
       'text/xml',
     ],
     'dynamodb:PutItem': [
-      () => new DynamoDBClient(client()).send(new PutItemCommand({ TableName: 't', Item: { id: { S: 'ü' } } })),
+      () =>
+        new DynamoDBClient(client()).send(new PutItemCommand({ TableName: 't', Item: { id: { S: 'ü' } } })),
       '{}',
       'application/x-amz-json-1.0',
     ],
     'sqs:SendMessage': [
       () =>
         new SQSClient({ ...client(), md5: false }).send(
-          new SendMessageCommand({ QueueUrl: `https://sqs.${REGION}.amazonaws.com/111122223333/q`, MessageBody: 'a' }),
+          new SendMessageCommand({
+            QueueUrl: `https://sqs.${REGION}.amazonaws.com/111122223333/q`,
+            MessageBody: 'a',
+          }),
         ),
       '{}',
       'application/x-amz-json-1.0',
     ],
     'cloudwatch:ListMetrics': [
       () => new CloudWatchClient(client()).send(new ListMetricsCommand({})),
-      '\u00a0',
-      'application/cbor',
+      '{}',
+      'application/x-amz-json-1.0',
     ],
     'lambda:ListFunctions': [
       () => new LambdaClient(client()).send(new ListFunctionsCommand({ MaxItems: 3 })),
@@ -97,9 +108,7 @@ describe('a request of an AWS client', () => {
   for (const [name, [call, body, type]] of Object.entries(calls)) {
     it(`is verified, resolved to ${name} and signed anew, every header of it`, async () => {
       running.upstream.answer = (_request, response) => {
-        const headers: Record<string, string> = { 'Content-Type': type, 'x-amz-request-id': 'AWS-REQ-1' }
-        if (type === 'application/cbor') headers['smithy-protocol'] = 'rpc-v2-cbor'
-        response.writeHead(200, headers).end(Buffer.from(body, 'latin1'))
+        response.writeHead(200, { 'Content-Type': type, 'x-amz-request-id': 'AWS-REQ-1' }).end(body)
       }
       const received = await receivedOf(call)
       assert.equal(operationOf(), name)
@@ -159,7 +168,9 @@ describe('an upload of an AWS client', () => {
   }
 
   it('of nothing arrives as nothing', async () => {
-    const received = await receivedOf(() => s3().send(new PutObjectCommand({ Bucket: 'b', Key: 'k', Body: '' })))
+    const received = await receivedOf(() =>
+      s3().send(new PutObjectCommand({ Bucket: 'b', Key: 'k', Body: '' })),
+    )
     assert.equal(received.bodyBytes, 0)
     assert.equal(received.headers['content-length'], '0')
   })
@@ -188,7 +199,7 @@ describe('a presigned URL', () => {
     })
     assert.equal(text, 'object')
     assert.equal(operationOf(), 's3:GetObject')
-    assert.doesNotMatch(received.url, /X-Amz-/i)
+    assert.doesNotMatch(received.url, /X-Amz-(?!checksum-mode)/i)
     assert.match(received.url, /^\/b\/dir\/%C3%BC%20k\?.*response-content-type=text%2Fplain/)
     const call = running.keeper.admitted.at(-1)
     assert.equal(call?.target, received.url)
