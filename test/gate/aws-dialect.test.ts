@@ -1,9 +1,10 @@
 import assert from 'node:assert/strict'
 import { execFile } from 'node:child_process'
 import { existsSync } from 'node:fs'
+import { createRequire } from 'node:module'
 import { after, before, describe, it } from 'node:test'
 import { promisify } from 'node:util'
-import { CloudWatchClient, ListMetricsCommand } from '@aws-sdk/client-cloudwatch'
+import { CloudWatchClient, type CloudWatchClientConfig, ListMetricsCommand } from '@aws-sdk/client-cloudwatch'
 import { DynamoDBClient, ListTablesCommand } from '@aws-sdk/client-dynamodb'
 import { DescribeInstancesCommand, EC2Client } from '@aws-sdk/client-ec2'
 import { IAMClient, ListUsersCommand } from '@aws-sdk/client-iam'
@@ -12,6 +13,7 @@ import { DescribeDBInstancesCommand, RDSClient } from '@aws-sdk/client-rds'
 import { DeleteObjectCommand, HeadBucketCommand, S3Client } from '@aws-sdk/client-s3'
 import { ListQueuesCommand, SQSClient } from '@aws-sdk/client-sqs'
 import { GetCallerIdentityCommand, STSClient } from '@aws-sdk/client-sts'
+import { decode } from 'cborg'
 import { pino } from 'pino'
 import { DIALECT_FORMS } from '../../src/gate/dialect/index.js'
 import { type AdmitCall, type Gate, startGate } from '../../src/gate/index.js'
@@ -71,6 +73,13 @@ const client = () => ({
   credentials: { accessKeyId: 'grant-1', secretAccessKey: 'secret', sessionToken: GRANT },
 })
 
+/** The client's own package of protocols has one that it isn't configured with by default. */
+const CBOR = (
+  createRequire(import.meta.resolve('@aws-sdk/client-cloudwatch'))('@aws-sdk/core/protocols') as {
+    AwsSmithyRpcV2CborProtocol: NonNullable<CloudWatchClientConfig['protocol']>
+  }
+).AwsSmithyRpcV2CborProtocol
+
 interface SdkError extends Error {
   readonly $fault: string
   readonly $metadata: { httpStatusCode: number; attempts: number; requestId?: string }
@@ -83,7 +92,8 @@ const CALLS: Readonly<Record<string, () => Promise<unknown>>> = {
   'rds (query)': () => new RDSClient(client()).send(new DescribeDBInstancesCommand({})),
   'dynamodb (json 1.0)': () => new DynamoDBClient(client()).send(new ListTablesCommand({})),
   'sqs (json, once query)': () => new SQSClient(client()).send(new ListQueuesCommand({})),
-  'cloudwatch (cbor, once query)': () => new CloudWatchClient(client()).send(new ListMetricsCommand({})),
+  'cloudwatch (cbor, once query)': () =>
+    new CloudWatchClient({ ...client(), protocol: CBOR }).send(new ListMetricsCommand({})),
   'lambda (rest-json)': () => new LambdaClient(client()).send(new ListFunctionsCommand({})),
   's3 (rest-xml)': () =>
     new S3Client({ ...client(), forcePathStyle: true }).send(
@@ -112,6 +122,14 @@ describe('a refusal in AWS’s dialect', () => {
       assert.equal(keeper.admitted.length, before + 1)
     })
   }
+
+  it('is CBOR where CBOR was asked', async () => {
+    const headers = { 'Smithy-Protocol': 'rpc-v2-cbor', 'Content-Type': 'application/cbor' }
+    const response = await fetch(`${endpoint}/service/X/operation/Y`, { method: 'POST', headers })
+    assert.equal(response.headers.get('smithy-protocol'), 'rpc-v2-cbor')
+    const { __type } = decode(Buffer.from(await response.arrayBuffer())) as { __type: string }
+    assert.equal(__type, 'AccessDeniedException')
+  })
 
   it('has no body where HEAD was asked, and is a 403 all the same', async () => {
     const error = await errorOf(() =>

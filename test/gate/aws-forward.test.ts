@@ -80,8 +80,8 @@ describe('a request of an AWS client', () => {
     ],
     'cloudwatch:ListMetrics': [
       () => new CloudWatchClient(client()).send(new ListMetricsCommand({})),
-      '\u00a0',
-      'application/cbor',
+      '{}',
+      'application/x-amz-json-1.0',
     ],
     'lambda:ListFunctions': [
       () => new LambdaClient(client()).send(new ListFunctionsCommand({ MaxItems: 3 })),
@@ -108,9 +108,7 @@ describe('a request of an AWS client', () => {
   for (const [name, [call, body, type]] of Object.entries(calls)) {
     it(`is verified, resolved to ${name} and signed anew, every header of it`, async () => {
       running.upstream.answer = (_request, response) => {
-        const headers: Record<string, string> = { 'Content-Type': type, 'x-amz-request-id': 'AWS-REQ-1' }
-        if (type === 'application/cbor') headers['smithy-protocol'] = 'rpc-v2-cbor'
-        response.writeHead(200, headers).end(Buffer.from(body, 'latin1'))
+        response.writeHead(200, { 'Content-Type': type, 'x-amz-request-id': 'AWS-REQ-1' }).end(body)
       }
       const received = await receivedOf(call)
       assert.equal(operationOf(), name)
@@ -201,7 +199,7 @@ describe('a presigned URL', () => {
     })
     assert.equal(text, 'object')
     assert.equal(operationOf(), 's3:GetObject')
-    assert.doesNotMatch(received.url, /X-Amz-/i)
+    assert.doesNotMatch(received.url, /X-Amz-(?!checksum-mode)/i)
     assert.match(received.url, /^\/b\/dir\/%C3%BC%20k\?.*response-content-type=text%2Fplain/)
     const call = running.keeper.admitted.at(-1)
     assert.equal(call?.target, received.url)
