@@ -154,13 +154,11 @@ function complete(target: S3Target, { request, world, now }: AwsCall) {
     each => each.name === 'Part',
   )
   if (listed.length === 0) throw new AwsRefusal('MalformedXML', 'You must specify at least one part')
-  let before = 0
+  const numbers = listed.map(each => Number(childText(each, 'PartNumber')))
+  if (numbers.some((number, index) => index > 0 && number <= (numbers[index - 1] as number)))
+    throw new AwsRefusal('InvalidPartOrder', 'The list of parts was not in ascending order.')
   const parts = listed.map((each, index) => {
-    const number = Number(childText(each, 'PartNumber'))
-    if (number <= before)
-      throw new AwsRefusal('InvalidPartOrder', 'The list of parts was not in ascending order.')
-    before = number
-    const part = upload.parts.get(number)
+    const part = upload.parts.get(numbers[index] as number)
     const etag = (childText(each, 'ETag') ?? '').replace(/^"?(.*?)"?$/, '"$1"')
     if (part === undefined || part.etag !== etag)
       throw new AwsRefusal('InvalidPart', 'One or more of the specified parts could not be found.')
