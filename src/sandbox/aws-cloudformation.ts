@@ -57,6 +57,7 @@ export const cloudformationService = rpcService({
  */
 function deleteStack(input: AwsInput, call: AwsCall): PlainValue {
   const { world, now } = call
+  input.takesOnly('StackName', 'RetainResources', 'ClientRequestToken')
   const retained = input.texts('RetainResources')
   const stack = findStack(world, input.required('StackName'))
   if (stack === undefined || stack.status === 'DELETE_COMPLETE') return null

@@ -195,6 +195,16 @@ function runNeeds(input: AwsInput, { world }: AwsCall): Need[] {
 }
 
 function runInstances(input: AwsInput, { world, now }: AwsCall) {
+  input.takesOnly(
+    'ImageId',
+    'InstanceType',
+    'MinCount',
+    'MaxCount',
+    'TagSpecification',
+    'DisableApiTermination',
+    'ClientToken',
+    'DryRun',
+  )
   const count = input.integer('MaxCount') ?? 1
   if (count < 1 || count > 20)
     throw new AwsRefusal('InvalidParameterValue', 'This stand-in starts 1 to 20 instances at once.')

@@ -17,6 +17,13 @@ export class AwsInput {
     return this.tree[name] !== undefined
   }
 
+  /** Throws `AwsRefusal` for any other parameter: what isn't acted on would be promised by the answer all the same. */
+  takesOnly(...names: readonly string[]): void {
+    const strange = Object.keys(this.tree).find(name => !['Action', 'Version', ...names].includes(name))
+    if (strange !== undefined)
+      throw invalid(`This stand-in does not take the parameter ${strange.slice(0, 80)}.`)
+  }
+
   text(name: string): string | undefined {
     const value = this.tree[name]
     if (value === undefined || value === null) return undefined

@@ -16,12 +16,11 @@ const operations: Readonly<Record<string, RpcOperation>> = {
     },
   },
   DescribeDBSnapshots: {
-    needs: (input, { world }) => [
-      ...onDatabase(world, 'rds:DescribeDBSnapshots', nameOf(input) ?? '*'),
-      ...(input.has('DBSnapshotIdentifier')
-        ? onSnapshot(world, 'rds:DescribeDBSnapshots', snapshotName(input))
-        : []),
-    ],
+    needs: (input, { world }) => {
+      const [action, database] = ['rds:DescribeDBSnapshots', nameOf(input)]
+      if (input.has('DBSnapshotIdentifier')) return onSnapshot(world, action, snapshotName(input))
+      return database === undefined ? onSnapshot(world, action, '*') : onDatabase(world, action, database)
+    },
     run: describeSnapshots,
   },
   CreateDBSnapshot: {
@@ -108,6 +107,7 @@ function deleteInstance(input: AwsInput, call: AwsCall) {
 }
 
 function modify(input: AwsInput, { world }: AwsCall) {
+  input.takesOnly('DBInstanceIdentifier', 'BackupRetentionPeriod', 'DeletionProtection', 'ApplyImmediately')
   const database = databaseOf(world, requiredName(input))
   const days = input.integer('BackupRetentionPeriod')
   if (days !== undefined && (days < 0 || days > 35))

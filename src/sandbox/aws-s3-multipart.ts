@@ -1,7 +1,7 @@
 import { createHash, randomBytes } from 'node:crypto'
 import type { AwsCall } from './aws-call.js'
 import { AwsRefusal } from './aws-refusal.js'
-import { type AwsRequest, headerOf, queryOf } from './aws-request.js'
+import { type AwsRequest, queryOf } from './aws-request.js'
 import { verifyIntegrity } from './aws-s3-integrity.js'
 import { copySourceOf, etagOf, keptHeaders, objectOf } from './aws-s3-objects.js'
 import {
@@ -154,13 +154,11 @@ function complete(target: S3Target, { request, world, now }: AwsCall) {
     each => each.name === 'Part',
   )
   if (listed.length === 0) throw new AwsRefusal('MalformedXML', 'You must specify at least one part')
-  let before = 0
+  const numbers = listed.map(each => Number(childText(each, 'PartNumber')))
+  if (numbers.some((number, index) => index > 0 && number <= (numbers[index - 1] as number)))
+    throw new AwsRefusal('InvalidPartOrder', 'The list of parts was not in ascending order.')
   const parts = listed.map((each, index) => {
-    const number = Number(childText(each, 'PartNumber'))
-    if (number <= before)
-      throw new AwsRefusal('InvalidPartOrder', 'The list of parts was not in ascending order.')
-    before = number
-    const part = upload.parts.get(number)
+    const part = upload.parts.get(numbers[index] as number)
     const etag = (childText(each, 'ETag') ?? '').replace(/^"?(.*?)"?$/, '"$1"')
     if (part === undefined || part.etag !== etag)
       throw new AwsRefusal('InvalidPart', 'One or more of the specified parts could not be found.')
@@ -204,8 +202,6 @@ function storePart(upload: Upload, request: AwsRequest, body: Uint8Array, at: Da
       'InvalidArgument',
       `Part number must be an integer between 1 and ${MAX_PART_NUMBER}, inclusive`,
     )
-  if (headerOf(request, 'x-amz-copy-source-range') !== undefined)
-    throw new AwsRefusal('NotImplemented', 'This stand-in copies whole objects.', 501)
   const part = { body, etag: etagOf(body), modifiedAt: at }
   upload.parts.set(number, part)
   return part

@@ -44,11 +44,19 @@ function handle(given: AwsCall): AwsAnswer {
 /** A presigned URL carries as parameters what would be headers: S3 reads `?x-amz-meta-a=b` as the header `x-amz-meta-a: b`. */
 function unhoisted(request: AwsRequest): AwsRequest {
   const isHoisted = ([name]: readonly [string, string]) => name.startsWith('x-amz-')
+  // ATTACK: a line break in a parameter would end a header of an answer and begin the next one.
+  if (request.query.some(pair => isAnswered(pair) && !/^[ -~]*$/.test(pair[1])))
+    throw new AwsRefusal('InvalidArgument', 'A header can hold printable ASCII only.')
   return {
     ...request,
     headers: [...request.headers, ...request.query.filter(isHoisted)],
     query: request.query.filter(pair => !isHoisted(pair)),
   }
+}
+
+/** Parameters that come back as headers of an answer. */
+function isAnswered([name]: readonly [string, string]): boolean {
+  return name.startsWith('x-amz-') || name.startsWith('response-')
 }
 
 function targetOf({ path }: AwsRequest): S3Target {

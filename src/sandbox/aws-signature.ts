@@ -11,6 +11,7 @@ import {
 import { type AuthFault, authRefusal } from './aws-auth-faults.js'
 import type { AwsDialect } from './aws-dialect.js'
 import type { AwsIdentity, Caller } from './aws-identity.js'
+import { AwsRefusal } from './aws-refusal.js'
 import { type AwsRequest, headerOf } from './aws-request.js'
 
 /** What a request says about its own signature, before any of it is believed. */
@@ -58,6 +59,8 @@ export function verifySignature(
   if (caller.kind === 'session' && caller.session.expiresAt <= now) throw refuse('expired')
   if (!isTimely(claim, now)) throw refuse('skewed')
   if (!isCoveredBySignature(request, claim)) throw refuse('unsigned header')
+  if (headerOf(request, 'x-amz-content-sha256')?.startsWith('STREAMING-'))
+    throw new AwsRefusal('NotImplemented', 'This stand-in does not decode aws-chunked bodies.', 501)
   const payload = payloadOf(request, claim)
   if (payload === null) throw refuse('payload')
   if (!isRight(request, claim, payload, secret)) throw refuse('signature')

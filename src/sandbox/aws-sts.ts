@@ -83,17 +83,8 @@ function openSession(input: AwsInput, call: AwsCall, role: AwsRole, externalId: 
     )
   if (externalId !== null && !/^[\w+=,.@:/-]{2,1224}$/.test(externalId))
     throw invalid('externalId', 'satisfy regular expression pattern: [\\w+=,.@:\\/-]*')
-  for (const name of [
-    'PolicyArns',
-    'Tags',
-    'TransitiveTagKeys',
-    'SerialNumber',
-    'TokenCode',
-    'SourceIdentity',
-  ]) {
-    // ATTACK: a narrowing that is accepted and not applied would be a wider session than was asked for.
-    if (input.has(name)) throw new AwsRefusal('ValidationError', `This stand-in does not take ${name}.`)
-  }
+  // ATTACK: a narrowing that is accepted and not applied would be a wider session than was asked for.
+  input.takesOnly('RoleArn', 'RoleSessionName', 'DurationSeconds', 'ExternalId', 'Policy')
   const policyText = input.text('Policy') ?? null
   if (policyText !== null && policyText.length > MAX_SESSION_POLICY_CHARACTERS)
     throw invalid('policy', `have length less than or equal to ${MAX_SESSION_POLICY_CHARACTERS}`)

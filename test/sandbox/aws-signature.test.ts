@@ -25,6 +25,8 @@ interface Sent {
   /** Sent instead of the body that was signed. */
   readonly sentBody?: string
   readonly sentTarget?: string
+  /** Sent and signed. */
+  readonly signed?: Readonly<Record<string, string>>
   /** Sent beside what was signed. */
   readonly extra?: Readonly<Record<string, string>>
   readonly service: string
@@ -43,6 +45,7 @@ async function send(aws: Account, credentials: SessionCredentials, sent: Sent) {
     ['x-amz-date', date],
     ['x-amz-security-token', credentials.sessionToken],
     ['x-amz-content-sha256', payload],
+    ...Object.entries(sent.signed ?? {}),
     ...(service === 's3' ? [] : ([['content-type', 'application/x-www-form-urlencoded']] as Header[])),
   ]
   const headers = all.filter(([name]) => !sent.unsigned?.includes(name))
@@ -227,6 +230,78 @@ describe('signatures at the AWS stand-in', () => {
     assert.equal((await fetch(url.replace('latest', 'newest'))).status, 403)
     aws.clock.aheadMs = 61_000
     assert.equal((await fetch(url)).status, 403)
+  })
+
+  test('attack: a parameter that is given twice is refused', async t => {
+    const aws = await account(t)
+    const credentials = await aws.assume()
+    const twice = [
+      { target: '/?Action=StopInstances', body: TERMINATE },
+      { body: `Action=StopInstances&${TERMINATE}` },
+      { body: `${TERMINATE}&InstanceId.1.Value=i-0prod1` },
+      { body: `${TERMINATE}&InstanceId=i-0prod1` },
+    ]
+    for (const sent of twice) {
+      const { text } = await send(aws, credentials, { service: 'ec2', ...sent })
+      assert.match(text, /<Code>MalformedQueryString<\/Code>/, JSON.stringify(sent))
+    }
+    const json = await send(aws, credentials, {
+      service: 'sqs',
+      body: '{"QueueUrl":"a","QueueUrl":"https://x/111122223333/orders-events"}',
+      signed: { 'x-amz-target': 'AmazonSQS.DeleteQueue' },
+    })
+    assert.match(json.text, /SerializationException/)
+    isUntouched(aws)
+    assert.ok(aws.world.queues.has(AWS_IDS.queue))
+  })
+
+  test('attack: whatever is malformed is a refusal, never a fault', async t => {
+    const aws = await account(t)
+    const credentials = await aws.assume()
+    const malformed: Sent[] = [
+      { service: 'ec2', body: 'Action=%FF&Version=2016-11-15' },
+      { service: 'ec2', body: 'Action.1=a&Version=2016-11-15' },
+      { service: 'ec2', body: `Action=TerminateInstances&Version=2016-11-15&InstanceId.x.y=1` },
+      { service: 'ec2', body: '__proto__.polluted=1&constructor=2&Action=toString&Version=2016-11-15' },
+      { service: 'ec2', sentTarget: '/?%FF=1', body: TERMINATE },
+      { service: 'rds', body: 'Action=DeleteDBInstance&Version=1999-01-01' },
+      { service: 'sqs', body: '[1]', signed: { 'x-amz-target': 'AmazonSQS.ListQueues' } },
+      { service: 'sqs', body: '{"QueueUrl":{}}', signed: { 'x-amz-target': 'AmazonSQS.DeleteQueue' } },
+      { service: 'kms', body: '{}', signed: { 'x-amz-target': 'TrentService.__proto__' } },
+      {
+        service: 'kms',
+        body: '{"CiphertextBlob":"AAAA"}',
+        signed: { 'x-amz-target': 'TrentService.Decrypt' },
+      },
+      {
+        service: 'monitoring',
+        target: '/service/GraniteServiceVersion20100801/operation/ListMetrics',
+        body: 'not cbor',
+        signed: { 'smithy-protocol': 'rpc-v2-cbor' },
+      },
+      { service: 'monitoring', body: 'not gzip', signed: { 'content-encoding': 'gzip' } },
+      { service: 'lambda', target: '/2015-03-31/functions/%2e%2e/invocations', body: '{}' },
+      { service: 's3', method: 'GET', sentTarget: '/acme-releases/%FF' },
+      { service: 's3', method: 'GET', target: '/acme-releases?list-type=2&list-type=1' },
+      { service: 's3', method: 'GET', target: '/acme-releases/orders/latest?response-content-type=a%0d%0ab' },
+      { service: 's3', target: '/acme-releases?delete', body: '<!DOCTYPE x><Delete/>' },
+      {
+        service: 's3',
+        method: 'PUT',
+        target: '/acme-releases/k',
+        payload: 'STREAMING-UNSIGNED-PAYLOAD-TRAILER',
+      },
+      { service: 'dynamodb', body: '{}', signed: { 'x-amz-target': 'DynamoDB_20120810.ListTables' } },
+    ]
+    for (const sent of malformed) {
+      const { status, text } = await send(aws, credentials, sent)
+      assert.ok(
+        (status >= 400 && status < 500) || status === 501,
+        `${JSON.stringify(sent)}: ${status} ${text}`,
+      )
+      assert.doesNotMatch(text, /InternalFailure/)
+    }
+    isUntouched(aws)
   })
 
   test('attack: no signature, two of them, SigV4A and other schemes are refused', async t => {

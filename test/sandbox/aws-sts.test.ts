@@ -95,7 +95,7 @@ describe('STS of the AWS stand-in', () => {
     assert.equal(await codeOf({ DurationSeconds: 43_201 }), 'ValidationError')
     assert.equal(
       await codeOf({ PolicyArns: [{ arn: 'arn:aws:iam::aws:policy/ReadOnlyAccess' }] }),
-      'ValidationError',
+      'InvalidParameterValue',
     )
     assert.equal(await codeOf({ RoleSessionName: 'a b' }), 'ValidationError')
   })

@@ -2,7 +2,15 @@ import assert from 'node:assert/strict'
 import { after, before, describe, test } from 'node:test'
 import { exportJWK, generateKeyPair, type JSONWebKeySet, SignJWT } from 'jose'
 import Stripe from 'stripe'
-import { RAILWAY_IDS, type Sandbox, STRIPE_IDS, startSandbox } from '../../src/sandbox/index.js'
+import {
+  AWS_IDS,
+  RAILWAY_IDS,
+  type Sandbox,
+  STRIPE_IDS,
+  startAwsSandbox,
+  startSandbox,
+} from '../../src/sandbox/index.js'
+import { LONG_TERM } from './aws-account.js'
 
 const { privateKey, publicKey } = await generateKeyPair('ES256')
 const jwks: JSONWebKeySet = { keys: [{ ...(await exportJWK(publicKey)), kid: 'k1', alg: 'ES256' }] }
@@ -20,7 +28,7 @@ before(async () => {
       },
     ],
     billing: { audience: 'https://billing.example', jwks },
-    aws: { listen: '127.0.0.1:0', accessKeyId: 'AKIATEST', secretAccessKey: 'secret' },
+    aws: { ...LONG_TERM, listen: '127.0.0.1:0' },
   })
 })
 after(() => sandbox.close())
@@ -130,5 +138,17 @@ describe('the billing stand-in', () => {
       ).status
     assert.equal(await get('https://billing.example'), 200)
     assert.equal(await get('https://elsewhere.example'), 401)
+  })
+})
+
+describe('the AWS stand-in', () => {
+  test('runs beside the others, on loopback alone', async () => {
+    const response = await fetch(`${sandbox.aws.url}/`, { method: 'POST', body: 'Action=ListUsers' })
+    assert.equal(response.status, 403)
+    assert.match(await response.text(), /<Code>MissingAuthenticationToken<\/Code>/)
+    assert.ok(sandbox.aws.world.databases.has(AWS_IDS.productionDatabase))
+    await assert.rejects(startAwsSandbox({ ...LONG_TERM, listen: '0.0.0.0:0' }), /loopback only/)
+    const taken = { ...LONG_TERM, listen: new URL(sandbox.aws.url ?? '').host }
+    await assert.rejects(startAwsSandbox(taken), { code: 'EADDRINUSE' })
   })
 })

@@ -95,7 +95,7 @@ describe('AWS’s Python clients behind the sidecar', () => {
     })
 
     it('sends a message over the query protocol that newer clients have left', async () => {
-      const url = `${aws.sidecar.gate}/aws/111122223333/${AWS_IDS.queue}`
+      const url = `https://sqs.eu-west-1.amazonaws.com/111122223333/${AWS_IDS.queue}`
       const { value, attempts } = await cli(
         ...['sqs', 'send-message', '--queue-url', url, '--message-body', 'from the CLI'],
       )

@@ -138,7 +138,7 @@ describe('AWS SDK v3 behind the sidecar', () => {
 
   it('sends a message over JSON, and purges no queue', async () => {
     const sqs = new SQSClient(settings())
-    const QueueUrl = `${aws.sidecar.gate}/aws/111122223333/${AWS_IDS.queue}`
+    const QueueUrl = `https://sqs.eu-west-1.amazonaws.com/111122223333/${AWS_IDS.queue}`
     const { attempt } = await passing(() =>
       sqs.send(new SendMessageCommand({ QueueUrl, MessageBody: 'order 7 shipped' })),
     )

@@ -33,6 +33,8 @@ export function formOf(from: AwsResource['from'], row: readonly string[], contex
       return key(row, context)
     case 'bucket':
       return bucket(row)
+    case 'parameter':
+      return parameter(row)
     case undefined:
       return plain(row)
   }
@@ -101,6 +103,12 @@ function bucket([name = '', ...keys]: readonly string[]): Form {
   if (!name.startsWith('arn:')) return { kind: 'values', values: [name, ...keys] }
   if (!ARN.test(name)) return UNCLEAR
   return { kind: 'arn', arn: keys.length === 0 ? name : `${name}/object/${keys.join('/')}` }
+}
+
+/** `/prod/key` and `key`, whose ARNs end in `parameter/prod/key` and `parameter/key`; or the ARN. */
+function parameter(row: readonly string[]): Form {
+  const name = row.at(-1) ?? ''
+  return name.startsWith('/') ? { kind: 'values', values: [name.slice(1)] } : plain(row)
 }
 
 /** What an ARN ends in: `arn:…:cluster/name` → `name`. */
