@@ -1,11 +1,15 @@
 import { canonicalBytes, contentId, portableCrypto } from '../../src/canon/index.js'
 import type { AwsOperation, AwsService } from '../../src/protocol/index.js'
-import { awsClasses } from './aws-classes.js'
+import { checkActions } from './aws-actions.js'
+import { checkClasses } from './aws-classes.js'
 import { checkEndpoints, endpointsOf } from './aws-endpoints.js'
 import { checkNames, iamPrefix, serviceId, signingName } from './aws-names.js'
+import { operationOf } from './aws-operation.js'
+import { checkRenewed } from './aws-renewed.js'
 import { operationsOf, routesOf } from './aws-routes.js'
 import { shapesOf } from './aws-shapes.js'
-import { type AwsModel, type AwsSource, type IamService, readAwsSource } from './aws-source.js'
+import { type AwsModel, type AwsSource, readAwsSource } from './aws-source.js'
+import { checkTargets } from './aws-targets.js'
 import { checkWires, wiresOf } from './aws-wires.js'
 
 /** Every service, sorted by id, and the index that names them. */
@@ -53,6 +57,13 @@ function checkTables(source: AwsSource, models: ReadonlyMap<string, AwsModel>): 
   checkNames(new Set(source.models.keys()), ids)
   checkEndpoints(ids)
   checkWires(ids)
+  const operations = new Set(
+    [...models].flatMap(([id, model]) => operationsOf(id, model).map(name => `${id}:${name}`)),
+  )
+  checkClasses(operations)
+  checkActions(operations)
+  checkRenewed(operations)
+  checkTargets(ids, operations)
 }
 
 function serviceOf(id: string, model: AwsModel, source: AwsSource): AwsService {
@@ -60,18 +71,17 @@ function serviceOf(id: string, model: AwsModel, source: AwsSource): AwsService {
   const iam = iamPrefix(id, model)
   const { inputs, shapes } = shapesOf(id, model, names)
   const routes = routesOf(id, model, names)
-  const operation = (name: string): AwsOperation => {
-    const route = routes.get(name)
-    const input = inputs.get(name)
-    const hostPrefix = model.operations[name]?.endpoint?.hostPrefix
-    return {
-      classes: awsClasses(id, name, actionOf(name, source.iam.get(iam))),
-      ...(route === undefined ? {} : { http: route.http }),
-      ...(route === undefined || route.needs.length === 0 ? {} : { needs: route.needs }),
-      ...(input === undefined ? {} : { input }),
-      ...(hostPrefix === undefined ? {} : { hostPrefix }),
-    }
-  }
+  const operation = (name: string): AwsOperation =>
+    operationOf({
+      id,
+      name,
+      iam,
+      model,
+      source,
+      shapes,
+      route: routes.get(name),
+      input: inputs.get(name) ?? { fields: {} },
+    })
   return {
     id,
     signingName: signingName(model),
@@ -82,8 +92,4 @@ function serviceOf(id: string, model: AwsModel, source: AwsSource): AwsService {
     shapes,
     operations: Object.fromEntries(names.map(name => [name, operation(name)])),
   }
-}
-
-function actionOf(name: string, service: IamService | undefined) {
-  return service?.actions[name.toLowerCase()]
 }

@@ -7,7 +7,10 @@ import { OPERATION_CLASSES, type OperationClass } from './operation.js'
  * `{ "path": "input.state", "is": "equals", "value": "DELETED", "adds": ["irreversible"] }`.
  */
 export interface ArgumentRule {
-  /** Members joined by dots; `items[].id` looks into every item of a list; empty for the whole of the arguments. */
+  /**
+   * Members joined by dots; `items[].id` looks into every item of a list, `tables[#][]` at every name in a map; empty
+   * for the whole of the arguments.
+   */
   readonly path: string
   readonly is: ArgumentPredicate
   /** For `equals`, `differs` and `contains-entry`: a scalar. */
@@ -71,12 +74,12 @@ export function compileArgumentRules(rules: readonly ArgumentRule[]): RaisedClas
   }
 }
 
-/** A path cut into members; `[]` stands for every item of a list. */
+/** A path cut into members; `[]` stands for every item of a list, `[#]` for the list of a map's names. */
 export function stepsOf(path: string): readonly string[] {
   if (path === '') return []
   return path.split('.').flatMap(part => {
-    const lists = /(?:\[\])*$/.exec(part)?.[0].length ?? 0
-    return [part.slice(0, part.length - lists), ...Array.from({ length: lists / 2 }, () => '[]')]
+    const lists = /(?:\[#?\])*$/.exec(part)?.[0] ?? ''
+    return [part.slice(0, part.length - lists.length), ...(lists.match(/\[#?\]/g) ?? [])]
   })
 }
 
@@ -89,7 +92,8 @@ export function valuesAt(value: JsonValue, steps: readonly string[]): readonly J
       if (typeof here !== 'object' || here === null) continue
       if (Array.isArray(here)) {
         if (step === '[]') next.push(...here)
-      } else if (step !== '[]' && Object.hasOwn(here, step)) next.push(here[step] as JsonValue)
+      } else if (step === '[#]') next.push(Object.keys(here))
+      else if (step !== '[]' && Object.hasOwn(here, step)) next.push(here[step] as JsonValue)
     }
     reached = next
   }

@@ -20,6 +20,10 @@ WHEN = datetime.datetime(2026, 4, 22, 10, 15, tzinfo=datetime.timezone.utc)
 KNOWN = {
     "AccountId": "111122223333",
     "Bucket": "bucket-1",
+    "ContentEncoding": "gzip",
+    "ContentType": "text/plain",
+    "accept": "text/plain",
+    "contentType": "text/plain",
     "CopySource": "bucket-2/key",
     "Key": "a b/c//d+e",
     "QueueUrl": "https://sqs.eu-west-1.amazonaws.com/111122223333/queue",
@@ -52,7 +56,7 @@ def value(shape, name, full, depth, stack):
         return {"k1": value(shape.value, name, full, depth + 1, stack)}
     if kind == "string":
         if shape.serialization.get("jsonvalue"):
-            return {"any": "thing"}
+            return '{"any":"thing"}'
         if name in KNOWN:
             return KNOWN[name]
         if shape.enum:
@@ -137,11 +141,11 @@ def line(service, model, operation, full, params, taken, reason):
     if isinstance(body, str):
         body = body.encode()
     text = {k: v.decode() if isinstance(v, bytes) else str(v) for k, v in request.headers.items()}
-    target = request.url[len("http://127.0.0.1:1") :]
+    target = "/" + (request.url.split("/", 3) + [""])[3]
     return {
         **record,
         "method": request.method,
-        "target": target if target.startswith("/") else "/" + target,
+        "target": target,
         "headers": list(text.items()),
         "body": base64.b64encode(body or b"").decode(),
     }

@@ -14,7 +14,7 @@ import { structureOfNative } from './native-arguments.js'
 import type { CompiledOperation } from './operation.js'
 import { readAwsDocument } from './read-document.js'
 import { emptyObject, type Naming, Reading } from './reading.js'
-import { argumentsOfRest, declaredHeaders, payloadOf } from './rest-arguments.js'
+import { argumentsOfRest, declaredHeaders, hasBody } from './rest-arguments.js'
 import { type FoundOperation, type Selection, select, settleForm } from './select.js'
 import type { CompiledService } from './service.js'
 import { Services } from './services.js'
@@ -65,7 +65,7 @@ class AwsCatalog implements Catalog {
     if (stored === 'metadata' && encoding !== null) return { kind: 'none' }
     const undecodable = encoding === null ? null : refuseHeaders([['content-encoding', encoding]])
     if (undecodable !== null) return undecodable
-    if (head.method === 'GET' || head.method === 'HEAD') return { kind: 'none' }
+    if (takesNoBody(head, selection)) return { kind: 'none' }
     return { kind: 'inspect', maxBytes: MAX_BODY_BYTES }
   }
 
@@ -176,7 +176,13 @@ function storesEncoding(selection: Selection): 'upload' | 'metadata' | null {
   if (!service.keepsKeys) return null
   const { name, input } = selection.operation
   if (name === 'PutObject' || name === 'UploadPart') return 'upload'
-  return payloadOf(input) === null && declaredHeaders(input).has('content-encoding') ? 'metadata' : null
+  return !hasBody(input) && declaredHeaders(input).has('content-encoding') ? 'metadata' : null
+}
+
+/** Few operations read a body with GET, and all others have none to give. */
+function takesNoBody({ method }: RequestHead, selection: Selection): boolean {
+  if (method !== 'GET' && method !== 'HEAD') return false
+  return selection.kind === 'form' || selection.operation === null || !hasBody(selection.operation.input)
 }
 
 function settled(selection: Extract<Selection, { kind: 'form' }>, body: RequestBody): FoundOperation {

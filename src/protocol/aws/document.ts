@@ -100,7 +100,8 @@ export interface AwsAction {
 /**
  * A resource as an ARN with the places of arguments in braces, and `{partition}`, `{region}` and `{account}`:
  * `{ "type": "instance", "arn": "arn:{partition}:ec2:{region}:{account}:instance/{InstanceIds[]}" }`. At most one
- * place holds a list; it yields a resource for each item. An argument that is an ARN already stands for the whole.
+ * place holds a list; it yields a resource for each item. An argument that is an ARN already stands for the whole. A
+ * place that no argument fills says that IAM asks for a resource which the request doesn't name.
  */
 export interface AwsResource {
   readonly type: string

@@ -79,7 +79,7 @@ function keepAll(args: JsonObject, name: string, node: Node, shape: OpenStructur
 function valueFrom(node: Node, shape: OpenShape, wire: FormWire, reading: Reading): JsonValue {
   if (shape.kind === 'scalar') {
     if (node.value === null || node.below.size > 0) throw protocolFault('parameter_structure')
-    return scalarOfText(shape.type, node.value)
+    return scalarOfText(shape.type, node.value, reading)
   }
   if (node.value !== null && (node.value !== '' || node.below.size > 0))
     throw protocolFault('parameter_structure')

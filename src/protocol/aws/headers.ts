@@ -51,6 +51,7 @@ const SHARED: ReadonlySet<string> = new Set([
   'x-amz-content-sha256',
   'x-amz-date',
   'x-amz-decoded-content-length',
+  'x-amz-glacier-version',
   'x-amz-sdk-checksum-algorithm',
   'x-amz-security-token',
   'x-amz-target',

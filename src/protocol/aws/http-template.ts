@@ -13,7 +13,7 @@ export interface HttpTemplate {
 export type HttpSegment =
   | { readonly kind: 'literal'; readonly text: string }
   | { readonly kind: 'one'; readonly label: string }
-  /** The rest of the path as it is, empty and dot segments included; not empty as a whole. */
+  /** As many segments as there are, empty and dot segments included; not empty as a whole. */
   | { readonly kind: 'rest'; readonly label: string }
 
 /** What must be there for the operation to be this one. */
@@ -35,7 +35,8 @@ export function readHttpTemplate(http: string, needs: readonly string[], where: 
   if (match === null) throw malformed(where, 'METHOD /path?query')
   const [, method, path, query] = match as unknown as [string, string, string, string | undefined]
   const raw = path.slice(1).split('/')
-  const segments = raw.map((text, i) => readSegment(text, i === raw.length - 1, where))
+  const segments = raw.map(text => readSegment(text, where))
+  if (segments.filter(({ kind }) => kind === 'rest').length > 1) throw malformed(where, 'one {name+}')
   const fixed = (query ?? '').split('&').filter(part => part !== '')
   return {
     method,
@@ -44,16 +45,14 @@ export function readHttpTemplate(http: string, needs: readonly string[], where: 
   }
 }
 
-function readSegment(text: string, last: boolean, where: string): HttpSegment {
+function readSegment(text: string, where: string): HttpSegment {
   const label = LABEL.exec(text)
   if (label === null) {
     if (/[{}]/.test(text)) throw malformed(where, 'parameters that fill a segment')
     return { kind: 'literal', text }
   }
   const name = label[1] as string
-  if (label[2] === '') return { kind: 'one', label: name }
-  if (!last) throw malformed(where, `{${name}+} as the last segment`)
-  return { kind: 'rest', label: name }
+  return label[2] === '' ? { kind: 'one', label: name } : { kind: 'rest', label: name }
 }
 
 function fixedPart(part: string): Condition {
@@ -80,19 +79,26 @@ export function matchPath(
   given: readonly string[],
   keys: boolean,
 ): ReadonlyMap<string, string> | null {
+  const rest = wanted.findIndex(({ kind }) => kind === 'rest')
+  if (rest < 0) return matchAll(wanted, trimmed(given, wanted, keys), keys)
+  const before = matchAll(wanted.slice(0, rest), given.slice(0, rest), keys)
+  const behind = wanted.length - rest - 1
+  const after = matchAll(wanted.slice(rest + 1), given.slice(Math.max(rest, given.length - behind)), keys)
+  const key = given.slice(rest, given.length - behind).join('/')
+  if (before === null || after === null || key === '') return null
+  return new Map([...before, [(wanted[rest] as { label: string }).label, key], ...after])
+}
+
+function matchAll(
+  wanted: readonly HttpSegment[],
+  given: readonly string[],
+  keys: boolean,
+): ReadonlyMap<string, string> | null {
+  if (given.length !== wanted.length) return null
   const captured = new Map<string, string>()
   for (let i = 0; i < wanted.length; i++) {
     const segment = wanted[i] as HttpSegment
-    // Some models end in a slash that not every client sends, and their servers don't need.
-    if (i >= given.length)
-      return i === given.length && segment.kind === 'literal' && segment.text === '' ? captured : null
     const text = given[i] as string
-    if (segment.kind === 'rest') {
-      const rest = given.slice(i).join('/')
-      if (rest === '') return null
-      captured.set(segment.label, rest)
-      return captured
-    }
     if (segment.kind === 'literal') {
       if (text !== segment.text) return null
     } else {
@@ -101,9 +107,18 @@ export function matchPath(
       captured.set(segment.label, text)
     }
   }
-  // `/bucket/` is the bucket.
-  if (keys && given.length === wanted.length + 1 && given.at(-1) === '') return captured
-  return given.length === wanted.length ? captured : null
+  return captured
+}
+
+/**
+ * A slash at the end that doesn't matter: one that the model writes and a client doesn't, and that of a bucket. ATTACK:
+ * any other is an empty parameter, `DELETE /endpoints/` for a client that meant one endpoint.
+ */
+function trimmed(given: readonly string[], wanted: readonly HttpSegment[], keys: boolean): readonly string[] {
+  const last = wanted.at(-1)
+  const slash = last?.kind === 'literal' && last.text === ''
+  if (slash && given.length === wanted.length - 1) return [...given, '']
+  return keys && given.length === wanted.length + 1 && given.at(-1) === '' ? given.slice(0, -1) : given
 }
 
 /** True where all that the operation needs is there. `query` holds the decoded pairs of the target. */
@@ -134,11 +149,20 @@ function covers(wide: HttpTemplate, narrow: HttpTemplate): boolean {
         (condition.value === null || other.value === condition.value),
     ),
   )
-  return conditions && wide.segments.every((segment, i) => coversSegment(segment, narrow.segments[i]))
+  return conditions && coversPath(wide.segments, narrow.segments)
+}
+
+function coversPath(wide: readonly HttpSegment[], narrow: readonly HttpSegment[]): boolean {
+  const rest = wide.findIndex(({ kind }) => kind === 'rest')
+  if (rest < 0) return wide.every((segment, i) => coversSegment(segment, narrow[i]))
+  const behind = wide.slice(rest + 1)
+  return (
+    wide.slice(0, rest).every((segment, i) => coversSegment(segment, narrow[i])) &&
+    behind.every((segment, i) => coversSegment(segment, narrow[narrow.length - behind.length + i]))
+  )
 }
 
 function coversSegment(wide: HttpSegment, narrow: HttpSegment | undefined): boolean {
-  if (wide.kind === 'rest') return true
   if (narrow === undefined || narrow.kind === 'rest') return false
   return wide.kind === 'one' || narrow.kind === 'literal'
 }

@@ -1,7 +1,15 @@
 import type { JsonObject, JsonValue } from '../../canon/index.js'
 import { refuseSpellings } from '../argument-shape.js'
 import type { AwsScalar } from './document.js'
-import { blobOfText, emptyObject, fieldsBy, isLengthOnly, type Naming, type Reading } from './reading.js'
+import {
+  blobOfText,
+  emptyObject,
+  fieldsBy,
+  isLengthOnly,
+  type Naming,
+  NOT_FINITE,
+  type Reading,
+} from './reading.js'
 import type { OpenShape, OpenStructure } from './shape.js'
 
 /**
@@ -73,9 +81,6 @@ function scalarOfNative(value: JsonValue, type: AwsScalar, reading: Reading): Js
       return typeof value === 'string' ? blobOfText(value) : unexpected(value, reading)
   }
 }
-
-/** How JSON carries what its numbers can't. */
-const NOT_FINITE: ReadonlySet<JsonValue> = new Set(['NaN', 'Infinity', '-Infinity'])
 
 function unexpected(value: JsonValue, reading: Reading): JsonValue {
   reading.doubt('a value of another type than the model declares')

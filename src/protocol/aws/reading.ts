@@ -91,26 +91,40 @@ function fold(name: string): string {
 }
 
 /** A scalar that came as text: form, path, query, header, XML. What doesn't fit its type stays text. */
-export function scalarOfText(type: AwsScalar, text: string): JsonValue {
+export function scalarOfText(type: AwsScalar, text: string, reading: Reading): JsonValue {
+  const value = typedText(type, text)
+  if (value !== null) return value
+  // ATTACK: `00` for a retention of none, which a rule on 0 wouldn't see and a lenient server would.
+  reading.doubt('a value that is no canonical number or truth value')
+  return text
+}
+
+/** Null where the text is none of its type. */
+function typedText(type: AwsScalar, text: string): JsonValue {
   switch (type) {
     case 'int': {
       const value = /^(?:0|-?[1-9][0-9]{0,15})$/.test(text) ? Number(text) : Number.NaN
-      return Number.isSafeInteger(value) ? value : text
+      return Number.isSafeInteger(value) ? value : null
     }
     case 'double': {
       const value = /^-?[0-9]{1,16}(?:\.[0-9]{1,17})?(?:[eE][+-]?[0-9]{1,3})?$/.test(text)
         ? Number(text)
         : Number.NaN
-      return Number.isFinite(value) ? value : text
+      if (Number.isFinite(value)) return value
+      return NOT_FINITE.has(text) ? text : null
     }
     case 'bool':
-      return text === 'true' ? true : text === 'false' ? false : text
+      // botocore writes `True` into headers.
+      return /^true$/i.test(text) ? true : /^false$/i.test(text) ? false : null
     case 'blob':
       return blobOfText(text)
     default:
       return text
   }
 }
+
+/** How numbers are written that are none. */
+export const NOT_FINITE: ReadonlySet<JsonValue> = new Set(['NaN', 'Infinity', '-Infinity'])
 
 /** A blob in base64. */
 export function blobOfText(text: string): JsonValue {

@@ -30,8 +30,11 @@ export function argumentsOfRest(
 ): JsonObject {
   const places = placesOf(operation.input)
   const args = emptyObject()
-  for (const [label, raw] of call.captured)
-    put(args, places.path.get(label)?.name ?? label, decodeURIComponent(raw))
+  for (const [label, raw] of call.captured) {
+    const field = places.path.get(label)
+    const text = decodeURIComponent(raw)
+    put(args, field?.name ?? label, field === undefined ? text : valueOfText(text, field, reading))
+  }
   takeQuery(args, call, operation.input, places, reading)
   takeHeaders(args, call, places, reading)
   takeBody(args, call, places, body, reading)
@@ -77,9 +80,10 @@ export function declaredHeaders(input: OpenStructure): ReadonlySet<string> {
   return new Set(placesOf(input).headers.keys())
 }
 
-/** The member that is the body, if one is. */
-export function payloadOf(input: OpenStructure): OpenField | null {
-  return placesOf(input).payload
+/** True where some of the input stands in the body. */
+export function hasBody(input: OpenStructure): boolean {
+  const { payload, body } = placesOf(input)
+  return payload !== null || body.fields.size > 0
 }
 
 function put(args: JsonObject, name: string, value: JsonValue): void {
@@ -118,11 +122,15 @@ function queryValue(values: readonly string[], field: OpenField, reading: Readin
   const shape = reading.shapes.open(field.is)
   if (shape.kind === 'list') {
     const item = reading.shapes.open(shape.of)
-    return values.map(value => (item.kind === 'scalar' ? scalarOfText(item.type, value) : value))
+    return values.map(value => (item.kind === 'scalar' ? scalarOfText(item.type, value, reading) : value))
   }
   if (values.length > 1) throw protocolFault('parameter_duplicate')
-  const value = values[0] as string
-  return shape.kind === 'scalar' ? scalarOfText(shape.type, value) : value
+  return valueOfText(values[0] as string, field, reading)
+}
+
+function valueOfText(text: string, field: OpenField, reading: Reading): JsonValue {
+  const shape = reading.shapes.open(field.is)
+  return shape.kind === 'scalar' ? scalarOfText(shape.type, text, reading) : text
 }
 
 function takeHeaders(args: JsonObject, { request }: RestCall, places: Places, reading: Reading): void {
@@ -146,13 +154,13 @@ function takeHeaders(args: JsonObject, { request }: RestCall, places: Places, re
 function headerValueOf(value: string, field: OpenField, reading: Reading): JsonValue {
   if (field.json) return parseStrictJson(fromBase64(value))
   const shape = reading.shapes.open(field.is)
-  if (shape.kind === 'scalar') return scalarOfText(shape.type, value)
+  if (shape.kind === 'scalar') return scalarOfText(shape.type, value, reading)
   if (shape.kind !== 'list') return value
   const item = reading.shapes.open(shape.of)
   return value
     .split(',')
     .map(part => part.trim())
-    .map(part => (item.kind === 'scalar' ? scalarOfText(item.type, part) : part))
+    .map(part => (item.kind === 'scalar' ? scalarOfText(item.type, part, reading) : part))
 }
 
 function takeBody(
@@ -168,7 +176,6 @@ function takeBody(
     if (payload?.stream !== true) throw protocolFault('body_not_inspected')
     return
   }
-  if (call.request.method === 'GET' || call.request.method === 'HEAD') throw protocolFault('body_unexpected')
   if (payload === null) {
     for (const [name, value] of Object.entries(structureOf(call, places.body, body.bytes, reading)))
       put(args, name, value)

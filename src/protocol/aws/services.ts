@@ -12,6 +12,9 @@ export interface Candidate {
   readonly region: string
 }
 
+/** Names that older clients sign other services by: IoT was called as an API of API Gateway until 2023. */
+const ALSO_SIGNED: ReadonlyMap<string, readonly string[]> = new Map([['execute-api', ['iot']]])
+
 /** The services of one policy. Each is opened when it is first asked for. */
 export class Services {
   readonly document: AwsDocument
@@ -60,7 +63,9 @@ export class Services {
     const claim = readAuthorization(authorization)
     if (isUnclassifiable(claim))
       throw protocolFault(claim.code === 'aws_sigv4a' ? 'aws_sigv4a' : 'aws_signature_malformed')
-    const found = (this.bySigningName.get(claim.service) ?? []).flatMap((id): Candidate[] => {
+    const names = [claim.service, ...(ALSO_SIGNED.get(claim.service) ?? [])]
+    const ids = names.flatMap(name => this.bySigningName.get(name) ?? [])
+    const found = ids.flatMap((id): Candidate[] => {
       const service = this.open(id) as CompiledService
       const endpoint = this.endpoint(service)
       // A client with a base URL of its own signs for its own region even where one endpoint serves all.

@@ -66,8 +66,9 @@ const AUTHORIZATION = new RegExp(
 )
 /** A grant's id is no AWS key, so that more than AWS's own form is taken. */
 const ACCESS_KEY = /^[A-Za-z0-9_-]{1,128}$/
-/** Nothing that could become another host. */
-const SCOPE_WORD = /^[a-z0-9](?:[a-z0-9-]{0,62}[a-z0-9])?$/
+const REGION = /^[a-z0-9](?:[a-z0-9-]{0,62}[a-z0-9])?$/
+/** `IoTSecuredTunneling`: not all are lower-case. */
+const SERVICE = /^[A-Za-z0-9](?:[A-Za-z0-9-]{0,62}[A-Za-z0-9])?$/
 const TIMESTAMP = /^[0-9]{8}T(?:[01][0-9]|2[0-3])[0-5][0-9][0-5][0-9]Z$/
 const DIGEST = /^[0-9a-f]{64}$/
 const PAYLOAD = /^(?:[0-9a-f]{64}|UNSIGNED-PAYLOAD|STREAMING-[A-Z0-9-]{1,64})$/
@@ -246,8 +247,8 @@ function claimOf(credential: string, names: string, signature: string): Credenti
   if (
     !ACCESS_KEY.test(accessKeyId) ||
     !/^[0-9]{8}$/.test(day) ||
-    !SCOPE_WORD.test(region) ||
-    !SCOPE_WORD.test(service)
+    !REGION.test(region) ||
+    !SERVICE.test(service)
   )
     return unclassifiable('aws_signature_malformed', 'the credential scope')
   if (!DIGEST.test(signature)) return unclassifiable('aws_signature_malformed', 'the signature')

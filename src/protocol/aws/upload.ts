@@ -59,7 +59,7 @@ export function refuseChunks(head: RequestHead): void {
 /** True where anything says that AWS's chunks come. */
 function isChunked(head: RequestHead): boolean {
   return (
-    codingsOf(headerValue(head, 'content-encoding') ?? '').includes(AWS_CHUNKED) ||
+    codingsOf(headerValue(head, 'content-encoding') ?? '').some(isAwsChunked) ||
     headerValue(head, 'x-amz-decoded-content-length') !== null ||
     headerValue(head, 'x-amz-trailer') !== null
   )
@@ -72,11 +72,15 @@ function isChunked(head: RequestHead): boolean {
 export function bareEncoding(value: string): string | null {
   const codings = codingsOf(value)
   if (codings.some(coding => !/^[A-Za-z0-9_.+-]+$/.test(coding))) throw protocolFault('content_encoding')
-  const others = codings.filter(coding => coding !== AWS_CHUNKED)
+  const others = codings.filter(coding => !isAwsChunked(coding))
   if (codings.length - others.length > 1) throw protocolFault('content_encoding')
   return others.length === 0 ? null : others.join(',')
 }
 
+function isAwsChunked(coding: string): boolean {
+  return coding.toLowerCase() === AWS_CHUNKED
+}
+
 function codingsOf(value: string): readonly string[] {
-  return value === '' ? [] : value.split(',').map(coding => coding.trim().toLowerCase())
+  return value === '' ? [] : value.split(',').map(coding => coding.trim())
 }

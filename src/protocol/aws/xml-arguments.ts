@@ -41,7 +41,7 @@ function valueFrom(element: XmlElement, shape: OpenShape, reading: Reading): Jso
   switch (shape.kind) {
     case 'scalar':
       if (element.below.length > 0) throw protocolFault('parameter_structure')
-      return scalarOfText(shape.type, element.text)
+      return scalarOfText(shape.type, element.text, reading)
     case 'fields':
       return structureOfXml(element, shape, reading)
     case 'list': {

@@ -1,0 +1,253 @@
+import type { AwsResource } from '../../src/protocol/index.js'
+
+/** Members that name a resource of another name: type by member, by service. An empty type is no resource. */
+export const MEMBER_TYPES: Readonly<Record<string, Readonly<Record<string, string>>>> = {
+  autoscaling: { AutoScalingGroupName: 'autoscalinggroup', AutoScalingGroupNames: 'autoscalinggroup' },
+  backup: { BackupVaultName: 'backupVault', RecoveryPointArn: 'recoveryPoint', BackupPlanId: 'backupPlan' },
+  cloudformation: { StackName: 'stack', StackSetName: 'stackset', ChangeSetName: 'changeset' },
+  cloudtrail: { Name: 'trail', TrailName: 'trail', EventDataStore: 'eventdatastore', Channel: 'channel' },
+  cloudwatch: {
+    AlarmNames: 'alarm',
+    AlarmName: 'alarm',
+    DashboardName: 'dashboard',
+    DashboardNames: 'dashboard',
+    RuleName: 'insight-rule',
+    RuleNames: 'insight-rule',
+    Name: 'metric-stream',
+    Names: 'metric-stream',
+  },
+  docdb: {
+    DBClusterIdentifier: 'cluster',
+    DBClusterParameterGroupName: 'cluster-pg',
+    DBClusterSnapshotIdentifier: 'cluster-snapshot',
+    DBInstanceIdentifier: 'db',
+    DBSubnetGroupName: 'subgrp',
+    GlobalClusterIdentifier: 'global-cluster',
+    ResourceName: 'db',
+    SourceDBClusterParameterGroupIdentifier: 'cluster-pg',
+    SourceDBClusterSnapshotIdentifier: 'cluster-snapshot',
+    TargetDBClusterParameterGroupIdentifier: 'cluster-pg',
+    TargetDBClusterSnapshotIdentifier: 'cluster-snapshot',
+    SubscriptionName: 'es',
+  },
+  ec2: {
+    GroupId: 'security-group',
+    GroupIds: 'security-group',
+    Groups: 'security-group',
+    KeyName: 'key-pair',
+    NetworkAclId: 'network-acl',
+    SecurityGroupIds: 'security-group',
+    SecurityGroupRuleIds: 'security-group-rule',
+    SourceSnapshotId: 'snapshot',
+    SourceImageId: 'image',
+    InternetGatewayId: 'internet-gateway',
+    VpcEndpointIds: 'vpc-endpoint',
+    NatGatewayId: 'natgateway',
+    HostIds: 'dedicated-host',
+    FlowLogIds: 'vpc-flow-log',
+    FleetIds: 'fleet',
+    SpotFleetRequestIds: 'spot-fleet-request',
+    SpotInstanceRequestIds: 'spot-instances-request',
+    PeerVpcId: 'vpc',
+    AssociationId: '',
+    GroupName: 'placement-group security-group',
+  },
+  ecr: { repositoryName: 'repository' },
+  ecs: {
+    cluster: 'cluster',
+    clusterName: 'cluster',
+    service: 'service',
+    serviceName: 'service',
+    task: 'task',
+    tasks: 'task',
+    taskDefinition: 'task-definition',
+    containerInstance: 'container-instance',
+    containerInstances: 'container-instance',
+    capacityProvider: 'capacity-provider',
+    taskSet: 'task-set',
+  },
+  efs: { FileSystemId: 'file-system', AccessPointId: 'access-point' },
+  eks: { clusterName: 'cluster', name: 'cluster', nodegroupName: 'nodegroup', addonName: 'addon' },
+  elasticache: { CacheClusterId: 'cluster', SnapshotName: 'snapshot', UserId: 'user' },
+  elb: { LoadBalancerName: 'loadbalancer', LoadBalancerNames: 'loadbalancer' },
+  events: { Name: 'rule-on-default-event-bus', Rule: 'rule-on-default-event-bus' },
+  firehose: { DeliveryStreamName: 'deliverystream' },
+  glue: { DatabaseName: 'database', Name: '', TableName: 'table' },
+  iam: {
+    GroupName: 'group',
+    InstanceProfileName: 'instance-profile',
+    OpenIDConnectProviderArn: 'oidc-provider',
+    PolicyArn: 'policy',
+    PolicyName: 'policy',
+    RoleName: 'role',
+    SAMLProviderArn: 'saml-provider',
+    ServerCertificateName: 'server-certificate',
+    SerialNumber: 'mfa',
+    UserName: 'user',
+  },
+  kinesis: { StreamName: 'stream', StreamARN: 'stream' },
+  kms: { KeyId: 'key', TargetKeyId: 'key', SourceKeyId: 'key', DestinationKeyId: 'key', AliasName: 'alias' },
+  lambda: { FunctionName: 'function', UUID: 'eventsourcemapping', LayerName: 'layer' },
+  logs: {
+    logGroupName: 'log-group',
+    logGroupIdentifier: 'log-group',
+    logStreamName: 'log-stream',
+    destinationName: 'destination',
+  },
+  neptune: {
+    DBClusterIdentifier: 'cluster',
+    DBClusterParameterGroupName: 'cluster-pg',
+    DBClusterSnapshotIdentifier: 'cluster-snapshot',
+    DBInstanceIdentifier: 'db',
+    DBParameterGroupName: 'pg',
+    DBSubnetGroupName: 'subgrp',
+    GlobalClusterIdentifier: 'global-cluster',
+    SubscriptionName: 'es',
+  },
+  opensearch: { DomainName: 'domain' },
+  rds: {
+    BlueGreenDeploymentIdentifier: 'deployment',
+    DBClusterIdentifier: 'cluster',
+    DbClusterResourceId: 'cluster-auto-backup',
+    DBClusterParameterGroupName: 'cluster-pg',
+    DBClusterSnapshotIdentifier: 'cluster-snapshot',
+    DBInstanceIdentifier: 'db',
+    DbiResourceId: 'auto-backup',
+    DBParameterGroupName: 'pg',
+    DBProxyName: 'proxy',
+    DBSecurityGroupName: 'secgrp',
+    DBSnapshotIdentifier: 'snapshot',
+    DBSubnetGroupName: 'subgrp',
+    GlobalClusterIdentifier: 'global-cluster',
+    OptionGroupName: 'og',
+    SourceDBClusterIdentifier: 'cluster',
+    SourceDBClusterSnapshotIdentifier: 'cluster-snapshot',
+    SourceDBInstanceIdentifier: 'db',
+    SourceDBParameterGroupIdentifier: 'pg',
+    SourceDBSnapshotIdentifier: 'snapshot',
+    SourceDBClusterParameterGroupIdentifier: 'cluster-pg',
+    SnapshotIdentifier: 'cluster-snapshot',
+    SourceOptionGroupIdentifier: 'og',
+    SubscriptionName: 'es',
+    TargetDBClusterSnapshotIdentifier: 'cluster-snapshot',
+    TargetDBInstanceIdentifier: 'db',
+    TargetDBParameterGroupIdentifier: 'pg',
+    TargetDBSnapshotIdentifier: 'snapshot',
+    TargetDBClusterParameterGroupIdentifier: 'cluster-pg',
+    TargetOptionGroupIdentifier: 'og',
+  },
+  redshift: {
+    ClusterIdentifier: 'cluster',
+    ClusterParameterGroupName: 'parametergroup',
+    ClusterSubnetGroupName: 'subnetgroup',
+    ParameterGroupName: 'parametergroup',
+    ScheduleIdentifier: 'snapshotschedule',
+    SubscriptionName: 'eventsubscription',
+  },
+  route53: { HostedZoneId: 'hostedzone', HealthCheckId: 'healthcheck' },
+  s3: { Bucket: 'bucket' },
+  s3control: { Name: 'accesspoint', JobId: 'job' },
+  secretsmanager: { SecretId: 'secret', Name: 'secret' },
+  sns: { TopicArn: 'topic', Name: 'topic', ResourceArn: 'topic' },
+  sqs: { QueueUrl: 'queue', QueueName: 'queue', SourceArn: 'queue' },
+  ssm: {
+    Name: 'parameter document',
+    Names: 'parameter',
+    WindowId: 'maintenancewindow',
+    BaselineId: 'patchbaseline',
+  },
+  stepfunctions: {
+    activityArn: 'activity',
+    executionArn: 'execution',
+    mapRunArn: 'maprun',
+    stateMachineArn: 'statemachine',
+    name: 'statemachine activity',
+  },
+  sts: { RoleArn: 'role' },
+}
+
+/** Types that look as if an argument named them, and are something else. */
+export const UNNAMED_TYPES: Readonly<Record<string, readonly string[]>> = {
+  lambda: ['function alias', 'function version'],
+  rds: ['es'],
+}
+
+const EC2 = 'arn:{partition}:ec2:{region}:{account}'
+const OBJECT = { type: 'object', arn: 'arn:{partition}:s3:::{Bucket}/{Key}', from: 'bucket' } as const
+const BUCKET = { type: 'bucket', arn: 'arn:{partition}:s3:::{Bucket}', from: 'bucket' } as const
+const COPIED = { type: 'object', arn: 'arn:{partition}:s3:::{CopySource}', from: 'copy-source' } as const
+
+/** An operation's resources as they were written by hand. */
+const WRITTEN: Readonly<Record<string, readonly AwsResource[]>> = {
+  'dynamodb:BatchGetItem': [table('{RequestItems[#][]}')],
+  'dynamodb:BatchWriteItem': [table('{RequestItems[#][]}')],
+  'dynamodb:TransactGetItems': [table('{TransactItems[].Get.TableName}')],
+  'dynamodb:TransactWriteItems': ['ConditionCheck', 'Delete', 'Put', 'Update'].map(kind =>
+    table(`{TransactItems[].${kind}.TableName}`),
+  ),
+  'ec2:AttachVolume': [
+    { type: 'instance', arn: `${EC2}:instance/{InstanceId}` },
+    { type: 'volume', arn: `${EC2}:volume/{VolumeId}` },
+  ],
+  's3:AbortMultipartUpload': [OBJECT],
+  's3:CompleteMultipartUpload': [OBJECT],
+  's3:CopyObject': [COPIED, OBJECT],
+  's3:CreateMultipartUpload': [OBJECT],
+  's3:DeleteObject': [OBJECT],
+  's3:DeleteObjectTagging': [OBJECT],
+  's3:DeleteObjects': [
+    { type: 'object', arn: 'arn:{partition}:s3:::{Bucket}/{Delete.Objects[].Key}', from: 'bucket' },
+  ],
+  's3:GetObject': [OBJECT],
+  's3:GetObjectAcl': [OBJECT],
+  's3:GetObjectAttributes': [OBJECT],
+  's3:GetObjectLegalHold': [OBJECT],
+  's3:GetObjectRetention': [OBJECT],
+  's3:GetObjectTagging': [OBJECT],
+  's3:GetObjectTorrent': [OBJECT],
+  's3:HeadObject': [OBJECT],
+  's3:ListParts': [OBJECT],
+  's3:PutObject': [OBJECT],
+  's3:PutObjectAcl': [OBJECT],
+  's3:PutObjectLegalHold': [OBJECT],
+  's3:PutObjectRetention': [OBJECT],
+  's3:PutObjectTagging': [OBJECT],
+  's3:RestoreObject': [OBJECT],
+  's3:SelectObjectContent': [OBJECT],
+  's3:UploadPart': [OBJECT],
+  's3:UploadPartCopy': [COPIED, OBJECT],
+  ...Object.fromEntries(
+    `CreateBucket DeleteBucket DeleteBucketAnalyticsConfiguration DeleteBucketCors DeleteBucketEncryption
+    DeleteBucketIntelligentTieringConfiguration DeleteBucketInventoryConfiguration DeleteBucketLifecycle
+    DeleteBucketMetricsConfiguration DeleteBucketOwnershipControls DeleteBucketPolicy DeleteBucketReplication
+    DeleteBucketTagging DeleteBucketWebsite DeletePublicAccessBlock GetBucketAccelerateConfiguration GetBucketAcl
+    GetBucketAnalyticsConfiguration GetBucketCors GetBucketEncryption GetBucketIntelligentTieringConfiguration
+    GetBucketInventoryConfiguration GetBucketLifecycleConfiguration GetBucketLocation GetBucketLogging
+    GetBucketMetricsConfiguration GetBucketNotificationConfiguration GetBucketOwnershipControls GetBucketPolicy
+    GetBucketPolicyStatus GetBucketReplication GetBucketRequestPayment GetBucketTagging GetBucketVersioning
+    GetBucketWebsite GetObjectLockConfiguration GetPublicAccessBlock HeadBucket ListBucketAnalyticsConfigurations
+    ListBucketIntelligentTieringConfigurations ListBucketInventoryConfigurations ListBucketMetricsConfigurations
+    ListMultipartUploads ListObjectVersions ListObjects ListObjectsV2 PutBucketAccelerateConfiguration PutBucketAcl
+    PutBucketAnalyticsConfiguration PutBucketCors PutBucketEncryption PutBucketIntelligentTieringConfiguration
+    PutBucketInventoryConfiguration PutBucketLifecycleConfiguration PutBucketLogging PutBucketMetricsConfiguration
+    PutBucketNotificationConfiguration PutBucketOwnershipControls PutBucketPolicy PutBucketReplication
+    PutBucketRequestPayment PutBucketTagging PutBucketVersioning PutBucketWebsite PutObjectLockConfiguration
+    PutPublicAccessBlock`
+      .split(/\s+/)
+      .map(name => [`s3:${name}`, [BUCKET]]),
+  ),
+}
+
+export const TEMPLATES: ReadonlyMap<string, readonly AwsResource[]> = new Map(Object.entries(WRITTEN))
+
+function table(place: string): AwsResource {
+  return { type: 'table', arn: `arn:{partition}:dynamodb:{region}:{account}:table/${place}` }
+}
+
+/** Throws on an operation or a service that the package no longer has. */
+export function checkTargets(services: ReadonlySet<string>, operations: ReadonlySet<string>): void {
+  for (const id of [...Object.keys(MEMBER_TYPES), ...Object.keys(UNNAMED_TYPES)])
+    if (!services.has(id)) throw new Error(`aws-targets: there is no service ${id}`)
+  for (const name of TEMPLATES.keys())
+    if (!operations.has(name)) throw new Error(`aws-targets: there is no ${name}`)
+}
