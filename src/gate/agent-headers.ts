@@ -20,6 +20,8 @@ export interface AgentHeaderRules {
   readonly exchange: Pick<Exchange, 'prefix' | 'target' | 'baseUrl'>
   /** False for a status that has no Content-Length (RFC 9110 §8.6). */
   readonly hasLength: boolean
+  /** A content coding is the stored object's own, not one that the upstream put on its answer. */
+  readonly keepsEncoding: boolean
 }
 
 const UPSTREAM_IDS: ReadonlySet<string> = new Set([
@@ -48,7 +50,9 @@ export function agentHeaders(
     if (lower === 'content-length') {
       if (rules.hasLength) value = text(raw[i + 1] as Buffer | string)
     } else if (lower === 'content-encoding') {
-      encoded ||= text(raw[i + 1] as Buffer | string).toLowerCase() !== 'identity'
+      const coding = text(raw[i + 1] as Buffer | string)
+      if (rules.keepsEncoding) value = coding
+      else encoded ||= coding.toLowerCase() !== 'identity'
     } else if (lower === 'location') {
       value = ownLocation(text(raw[i + 1] as Buffer | string), rules)
     } else if (lower === 'link') {

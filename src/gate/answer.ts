@@ -43,7 +43,7 @@ export function answerRefusal(
   ]
   if (refusal.receipt !== null) headers.push('Countersign-Receipt', anchorHeader(origin, refusal.receipt))
   if (refusal.retryAfterSeconds !== null) headers.push('Retry-After', String(refusal.retryAfterSeconds))
-  if (refusal.code === 'grant_missing') headers.push('WWW-Authenticate', 'Bearer')
+  if (refusal.code === 'grant_missing' && form.status === 401) headers.push('WWW-Authenticate', 'Bearer')
   for (const [name, value] of form.headers) headers.push(name, value)
   if (!request.complete) headers.push('Connection', 'close')
   response.writeHead(form.status, headers)

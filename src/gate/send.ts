@@ -52,6 +52,7 @@ export async function send(context: GateContext, order: SendOrder): Promise<void
     receipt,
     minted: verdict.headers,
     upload,
+    storesEncoding: order.signed?.service === 's3',
     awaitMark: verdict.awaitMark,
   })
   context.transfers.add(transfer)

@@ -27,6 +27,11 @@ export interface TransferOrder {
   readonly minted: readonly Header[]
   /** Null unless the request's body is streamed. */
   readonly upload: Upload | null
+  /**
+   * S3 hands an object out in the coding that it was stored in, whatever was asked for: bytes that are older than
+   * the credential of this request, and so can't hold it. They are searched as they are.
+   */
+  readonly storesEncoding: boolean
   /** Hold the end of the answer back until the keeper has its mark. */
   readonly awaitMark: boolean
 }
@@ -92,6 +97,7 @@ export class Transfer implements Dispatcher.DispatchHandler {
       upstreamOrigin: upstream.origin,
       exchange,
       hasLength: status !== 204,
+      keepsEncoding: this.order.storesEncoding,
     }
     const picked = agentHeaders(controller.rawHeaders as readonly (Buffer | string)[], rules, this.guard)
     this.upstreamId = picked.upstreamId

@@ -1,11 +1,11 @@
 import assert from 'node:assert/strict'
 import { createHash, randomBytes } from 'node:crypto'
-import { createServer, type Server } from 'node:net'
+import { createServer, type Server, type Socket } from 'node:net'
 import { afterEach, beforeEach, describe, it } from 'node:test'
 import { GRANT } from './a-gate.js'
 import { AGENT_KEYS, type AgentRequest, type ARunningAwsGate, agentSigned, anAwsGate } from './an-aws-gate.js'
 import { ChunkSigner, unsignedChunks } from './chunk-signer.js'
-import { exchangeRaw, type RawAnswer } from './raw-http.js'
+import { dial, exchangeRaw, type RawAnswer } from './raw-http.js'
 
 let running: ARunningAwsGate
 beforeEach(async () => {
@@ -195,6 +195,16 @@ describe('attack: a body that is not the one that was signed', () => {
     await raw.close()
   })
 
+  it('attack: nothing at all, under the signature of another nothing', async () => {
+    const request: AgentRequest = {
+      path: '/b/k',
+      payload: 'STREAMING-AWS4-HMAC-SHA256-PAYLOAD',
+      headers: { 'content-encoding': 'aws-chunked', 'x-amz-decoded-content-length': '0' },
+    }
+    const line = Buffer.from(`0;chunk-signature=${'0'.repeat(64)}\r\n\r\n`)
+    await assertBrokenOff(await send(request, line), 'aws_chunk_signature', 403)
+  })
+
   it('attack: no body at all under the hash of one', async () => {
     const answer = await send({ path: '/b/k', payload: sha256('something') })
     assert.equal(codeOf(answer), 'payload_mismatch')
@@ -215,7 +225,6 @@ describe('attack: a body that is not the one that was signed', () => {
   it('attack: an agent that leaves in the middle of a chunk', async () => {
     const { lines } = agentSigned(running.url, { path: '/b/k', payload: sha256(BODY) })
     const head = ['PUT /aws/b/k HTTP/1.1', ...lines, `Content-Length: ${BODY.length}`, '', ''].join('\r\n')
-    const { dial } = await import('./raw-http.js')
     const socket = dial(running.url)
     socket.on('error', () => {})
     socket.write(Buffer.concat([Buffer.from(head), BODY.subarray(0, 200_000)]))
@@ -361,7 +370,6 @@ describe('Expect: 100-continue', () => {
   })
 
   it('lets an admitted upload begin', async () => {
-    const { dial } = await import('./raw-http.js')
     const { lines } = agentSigned(running.url, upload)
     const socket = dial(running.url)
     const head = ['PUT /aws/b/k HTTP/1.1', ...lines, `Content-Length: ${BODY.length}`, 'Expect: 100-continue']
@@ -388,9 +396,11 @@ class RawUpstream {
   /** What came on the first connection until its end. */
   readonly closed: Promise<Buffer>
   private readonly server: Server
+  private readonly sockets: Socket[] = []
 
   private constructor(server: Server) {
     this.server = server
+    server.on('connection', socket => this.sockets.push(socket))
     this.closed = new Promise(resolve => {
       server.once('connection', socket => {
         const parts: Buffer[] = []
@@ -413,6 +423,7 @@ class RawUpstream {
   }
 
   async close(): Promise<void> {
+    for (const socket of this.sockets) socket.destroy()
     await new Promise(resolve => this.server.close(resolve))
   }
 }

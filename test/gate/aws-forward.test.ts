@@ -1,9 +1,21 @@
 import assert from 'node:assert/strict'
+import { execFile } from 'node:child_process'
 import { createHash, randomBytes } from 'node:crypto'
+import { once } from 'node:events'
+import { existsSync } from 'node:fs'
+import { mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { type IncomingMessage, request } from 'node:http'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { Readable } from 'node:stream'
+import { pipeline } from 'node:stream/promises'
 import { after, afterEach, before, beforeEach, describe, it } from 'node:test'
+import { promisify } from 'node:util'
+import { setFlagsFromString } from 'node:v8'
+import { runInNewContext } from 'node:vm'
+import { gzipSync } from 'node:zlib'
 import { CloudWatchClient, ListMetricsCommand } from '@aws-sdk/client-cloudwatch'
-import { DynamoDBClient, PutItemCommand } from '@aws-sdk/client-dynamodb'
+import { DynamoDBClient, ListTablesCommand, PutItemCommand } from '@aws-sdk/client-dynamodb'
 import { DescribeInstancesCommand, EC2Client } from '@aws-sdk/client-ec2'
 import { LambdaClient, ListFunctionsCommand } from '@aws-sdk/client-lambda'
 import {
@@ -21,11 +33,13 @@ import { GRANT } from './a-gate.js'
 import {
   AGENT_KEYS,
   type ARunningAwsGate,
+  agentSigned,
   anAwsGate,
   MINTED_KEYS,
   REGION,
   verifyAtUpstream,
 } from './an-aws-gate.js'
+import { ChunkSigner } from './chunk-signer.js'
 import type { ReceivedRequest } from './recording-upstream.js'
 
 let running: ARunningAwsGate
@@ -37,6 +51,14 @@ after(() => running.close())
 const sha256 = (bytes: Uint8Array | string): string => createHash('sha256').update(bytes).digest('hex')
 const client = () => ({ endpoint: running.endpoint, region: REGION, credentials: AGENT_KEYS, maxAttempts: 1 })
 const s3 = (more = {}) => new S3Client({ ...client(), forcePathStyle: true, ...more })
+
+setFlagsFromString('--expose-gc')
+const collectGarbage = runInNewContext('gc') as () => void
+
+function retainedBytes(): number {
+  collectGarbage()
+  return process.memoryUsage().arrayBuffers
+}
 
 /** What the one request of a call was to the upstream, signed well. */
 async function receivedOf(call: () => Promise<unknown>): Promise<ReceivedRequest> {
@@ -208,6 +230,14 @@ describe('a presigned URL', () => {
     assert.match(call?.signed?.target ?? '', /^\/aws\/b\/dir\/%C3%BC%20k\?.*X-Amz-Signature=/)
   })
 
+  it('may carry the longest grant there is', async () => {
+    const sessionToken = `${GRANT}${'A'.repeat(2_048 - GRANT.length)}`
+    const long = s3({ credentials: { ...AGENT_KEYS, sessionToken } })
+    await fetch(await getSignedUrl(long, new GetObjectCommand({ Bucket: 'b', Key: 'k'.repeat(1_000) })))
+    assert.deepEqual(running.keeper.admitted.at(-1)?.presented, { slot: 'aws-sigv4', token: sessionToken })
+    assert.equal(running.keeper.admitted.at(-1)?.finding.kind, 'operations')
+  })
+
   it('takes an upload, whose payload nobody hashed', async () => {
     const body = randomBytes(100_000)
     const url = await getSignedUrl(s3(), new PutObjectCommand({ Bucket: 'b', Key: 'k' }), { expiresIn: 60 })
@@ -219,6 +249,20 @@ describe('a presigned URL', () => {
 })
 
 describe('what the upstream says back', () => {
+  it('keeps the coding that an S3 object was stored in, and no other service’s', async () => {
+    const zipped = gzipSync('{"TableNames":[]}')
+    running.upstream.answer = (_request, response) =>
+      void response
+        .writeHead(200, { 'Content-Encoding': 'gzip', 'Content-Type': 'application/x-amz-json-1.0' })
+        .end(zipped)
+    const { Body, ContentEncoding } = await s3().send(new GetObjectCommand({ Bucket: 'b', Key: 'k' }))
+    assert.equal(ContentEncoding, 'gzip')
+    assert.ok(zipped.equals(Buffer.from((await Body?.transformToByteArray()) ?? [])))
+    await assert.rejects(new DynamoDBClient(client()).send(new ListTablesCommand({})), {
+      name: 'AnswerWithheldException',
+    })
+  })
+
   it('may repeat date and digest, and loses token and signature', async () => {
     let sent: readonly string[] = []
     running.upstream.answer = (request, response) => {
@@ -232,5 +276,86 @@ describe('what the upstream says back', () => {
     assert.deepEqual(said?.slice(0, 2), sent)
     assert.match(said?.[2] ?? '', /^\*+$/)
     assert.match(said?.[3] ?? '', /^\*{64}$/)
+  })
+})
+
+describe('an upload of 96 MiB in signed chunks', () => {
+  it('passes in memory that does not grow with it', async () => {
+    const chunk = randomBytes(1 << 20)
+    const count = 96
+    const { lines, signature, date } = agentSigned(running.url, {
+      path: '/b/big',
+      payload: 'STREAMING-AWS4-HMAC-SHA256-PAYLOAD',
+      headers: { 'content-encoding': 'aws-chunked', 'x-amz-decoded-content-length': String(count << 20) },
+    })
+    const signer = new ChunkSigner(signature, { secret: AGENT_KEYS.secretAccessKey, date })
+    const whole = createHash('sha256')
+    let peakBytes = 0
+    function* parts(): Generator<Buffer> {
+      for (let i = 0; i < count; i++) {
+        whole.update(chunk)
+        if (i % 8 === 0) peakBytes = Math.max(peakBytes, retainedBytes())
+        yield signer.chunk(chunk)
+      }
+      yield signer.end()
+    }
+    const before = retainedBytes()
+    const headers = Object.fromEntries(lines.map(line => line.split(/: (.*)/).slice(0, 2)))
+    const upload = request(`${running.endpoint}/b/big`, { method: 'PUT', headers })
+    const answered = once(upload, 'response')
+    await pipeline(parts(), upload)
+    const [response] = (await answered) as [IncomingMessage]
+    assert.equal(response.resume().statusCode, 200)
+    const received = running.upstream.received.at(-1)
+    assert.equal(received?.bodyBytes, count << 20)
+    assert.equal(received?.bodySha256, whole.digest('hex'))
+    assert.ok(peakBytes - before < 24 << 20, `${(peakBytes - before) >> 20} MiB at the peak`)
+  })
+})
+
+const AWS = '/usr/bin/aws'
+const PYTHON = '/usr/bin/python3'
+const env = {
+  PATH: '/usr/bin:/bin',
+  HOME: '/nonexistent',
+  AWS_ACCESS_KEY_ID: AGENT_KEYS.accessKeyId,
+  AWS_SECRET_ACCESS_KEY: AGENT_KEYS.secretAccessKey,
+  AWS_SESSION_TOKEN: AGENT_KEYS.sessionToken,
+  AWS_DEFAULT_REGION: REGION,
+  AWS_EC2_METADATA_DISABLED: 'true',
+}
+
+describe('clients in Python', { skip: existsSync(AWS) ? false : `no ${AWS} on this machine` }, () => {
+  it('upload with the AWS CLI, which waits to be asked for the body', async () => {
+    running.upstream.answer = (_request, response) => void response.writeHead(200, { ETag: '"e"' }).end()
+    const folder = await mkdtemp(join(tmpdir(), 'aws-cli-'))
+    const body = randomBytes(200_000)
+    await writeFile(join(folder, 'file'), body)
+    const received = await receivedOf(() =>
+      promisify(execFile)(
+        AWS,
+        ['--endpoint-url', running.endpoint, 's3', 'cp', join(folder, 'file'), 's3://b/dir/a b'],
+        { env },
+      ),
+    )
+    await rm(folder, { recursive: true })
+    assert.equal(operationOf(), 's3:PutObject')
+    assert.equal(received.bodySha256, sha256(body))
+  })
+
+  it('read with boto3, by a presigned URL as well', async () => {
+    running.upstream.answer = (_request, response) =>
+      void response.writeHead(200, { 'Content-Type': 'text/plain' }).end('object')
+    const script = `
+import boto3, sys, urllib.request
+from botocore.config import Config
+s3 = boto3.client('s3', endpoint_url=sys.argv[1], config=Config(signature_version='s3v4'))
+print(s3.get_object(Bucket='b', Key='dir/a b+c')['Body'].read().decode())
+url = s3.generate_presigned_url('get_object', Params={'Bucket': 'b', 'Key': 'k'}, ExpiresIn=60)
+print(urllib.request.urlopen(url).read().decode())
+`
+    const { stdout } = await promisify(execFile)(PYTHON, ['-c', script, running.endpoint], { env })
+    assert.equal(stdout, 'object\nobject\n')
+    for (const received of running.upstream.received.slice(-2)) await verifyAtUpstream(received)
   })
 })

@@ -38,16 +38,24 @@ export class ChunkSigner {
 
   /** Each chunk with its line; what ends the body is the last. */
   chunks(payload: Buffer, chunkBytes: number, trailer?: string): Buffer[] {
-    const framed = cut(payload, chunkBytes).map(data =>
-      Buffer.concat([Buffer.from(this.line(data)), data, Buffer.from('\r\n')]),
-    )
+    const framed = cut(payload, chunkBytes).map(data => this.chunk(data))
+    return [...framed, this.end(trailer === undefined ? undefined : [trailer, checksum(trailer, payload)])]
+  }
+
+  /** The next chunk. */
+  chunk(data: Buffer): Buffer {
+    return Buffer.concat([Buffer.from(this.line(data)), data, Buffer.from('\r\n')])
+  }
+
+  /** What ends the body. */
+  end(trailer?: readonly [name: string, value: string]): Buffer {
     let end = this.line(Buffer.alloc(0))
     if (trailer !== undefined) {
-      const line = `${trailer}:${checksum(trailer, payload)}`
+      const line = trailer.join(':')
       const signature = this.sign('AWS4-HMAC-SHA256-TRAILER', [sha256(`${line}\n`)])
       end += `${line}\r\nx-amz-trailer-signature:${signature}\r\n`
     }
-    return [...framed, Buffer.from(`${end}\r\n`)]
+    return Buffer.from(`${end}\r\n`)
   }
 
   private line(data: Buffer): string {

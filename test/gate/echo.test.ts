@@ -57,6 +57,34 @@ describe('the guard against an echoed credential', () => {
   })
 })
 
+describe('the guard of a request that was signed', () => {
+  const signature = 'ab12'.repeat(16)
+  const headers = [
+    [
+      'authorization',
+      `AWS4-HMAC-SHA256 Credential=ASIA1/20260422/eu-west-1/s3/aws4_request, SignedHeaders=host, Signature=${signature}`,
+    ],
+    ['x-amz-content-sha256', 'cd34'.repeat(16)],
+    ['x-amz-date', '20260422T101500Z'],
+    ['x-amz-security-token', 'session/token+of=the-upstream'],
+  ] as const
+  const through = (text: string): string => {
+    const guard = new EchoGuard(headers)
+    return guard.push(Buffer.from(text)).toString() + (guard.end()?.toString() ?? '')
+  }
+
+  it('masks the session token and the signature', () => {
+    assert.equal(through(`<a>${signature}</a>`), `<a>${'*'.repeat(64)}</a>`)
+    assert.equal(through(`t=${headers[3][1]}`), `t=${'*'.repeat(29)}`)
+  })
+
+  it('lets date, digest and access key id through, which are no secrets', () => {
+    for (const text of [headers[1][1], headers[2][1], 'ASIA1/20260422/eu-west-1/s3/aws4_request'])
+      assert.equal(through(text), text)
+    assert.equal(new EchoGuard(headers).isEchoedIn(headers[1][1]), false)
+  })
+})
+
 describe('an upstream that echoes', () => {
   let running: ARunningGate
   beforeEach(async () => {

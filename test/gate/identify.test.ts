@@ -99,3 +99,85 @@ describe('a foreign credential', () => {
     assert.ok(foreign.every(place => place.length <= 64))
   })
 })
+
+describe('the grant of an AWS client', () => {
+  const AWS_SLOTS: readonly Slot[] = ['aws-sigv4']
+  const scope = 'Credential=grant-1/20260422/eu-west-1/s3/aws4_request'
+  const signed = ['authorization', `AWS4-HMAC-SHA256 ${scope}, SignedHeaders=host, Signature=ab`] as const
+  const token = ['x-amz-security-token', GRANT] as const
+  const presigned = `X-Amz-Credential=grant-1%2F20260422&X-Amz-Signature=ab&X-Amz-Security-Token=${GRANT}`
+
+  it('is the session token, in its header or in a presigned URL; what signs belongs to it', () => {
+    const presented = { slot: 'aws-sigv4', token: GRANT }
+    assert.deepEqual(identify(AWS_SLOTS, [signed, token], null), { presented, foreign: [] })
+    assert.deepEqual(identify(AWS_SLOTS, [], `x-id=GetObject&${presigned}`), { presented, foreign: [] })
+  })
+
+  it('is foreign to an API whose clients sign nothing, and so is what signs', () => {
+    assert.deepEqual(identify(SLOTS, [signed, token], null), {
+      presented: null,
+      foreign: ['authorization', 'x-amz-security-token'],
+    })
+    assert.deepEqual(identify(SLOTS, [], presigned).foreign, [
+      'query:x-amz-credential',
+      'query:x-amz-signature',
+      'query:x-amz-security-token',
+    ])
+  })
+
+  it('stands in one of the two places, or the second is foreign', () => {
+    const { foreign } = identify(AWS_SLOTS, [signed, token], `X-Amz-Security-Token=${GRANT}`)
+    assert.deepEqual(foreign, ['query:x-amz-security-token'])
+  })
+
+  for (const [what, headers, query, places] of [
+    ['no grant beside it', [signed], null, ['authorization']],
+    [
+      'another token beside it',
+      [signed, ['x-amz-security-token', 'FwoGZXIvYXdzEJr']],
+      null,
+      ['x-amz-security-token', 'authorization'],
+    ],
+    [
+      'a grant in another slot',
+      [signed, ['countersign-grant', GRANT]],
+      null,
+      ['countersign-grant', 'authorization'],
+    ],
+    [
+      'AWS’s own form',
+      [['authorization', `${signed[1]} AKIAIOSFODNN7EXAMPLE`], token],
+      null,
+      ['authorization'],
+    ],
+    [
+      'the form of SigV2',
+      [['authorization', 'AWS AKIAIOSFODNN7EXAMPLE:c2ln'], token],
+      null,
+      ['authorization'],
+    ],
+    [
+      'no token in a URL',
+      [],
+      'X-Amz-Credential=a&X-Amz-Signature=b',
+      ['query:x-amz-credential', 'query:x-amz-signature'],
+    ],
+    [
+      'AWS’s own form in a URL',
+      [],
+      `${presigned}&X-Amz-Credential=AKIAIOSFODNN7EXAMPLE%2F20260422`,
+      ['query:x-amz-credential'],
+    ],
+  ] as const) {
+    it(`attack: a signature with ${what} is a foreign credential`, () => {
+      assert.deepEqual(identify(AWS_SLOTS, headers as readonly Header[], query).foreign, places)
+    })
+  }
+
+  it('is not mistaken for what AWS calls a token of an operation', () => {
+    const header: Header = ['x-amz-bucket-object-lock-token', 'lock']
+    assert.deepEqual(identify(AWS_SLOTS, [signed, token, header], null).foreign, [])
+    const shaped: Header = ['x-amz-meta-note', 'ghp_16C7e42F292c6912E7710c838347Ae178B4a']
+    assert.deepEqual(identify(AWS_SLOTS, [signed, token, shaped], null).foreign, ['x-amz-meta-note'])
+  })
+})

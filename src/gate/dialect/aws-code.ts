@@ -15,6 +15,7 @@ function sender(status: number, xml: string, json = `${xml}Exception`): AwsCode 
 }
 
 const ACCESS_DENIED = sender(403, 'AccessDenied')
+const UNSIGNED = sender(403, 'MissingAuthenticationToken')
 const TOKEN_INVALID = sender(403, 'InvalidClientTokenId', 'UnrecognizedClientException')
 const SIGNATURE_WRONG = sender(403, 'SignatureDoesNotMatch', 'InvalidSignatureException')
 const TOO_LARGE = sender(413, 'EntityTooLarge', 'RequestEntityTooLargeException')
@@ -25,13 +26,17 @@ const TOO_LARGE = sender(413, 'EntityTooLarge', 'RequestEntityTooLargeException'
  */
 const BY_CODE: Readonly<Record<string, AwsCode>> = {
   grant_expired: sender(403, 'ExpiredToken'),
-  grant_missing: sender(403, 'MissingAuthenticationToken'),
+  grant_missing: UNSIGNED,
   payload_mismatch: sender(400, 'XAmzContentSHA256Mismatch', 'InvalidSignatureException'),
-  aws_signature_missing: sender(403, 'MissingAuthenticationToken'),
-  aws_signature_malformed: sender(403, 'IncompleteSignature'),
-  aws_signature_skew: sender(403, 'RequestTimeTooSkewed', 'InvalidSignatureException'),
-  aws_signature_expired: sender(403, 'RequestExpired'),
+  aws_signature_missing: UNSIGNED,
+  signature_missing: UNSIGNED,
+  signature_access_key: TOKEN_INVALID,
+  // A client whose clock is wrong sets it by the Date of the answer, and asks once more.
+  signature_expired: sender(403, 'RequestTimeTooSkewed', 'InvalidSignatureException'),
+  signature_reused: ACCESS_DENIED,
 }
+/** Whatever else is wrong with a signature, in the gate's eyes or in the keeper's. */
+const SIGNATURE_CODE = /^(?:aws_)?(?:signature|sigv4a|chunk_signature)/
 
 /** By the status that the refusal has elsewhere. */
 const BY_STATUS: Readonly<Record<number, AwsCode>> = {
@@ -62,7 +67,7 @@ export function awsCodeOf(refusal: Refusal): AwsCode {
   const { code, status, executed } = refusal
   if (executed === 'yes') return sender(409, 'AnswerWithheld')
   if (Object.hasOwn(BY_CODE, code)) return BY_CODE[code] as AwsCode
-  if (status === 403 && /^aws_.*signature/.test(code)) return SIGNATURE_WRONG
+  if (status < 500 && SIGNATURE_CODE.test(code)) return SIGNATURE_WRONG
   const listed = BY_STATUS[status]
   if (listed !== undefined) return listed
   if (status >= 500) return { ...UNAVAILABLE, status }
