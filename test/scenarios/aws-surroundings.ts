@@ -6,6 +6,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import dynalite from 'dynalite'
 import S3rver from 's3rver'
+import { DUMMY_ACCOUNT } from 's3rver/lib/models/account.js'
 import type { LoadedConfig } from '../../src/cli/config.js'
 import { vaultLocation } from '../../src/cli/vault-location.js'
 import { putEntry } from '../../src/credential/index.js'
@@ -52,13 +53,16 @@ export async function startAwsSurroundings(): Promise<AwsSurroundings> {
   }
 }
 
-/** s3rver verifies signatures under one fixed key, which AWS's own token service would never hand out. */
+/** What the token service hands out, and s3rver verifies signatures under. */
+const SESSION = { id: 'ASIATESTOBJECTSTORE1', secret: 'object-store-session-secret-0123456789' }
+
+/** A token service with one session, of s3rver's only account. */
 async function startTokenService(): Promise<{ server: Server; origin: string }> {
   const server = createServer((request, response) => {
     request.resume().once('end', () => {
       response.writeHead(200, { 'content-type': 'text/xml' })
       response.end(
-        `<AssumeRoleResponse xmlns="https://sts.amazonaws.com/doc/2011-06-15/"><AssumeRoleResult><Credentials><AccessKeyId>S3RVER</AccessKeyId><SecretAccessKey>S3RVER</SecretAccessKey><SessionToken>s3rver-session-token</SessionToken><Expiration>${new Date(Date.now() + 900_000).toISOString()}</Expiration></Credentials><AssumedRoleUser><AssumedRoleId>AROA:test</AssumedRoleId><Arn>arn:aws:sts::111122223333:assumed-role/objects/test</Arn></AssumedRoleUser></AssumeRoleResult><ResponseMetadata><RequestId>1</RequestId></ResponseMetadata></AssumeRoleResponse>`,
+        `<AssumeRoleResponse xmlns="https://sts.amazonaws.com/doc/2011-06-15/"><AssumeRoleResult><Credentials><AccessKeyId>${SESSION.id}</AccessKeyId><SecretAccessKey>${SESSION.secret}</SecretAccessKey><SessionToken>s3rver-session-token</SessionToken><Expiration>${new Date(Date.now() + 900_000).toISOString()}</Expiration></Credentials><AssumedRoleUser><AssumedRoleId>AROA:test</AssumedRoleId><Arn>arn:aws:sts::111122223333:assumed-role/objects/test</Arn></AssumedRoleUser></AssumeRoleResult><ResponseMetadata><RequestId>1</RequestId></ResponseMetadata></AssumeRoleResponse>`,
       )
     })
   })
@@ -66,6 +70,7 @@ async function startTokenService(): Promise<{ server: Server; origin: string }> 
 }
 
 async function startS3rver(): Promise<{ origin: string; close(): Promise<void> }> {
+  DUMMY_ACCOUNT.createKeyPair(SESSION.id, SESSION.secret)
   const directory = await mkdtemp(join(tmpdir(), 'countersign-s3rver-'))
   const store = new S3rver({
     address: '127.0.0.1',

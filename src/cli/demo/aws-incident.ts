@@ -59,8 +59,11 @@ export const AWS_INCIDENT: readonly Step<AwsScene>[] = [
     refusedAs('denied_by_rule'),
   ),
   step(
-    'The admitted way: it reboots the database in staging',
-    rds('RebootDBInstance', { DBInstanceIdentifier: AWS_IDS.stagingDatabase }),
+    'The admitted way: it takes a snapshot of the database in staging',
+    rds('CreateDBSnapshot', {
+      DBInstanceIdentifier: AWS_IDS.stagingDatabase,
+      DBSnapshotIdentifier: `${AWS_IDS.stagingDatabase}-fix`,
+    }),
     allowed,
   ),
   step(
