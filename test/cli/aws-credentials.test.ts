@@ -11,17 +11,14 @@ import type { IssuedGrant } from '../../src/cli/grant-session.js'
 
 describe('the container credentials of a session', () => {
   let endpoint: CredentialsEndpoint
-  let issued: IssuedGrant[] = []
-  let ttlMs = 3_600_000
-  let over = false
+  const issued: IssuedGrant[] = []
 
   before(async () => {
     endpoint = await serveAwsCredentials({
       issue: async slot => {
         assert.equal(slot, 'aws-sigv4')
-        if (over) throw new Error('the agent’s session is over')
         const jti = randomUUID()
-        const grant = { jti, token: `token-${jti}`, secret: `secret-${jti}`, expiresMs: Date.now() + ttlMs }
+        const grant = { jti, token: `token-${jti}`, secret: `secret-${jti}`, expiresMs: Date.now() + 3_600_000 }
         issued.push(grant)
         return grant
       },
@@ -52,21 +49,21 @@ describe('the container credentials of a session', () => {
   })
 
   it('are renewed before a client would find them too old', async () => {
-    issued = []
-    ttlMs = 15 * 60_000
-    const short = await serveAwsCredentials({
-      issue: async () => {
-        const jti = randomUUID()
-        const grant = { jti, token: 't', secret: 's', expiresMs: Date.now() + ttlMs }
-        issued.push(grant)
-        return grant
-      },
-    })
+    const issuing: ((grant: IssuedGrant) => void)[] = []
+    const short = await serveAwsCredentials({ issue: () => new Promise(resolve => issuing.push(resolve)) })
     const once = () => fetch(short.url, { headers: { authorization: short.authorization } })
-    await Promise.all([once(), once()])
-    assert.equal(issued.length, 1, 'two that ask at once wait for the same grant')
-    await once()
-    assert.equal(issued.length, 2)
+    const grant = { jti: 'j', token: 't', secret: 's', expiresMs: Date.now() + 15 * 60_000 }
+    const both = [once(), once()]
+    while (issuing.length === 0) await new Promise(setImmediate)
+    // Whoever asks while a grant is on its way waits for that one; when both have it, it is too old for the next.
+    for (const give of issuing.splice(0)) give(grant)
+    const first = await Promise.race(both)
+    assert.equal(first.status, 200)
+    const next = once()
+    while (issuing.length === 0) await new Promise(setImmediate)
+    for (const give of issuing.splice(0)) give({ ...grant, jti: 'k' })
+    assert.equal((await (await next).json()).AccessKeyId, 'k')
+    await Promise.all(both)
     await short.close()
   })
 
@@ -100,7 +97,6 @@ describe('the container credentials of a session', () => {
   })
 
   it('say why there are none any more', async () => {
-    over = true
     const late = await serveAwsCredentials({
       issue: () => Promise.reject(new Error('the grant was revoked')),
     })
