@@ -15,7 +15,7 @@ import { passedRoles } from './aws-roles.js'
 import type { Route } from './aws-routes.js'
 import { rulesOf } from './aws-rules.js'
 import type { AwsModel, AwsSource, IamAction } from './aws-source.js'
-import { unmappedOf } from './aws-unmapped.js'
+import { shortest, unmappedOf } from './aws-unmapped.js'
 import { accessLevel } from './aws-verbs.js'
 
 /** Everything that one operation is made of. */
@@ -50,12 +50,17 @@ export function operationOf(parts: OperationParts): AwsOperation {
     creates: classes.includes('create'),
   })
   const known = targets.resources.length > 0
-  const resources = known ? [...targets.resources, ...roles.resources] : []
+  const named = new Set(targets.resources.map(({ arn }) => arn))
+  const resources = known
+    ? [...targets.resources, ...roles.resources.filter(({ arn }) => !named.has(arn))]
+    : []
   const mapped = new Set([
     ...targets.mapped,
     ...roles.resources.map(({ arn }) => arn.slice(arn.lastIndexOf('{') + 1, -1)),
   ])
-  const unmapped = known ? unmappedOf(nameable(places, model, name), mapped) : []
+  const unmapped = known
+    ? unmappedOf(nameable(places, model, name), mapped, { service: id, creates: classes.includes('create') })
+    : []
   const all = [...actions, ...roles.actions]
   return compact({
     classes,
@@ -65,7 +70,7 @@ export function operationOf(parts: OperationParts): AwsOperation {
     hostPrefix: model.operations[name]?.endpoint?.hostPrefix,
     rules: withoutKnown([...rulesOf(id, name, places), ...roles.rules], classes),
     resources,
-    unmapped: known ? [...new Set([...unmapped, ...roles.unmapped])].sort() : [],
+    unmapped: known ? shortest([...unmapped, ...roles.unmapped]) : [],
     renewed: renewedOf(id, name, model),
     actions: all.length === 1 && all[0]?.action === `${iam}:${name}` ? [] : all,
   })

@@ -33,10 +33,11 @@ export function targetsOf(operation: TargetsOf): OperationTargets {
   if (written !== undefined) return targets(written)
   const { action, iam } = operation
   if (action === undefined || iam === undefined || action.resourceTypes.length === 0) return NOTHING
+  const arns = new Map(Object.entries(iam.resources).map(([name, { arn }]) => [name.toLowerCase(), arn]))
   const found = action.resourceTypes.map(({ name, required }) => ({
     name,
     required,
-    arn: iam.resources[name]?.arn.split(',')[0] ?? null,
+    arn: arns.get(name.toLowerCase())?.split(',')[0] ?? null,
   }))
   const templates = found.map(type => ({
     ...type,
@@ -45,10 +46,17 @@ export function targetsOf(operation: TargetsOf): OperationTargets {
   const needed = templates.filter(({ required }) => required)
   const unnamed = needed.filter(({ resources }) => resources.length === 0)
   if (unnamed.length > 0 && !operation.creates) return NOTHING
-  const wanted = operation.creates || needed.length === 0 ? templates : needed
-  const resources = wanted.flatMap(type => type.resources)
-  if (resources.length === 0) return NOTHING
-  return targets(distinct([...resources, ...unnamed.flatMap(({ name, arn }) => unfilled(name, arn))]))
+  const asked = operation.creates || needed.length === 0 ? templates : needed
+  const resources = asked.flatMap(type => type.resources)
+  const told = distinct(resources)
+  if (told.length === 0) return NOTHING
+  const tail = operation.service === 'secretsmanager' ? told.map(withSuffix) : []
+  return targets([...told, ...tail, ...unnamed.flatMap(({ name, arn }) => unfilled(name, arn))])
+}
+
+/** A secret's ARN ends in six letters of its own, which a name doesn't tell. */
+function withSuffix({ type, arn }: AwsResource): AwsResource {
+  return { type, arn: `${arn}-{Suffix}` }
 }
 
 function targets(resources: readonly AwsResource[]): OperationTargets {
@@ -58,15 +66,22 @@ function targets(resources: readonly AwsResource[]): OperationTargets {
   return { resources, mapped: new Set(paths) }
 }
 
-/** One argument stands for one kind of thing: the first type that takes it keeps it. */
+/**
+ * One argument stands for one kind of thing. An ARN says which; of anything else that could be several kinds, nobody can
+ * tell, and the operation has no resources.
+ */
 function distinct(resources: readonly AwsResource[]): readonly AwsResource[] {
-  const seen = new Set<string>()
-  return resources.filter(({ arn }) => {
-    const last = [...arn.matchAll(/\{([^{}]+)\}/g)].map(match => match[1]).join()
-    const known = seen.has(last)
-    seen.add(last)
-    return !known
-  })
+  const first = new Map<string, AwsResource>()
+  for (const resource of resources) {
+    const places = [...resource.arn.matchAll(/\{([^{}]+)\}/g)].map(match => match[1] as string)
+    const last = places.at(-1) ?? ''
+    const key = places.every(path => CONTEXT.has(path)) ? resource.arn : places.join()
+    const known = first.get(key)
+    if (known === undefined) first.set(key, resource)
+    else if (known.arn !== resource.arn && !/(?:[aA]rn|ARN|Identifier|ResourceName)(?:s?\[\])?$/.test(last))
+      return []
+  }
+  return [...first.values()]
 }
 
 /** A type that IAM asks for, and the request doesn't name: the ARN keeps places that no argument fills. */
@@ -78,7 +93,9 @@ function resourcesAs(type: string, arn: string, operation: TargetsOf): AwsResour
   const variables = variablesOf(arn)
   const last = variables.at(-1)
   if (last === undefined) return [{ type, arn: inPlaces(arn, new Map()) }]
-  return naming(type, last, operation).flatMap(place => {
+  const named = naming(type, last, operation)
+  if (named.length === 0) return beginningOf(type, arn, variables, operation)
+  return named.flatMap(place => {
     const whole = /[Aa]rns?$|ARNs?$/.test(place.name)
     const filled = new Map([[last, place.path]])
     for (const variable of variables.slice(0, -1)) {
@@ -89,11 +106,50 @@ function resourcesAs(type: string, arn: string, operation: TargetsOf): AwsResour
     }
     const complete = variables.every(variable => filled.has(variable))
     // An argument that is an ARN stands for the whole, whatever is before it.
-    if (!complete && !whole) return []
+    if (!complete && !whole) return asFarAsKnown(type, arn, variableOf(place, type, variables), place)
     const text = complete ? arn : `${arn.slice(0, arn.indexOf(`\${${variables[0]}}`))}\${${last}}`
-    return [{ type, arn: inPlaces(text, filled), ...formOf(operation.service, type, place) }]
+    const label = isAnything(operation.service, place) ? 'resource' : type
+    return [{ type: label, arn: inPlaces(text, filled), ...formOf(operation.service, type, place) }]
   })
 }
+
+/** ARNs that end in what AWS makes up, such as `stack/${StackName}/${Id}`, where the name is told by an argument. */
+function beginningOf(
+  type: string,
+  arn: string,
+  variables: readonly string[],
+  operation: TargetsOf,
+): AwsResource[] {
+  for (const variable of variables.slice(0, -1).reverse()) {
+    const [place] = naming(type, variable, operation)
+    if (place !== undefined) return asFarAsKnown(type, arn, variable, place)
+  }
+  return []
+}
+
+/** Which part of the ARN the argument is: the one that is called so, or else the last. */
+function variableOf({ name }: Place, type: string, variables: readonly string[]): string {
+  const called = [plain(name), plain(type)]
+  return variables.find(variable => called.includes(plain(variable))) ?? (variables.at(-1) as string)
+}
+
+/**
+ * The ARN as far as the request knows it, for rules, and whole with places that nothing fills, because IAM asks for that.
+ * What comes before the name is anything.
+ */
+function asFarAsKnown(type: string, arn: string, variable: string, place: Place): AwsResource[] {
+  const end = arn.indexOf(`\${${variable}}`) + variable.length + 3
+  const filled = new Map([[variable, place.path]])
+  const known = inPlaces(arn.slice(0, end), filled).replace(/\{([^{}]+)\}/g, (hole, path: string) =>
+    path === place.path || CONTEXT.has(path) ? hole : '*',
+  )
+  return [
+    { type, arn: known },
+    { type, arn: inPlaces(arn, filled) },
+  ]
+}
+
+const CONTEXT: ReadonlySet<string> = new Set(['partition', 'region', 'account'])
 
 /** Arguments that name the variable of a type, such as `InstanceIds[]` for `InstanceId` of `instance`. */
 function naming(type: string, variable: string, { service, name, places }: TargetsOf): readonly Place[] {
@@ -102,14 +158,37 @@ function naming(type: string, variable: string, { service, name, places }: Targe
   const nouns = new Set([plain(variable), ...(type === '' ? [] : [plain(type)])])
   const own = nouns.has(plain(name.replace(/^(?:Batch)?[A-Z][a-z]+/, '')))
   const direct = places.filter(({ inMap, lists, depth }) => !inMap && lists <= 1 && depth <= 2)
-  const byTable = direct.filter(place => type !== '' && types[place.name]?.split(' ').includes(type))
+  const told = ({ path, name, depth }: Place): string | undefined =>
+    types[path] ?? (depth === 1 ? types[name] : undefined)
+  const wanted = plain(type === '' ? variable : type)
+  const byTable = direct.filter(place =>
+    told(place)
+      ?.split(' ')
+      .some(known => plain(known) === wanted),
+  )
   if (byTable.length > 0) return byTable
-  const rest = direct.filter(place => types[place.name] === undefined)
+  const rest = direct.filter(place => told(place) === undefined && !isLabel(place, variable))
   const exact = rest.filter(place => nouns.has(plain(place.name)) && LOOKS_LIKE_A_NAME.test(place.name))
   if (exact.length > 0) return exact
   const generic = rest.filter(place => place.depth === 1 && /^(?:name|id|arn|identifier)$/i.test(place.name))
   if (own && type !== '') return generic
-  return rest.filter(place => place.depth === 1 && /^resource(?:arn|identifier)$/i.test(place.name))
+  return rest.filter(place => isAnything(service, place))
+}
+
+/** Tags and policies are put on whatever the ARN names. */
+function isAnything(service: string, { name, depth }: Place): boolean {
+  if (depth !== 1) return false
+  return (
+    /^resource(?:arn|identifier)$/i.test(name) || (name === 'ResourceName' && BY_RESOURCE_NAME.has(service))
+  )
+}
+
+/** Services that call an ARN so. */
+const BY_RESOURCE_NAME: ReadonlySet<string> = new Set(['docdb', 'elasticache', 'neptune', 'rds', 'redshift'])
+
+/** A name that people give to what has an id: `Name` of an image is no part of its ARN. */
+function isLabel({ name }: Place, variable: string): boolean {
+  return /names?$/i.test(name) && /(?:Id|ID|Identifier|UUID)$/.test(variable)
 }
 
 const LOOKS_LIKE_A_NAME =
@@ -123,18 +202,21 @@ function variablesOf(arn: string): readonly string[] {
 
 /** `arn:${Partition}:ec2:${Region}:${Account}:instance/${InstanceId}` with the paths of arguments in braces. */
 function inPlaces(arn: string, filled: ReadonlyMap<string, string>): string {
-  return arn.replace(/\$\{([^}]+)\}/g, (_, variable: string) =>
+  const text = arn.replace(/\$\{([^}]+)\}/g, (_, variable: string) =>
     ['Partition', 'Region', 'Account'].includes(variable)
       ? `{${variable.toLowerCase()}}`
       : `{${filled.get(variable) ?? variable}}`,
   )
+  // Of whatever service: the argument has to be an ARN itself.
+  return text.startsWith('arn:') ? text : `arn:{partition}:*:{region}:{account}:${text}`
 }
 
 function formOf(service: string, type: string, { name }: Place): Pick<AwsResource, 'from'> {
   if (service === 'sqs' && name === 'QueueUrl') return { from: 'queue-url' }
   if (service === 'lambda' && name === 'FunctionName') return { from: 'function' }
   if (service === 's3' && name === 'Bucket') return { from: 'bucket' }
-  return type === 'key' && service === 'kms' ? { from: 'key-id' } : {}
+  if (service === 'ssm' && type === 'parameter') return { from: 'parameter' }
+  return service === 'kms' ? { from: 'key-id' } : {}
 }
 
 /** `DBInstanceIdentifiers`, `dbInstanceId` and `db-instance` are all `dbinstance`. */

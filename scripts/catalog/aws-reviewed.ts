@@ -240,7 +240,13 @@ lambda: Invoke InvokeAsync InvokeWithResponseStream
 bedrock-agent-runtime: InvokeAgent InvokeFlow
 neptunedata: ExecuteGremlinQuery ExecuteOpenCypherQuery ExecuteGremlinProfileQuery
 timestream-query: Query
+sns: Publish PublishBatch
 sqs: ReceiveMessage
+ssm: RegisterDefaultPatchBaseline RegisterPatchBaselineForPatchGroup
+iot-data: Publish
+elbv2: RegisterTargets
+elb: RegisterInstancesWithLoadBalancer
+servicediscovery: RegisterInstance
 `,
   read: `
 dynamodb: TransactGetItems

@@ -23,12 +23,18 @@ export const MEMBER_TYPES: Readonly<Record<string, Readonly<Record<string, strin
     DBInstanceIdentifier: 'db',
     DBSubnetGroupName: 'subgrp',
     GlobalClusterIdentifier: 'global-cluster',
-    ResourceName: 'db',
     SourceDBClusterParameterGroupIdentifier: 'cluster-pg',
     SourceDBClusterSnapshotIdentifier: 'cluster-snapshot',
     TargetDBClusterParameterGroupIdentifier: 'cluster-pg',
     TargetDBClusterSnapshotIdentifier: 'cluster-snapshot',
     SubscriptionName: 'es',
+  },
+  dynamodb: {
+    IndexName: '',
+    SourceTableArn: 'table',
+    SourceTableName: 'table',
+    TableArn: 'table',
+    TargetTableName: 'table',
   },
   ec2: {
     GroupId: 'security-group',
@@ -50,7 +56,8 @@ export const MEMBER_TYPES: Readonly<Record<string, Readonly<Record<string, strin
     SpotInstanceRequestIds: 'spot-instances-request',
     PeerVpcId: 'vpc',
     AssociationId: '',
-    GroupName: 'placement-group security-group',
+    'Placement.GroupName': 'placement-group',
+    GroupName: 'placement-group',
   },
   ecr: { repositoryName: 'repository' },
   ecs: {
@@ -161,7 +168,6 @@ export const MEMBER_TYPES: Readonly<Record<string, Readonly<Record<string, strin
     executionArn: 'execution',
     mapRunArn: 'maprun',
     stateMachineArn: 'statemachine',
-    name: 'statemachine activity',
   },
   sts: { RoleArn: 'role' },
 }
@@ -173,6 +179,11 @@ export const UNNAMED_TYPES: Readonly<Record<string, readonly string[]>> = {
 }
 
 const EC2 = 'arn:{partition}:ec2:{region}:{account}'
+const KMS = 'arn:{partition}:kms:{region}:{account}'
+const LAMBDA = 'arn:{partition}:lambda:{region}:{account}'
+const ALIAS = { type: 'alias', arn: `${KMS}:alias/{AliasName}`, from: 'key-id' } as const
+/** Behind an alias; the request doesn't name it. */
+const KEY = { type: 'key', arn: `${KMS}:key/{KeyId}`, from: 'key-id' } as const
 const OBJECT = { type: 'object', arn: 'arn:{partition}:s3:::{Bucket}/{Key}', from: 'bucket' } as const
 const BUCKET = { type: 'bucket', arn: 'arn:{partition}:s3:::{Bucket}', from: 'bucket' } as const
 const COPIED = { type: 'object', arn: 'arn:{partition}:s3:::{CopySource}', from: 'copy-source' } as const
@@ -185,10 +196,27 @@ const WRITTEN: Readonly<Record<string, readonly AwsResource[]>> = {
   'dynamodb:TransactWriteItems': ['ConditionCheck', 'Delete', 'Put', 'Update'].map(kind =>
     table(`{TransactItems[].${kind}.TableName}`),
   ),
+  'dynamodb:Query': [table('{TableName}'), table('{TableName}/index/{IndexName}')],
+  'dynamodb:Scan': [table('{TableName}'), table('{TableName}/index/{IndexName}')],
   'ec2:AttachVolume': [
     { type: 'instance', arn: `${EC2}:instance/{InstanceId}` },
     { type: 'volume', arn: `${EC2}:volume/{VolumeId}` },
   ],
+  'kms:CreateAlias': [ALIAS, { ...KEY, arn: `${KMS}:key/{TargetKeyId}` }],
+  'kms:DeleteAlias': [ALIAS, KEY],
+  'kms:UpdateAlias': [ALIAS, { ...KEY, arn: `${KMS}:key/{TargetKeyId}` }],
+  ...Object.fromEntries(
+    [
+      'AddLayerVersionPermission',
+      'DeleteLayerVersion',
+      'GetLayerVersion',
+      'RemoveLayerVersionPermission',
+    ].map(name => [
+      `lambda:${name}`,
+      [{ type: 'layerversion', arn: `${LAMBDA}:layer:{LayerName}:{VersionNumber}` }],
+    ]),
+  ),
+  'lambda:GetLayerVersionByArn': [{ type: 'layerversion', arn: `${LAMBDA}:layer:{Arn}` }],
   's3:AbortMultipartUpload': [OBJECT],
   's3:CompleteMultipartUpload': [OBJECT],
   's3:CopyObject': [COPIED, OBJECT],

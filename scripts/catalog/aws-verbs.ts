@@ -20,8 +20,12 @@ const READS =
   Evaluate Get Head Is List Lookup Preview Query Search Select Simulate Validate View`)
 
 const CREATES =
-  words(`Add Allocate Allow Attach Batch Bulk Clone Compose Copy Create Export Generate Import Instantiate Invite
-  Issue Launch Open Provision Publish Register Replicate Request Run Schedule Send Share Start Submit Subscribe Upload`)
+  words(`Allocate Clone Compose Copy Create Export Import Instantiate Issue Launch Open Provision Publish
+  Register Replicate Request Run Schedule Submit Upload`)
+
+/** What is started anew, as against what is there and stands still. */
+const STARTED =
+  /(?:Analysis|Assessments?|Backup|Batch|Build|Calculation|Collection|Conversion|Deployment|Discovery|Evaluation|Execution|Export|Generation|Import|Job|Query|Run|Scan|Session|Simulation|Task|Test|Workflow)s?$/
 
 /** Undone with effort, if whoever did it still knows what was there. */
 const DESTROYS =
@@ -76,7 +80,8 @@ export function effectOf(name: string, level: AccessLevel): Effect {
   if (ENDS.includes(verb)) return 'irreversible'
   if (starts(own, DESTROYS)) return 'destructive'
   if (level === 'none' && starts(own, READS)) return 'read'
-  return CREATES.includes(verb) && !own.startsWith('BatchPut') ? 'create' : 'update'
+  if (verb === 'Start') return STARTED.test(own) ? 'create' : 'update'
+  return CREATES.includes(verb) || own.startsWith('BatchCreate') ? 'create' : 'update'
 }
 
 function deletion(what: string): Effect {

@@ -106,8 +106,11 @@ export interface AwsAction {
 export interface AwsResource {
   readonly type: string
   readonly arn: string
-  /** How the argument names it where that isn't by the last part of its ARN. */
-  readonly from?: 'queue-url' | 'function' | 'copy-source' | 'key-id' | 'bucket'
+  /**
+   * How the argument names it where that isn't by the last part of its ARN. `parameter`: `/prod/key` of SSM is
+   * `parameter/prod/key`.
+   */
+  readonly from?: 'queue-url' | 'function' | 'copy-source' | 'key-id' | 'bucket' | 'parameter'
 }
 
 /** A type of the model: a scalar by name, or what is built of others. */
