@@ -53,7 +53,25 @@ describe('captured requests of AWS’s clients', needsSharedData(CAPTURED), () =
   })
 })
 
-const EXPECTED: readonly string[] = []
+const EXPECTED: readonly string[] = [
+  'ec2:TerminateInstances',
+  'ec2:DeleteVolume',
+  's3:DeleteObjects',
+  's3:DeleteBucket',
+  'lambda:DeleteFunction',
+  'iam:DeleteUser',
+  'kms:ScheduleKeyDeletion',
+  'route53:DeleteHostedZone',
+  'ecs:DeleteService',
+  'secretsmanager:GetSecretValue',
+  's3:PutObject',
+  's3:DeleteObject',
+  's3:CopyObject',
+  'dynamodb:DeleteTable',
+  'sts:AssumeRole',
+  'sts:AssumeRole',
+  'sqs:PurgeQueue',
+]
 
 const SERVICES = [
   'ec2',

@@ -33,6 +33,8 @@ export function formOf(from: AwsResource['from'], row: readonly string[], contex
       return key(row, context)
     case 'bucket':
       return bucket(row)
+    case 'parameter':
+      return parameter(row)
     case undefined:
       return plain(row)
   }
@@ -101,6 +103,11 @@ function bucket([name = '', ...keys]: readonly string[]): Form {
   if (!name.startsWith('arn:')) return { kind: 'values', values: [name, ...keys] }
   if (!ARN.test(name)) return UNCLEAR
   return { kind: 'arn', arn: keys.length === 0 ? name : `${name}/object/${keys.join('/')}` }
+}
+
+/** A parameter of SSM: `/prod/key` is `parameter/prod/key`, `key` is `parameter/key`. */
+function parameter(row: readonly string[]): Form {
+  return plain(row.map(name => (name.startsWith('/') ? name.slice(1) : name)))
 }
 
 /** What an ARN ends in: `arn:…:cluster/name` → `name`. */
