@@ -1,14 +1,12 @@
-import type { Catalog, Header, Operation, RawRequest, Recognised } from '../../src/protocol/index.js'
+import type { Header, RawRequest } from '../../src/protocol/index.js'
 import { signedFor } from './aws-fixture.js'
-import { operationIn, recognisedIn, refusalOf, request } from './requests.js'
-
-const FORM: Header = ['content-type', 'application/x-www-form-urlencoded; charset=utf-8']
+import { FORM, request } from './requests.js'
 
 /** A call of a query service. */
 export function form(
   service: string,
   body: string,
-  options: { target?: string; region?: string } = {},
+  options: { readonly target?: string; readonly region?: string } = {},
 ): RawRequest {
   const { target = '/', region = 'eu-west-1' } = options
   return request('POST', target, { headers: [...signedFor(service, { region }), FORM], body })
@@ -30,11 +28,11 @@ export function json(
   return request('POST', '/', { headers, body })
 }
 
-/** A call of S3 whose payload isn't signed. */
+/** A call of S3 whose payload isn't signed unless told. */
 export function s3(
   method: string,
   target: string,
-  options: { headers?: readonly Header[]; body?: string } = {},
+  options: { readonly headers?: readonly Header[]; readonly body?: string } = {},
 ): RawRequest {
   const { headers = [], body } = options
   const named = headers.some(([name]) => name === 'x-amz-content-sha256')
@@ -42,6 +40,3 @@ export function s3(
   const all = [...signedFor('s3'), ...payload, ...headers]
   return request(method, target, body === undefined ? { headers: all } : { headers: all, body })
 }
-
-export type { Catalog, Operation, Recognised }
-export { operationIn, recognisedIn, refusalOf, request }
