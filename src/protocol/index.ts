@@ -8,6 +8,7 @@ export type {
   AwsField,
   AwsOperation,
   AwsResource,
+  AwsScalar,
   AwsService,
   AwsShape,
   AwsStructure,
