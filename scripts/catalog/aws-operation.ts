@@ -8,6 +8,7 @@ import type {
 } from '../../src/protocol/index.js'
 import { actionsOf } from './aws-actions.js'
 import { awsClasses } from './aws-classes.js'
+import { effectsOf } from './aws-effects.js'
 import { type Place, placesOf } from './aws-places.js'
 import { renewedOf } from './aws-renewed.js'
 import { targetsOf } from './aws-resources.js'
@@ -35,11 +36,13 @@ export interface OperationParts {
 /** One operation of the catalog. */
 export function operationOf(parts: OperationParts): AwsOperation {
   const { id, name, iam, model, source, route, input, shapes } = parts
-  const places = placesOf(input, shapes)
+  const scalars = placesOf(input, shapes)
+  const places = scalars.filter(({ kind }) => kind === 'string')
   const actions = actionsOf(id, name, iam, route?.http)
   const own = iamActionOf(actions[0]?.action ?? '', source)
   const classes = awsClasses(id, name, accessLevel(iamActionOf(`${iam}:${name}`, source)?.accessLevel))
   const changes = !classes.every(name => name === 'read' || name === 'sensitive_read')
+  const creates = classes.includes('create')
   const roles = passedRoles(id, changes ? places : [], requiredOf(name, model))
   const targets = targetsOf({
     service: id,
@@ -47,7 +50,7 @@ export function operationOf(parts: OperationParts): AwsOperation {
     action: own,
     iam: source.iam.get(prefixOf(actions[0])),
     places,
-    creates: classes.includes('create'),
+    creates,
   })
   const known = targets.resources.length > 0
   const named = new Set(targets.resources.map(({ arn }) => arn))
@@ -58,9 +61,7 @@ export function operationOf(parts: OperationParts): AwsOperation {
     ...targets.mapped,
     ...roles.resources.map(({ arn }) => arn.slice(arn.lastIndexOf('{') + 1, -1)),
   ])
-  const unmapped = known
-    ? unmappedOf(nameable(places, model, name), mapped, { service: id, creates: classes.includes('create') })
-    : []
+  const unmapped = known ? unmappedOf(nameable(places, model, name), mapped, { service: id, creates }) : []
   const all = [...actions, ...roles.actions]
   return compact({
     classes,
@@ -68,7 +69,8 @@ export function operationOf(parts: OperationParts): AwsOperation {
     needs: route?.needs,
     input: Object.keys(input.fields).length > 0 ? input : undefined,
     hostPrefix: model.operations[name]?.endpoint?.hostPrefix,
-    rules: withoutKnown([...rulesOf(id, name, places), ...roles.rules], classes),
+    rules: withoutKnown([...rulesOf(id, name, changes ? scalars : [], creates), ...roles.rules], classes),
+    effects: effectsOf(`${id}:${name}`),
     resources,
     unmapped: known ? shortest([...unmapped, ...roles.unmapped]) : [],
     renewed: renewedOf(id, name, model),
@@ -97,14 +99,18 @@ function nameable(places: readonly Place[], model: AwsModel, name: string): read
   return places.filter(({ top }) => members[top]?.idempotencyToken !== true)
 }
 
-/** Rules that add what the operation is anyway are none. */
+/** Rules that add what the operation is anyway are none, and one rule is enough. */
 function withoutKnown(
   rules: readonly ArgumentRule[],
   classes: readonly OperationClass[],
 ): readonly ArgumentRule[] {
+  const seen = new Set<string>()
   return rules.flatMap(rule => {
     const adds = rule.adds.filter(name => !classes.includes(name))
-    return adds.length === 0 ? [] : [{ ...rule, adds }]
+    const key = JSON.stringify({ ...rule, adds })
+    if (adds.length === 0 || seen.has(key)) return []
+    seen.add(key)
+    return [{ ...rule, adds }]
   })
 }
 

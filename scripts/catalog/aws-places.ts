@@ -1,11 +1,12 @@
-import type { AwsShape, AwsStructure } from '../../src/protocol/index.js'
+import type { AwsScalar, AwsShape, AwsStructure } from '../../src/protocol/index.js'
 
-/** A text somewhere in an operation's arguments. */
+/** A scalar somewhere in an operation's arguments. */
 export interface Place {
   /** As in `ArgumentRule`: `Delete.Objects[].Key`. */
   readonly path: string
   /** Name of the member: `Key`. */
   readonly name: string
+  readonly kind: AwsScalar
   /** Members above it, itself included. */
   readonly depth: number
   /** How many lists lie on the way. */
@@ -18,12 +19,12 @@ export interface Place {
 
 const MAX_DEPTH = 6
 
-/** Every text in the arguments, shapes within themselves once. */
+/** Every scalar in the arguments, shapes within themselves once. */
 export function placesOf(input: AwsStructure, shapes: Readonly<Record<string, AwsShape>>): readonly Place[] {
   const places: Place[] = []
   const walk = (shape: AwsShape, place: Place, seen: readonly string[]): void => {
-    if (shape === 'string') places.push(place)
-    else if (typeof shape === 'string' || place.depth > MAX_DEPTH) return
+    if (typeof shape === 'string') places.push({ ...place, kind: shape })
+    else if (place.depth > MAX_DEPTH) return
     else if ('ref' in shape) {
       if (!seen.includes(shape.ref)) walk(shapes[shape.ref] as AwsShape, place, [...seen, shape.ref])
     } else if ('list' in shape)
@@ -38,6 +39,7 @@ export function placesOf(input: AwsStructure, shapes: Readonly<Record<string, Aw
         {
           path: above === null ? name : `${above.path}.${name}`,
           name,
+          kind: 'any',
           depth: (above?.depth ?? 0) + 1,
           lists: above?.lists ?? 0,
           inMap: above?.inMap ?? false,

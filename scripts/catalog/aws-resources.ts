@@ -168,7 +168,7 @@ function naming(type: string, variable: string, { service, name, places }: Targe
   )
   if (byTable.length > 0) return byTable
   const rest = direct.filter(place => told(place) === undefined && !isLabel(place, variable))
-  const exact = rest.filter(place => nouns.has(plain(place.name)) && LOOKS_LIKE_A_NAME.test(place.name))
+  const exact = rest.filter(place => nouns.has(plain(place.name)) && !TEXT.test(place.name))
   if (exact.length > 0) return exact
   const generic = rest.filter(place => place.depth === 1 && /^(?:name|id|arn|identifier)$/i.test(place.name))
   if (own && type !== '') return generic
@@ -191,8 +191,8 @@ function isLabel({ name }: Place, variable: string): boolean {
   return /names?$/i.test(name) && /(?:Id|ID|Identifier|UUID)$/.test(variable)
 }
 
-const LOOKS_LIKE_A_NAME =
-  /(?:Arn|ARN|Id|ID|Identifier|Name|Url|URL)s?$|^(?:arn|id|name|[a-z]+)s?$|^[A-Z][a-z]+s?$/
+/** What is called like a thing and says what the thing is to be. */
+const TEXT = /(?:Body|Configuration|Content|Data|Definition|Document|Policy|Schema|Template|Type)$/i
 
 function variablesOf(arn: string): readonly string[] {
   return [...arn.matchAll(/\$\{([^}]+)\}/g)]

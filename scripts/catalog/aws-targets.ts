@@ -77,9 +77,8 @@ export const MEMBER_TYPES: Readonly<Record<string, Readonly<Record<string, strin
   eks: { clusterName: 'cluster', name: 'cluster', nodegroupName: 'nodegroup', addonName: 'addon' },
   elasticache: { CacheClusterId: 'cluster', SnapshotName: 'snapshot', UserId: 'user' },
   elb: { LoadBalancerName: 'loadbalancer', LoadBalancerNames: 'loadbalancer' },
-  events: { Name: 'rule-on-default-event-bus', Rule: 'rule-on-default-event-bus' },
   firehose: { DeliveryStreamName: 'deliverystream' },
-  glue: { DatabaseName: 'database', Name: '', TableName: 'table' },
+  glue: { DatabaseName: 'database', TableName: 'table' },
   iam: {
     GroupName: 'group',
     InstanceProfileName: 'instance-profile',
@@ -175,12 +174,14 @@ export const MEMBER_TYPES: Readonly<Record<string, Readonly<Record<string, strin
 /** Types that look as if an argument named them, and are something else. */
 export const UNNAMED_TYPES: Readonly<Record<string, readonly string[]>> = {
   lambda: ['function alias', 'function version'],
-  rds: ['es'],
+  events: ['alias', 'event-busv2', 'event-sourcev2', 'key'],
 }
 
 const EC2 = 'arn:{partition}:ec2:{region}:{account}'
 const KMS = 'arn:{partition}:kms:{region}:{account}'
 const LAMBDA = 'arn:{partition}:lambda:{region}:{account}'
+const RDS = 'arn:{partition}:rds:{region}:{account}'
+const SSM = 'arn:{partition}:ssm:{region}:{account}'
 const ALIAS = { type: 'alias', arn: `${KMS}:alias/{AliasName}`, from: 'key-id' } as const
 /** Behind an alias; the request doesn't name it. */
 const KEY = { type: 'key', arn: `${KMS}:key/{KeyId}`, from: 'key-id' } as const
@@ -217,6 +218,30 @@ const WRITTEN: Readonly<Record<string, readonly AwsResource[]>> = {
     ]),
   ),
   'lambda:GetLayerVersionByArn': [{ type: 'layerversion', arn: `${LAMBDA}:layer:{Arn}` }],
+  ...Object.fromEntries(
+    [
+      'DeleteProvisionedConcurrencyConfig',
+      'GetProvisionedConcurrencyConfig',
+      'PutProvisionedConcurrencyConfig',
+    ].map(name => [
+      `lambda:${name}`,
+      [{ type: 'function alias', arn: `${LAMBDA}:function:{FunctionName}:{Qualifier}` }],
+    ]),
+  ),
+  ...Object.fromEntries(
+    ['docdb', 'neptune', 'rds'].map(service => [
+      `${service}:DeleteDBCluster`,
+      [
+        { type: 'cluster', arn: `${RDS}:cluster:{DBClusterIdentifier}` },
+        { type: 'cluster-snapshot', arn: `${RDS}:cluster-snapshot:{FinalDBSnapshotIdentifier}` },
+      ],
+    ]),
+  ),
+  'ssm:GetParametersByPath': [
+    { type: 'parameter', arn: `${SSM}:parameter/{Path}`, from: 'parameter' },
+    // And on all that is below the path.
+    { type: 'parameter', arn: `${SSM}:parameter/{Path}/{Name}` },
+  ],
   's3:AbortMultipartUpload': [OBJECT],
   's3:CompleteMultipartUpload': [OBJECT],
   's3:CopyObject': [COPIED, OBJECT],

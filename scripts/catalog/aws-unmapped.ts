@@ -6,13 +6,19 @@ const NAMES =
 
 /** Names of parts, of what is written, or of nothing at all. */
 const PARTS =
-  /(?:Attribute|Column|Parameter|Variable|Header|Field|Metric|Event|Display|Friendly|First|Last|Given|Family|Nick|File|Device|Tag|Dimension|Class|Type|Engine|Product|Time[Zz]one|Zone|Region|Country|State|City|Language|Locale|Contact|Company|Person|Algorithm|Format|Plan)(?:Names?|Keys?|Ids?)$|^(?:TagKeys?|tagKeys?|Key|key|AvailabilityZones?|AvailabilityZoneIds?|ExpectedBucketOwner|ExpectedSourceBucketOwner|ContentMD5|VersionIds?|versionIds?|RevisionId|revisionId|PartitionKey|PrimaryKey|ReceiptHandle|Id|ClientRequestToken|ClientToken|SSECustomerKey|CopySourceSSECustomerKey|RequestPayer|UploadId|CreatorRequestId|MessageDeduplicationId|MessageGroupId|ReceiveRequestAttemptId|filterName|taskName|VersionName|ActionNames?|AssociationName|workerName|StatementId|FeatureName|(?:Nchar)?CharacterSetName|D(?:B|ata[Bb]ase)Name|BackupName|LogName|ExpectedRevisionId|HttpEndpoint|NetworkBorderGroup|SpreadDomain|ExclusiveStartKey|ExplicitHashKey|IndexName)$/
+  /(?:Attribute|Column|Parameter|Variable|Header|Field|Metric|Event|Display|Friendly|First|Last|Given|Family|Nick|File|Device|Tag|Dimension|Class|Type|Engine|Product|Time[Zz]one|Zone|Region|Country|State|City|Language|Locale|Contact|Company|Person|Algorithm|Format|Plan)(?:Names?|Keys?|Ids?)$|^(?:TagKeys?|tagKeys?|Key|key|AvailabilityZones?|AvailabilityZoneIds?|ExpectedBucketOwner|ExpectedSourceBucketOwner|ContentMD5|VersionIds?|versionIds?|RevisionId|revisionId|PartitionKey|PrimaryKey|ReceiptHandle|Id|ClientRequestToken|ClientToken|SSECustomerKey|CopySourceSSECustomerKey|RequestPayer|UploadId|CreatorRequestId|MessageDeduplicationId|MessageGroupId|ReceiveRequestAttemptId|filterName|taskName|VersionName|ActionNames?|AssociationName|workerName|StatementId|FeatureName|(?:Nchar)?CharacterSetName|D(?:B|ata[Bb]ase)Name|BackupName|LogName|ExpectedRevisionId|LocalZoneGroup|HttpEndpoint|NetworkBorderGroup|SpreadDomain|ExclusiveStartKey|ExplicitHashKey|IndexName)$/
 
 /** Parts of the resource that the operation names, by service. */
 const OWN_PARTS: Readonly<Record<string, string>> = {
   iam: 'AccessKeyId CertificateId ClientID PolicyName PrivateKey SSHPublicKeyId ServiceName ServiceSpecificCredentialId',
   kms: 'GrantId PolicyName Name',
   lambda: 'Name PrincipalOrgID',
+  rds: 'FinalDBSnapshotIdentifier',
+  docdb: 'FinalDBSnapshotIdentifier',
+  neptune: 'FinalDBSnapshotIdentifier',
+  redshift: 'FinalClusterSnapshotIdentifier',
+  elasticache: 'FinalSnapshotIdentifier',
+  cloudformation: 'RetainResources LogicalResourceId UniqueId',
   route53: 'Name DNSName HealthCheckId CollectionId LocationName TrafficPolicyInstanceId HostedZoneId',
   s3: 'Id',
   sqs: 'Label',

@@ -2,11 +2,13 @@ import { canonicalBytes, contentId, portableCrypto } from '../../src/canon/index
 import type { AwsOperation, AwsService } from '../../src/protocol/index.js'
 import { checkActions } from './aws-actions.js'
 import { checkClasses } from './aws-classes.js'
+import { checkEffects } from './aws-effects.js'
 import { checkEndpoints, endpointsOf } from './aws-endpoints.js'
 import { checkNames, iamPrefix, serviceId, signingName } from './aws-names.js'
 import { operationOf } from './aws-operation.js'
 import { checkRenewed } from './aws-renewed.js'
 import { operationsOf, routesOf } from './aws-routes.js'
+import { checkRules } from './aws-rules.js'
 import { shapesOf } from './aws-shapes.js'
 import { type AwsModel, type AwsSource, readAwsSource } from './aws-source.js'
 import { checkTargets } from './aws-targets.js'
@@ -62,7 +64,9 @@ function checkTables(source: AwsSource, models: ReadonlyMap<string, AwsModel>): 
   )
   checkClasses(operations)
   checkActions(operations)
+  checkEffects(operations)
   checkRenewed(operations)
+  checkRules(operations)
   checkTargets(ids, operations)
 }
 

@@ -9,6 +9,7 @@ export type {
   AwsField,
   AwsOperation,
   AwsResource,
+  AwsScalar,
   AwsService,
   AwsShape,
   AwsStructure,

@@ -45,7 +45,7 @@ class AwsCatalog implements Catalog {
     try {
       return this.plan(head)
     } catch (error) {
-      return asUnclassifiable(error)
+      return refusalOf(error)
     }
   }
 
@@ -73,7 +73,7 @@ class AwsCatalog implements Catalog {
     try {
       return { kind: 'operations', operations: [this.recogniseOne(facts)] }
     } catch (error) {
-      return asUnclassifiable(error)
+      return refusalOf(error)
     }
   }
 
@@ -157,6 +157,12 @@ class AwsCatalog implements Catalog {
     const service = this.services.open(name.slice(0, Math.max(colon, 0))) ?? null
     return { service, operation: service?.operation(name.slice(colon + 1)) ?? null }
   }
+}
+
+/** A service whose text is damaged is no fault of the request's, and its agent's to know no more of. */
+function refusalOf(error: unknown): Unclassifiable {
+  const refusal = asUnclassifiable(error)
+  return refusal.code === 'catalog_malformed' ? unclassifiable('classifier_fault') : refusal
 }
 
 /** The same check that `refuseHeaders` makes of all others. */

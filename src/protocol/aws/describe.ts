@@ -105,19 +105,7 @@ function accountOf(resources: readonly Resource[], own: string): string | null {
   return account ?? own
 }
 
-/** What IAM authorises on the one thing that is made; elsewhere on others too, whose ARNs no request names. */
-const CREATES_ALONE: ReadonlySet<string> = new Set([
-  'dynamodb',
-  'kinesis',
-  'lambda',
-  'logs',
-  's3',
-  'secretsmanager',
-  'sns',
-  'sqs',
-  'ssm',
-])
-
+/** Narrowed to the resources only where the request names every one that IAM asks for. */
 function permissionsOf(
   operation: CompiledOperation,
   args: JsonObject,
@@ -126,14 +114,8 @@ function permissionsOf(
   const actions = operation.actions
     .filter(({ when }) => when === null || valuesAt(args, when).some(value => value !== null))
     .map(({ action }) => action)
-  const wide = !complete || /^(?:List|Describe)/.test(operation.name) || createsMore(operation)
-  const arns = wide ? ['*'] : resources.map(({ id }) => iamPattern(id))
+  const arns = complete ? resources.map(({ id }) => iamPattern(id)) : ['*']
   return { actions: [...new Set(actions)].sort(), resources: [...new Set(arns)].sort() }
-}
-
-function createsMore({ classes, actions }: CompiledOperation): boolean {
-  const [prefix = ''] = actions[0]?.action.split(':') ?? []
-  return classes.includes('create') && !CREATES_ALONE.has(prefix)
 }
 
 /**

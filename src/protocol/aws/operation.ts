@@ -66,11 +66,15 @@ export function compileOperation(name: string, value: unknown, home: OperationHo
   const rules = optionalList(it.rules, `${where}.rules`, readArgumentRule)
   const resources = optionalList(it.resources, `${where}.resources`, compileResource)
   const actions = optionalList(it.actions, `${where}.actions`, readAction)
-  const { input } = it
+  const input = (it.input ?? { fields: {} }) as AwsStructure
+  let opened: OpenStructure | null = null
   return {
     name,
     classes,
-    input: input === undefined ? NO_INPUT : home.shapes.structure(input as AwsStructure),
+    get input() {
+      opened ??= home.shapes.structure(input)
+      return opened
+    },
     added: false,
     hostPrefix: readHostPrefix(it.hostPrefix, where),
     resources,
@@ -84,7 +88,7 @@ export function compileOperation(name: string, value: unknown, home: OperationHo
       raisable: [...new Set(rules.flatMap(rule => rule.adds))].sort(),
       // Read by the type check of a few operations; a policy has thousands.
       get args() {
-        return argumentTypeOf(input === undefined ? { fields: {} } : (input as AwsStructure), home.shapes)
+        return argumentTypeOf(input, home.shapes)
       },
       scope: AWS_SCOPE,
       resources: [...new Set(resources.map(({ type }) => type))].sort(),

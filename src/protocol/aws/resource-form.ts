@@ -105,10 +105,9 @@ function bucket([name = '', ...keys]: readonly string[]): Form {
   return { kind: 'arn', arn: keys.length === 0 ? name : `${name}/object/${keys.join('/')}` }
 }
 
-/** `/prod/key` and `key`, whose ARNs end in `parameter/prod/key` and `parameter/key`; or the ARN. */
+/** A parameter of SSM: `/prod/key` is `parameter/prod/key`, `key` is `parameter/key`. */
 function parameter(row: readonly string[]): Form {
-  const name = row.at(-1) ?? ''
-  return name.startsWith('/') ? { kind: 'values', values: [name.slice(1)] } : plain(row)
+  return plain(row.map(name => (name.startsWith('/') ? name.slice(1) : name)))
 }
 
 /** What an ARN ends in: `arn:…:cluster/name` → `name`. */

@@ -25,7 +25,7 @@ type Piece =
   | { readonly kind: 'context'; readonly name: keyof ArnContext }
   | { readonly kind: 'argument'; readonly steps: readonly string[] }
 
-const FORMS = ['queue-url', 'function', 'copy-source', 'key-id', 'bucket'] as const
+const FORMS = ['queue-url', 'function', 'copy-source', 'key-id', 'bucket', 'parameter'] as const
 const CONTEXT: ReadonlySet<string> = new Set(['partition', 'region', 'account'])
 /** More items than a session policy or a receipt can hold say nothing more. */
 const MAX_RESOURCES = 1_000
