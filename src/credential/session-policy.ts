@@ -13,6 +13,12 @@ const EVERYTHING = '*'
 const ACTION = /^[a-z0-9-]+:[A-Za-z0-9]+$/
 /** The five parts before the resource: IAM knows no way to write a star in them that is none. */
 const ARN = /^arn:[a-z-]+:[a-z0-9-]+:[a-z0-9-]*:(?:[0-9]{12}|aws)?:(?=.)/
+/**
+ * A resource's name as IAM reads it literally: `${*}`, `${?}` and `${$}` stand for these characters. The catalog may
+ * end one in a star behind a border: all keys behind an alias.
+ * https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_variables.html#policy-vars-specialchars
+ */
+const LITERAL = /^(?:[^*?$]|\$\{[*?$]\})*(?:(?<=[/:])\*)?$/u
 
 /** A session policy, and in words what it lets through. */
 export interface SessionPolicy {
@@ -54,7 +60,7 @@ function statementOf({ name, permissions }: Operation): Statement {
       'credential_insufficient',
       `no known permissions for ${name.slice(0, MAX_SAID_CHARS)}`,
     )
-  return { actions: actionsOf(permissions), resources: permissions.resources.map(escaped) }
+  return { actions: actionsOf(permissions), resources: resourcesOf(permissions) }
 }
 
 function actionsOf({ actions }: Permissions): readonly string[] {
@@ -63,17 +69,17 @@ function actionsOf({ actions }: Permissions): readonly string[] {
   return actions
 }
 
-/**
- * A resource as IAM reads it literally.
- * https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_variables.html#policy-vars-specialchars
- *
- * ATTACK: an object that is called `*`, or `${aws:username}`.
- */
-function escaped(resource: string): string {
-  if (resource === EVERYTHING) return resource
+function resourcesOf({ resources }: Permissions): readonly string[] {
+  if (!resources.every(isLiteral))
+    throw credentialFault('credential_unbounded', 'a resource that is no ARN, or stands for several')
+  return resources
+}
+
+/** ATTACK: an object that is called `*`, or `${aws:username}`, where a catalog forgot to escape it. */
+function isLiteral(resource: string): boolean {
+  if (resource === EVERYTHING) return true
   const head = ARN.exec(resource)?.[0]
-  if (head === undefined) throw credentialFault('credential_unbounded', 'a resource that is no ARN')
-  return head + resource.slice(head.length).replace(/[*?]|\$(?=\{)/g, character => `\${${character}}`)
+  return head !== undefined && LITERAL.test(resource.slice(head.length))
 }
 
 /** Fewer statements that let through exactly the same: those of the same resources share one, then those of the same actions. */

@@ -48,7 +48,10 @@ export interface Operation {
   readonly permissions?: Permissions
 }
 
-/** IAM actions, and the ARNs that they are taken on; `['*']` where the request doesn't name them all. Both sorted. */
+/**
+ * IAM actions, and the ARNs that they are taken on, as IAM reads them in a policy: what is a star in a name is written
+ * `${*}`. `['*']` where the request doesn't name them all. Both sorted.
+ */
 export interface Permissions {
   readonly actions: readonly string[]
   readonly resources: readonly string[]

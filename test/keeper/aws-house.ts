@@ -85,6 +85,7 @@ const SIGNATURE: readonly string[] = [
   'X-Amz-SignedHeaders',
   'X-Amz-Signature',
   'X-Amz-Security-Token',
+  'X-Amz-Content-Sha256',
 ]
 
 /** Hands out credentials that sign, and remembers what they were asked to. */
