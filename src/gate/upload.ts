@@ -26,6 +26,8 @@ export class Upload extends Transform {
     this.request = request
     this.check = check
     request.on('close', this.onRequestClose)
+    // ATTACK: a body that turns out bad when the upstream has answered already, and nobody listens any more.
+    this.on('error', ignore)
     request.pipe(this)
   }
 
@@ -74,5 +76,8 @@ function faultOf(step: () => void): Error | null {
     return error as Error
   }
 }
+
+/** Whoever reads the upload hears of the error as well. */
+function ignore(): void {}
 
 const NOTHING = Buffer.alloc(0)

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { createHash, randomBytes } from 'node:crypto'
-import { createServer, type Server, type Socket } from 'node:net'
+import { createServer as createHttpServer } from 'node:http'
+import { type AddressInfo, createServer, type Server, type Socket } from 'node:net'
 import { afterEach, beforeEach, describe, it } from 'node:test'
 import { GRANT } from './a-gate.js'
 import { AGENT_KEYS, type AgentRequest, type ARunningAwsGate, agentSigned, anAwsGate } from './an-aws-gate.js'
@@ -63,6 +64,17 @@ async function sendChunks(
   const { lines, signature, date } = agentSigned(running.url, request)
   const signer = new ChunkSigner(signature, { secret: AGENT_KEYS.secretAccessKey, date })
   return sendLines(request, lines, spoil(signer.frame(BODY, 65_536, trailer)), more)
+}
+
+/** Puts another upstream in the place of all of AWS. */
+function forwardTo(origin: string): void {
+  const view = running.keeper.policy()
+  if (view === null) return
+  const apis = view.apis.map(api => ({
+    ...api,
+    origins: Object.fromEntries(Object.keys(api.origins).map(label => [label, origin])),
+  }))
+  running.keeper.setPolicy({ ...view, cid: 'sha256:other', apis })
 }
 
 /** The upstream never had the whole request, and the outcome says so. */
@@ -171,15 +183,7 @@ describe('attack: a body that is not the one that was signed', () => {
 
   it('attack: a body of no announced length, whose last chunk the upstream waits for in vain', async () => {
     const raw = await RawUpstream.start()
-    const origins = Object.fromEntries(
-      Object.keys(running.keeper.policy()?.apis[0]?.origins ?? {}).map(label => [label, raw.origin]),
-    )
-    const view = running.keeper.policy()
-    running.keeper.setPolicy(
-      view === null
-        ? null
-        : { ...view, cid: 'sha256:raw', apis: view.apis.map(api => ({ ...api, origins })) },
-    )
+    forwardTo(raw.origin)
     const framed = Buffer.concat([
       Buffer.from(`${BODY.length.toString(16)}\r\n`),
       BODY,
@@ -220,6 +224,22 @@ describe('attack: a body that is not the one that was signed', () => {
     }
     const line = Buffer.from(`40000000;chunk-signature=${'0'.repeat(64)}\r\n`)
     await assertBrokenOff(await send(request, line), 'aws_chunk_malformed', 400)
+  })
+
+  it('attack: a body that turns bad after the upstream has answered', async () => {
+    const early = createHttpServer((_request, response) => void response.writeHead(403).end('no'))
+    await new Promise<void>(resolve => early.listen(0, '127.0.0.1', resolve))
+    forwardTo(`http://127.0.0.1:${(early.address() as AddressInfo).port}`)
+    const answer = await sendChunks(framed => {
+      framed[framed.length - 200] = (framed[framed.length - 200] as number) ^ 1
+      return framed
+    })
+    assert.notEqual(answer.status, 200)
+    assert.equal((await running.keeper.outcome()).attempt, 1)
+    const after = await sendChunks(framed => framed)
+    assert.equal(after.status, 403) // the gate still stands, and hands on what the upstream says
+    early.closeAllConnections()
+    await new Promise(resolve => early.close(resolve))
   })
 
   it('attack: an agent that leaves in the middle of a chunk', async () => {
@@ -419,7 +439,7 @@ class RawUpstream {
   }
 
   get origin(): string {
-    return `http://127.0.0.1:${(this.server.address() as { port: number }).port}`
+    return `http://127.0.0.1:${(this.server.address() as AddressInfo).port}`
   }
 
   async close(): Promise<void> {

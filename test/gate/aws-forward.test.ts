@@ -17,6 +17,7 @@ import { gzipSync } from 'node:zlib'
 import { CloudWatchClient, ListMetricsCommand } from '@aws-sdk/client-cloudwatch'
 import { DynamoDBClient, ListTablesCommand, PutItemCommand } from '@aws-sdk/client-dynamodb'
 import { DescribeInstancesCommand, EC2Client } from '@aws-sdk/client-ec2'
+import { IAMClient, ListUsersCommand } from '@aws-sdk/client-iam'
 import { LambdaClient, ListFunctionsCommand } from '@aws-sdk/client-lambda'
 import {
   CopyObjectCommand,
@@ -105,6 +106,11 @@ describe('a request of an AWS client', () => {
       '{}',
       'application/x-amz-json-1.0',
     ],
+    'iam:ListUsers': [
+      () => new IAMClient(client()).send(new ListUsersCommand({})),
+      '<ListUsersResponse/>',
+      'text/xml',
+    ],
     'lambda:ListFunctions': [
       () => new LambdaClient(client()).send(new ListFunctionsCommand({ MaxItems: 3 })),
       '{}',
@@ -142,6 +148,15 @@ describe('a request of an AWS client', () => {
       assert.equal(settled?.upstreamId, 'AWS-REQ-1')
     })
   }
+})
+
+describe('a client in one region of a service that has one endpoint for all', () => {
+  it('has its requests signed anew for the region of that endpoint', async () => {
+    running.upstream.answer = (_request, response) => void response.end('<ListUsersResponse/>')
+    const received = await receivedOf(() => new IAMClient(client()).send(new ListUsersCommand({})))
+    assert.match(received.headers.authorization ?? '', /\/us-east-1\/iam\/aws4_request/)
+    assert.equal(running.keeper.admitted.at(-1)?.signed?.region, REGION)
+  })
 })
 
 describe('an upload of an AWS client', () => {
