@@ -52,18 +52,18 @@ export function verifySignature(
   dialect: AwsDialect,
   now: Date,
 ): Caller {
-  const refuse = (fault: AuthFault) => authRefusal(fault, dialect)
+  const disbelieve = (fault: AuthFault) => authRefusal(fault, dialect)
   const { caller, secret, token } = keyOf(identity, claim.accessKeyId) ?? {}
-  if (caller === undefined || secret === undefined) throw refuse('unknown key')
-  if ((token ?? null) !== claim.token) throw refuse('wrong token')
-  if (caller.kind === 'session' && caller.session.expiresAt <= now) throw refuse('expired')
-  if (!isTimely(claim, now)) throw refuse('skewed')
-  if (!isCoveredBySignature(request, claim)) throw refuse('unsigned header')
+  if (caller === undefined || secret === undefined) throw disbelieve('unknown key')
+  if ((token ?? null) !== claim.token) throw disbelieve('wrong token')
+  if (caller.kind === 'session' && caller.session.expiresAt <= now) throw disbelieve('expired')
+  if (!isTimely(claim, now)) throw disbelieve('skewed')
+  if (!isCoveredBySignature(request, claim)) throw disbelieve('unsigned header')
   if (headerOf(request, 'x-amz-content-sha256')?.startsWith('STREAMING-'))
     throw new AwsRefusal('NotImplemented', 'This stand-in does not decode aws-chunked bodies.', 501)
   const payload = payloadOf(request, claim)
-  if (payload === null) throw refuse('payload')
-  if (!isRight(request, claim, payload, secret)) throw refuse('signature')
+  if (payload === null) throw disbelieve('payload')
+  if (!isRight(request, claim, payload, secret)) throw disbelieve('signature')
   return caller
 }
 
