@@ -211,14 +211,15 @@ export class Admission {
 
   private headersOf(
     credential: RecordedCredential,
-    { request }: Case,
+    { request, operations }: Case,
     { origin, signature }: Route,
   ): readonly Header[] {
     if (credential.sign === undefined) return credential.headers
     // Nothing says what would be signed, nor for which service.
     if (signature === null) throw linkFault('signature_missing')
     const { method, target, body } = request
-    const { outbound, service, region } = signature.signed
+    const { outbound, service } = signature.signed
+    const region = operations[0]?.scope.region ?? signature.signed.region
     return credential.sign({
       method,
       origin,

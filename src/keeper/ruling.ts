@@ -79,12 +79,15 @@ export function rule(c: Case, presented: GrantVerdict | 'missing', memory: Rulin
   const recognised = request.finding.operations
   if (recognised.length === 0) return denied(c, 'operation_missing')
   if (recognised.length > MAX_OPERATIONS) return denied(c, 'operations_too_many')
-  const origin =
-    api.origins[api.catalog.originOf({ method: request.method, target, headers: [] }, recognised)]
+  const originIn = (region: string | undefined): string | undefined => {
+    const there = region === undefined ? recognised : recognised.map(one => ({ ...one, region }))
+    return api.origins[api.catalog.originOf({ method: request.method, target, headers: [] }, there)]
+  }
+  const origin = originIn(undefined)
   if (origin === undefined) return denied(c, 'upstream_unknown')
   const operations = recognised.map(one => api.catalog.describe(api.name, one))
   const described = { ...c, classifier: api.catalog.classifier, operations }
-  const at = { request, grant: presented.grant, recognised, operations, nowMs }
+  const at = { request, grant: presented.grant, recognised, operations, originIn, nowMs }
   const verdict = verifySignature(at, memory.awsKeys, memory.crypto)
   if (verdict.kind === 'flawed') return denied(described, verdict.code)
   const { signature } = verdict

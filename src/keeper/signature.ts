@@ -75,6 +75,8 @@ export interface SignatureCase {
   readonly grant: Grant
   readonly recognised: readonly Recognised[]
   readonly operations: readonly Operation[]
+  /** Where the request would go if it were of this region; undefined where the policy has no such endpoint. */
+  readonly originIn: (region: string) => string | undefined
   readonly nowMs: number
 }
 
@@ -148,11 +150,18 @@ function timeFlaw(signed: SignedRequest, nowMs: number): string | null {
   return ms <= nowMs + SKEW_MS && nowMs < endMs(signed) ? null : 'signature_expired'
 }
 
-function scopeFlaw({ region }: SignedRequest, { recognised, operations }: SignatureCase): string | null {
-  const elsewhere =
-    recognised.some(one => one.region !== region) ||
-    operations.some(({ scope }) => scope.region !== undefined && scope.region !== region)
-  return elsewhere ? 'signature_scope' : null
+/**
+ * The request is for the region that it was signed for. Clients of a service with one endpoint for all sign for the
+ * region that they were given: that is as good, if the service has no endpoint there.
+ */
+function scopeFlaw(
+  { region }: SignedRequest,
+  { recognised, operations, originIn }: SignatureCase,
+): string | null {
+  const served = new Set(recognised.map(one => one.region))
+  const described = operations.every(({ scope }) => scope.region === undefined || served.has(scope.region))
+  if (served.size !== 1 || !described) return 'signature_scope'
+  return served.has(region) || originIn(region) === undefined ? null : 'signature_scope'
 }
 
 /**
