@@ -389,7 +389,8 @@ describe('a signature that is not good is refused, and nothing is minted', () =>
     const verdictAt = async (request: AgentRequest, offsetMs: number) => {
       const call = await signedCall(setting, setting.grant, { ...request, signedAt })
       const recognised = call.finding.kind === 'operations' ? call.finding.operations : []
-      const at = { request: { ...call, type: 'admit', call: 1 } as const, grant, recognised, operations: [] }
+      const asked = { ...call, type: 'admit', call: 1 } as const
+      const at = { request: asked, grant, recognised, operations: [], originIn: () => undefined }
       return verifySignature({ ...at, nowMs: signedAt.getTime() + offsetMs }, keys, nativeCrypto)
     }
     const presigned = { ...READ, expires: 7 * 86_400 }

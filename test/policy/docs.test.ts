@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import { readdirSync, readFileSync } from 'node:fs'
 import { describe, it } from 'node:test'
 import { parse, stringify } from 'yaml'
+import { openAwsShelf } from '../../src/cli/aws-shelf.js'
 import { loadShippedCatalogs } from '../../src/cli/catalogs.js'
 import { compilePolicy, findingCodes, parsePolicySource, policyErrors } from '../../src/policy/index.js'
 
@@ -13,11 +14,12 @@ const examples = [...text.matchAll(/^```yaml (\w+)\n([\s\S]*?)^```/gm)].map(matc
   line: text.slice(0, match.index).split('\n').length,
 }))
 const catalogs = loadShippedCatalogs()
+const aws = openAwsShelf()
 
 function compile(yaml: string): void {
   const source = parsePolicySource(yaml)
   assert.ok(source.kind === 'source', JSON.stringify(source))
-  const compiled = compilePolicy(source, { catalogs, files: new Map() })
+  const compiled = compilePolicy(source, { catalogs, aws, files: new Map() })
   assert.ok(compiled.kind === 'compiled', JSON.stringify(compiled))
 }
 
