@@ -70,6 +70,7 @@ function routeStatus(
     head: ledger.head(),
     policy: summaryOf(activation),
     refusedUpdate: activation.refusal(),
+    distribution: activation.distribution(),
     grants: grants.list().filter(grant => !grant.revoked).length,
     approvals: approvals.pending().length,
     ...facts(),
@@ -117,6 +118,7 @@ function routePolicy(app: FastifyInstance, activation: Activation): void {
   app.post('/v1/policy/reload', async () => ({
     inForce: await activation.reload(),
     policy: summaryOf(activation),
+    distribution: activation.distribution(),
     refusedUpdate: activation.refusal(),
   }))
 }
