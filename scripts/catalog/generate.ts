@@ -2,11 +2,18 @@ import { mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { canonicalBytes, contentId, portableCrypto } from '../../src/canon/index.js'
 import { type CatalogDocument, openCatalog } from '../../src/protocol/index.js'
+import { githubCatalog } from './github.js'
+import { githubGraphqlCatalog } from './github-graphql.js'
 import { railwayCatalog } from './railway.js'
 import { stripeCatalog } from './stripe.js'
 
 /** Every catalog that ships, by the generator that makes it. */
-const GENERATORS: readonly (() => CatalogDocument)[] = [railwayCatalog, stripeCatalog]
+const GENERATORS: readonly (() => CatalogDocument)[] = [
+  githubCatalog,
+  githubGraphqlCatalog,
+  railwayCatalog,
+  stripeCatalog,
+]
 
 /** Writes each catalog as JCS, so that the file's digest is the id that a policy pins. Same sources, same bytes. */
 function generate(folder: string): void {

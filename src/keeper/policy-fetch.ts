@@ -66,6 +66,7 @@ export function policyFetch(options: PolicyFetchOptions = {}): PolicyFetch {
           signal,
         })
         if (statusCode === 200 && isPlain(headers['content-encoding'])) {
+          if (Number(headers['content-length'] ?? 0) > maxBytes) throw tooLong(maxBytes)
           const bytes = await bounded(body, maxBytes)
           return { kind: 'document', bytes, validators: validatorsOf(headers) }
         }
@@ -107,10 +108,14 @@ async function bounded(body: AsyncIterable<Uint8Array>, maxBytes: number): Promi
   let length = 0
   for await (const chunk of body) {
     length += chunk.length
-    if (length > maxBytes) throw keeperFault('policy_unreachable', `longer than ${maxBytes} bytes`)
+    if (length > maxBytes) throw tooLong(maxBytes)
     chunks.push(chunk)
   }
   return Buffer.concat(chunks)
+}
+
+function tooLong(maxBytes: number): CountersignError {
+  return keeperFault('policy_unreachable', `longer than ${maxBytes} bytes`)
 }
 
 /** Codes and our own words only. */

@@ -41,7 +41,7 @@ async function scene(t: TestContext) {
   const say = (level: string) => (facts: object, sentence: string) => lines.push({ level, facts, sentence })
   const cacheFolder = join(folder, 'cache')
   const start = (every = 30_000): SealedSource => {
-    const fetch = policyFetch({ timeoutMs: 400 })
+    const fetch = policyFetch({ timeoutMs: 1_000 })
     t.after(() => fetch.close())
     return policyUrl({
       trustRootFile,

@@ -49,7 +49,7 @@ function pathArguments(route: CompiledRoute, captured: readonly string[]): JsonO
     const parameter = route.parameters[i] as CompiledRoute['parameters'][number]
     const raw = captured[i] as string
     const encoded = raw.includes('%')
-    if (encoded && !parameter.rest && raw.includes('%2F')) throw protocolFault('target_encoded_slash')
+    if (encoded && !parameter.slashes && raw.includes('%2F')) throw protocolFault('target_encoded_slash')
     // The target's grammar made sure that this is UTF-8 without controls, backslashes and dot segments.
     args[parameter.name] = encoded ? decodeURIComponent(raw) : raw
   }
