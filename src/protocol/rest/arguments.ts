@@ -29,7 +29,7 @@ export function argumentsOf(
   facts: RequestFacts,
 ): JsonObject {
   const text = pathArguments(route, captured)
-  if (facts.target.query !== null) join(text, pairArguments(facts.target.query, route))
+  if (facts.target.query !== null) join(text, pairArguments(withoutTail(facts.target.query), route))
   const body = bodyArguments(route, facts)
   if (body?.origin === 'text') join(text, body.args)
   const shaped = route.shape(text, 'text') as JsonObject
@@ -54,6 +54,11 @@ function pathArguments(route: CompiledRoute, captured: readonly string[]): JsonO
     args[parameter.name] = encoded ? decodeURIComponent(raw) : raw
   }
   return args
+}
+
+/** `?key=k&`: octokit leaves the separator of an optional parameter behind it, and no server reads anything after it. */
+function withoutTail(query: string): string {
+  return /[^&]&$/.test(query) ? query.slice(0, -1) : query
 }
 
 function pairArguments(text: string, route: CompiledRoute): JsonObject {
