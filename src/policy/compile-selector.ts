@@ -136,7 +136,8 @@ function compileScope(
       const hint = didYouMean(member, known)
       findings.add('nothing_selected', [...path, member], `No operation has the scope "${member}".${hint}`)
     }
-    for (const value of listOf(values)) refuseUpperCase(member, String(value), specs, [...path, member], findings)
+    for (const value of listOf(values))
+      refuseUpperCase(member, String(value), specs, [...path, member], findings)
     scope[member] = [...new Set(listOf(values).map(String))].sort(compareIds)
   }
   return scope
