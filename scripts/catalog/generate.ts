@@ -3,11 +3,18 @@ import { join } from 'node:path'
 import { canonicalBytes, contentId, portableCrypto } from '../../src/canon/index.js'
 import { type CatalogDocument, openCatalog } from '../../src/protocol/index.js'
 import { awsCatalog } from './aws.js'
+import { githubCatalog } from './github.js'
+import { githubGraphqlCatalog } from './github-graphql.js'
 import { railwayCatalog } from './railway.js'
 import { stripeCatalog } from './stripe.js'
 
 /** Every catalog that ships, by the generator that makes it. */
-const GENERATORS: readonly (() => CatalogDocument)[] = [railwayCatalog, stripeCatalog]
+const GENERATORS: readonly (() => CatalogDocument)[] = [
+  githubCatalog,
+  githubGraphqlCatalog,
+  railwayCatalog,
+  stripeCatalog,
+]
 
 /** Writes each catalog as JCS, so that the file's digest is the id that a policy pins. Same sources, same bytes. */
 function generate(folder: string): void {

@@ -133,9 +133,38 @@ export const ConfigSchema = Type.Object(
       },
       { ...strict, description: 'Whose signatures count.' },
     ),
-    policy: Type.Object(
-      { file: path('The sealed policy, with its catalogs in `catalogs` beside it.') },
-      { ...strict, description: 'What is allowed.' },
+    policy: Type.Union(
+      [
+        Type.Object(
+          { file: path('The sealed policy, with its catalogs in `catalogs` beside it; it is watched.') },
+          strict,
+        ),
+        Type.Object(
+          {
+            url: Type.String({
+              pattern: '^https?://[^\\s/@?#]+/[^\\s@?#]+$',
+              description:
+                'Where the sealed policy is served, with its catalogs in `catalogs` beside it. Without user and query: it needs no credential, because it holds no secret and is believed by its seal alone. http:// only for a test audience.',
+            }),
+            every: Type.Optional(
+              Type.String({
+                pattern: '^[1-9][0-9]*[smh]$',
+                description: 'How often it is asked for, 5s or more; 30s unless told.',
+              }),
+            ),
+            cache: Type.Optional(
+              path(
+                'Folder of the last good policy, for a start without the server; `policy-cache` beside the ledger unless told. The keeper’s user must be able to write it.',
+              ),
+            ),
+            ca: Type.Optional(
+              path('The CA, PEM, that the server’s certificate is issued by, instead of the system’s.'),
+            ),
+          },
+          strict,
+        ),
+      ],
+      { description: 'What is allowed: a file, or a URL.' },
     ),
     gate: Gate,
     keeper: Keeper,

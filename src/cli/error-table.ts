@@ -12,6 +12,11 @@ export const cliErrors = {
     sentence: 'The file is not the configuration of a sidecar.',
     mend: 'Mend what is listed; the schema is config/schema/config.v1.json.',
   },
+  policy_plaintext: {
+    status: null,
+    sentence: 'A production audience doesn’t fetch its policy over plain HTTP.',
+    mend: 'Serve it over https://; plain HTTP is for an audience that the trust root lists as a test audience.',
+  },
   users_invalid: {
     status: null,
     sentence: 'Gate and keeper must be two users, neither of them root, in a group that is not root’s.',

@@ -6,6 +6,7 @@ import type { CountersignError } from '../canon/index.js'
 import { foldersTo, obstacleTo, obstacleToMaking, permits } from './access.js'
 import type { LoadedConfig } from './config.js'
 import { cliFault } from './error-table.js'
+import { policyLocation } from './policy-location.js'
 import type { Separation } from './separation.js'
 import type { Identity } from './users.js'
 
@@ -29,8 +30,21 @@ export function prepareFiles(loaded: LoadedConfig, separation: Separation): void
   refuseObstacles(loaded, { keeper, gate })
 }
 
-function keeperFolders({ config, path }: LoadedConfig): string[] {
-  return [path(config.ledger.dir), dirname(path(config.ledger.highWater))]
+function keeperFolders(loaded: LoadedConfig): string[] {
+  const { config, path } = loaded
+  const policy = policyLocation(loaded)
+  return [
+    path(config.ledger.dir),
+    dirname(path(config.ledger.highWater)),
+    ...(policy.kind === 'url' ? [policy.cache] : []),
+  ]
+}
+
+/** Files that the keeper only reads to know what is allowed. */
+function policyNeeds(loaded: LoadedConfig): string[] {
+  const policy = policyLocation(loaded)
+  if (policy.kind === 'file') return [policy.file]
+  return policy.ca === null ? [] : [policy.ca]
 }
 
 /** What only the keeper may read. */
@@ -104,14 +118,15 @@ interface Need {
 }
 
 /** Every file that a process reads at its start. */
-function needs({ config, path, file }: LoadedConfig): Need[] {
-  const { keeper, vault, ledger, gate, trust, policy } = config
+function needs(loaded: LoadedConfig): Need[] {
+  const { config, path, file } = loaded
+  const { keeper, vault, ledger, gate, trust } = config
   const program = fileURLToPath(new URL('./role-main.js', import.meta.url))
   const forKeeper = [
     program,
     file,
     path(trust.root),
-    path(policy.file),
+    ...policyNeeds(loaded),
     path(keeper.enrolment),
     ...['receipt', 'checkpoint', 'grant'].map(name => path(`${keeper.keys}/${name}.jwk`)),
     path(vault.file),

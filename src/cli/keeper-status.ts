@@ -11,6 +11,14 @@ export interface KeeperStatus {
     readonly audience: readonly string[]
   } | null
   readonly refusedUpdate: { readonly code: string; readonly message: string; readonly atMs: number } | null
+  /** How the policy gets here, where it is fetched; null where it is a file. */
+  readonly distribution: {
+    readonly from: string
+    readonly everyMs: number
+    readonly lastAnswerMs: number | null
+    readonly failing: { readonly message: string; readonly sinceMs: number; readonly polls: number } | null
+  } | null
+  readonly enrolmentExpiresMs: number
   /** Grants in force. */
   readonly grants: number
   readonly approvals: number

@@ -1,5 +1,6 @@
 import { Command, CommanderError } from 'commander'
 import { registerApprovals } from './commands/approvals.js'
+import { registerCatalog } from './commands/catalog.js'
 import { registerDemo } from './commands/demo.js'
 import { registerDoctor } from './commands/doctor.js'
 import { registerEnv } from './commands/env.js'
@@ -37,6 +38,7 @@ const commands: readonly Register[] = [
   registerPolicy,
   registerPolicySeal,
   registerPolicyReload,
+  registerCatalog,
   registerTrust,
   registerVault,
   registerGrant,

@@ -5,6 +5,7 @@ import type { ActivePolicy } from '../policy/index.js'
 import type { CatalogDocument } from '../protocol/index.js'
 import type { LoadedConfig } from './config.js'
 import { consultPolicy } from './policy-file.js'
+import { sealedFileOf } from './policy-location.js'
 
 /**
  * Writes a sealed policy and, beside it, the catalogs that it pins as `catalogs/<64 hex digits>.json`. The policy
@@ -25,6 +26,6 @@ export function writeSealedPolicy(
 }
 
 /** The policy that a configuration names, for questions only; what is enforced is what the keeper opened. */
-export function readSealedPolicy({ config, path }: LoadedConfig): ActivePolicy {
-  return consultPolicy(path(config.policy.file)).active
+export function readSealedPolicy(loaded: LoadedConfig): ActivePolicy {
+  return consultPolicy(sealedFileOf(loaded)).active
 }

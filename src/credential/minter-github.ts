@@ -128,9 +128,9 @@ function headersFor(token: string): Record<string, string> {
   }
 }
 
-/** `owner/name` and `name` name the same: an installation belongs to one owner. */
+/** `owner/name` and `Name` name the same: an installation belongs to one owner, and GitHub folds case. */
 function bareName(repository: string): string {
-  return repository.slice(repository.lastIndexOf('/') + 1)
+  return repository.slice(repository.lastIndexOf('/') + 1).toLowerCase()
 }
 
 function describe(permissions: GithubPermissions): string {

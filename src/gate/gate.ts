@@ -85,10 +85,12 @@ class RunningGate implements Gate {
       keeper,
       limits,
       log: logger,
-      metrics: new Metrics(
-        () => this.openRequests,
-        () => keeper.policy() !== null,
-      ),
+      metrics: new Metrics({
+        openRequests: () => this.openRequests,
+        policyInForce: () => keeper.policy() !== null,
+        policyExpiresMs: () => keeper.policy()?.expiresMs ?? null,
+        enrolmentExpiresMs: () => keeper.enrolmentExpiresMs(),
+      }),
       outcomes: new Outcomes(keeper, logger),
       transfers: new Set(),
       inspection: new InspectionRoom(limits.maxInspectingBytes),

@@ -54,6 +54,7 @@ export function connectKeeper(options: KeeperClientOptions): KeeperClient {
 class Link implements KeeperClient {
   private welcomed = false
   private chain: string | null = null
+  private enrolmentExpires: number | null = null
   private view: PolicyView | null = null
   private readonly listeners = new Set<(view: PolicyView | null) => void>()
   private readonly options: KeeperClientOptions
@@ -85,6 +86,10 @@ class Link implements KeeperClient {
 
   origin(): string | null {
     return this.chain
+  }
+
+  enrolmentExpiresMs(): number | null {
+    return this.enrolmentExpires
   }
 
   policy(): PolicyView | null {
@@ -152,6 +157,7 @@ class Link implements KeeperClient {
       case 'welcome':
         this.welcomed = true
         this.chain = message.origin
+        this.enrolmentExpires = message.enrolmentExpiresMs
         this.backoffMs = this.reconnect.first
         this.setPolicy(message.policy)
         for (const wake of this.waiters.splice(0)) wake()

@@ -10,6 +10,8 @@ export interface KeeperPort {
   origin(): string | null
   /** The policy in force; null while there is none or the keeper is out of reach. */
   policy(): PolicyView | null
+  /** Unix milliseconds: when the certificate over the sidecar’s keys ends; null until the keeper has said so. */
+  enrolmentExpiresMs(): number | null
   /** Calls the listener after every change of what `policy()` answers. Returns a function that ends it. */
   onPolicy(listener: (view: PolicyView | null) => void): () => void
   /**

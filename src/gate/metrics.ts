@@ -2,6 +2,14 @@ import { Counter, Gauge, Histogram, Registry } from 'prom-client'
 
 const SECONDS = [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 10, 60]
 
+/** What is asked when the metrics are read; null is no sample. */
+export interface Readings {
+  readonly openRequests: () => number
+  readonly policyInForce: () => boolean
+  readonly policyExpiresMs: () => number | null
+  readonly enrolmentExpiresMs: () => number | null
+}
+
 /**
  * Prometheus metrics of one gate. Labels come from the sealed policy's API names and from the tables of codes
  * alone, so that no agent can grow them.
@@ -45,8 +53,7 @@ export class Metrics {
     registers: [this.registry],
   })
 
-  /** `openRequests` and `policyInForce` are asked when the metrics are read. */
-  constructor(openRequests: () => number, policyInForce: () => boolean) {
+  constructor({ openRequests, policyInForce, policyExpiresMs, enrolmentExpiresMs }: Readings) {
     new Gauge({
       name: 'countersign_open_requests',
       help: 'Requests between arrival and outcome.',
@@ -61,6 +68,31 @@ export class Metrics {
       registers: [this.registry],
       collect() {
         this.set(policyInForce() ? 1 : 0)
+      },
+    })
+    this.instant(
+      'countersign_policy_expires_timestamp_seconds',
+      'When the policy in force expires, Unix time; every request is denied from then on.',
+      policyExpiresMs,
+    )
+    this.instant(
+      'countersign_enrolment_expires_timestamp_seconds',
+      'When the certificate over this sidecar’s keys expires, Unix time; no start after it.',
+      enrolmentExpiresMs,
+    )
+  }
+
+  /** Without a sample while unknown: an alarm on its absence is an alarm of its own, and a zero would be a lie. */
+  private instant(name: string, help: string, ms: () => number | null): void {
+    new Gauge({
+      name,
+      help,
+      registers: [this.registry],
+      // Labels none, so that `remove` takes the only sample.
+      collect() {
+        const at = ms()
+        if (at === null) this.remove()
+        else this.set(at / 1_000)
       },
     })
   }

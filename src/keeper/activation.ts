@@ -28,6 +28,18 @@ export interface SealedSource {
   policy(trust: TrustRoot, highest: HighestPolicy | null, nowMs: number): Promise<OpenedPolicy>
   /** Calls back after a change of any of the files; the answer ends it. */
   watch(onChange: () => void): () => void
+  /** How the policy gets here, where that can fail by itself. */
+  distribution?(): Distribution
+}
+
+/** A policy that is fetched: from where, and since when not. */
+export interface Distribution {
+  /** Host and path. */
+  readonly from: string
+  readonly everyMs: number
+  /** Null before the first answer. */
+  readonly lastAnswerMs: number | null
+  readonly failing: { readonly message: string; readonly sinceMs: number; readonly polls: number } | null
 }
 
 export interface PolicyRefusal {
@@ -81,6 +93,11 @@ export class Activation {
   /** Why the newest update isn't in force; null where it is. */
   refusal(): PolicyRefusal | null {
     return this.lastRefusal
+  }
+
+  /** Null where the policy is a file. */
+  distribution(): Distribution | null {
+    return this.parts.source.distribution?.() ?? null
   }
 
   /**
@@ -175,6 +192,7 @@ function withView({ policy, catalogs, recheck }: OpenedPolicy): InForce {
   const view = {
     cid: policy.cid,
     version: policy.version,
+    expiresMs: policy.expiresMs,
     apis: [...policy.apis.values()].map(api => {
       const catalog = catalogs.get(api.catalogDigest)
       if (catalog === undefined) throw keeperFault('policy_unreadable', `catalog ${api.catalogDigest}`)

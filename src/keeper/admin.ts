@@ -72,6 +72,7 @@ function routeStatus(
     head: ledger.head(),
     policy: summaryOf(activation),
     refusedUpdate: activation.refusal(),
+    distribution: activation.distribution(),
     grants: grants.list().filter(grant => !grant.revoked).length,
     approvals: approvals.pending().length,
     ...facts(),
@@ -121,6 +122,7 @@ function routePolicy(app: FastifyInstance, activation: Activation): void {
   app.post('/v1/policy/reload', async () => ({
     inForce: await activation.reload(),
     policy: summaryOf(activation),
+    distribution: activation.distribution(),
     refusedUpdate: activation.refusal(),
   }))
 }

@@ -12,6 +12,11 @@ export const keeperErrors = {
     sentence: 'The sealed policy, a catalog or the trust root can’t be read.',
     mend: 'Check the paths in the configuration and the files’ owner and mode.',
   },
+  policy_unreachable: {
+    status: null,
+    sentence: 'The server that the policy comes from gives no usable answer.',
+    mend: 'Check the URL in the configuration, and whether the server has the sealed policy and its catalogs.',
+  },
   policy_withdrawn: {
     status: 503,
     sentence: 'The trust root has revoked the policy that was in force, or raised its lowest version.',

@@ -6,6 +6,7 @@ import { type AdminServer, serveAdmin } from './admin.js'
 import { Admission } from './admit.js'
 import { Approvals } from './approvals.js'
 import { Counters } from './counters.js'
+import { type Ending, ExpiryAlarm } from './expiry-alarm.js'
 import { Grants, type Revocations } from './grants.js'
 import type { LinkHandlers, LinkServer } from './link-server.js'
 import { listenForGates } from './link-server.js'
@@ -24,10 +25,14 @@ export interface KeeperOptions extends KeeperPorts {
   readonly openOrder: (envelope: Uint8Array, trust: TrustRoot) => SignedGrantOrder
   /** The same set that the grant verifier asks; see `loadRevocations`. */
   readonly revocations: Revocations
+  /** Unix milliseconds: when the certificate over this sidecar’s keys ends. It is looked at again at the next start. */
+  readonly enrolmentExpiresMs: number
   /** Between two `heartbeat` entries; 60,000 unless told. */
   readonly heartbeatMs?: number
   /** A gate must settle an attempt by then; 3,900,000 unless told: longer than the longest upstream timeout. */
   readonly attemptDeadlineMs?: number
+  /** Between two looks at what is about to expire; 60,000 unless told. */
+  readonly lookAheadMs?: number
   /** How long `stop` waits for open attempts; 10,000 unless told. */
   readonly drainMs?: number
   readonly suppression?: SuppressionBounds
@@ -82,6 +87,7 @@ export async function startKeeper(options: KeeperOptions): Promise<Keeper> {
     socketPath: options.linkSocket,
     chain: ledger.chain,
     policy: activation.view(),
+    enrolmentExpiresMs: options.enrolmentExpiresMs,
     handlers: handlersOf(admission, settlement, chores),
   })
   const listening = link
@@ -93,7 +99,12 @@ export async function startKeeper(options: KeeperOptions): Promise<Keeper> {
     awsKeys,
     approvals,
     log,
-    facts: () => ({ gates: listening.gates, openAttempts: open.size, startedMs }),
+    facts: () => ({
+      gates: listening.gates,
+      openAttempts: open.size,
+      startedMs,
+      enrolmentExpiresMs: options.enrolmentExpiresMs,
+    }),
   }).catch(async error => {
     await listening.close()
     throw error
@@ -101,6 +112,10 @@ export async function startKeeper(options: KeeperOptions): Promise<Keeper> {
   chores.every(SWEEP_MS, () => settlement.sweep())
   chores.every(SWEEP_MS, () => approvals.expire())
   chores.every(SWEEP_MS, () => activation.noteExpiry())
+  const alarm = new ExpiryAlarm(log)
+  const lookAhead = async () => alarm.look(endingsOf(activation, options.enrolmentExpiresMs), clock.nowMs())
+  chores.run(lookAhead)
+  chores.every(options.lookAheadMs ?? 60_000, lookAhead)
   chores.every(bounds.intervalMs, () => suppression.flush())
   chores.every(options.heartbeatMs ?? 60_000, () => beat(options, open, activation))
   let stopping: Promise<void> | undefined
@@ -153,6 +168,14 @@ async function lastAnswer(link: LinkServer, open: OpenAttempts): Promise<void> {
   await link.idle()
   await open.settled()
   await link.idle()
+}
+
+function endingsOf(activation: Activation, enrolmentExpiresMs: number): readonly Ending[] {
+  const policy = activation.inForce()
+  return [
+    { what: 'enrolment', id: 'enrolment', expiresMs: enrolmentExpiresMs },
+    ...(policy === null ? [] : [{ what: 'policy' as const, id: policy.cid, expiresMs: policy.expiresMs }]),
+  ]
 }
 
 /** Silence is evidence too: a log that stops beating was stopped or cut. */

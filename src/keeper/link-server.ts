@@ -41,6 +41,7 @@ export interface LinkServerOptions {
   /** For the welcome. */
   readonly chain: string
   readonly policy: PolicyView | null
+  readonly enrolmentExpiresMs: number
   /** Unanswered calls of one connection before its socket is no longer read; 4,096 unless told. */
   readonly maxOpenCalls?: number
   /** Bytes of one connection's unanswered calls before its socket is no longer read; 32 MiB unless told. */
@@ -153,7 +154,12 @@ class GateListener implements LinkServer {
 
   private accept(socket: Socket): void {
     const connection = new Connection(socket, this.options, {
-      welcome: () => ({ type: 'welcome', origin: this.options.chain, policy: this.policy }),
+      welcome: () => ({
+        type: 'welcome',
+        origin: this.options.chain,
+        policy: this.policy,
+        enrolmentExpiresMs: this.options.enrolmentExpiresMs,
+      }),
       draining: () => this.draining,
       underWay: calls => this.changeUnderWay(calls),
       gone: () => this.connections.delete(connection),

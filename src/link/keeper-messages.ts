@@ -31,8 +31,13 @@ const CHUNK_KEY = /^[A-Za-z0-9+/]{43}=$/
 const MAX_APIS = 256
 
 export function readWelcome(value: unknown): Welcome {
-  const m = membersOf(value, ['origin', 'policy'])
-  return { type: 'welcome', origin: text(m.origin, 512), policy: nullable(m.policy, readPolicyView) }
+  const m = membersOf(value, ['origin', 'policy', 'enrolmentExpiresMs'])
+  return {
+    type: 'welcome',
+    origin: text(m.origin, 512),
+    policy: nullable(m.policy, readPolicyView),
+    enrolmentExpiresMs: count(m.enrolmentExpiresMs),
+  }
 }
 
 export function readPolicyUpdate(value: unknown): PolicyUpdate {
@@ -41,10 +46,11 @@ export function readPolicyUpdate(value: unknown): PolicyUpdate {
 }
 
 function readPolicyView(value: unknown): PolicyView {
-  const m = membersOf(value, ['cid', 'version', 'apis'])
+  const m = membersOf(value, ['cid', 'version', 'expiresMs', 'apis'])
   return {
     cid: matching(m.cid, POLICY_CID),
     version: count(m.version),
+    expiresMs: count(m.expiresMs),
     apis: listOf(m.apis, MAX_APIS, readApiView),
   }
 }

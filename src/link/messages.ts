@@ -21,6 +21,8 @@ export interface Welcome {
   readonly origin: string
   /** Null while no policy is in force: the gate answers 503. */
   readonly policy: PolicyView | null
+  /** Unix milliseconds: when the certificate over this sidecar’s keys ends. */
+  readonly enrolmentExpiresMs: number
 }
 
 export interface PolicyUpdate {
@@ -32,6 +34,8 @@ export interface PolicyUpdate {
 export interface PolicyView {
   readonly cid: string
   readonly version: number
+  /** Unix milliseconds; every decision denies from then on. */
+  readonly expiresMs: number
   readonly apis: readonly ApiView[]
 }
 

@@ -136,6 +136,8 @@ function compileScope(
       const hint = didYouMean(member, known)
       findings.add('nothing_selected', [...path, member], `No operation has the scope "${member}".${hint}`)
     }
+    for (const value of listOf(values))
+      refuseUpperCase(member, String(value), specs, [...path, member], findings)
     scope[member] = [...new Set(listOf(values).map(String))].sort(compareIds)
   }
   return scope
@@ -158,7 +160,21 @@ function compileResources(
         `No operation names a resource of the type "${pattern.type}".${hint}`,
       )
     }
+    refuseUpperCase(pattern.type, pattern.id, specs, path, findings)
     return { type: pattern.type, id: pattern.id }
   })
   return patterns.sort((a, b) => compareIds(`${a.type ?? ''} ${a.id}`, `${b.type ?? ''} ${b.id}`))
+}
+
+/** ATTACK: a deny for `Acme` where the API folds case and operations say `acme`: it would never match, in silence. */
+function refuseUpperCase(
+  name: string,
+  value: string,
+  specs: readonly OperationSpec[],
+  path: DocumentPath,
+  findings: Findings,
+): void {
+  const lower = value.toLowerCase()
+  if (value === lower || !specs.some(spec => spec.caseless?.includes(name) === true)) return
+  findings.add('nothing_selected', path, `This API folds the case of "${name}"; write "${lower}".`)
 }

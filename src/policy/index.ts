@@ -16,6 +16,7 @@ export type {
 export { filesOf } from './api-catalog.js'
 export { type CompiledResult, type CompileOptions, compilePolicy } from './compile.js'
 export { type PolicyDocument, policyJsonSchema } from './document.js'
+export { parseDurationSeconds } from './duration.js'
 export { type Enrolment, openEnrolment, sealEnrolment } from './enrolment.js'
 export { policyErrors, policyFault } from './error-table.js'
 export { type Finding, type FindingCode, findingCodes } from './finding.js'

@@ -38,6 +38,8 @@ export interface OperationSpec {
   /** Types of the resources that it may name. */
   readonly resources: readonly string[]
   readonly effects: readonly string[]
+  /** Scope members and resource types whose values are in lower case, because the API folds case. */
+  readonly caseless?: readonly string[]
 }
 
 /** What the gate needs to talk to the API beside its operations. Plain data. */

@@ -134,3 +134,53 @@ test('what is no sealed policy is neither signed nor shown', async t => {
     )
   }
 })
+
+interface Sealed {
+  readonly version: number
+  readonly signatures: readonly string[]
+}
+
+test('seal --next is the version after the file that it replaces, or after another; the source stays', async t => {
+  const path = await scratch(t)
+  await writeFile(path('policy.yaml'), POLICY)
+  await countersign('trust', 'key', path('maria.jwk'))
+  const seal = async (...flags: string[]) =>
+    countersign('policy', 'seal', path('policy.yaml'), '--key', path('maria.jwk'), '--json', ...flags)
+  const versionOf = (out: string) => (JSON.parse(out) as Sealed).version
+
+  const nothing = await seal('--next')
+  assert.equal(nothing.code, 2)
+  assert.match(nothing.err, /--after FILE/)
+  assert.equal(versionOf((await seal()).out), 3)
+  assert.equal(versionOf((await seal('--next')).out), 4)
+  assert.equal(versionOf((await seal('--next')).out), 5)
+  assert.equal(await readFile(path('policy.yaml'), 'utf8'), POLICY)
+  const other = path('other.sealed.json')
+  assert.equal(versionOf((await seal('--next', '--after', path('policy.sealed.json'), '-o', other)).out), 6)
+  await writeFile(path('policy.yaml'), POLICY.replace('version: 3', 'version: 9'))
+  assert.equal(versionOf((await seal('--next')).out), 9)
+  await writeFile(path('policy.yaml'), POLICY.replace('name: billing', 'name: shop'))
+  assert.match((await seal('--next')).err, /the policy billing, not shop/)
+  assert.equal((await seal('--after', other)).code, 2)
+})
+
+test('sealing the same policy again adds a signature, and another policy starts without', async t => {
+  const path = await scratch(t)
+  await writeFile(path('policy.yaml'), POLICY)
+  const seal = async (name: string) => {
+    const { out } = await countersign(
+      'policy',
+      'seal',
+      path('policy.yaml'),
+      '--key',
+      path(`${name}.jwk`),
+      '--json',
+    )
+    return (JSON.parse(out) as Sealed).signatures.length
+  }
+  for (const name of ['maria', 'jo']) await countersign('trust', 'key', path(`${name}.jwk`))
+  assert.equal(await seal('maria'), 1)
+  assert.equal(await seal('jo'), 2)
+  await writeFile(path('policy.yaml'), POLICY.replace('version: 3', 'version: 4'))
+  assert.equal(await seal('jo'), 1)
+})

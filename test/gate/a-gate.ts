@@ -53,7 +53,7 @@ export function billingCatalog(origin: string, dialect: Dialect = 'rest'): Catal
 }
 
 export function policyOf(cid: string, ...apis: readonly ApiView[]): PolicyView {
-  return { cid, version: 1, apis }
+  return { cid, version: 1, expiresMs: 1_800_000_000_000, apis }
 }
 
 export function billingApi(origin: string, changes: Partial<ApiView> = {}): ApiView {

@@ -130,9 +130,20 @@ describe('the metrics', () => {
       'countersign_upstream_seconds_count{api="billing"} 1',
       'countersign_keeper_up 1',
       'countersign_open_requests 0',
+      'countersign_policy_expires_timestamp_seconds 1800000000',
+      'countersign_enrolment_expires_timestamp_seconds 1900000000',
     ])
       assert.ok(text.includes(line), `${line}\n${text}`)
     assert.ok(!text.includes('random-'))
+  })
+
+  it('have no expiry while no policy is in force, rather than one of 1970', async () => {
+    const running = await open()
+    const before = await (await fetch(`${running.url}/metrics`)).text()
+    assert.match(before, /^countersign_policy_expires_timestamp_seconds /m)
+    running.keeper.setPolicy(null)
+    const after = await (await fetch(`${running.url}/metrics`)).text()
+    assert.doesNotMatch(after, /^countersign_policy_expires_timestamp_seconds /m)
   })
 })
 

@@ -297,6 +297,7 @@ export class House {
       linkSocket: this.linkSocket,
       adminSocket: this.adminSocket,
       policySource: this.shelf,
+      enrolmentExpiresMs: 4_000_000_000_000,
       openOrder: (envelope, trust) =>
         openGrantOrder(envelope, { trust, crypto: nativeCrypto, origin: ORIGIN, nowMs: this.clock.nowMs() }),
       drainMs: 20,

@@ -55,7 +55,12 @@ const GATE_MESSAGES: readonly GateMessage[] = [
 ]
 
 const KEEPER_MESSAGES: readonly KeeperMessage[] = [
-  { type: 'welcome', origin: 'acme.test/countersign/one/1', policy: null },
+  {
+    type: 'welcome',
+    origin: 'acme.test/countersign/one/1',
+    policy: null,
+    enrolmentExpiresMs: 1_900_000_000_000,
+  },
   { type: 'policy', policy: aPolicyView() },
   {
     type: 'admitted',

@@ -44,6 +44,7 @@ export function aPolicyView(version = 1): PolicyView {
   return {
     cid: `sha256:${String(version % 10).repeat(64)}`,
     version,
+    expiresMs: 1_800_000_000_000,
     apis: [
       {
         name: 'billing',

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { writeFileSync } from 'node:fs'
 import { type TestContext, test } from 'node:test'
+import { sealedFileOf } from '../../src/cli/policy-location.js'
 import { countersign } from '../cli/command-line.js'
 import { invoicesPolicy, startInvoices } from './invoices.js'
 import { type Sidecar, startSidecar } from './supervised-sidecar.js'
@@ -49,7 +50,7 @@ test('status says that all is well, and exits with 1 when it is not', async t =>
   assert.match(shown.out, /^Healthy\.\n/)
   assert.match(shown.out, /invoices, version 1, until 2099-01-01T00:00:00\.000Z/)
 
-  writeFileSync(sidecar.loaded.path(sidecar.loaded.config.policy.file), '{}')
+  writeFileSync(sealedFileOf(sidecar.loaded), '{}')
   await command(sidecar, 'policy', 'reload')
   const refused = await command(sidecar, 'status')
   assert.equal(refused.code, 1)

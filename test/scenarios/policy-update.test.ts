@@ -5,6 +5,7 @@ import { type TestContext, test } from 'node:test'
 import { encodeEnvelope, type JsonObject } from '../../src/canon/index.js'
 import { createKeyFile, readSigningKey } from '../../src/cli/keyfile.js'
 import { compilePolicyFile } from '../../src/cli/policy-file.js'
+import { sealedFileOf } from '../../src/cli/policy-location.js'
 import { sealPolicy } from '../../src/policy/index.js'
 import { countersign } from '../cli/command-line.js'
 import { type Invoices, invoicesPolicy, type PolicyChoices, startInvoices } from './invoices.js'
@@ -30,7 +31,7 @@ async function scene(t: TestContext): Promise<Scene> {
     await answer.arrayBuffer()
     return answer.status
   }
-  return { invoices, sidecar, create, sealed: sidecar.loaded.path(sidecar.loaded.config.policy.file) }
+  return { invoices, sidecar, create, sealed: sealedFileOf(sidecar.loaded) }
 }
 
 /** Seals a policy with the command line, as its owner would, in a folder of its own. */

@@ -11,15 +11,17 @@ interface ReloadOptions {
   readonly json?: boolean
 }
 
-type Reloaded = Pick<KeeperStatus, 'policy' | 'refusedUpdate'> & { readonly inForce: boolean }
+type Reloaded = Pick<KeeperStatus, 'policy' | 'refusedUpdate' | 'distribution'> & {
+  readonly inForce: boolean
+}
 
 export function registerPolicyReload(program: Command, io: Io): void {
   addConfigOption(group(program, 'policy', 'check, explain, seal and show policies').command('reload'))
-    .summary('have the running keeper read its trust root and sealed policy again')
+    .summary('have the running keeper read its trust root and sealed policy again, or fetch it')
     .option('--json', 'one JSON document')
     .addHelpText(
       'after',
-      '\nThe keeper also notices a changed file by itself. A policy that it refuses changes nothing: exit code 1.\n\nExample:\n  countersign policy reload\n',
+      '\nThe keeper also notices a changed file by itself, and asks a server at its interval. A policy that it refuses, or\ncan’t fetch, changes nothing: exit code 1.\n\nExample:\n  countersign policy reload\n',
     )
     .action((options: ReloadOptions) => reload(options, io))
 }
@@ -31,13 +33,15 @@ async function reload(options: ReloadOptions, io: Io): Promise<void> {
     const reloaded = await admin.post<Reloaded>('/v1/policy/reload')
     if (options.json === true) printJson(io, reloaded)
     else print(reloaded, io)
-    if (!reloaded.inForce) throw new AnswerNo()
+    if (!reloaded.inForce || reloaded.distribution?.failing != null) throw new AnswerNo()
   } finally {
     await admin.close()
   }
 }
 
-function print({ policy, refusedUpdate }: Reloaded, io: Io): void {
+function print({ policy, refusedUpdate, distribution }: Reloaded, io: Io): void {
+  if (distribution?.failing != null)
+    printLine(io, `Not fetched: ${distribution.failing.message} The last good policy stays.`)
   if (refusedUpdate !== null) printLine(io, `Refused: ${refusedUpdate.code}: ${refusedUpdate.message}`)
   printLine(
     io,

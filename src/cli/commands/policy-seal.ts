@@ -1,10 +1,11 @@
-import { readFileSync, renameSync, writeFileSync } from 'node:fs'
+import { existsSync, readFileSync, renameSync, writeFileSync } from 'node:fs'
 import type { Command } from 'commander'
 import {
   contentId,
   decodeEnvelope,
   type Envelope,
   encodeEnvelope,
+  equalBytes,
   type JsonObject,
   PAYLOAD_TYPES,
   parseCanonical,
@@ -20,6 +21,7 @@ import {
 } from '../../policy/index.js'
 import { AnswerNo, type Io, printJson, printLine, UsageError } from '../io.js'
 import { openSigningKey } from '../locked-key.js'
+import { asNextVersion } from '../next-version.js'
 import { compilePolicyFile } from '../policy-file.js'
 import { group } from '../program-group.js'
 import { repeatable } from '../repeatable.js'
@@ -34,6 +36,12 @@ export function registerPolicySeal(program: Command, io: Io): void {
     .argument('<file>', 'the policy’s source')
     .requiredOption('--key <file>', 'a policy key to sign with; repeatable', repeatable)
     .option('-o, --out <file>', 'sealed file; NAME.sealed.json beside the source unless told')
+    .option('--next', 'seal as the version after the last one, whatever the source says')
+    .option(
+      '--after <file>',
+      'with --next: the policy that was sealed last; the file to be replaced unless told',
+    )
+    .option('--config <file>', 'with --next: ask the running sidecar which version is in force')
     .option('--passphrase-file <file>', 'passphrase of the locked keys')
     .option('--json', 'one JSON document')
     .addHelpText('after', SEAL_HELP)
@@ -59,10 +67,15 @@ export function registerPolicySeal(program: Command, io: Io): void {
 }
 
 const SEAL_HELP = `
-Writes the sealed file and, beside it, the catalogs that it pins as catalogs/<digest>.json; keep them together.
+Writes the sealed file and, beside it, the catalogs that it pins as catalogs/<digest>.json; keep them together. Where
+the file holds the very same policy already, the signature is added to those of the others.
 
-Example:
+--next sets the version in the sealed policy to the one after the last; the source is not edited, and where it is
+further ahead, its own version stays. One person seals with --next; the others add theirs with \`policy sign\`.
+
+Examples:
   countersign policy seal policy.yaml --key maria.jwk -o policy.sealed.json
+  countersign policy seal policy.yaml --key maria.jwk --next --after in-force/policy.sealed.json
 `
 
 const SHOW_HELP = `
@@ -80,6 +93,9 @@ interface SignFlags {
 
 interface SealFlags extends SignFlags {
   readonly out?: string
+  readonly next?: boolean
+  readonly after?: string
+  readonly config?: string
 }
 
 interface ShowFlags {
@@ -89,11 +105,33 @@ interface ShowFlags {
 }
 
 async function seal(file: string, options: SealFlags, io: Io): Promise<void> {
+  if (options.next !== true && (options.after !== undefined || options.config !== undefined))
+    throw new UsageError('--after and --config say which version was before', 'Pass --next with them.')
   const { payload, catalogs } = compilePolicyFile(file)
-  const envelope = await signWith(sealPolicy(payload, []), options, io)
   const out = options.out ?? `${file.replace(/\.ya?ml$/, '')}.sealed.json`
+  const { after, config } = options
+  const before = {
+    out,
+    ...(after === undefined ? {} : { after }),
+    ...(config === undefined ? {} : { config }),
+  }
+  const unsigned = sealPolicy(options.next === true ? await asNextVersion(payload, before) : payload, [])
+  const envelope = await signWith(withSignaturesOf(out, unsigned), options, io)
   writeSealedPolicy(out, envelope, catalogs)
   print(io, { file: out, ...summaryOf(envelope) }, options.json === true)
+}
+
+/** Two holders who seal the same source from their own checkouts mean one policy with two signatures. */
+function withSignaturesOf(file: string, unsigned: Envelope): Envelope {
+  if (!existsSync(file)) return unsigned
+  try {
+    const known = decodeEnvelope(readFileSync(file))
+    const same = known.payloadType === unsigned.payloadType && equalBytes(known.payload, unsigned.payload)
+    return same ? known : unsigned
+  } catch {
+    // What stands there is no envelope, and is replaced as any other file.
+    return unsigned
+  }
 }
 
 async function sign(file: string, options: SignFlags, io: Io): Promise<void> {

@@ -16,6 +16,8 @@ interface Status {
   readonly healthy: boolean
   /** Why it isn't healthy, a sentence each. */
   readonly problems: readonly string[]
+  /** What will become a problem, a sentence each; the sidecar is healthy all the same. */
+  readonly warnings: readonly string[]
   /** Null where the keeper doesn't answer. */
   readonly keeper: KeeperStatus | null
   /** Null where the sidecar was never started from this configuration. */
@@ -30,7 +32,7 @@ export function registerStatus(program: Command, io: Io): void {
     .option('--json', 'one JSON document')
     .addHelpText(
       'after',
-      '\nExit code 0: healthy; 1: not. Run it as root or as the keeper’s user.\n\nExample:\n  countersign status --config countersign.yaml\n',
+      '\nExit code 0: healthy; 1: not, which it is also when policy or enrolment expires within a day. Run it as root or as the keeper’s user.\n\nExample:\n  countersign status --config countersign.yaml\n',
     )
     .action(async (options: StatusOptions) => {
       const status = await statusOf(options.config)
@@ -47,12 +49,14 @@ async function statusOf(file: string): Promise<Status> {
   try {
     const answer = await admin.get<KeeperStatus>('/v1/status').catch(asProblem)
     const keeper = answer instanceof UsageError ? null : answer
+    const nowMs = Date.now()
     const problems =
-      answer instanceof UsageError ? [`${answer.message}. ${answer.mend}`] : problemsOf(answer, Date.now())
+      answer instanceof UsageError ? [`${answer.message}. ${answer.mend}`] : problemsOf(answer, nowMs)
     const { missing = [], ...addresses } = running ?? {}
     return {
       healthy: problems.length === 0,
       problems,
+      warnings: keeper === null ? [] : warningsOf(keeper, nowMs),
       keeper,
       addresses: running === null ? null : (addresses as RunningSidecar),
       missing,
@@ -75,7 +79,15 @@ function orNull<T>(read: () => T): T | null {
   }
 }
 
-function problemsOf({ policy, refusedUpdate, gates }: KeeperStatus, nowMs: number): string[] {
+const DAY_MS = 86_400_000
+/** The log warns from then on too. */
+const AHEAD_MS = 14 * DAY_MS
+/** A policy's server that missed so many polls in a row is no passing fault. */
+const MISSED_POLLS = 3
+
+function problemsOf(status: KeeperStatus, nowMs: number): string[] {
+  const { policy, refusedUpdate, gates, distribution } = status
+  const failing = distribution?.failing ?? null
   return [
     ...(policy === null ? ['no policy is in force: every request is refused'] : []),
     ...(policy !== null && policy.expiresMs <= nowMs
@@ -84,13 +96,50 @@ function problemsOf({ policy, refusedUpdate, gates }: KeeperStatus, nowMs: numbe
     ...(refusedUpdate === null
       ? []
       : [`a newer policy or trust root was refused: ${refusedUpdate.code}: ${refusedUpdate.message}`]),
+    ...(status.enrolmentExpiresMs <= nowMs ? ['the enrolment has expired: enrol this instance again'] : []),
+    ...endings(status, nowMs)
+      .filter(({ leftMs }) => leftMs > 0 && leftMs < DAY_MS)
+      .map(({ what, leftMs, mend }) => `the ${what} expires in ${hours(leftMs)}: ${mend}`),
+    ...(failing !== null && failing.polls >= MISSED_POLLS
+      ? [`the policy can’t be fetched since ${timeOf(failing.sinceMs)}: ${failing.message}`]
+      : []),
     ...(gates === 0 ? ['no gate is connected: agents get no answer'] : []),
   ]
 }
 
-function print({ healthy, problems, keeper, addresses, missing }: Status, io: Io): void {
+function warningsOf(status: KeeperStatus, nowMs: number): string[] {
+  return endings(status, nowMs)
+    .filter(({ leftMs }) => leftMs >= DAY_MS && leftMs < AHEAD_MS)
+    .map(({ what, leftMs, mend }) => `the ${what} expires in ${Math.floor(leftMs / DAY_MS)} day(s): ${mend}`)
+}
+
+function endings({ policy, enrolmentExpiresMs }: KeeperStatus, nowMs: number) {
+  return [
+    ...(policy === null
+      ? []
+      : [
+          {
+            what: 'policy',
+            leftMs: policy.expiresMs - nowMs,
+            mend: 'seal the next version, every request is denied afterwards',
+          },
+        ]),
+    {
+      what: 'enrolment',
+      leftMs: enrolmentExpiresMs - nowMs,
+      mend: 'enrol this instance again, it doesn’t start afterwards',
+    },
+  ]
+}
+
+function hours(ms: number): string {
+  return ms < 3_600_000 ? 'less than an hour' : `${Math.floor(ms / 3_600_000)} hour(s)`
+}
+
+function print({ healthy, problems, warnings, keeper, addresses, missing }: Status, io: Io): void {
   printLine(io, healthy ? 'Healthy.' : 'NOT healthy:')
   for (const problem of problems) printLine(io, `  ! ${problem}`)
+  for (const warning of warnings) printLine(io, `  ~ ${warning}`)
   if (keeper !== null) printKeeper(keeper, io)
   if (addresses !== null) {
     printLine(io, `  gate        ${addresses.main}`)
@@ -101,7 +150,7 @@ function print({ healthy, problems, keeper, addresses, missing }: Status, io: Io
 }
 
 function printKeeper(keeper: KeeperStatus, io: Io): void {
-  const { policy, refusedUpdate, head } = keeper
+  const { policy, refusedUpdate, distribution, head } = keeper
   printLine(
     io,
     policy === null
@@ -109,6 +158,7 @@ function printKeeper(keeper: KeeperStatus, io: Io): void {
       : `  policy      ${policy.name}, version ${policy.version}, until ${timeOf(policy.expiresMs)}`,
   )
   if (policy !== null) printLine(io, `              ${policy.cid}`)
+  if (distribution !== null) printDistribution(distribution, io)
   if (refusedUpdate !== null)
     printLine(io, `  refused     ${refusedUpdate.code} at ${timeOf(refusedUpdate.atMs)}`)
   printLine(io, `  ledger      ${keeper.chain}, ${head.size} entries, the newest at ${timeOf(head.t)}`)
@@ -118,6 +168,14 @@ function printKeeper(keeper: KeeperStatus, io: Io): void {
     io,
     `  now         ${keeper.openAttempts} open attempt(s), ${keeper.grants} grant(s), ${keeper.approvals} approval(s) pending`,
   )
+}
+
+function printDistribution(distribution: NonNullable<KeeperStatus['distribution']>, io: Io): void {
+  const { from, everyMs, lastAnswerMs, failing } = distribution
+  const last = lastAnswerMs === null ? 'never answered yet' : `last answered ${timeOf(lastAnswerMs)}`
+  printLine(io, `  fetched     from ${from} every ${everyMs / 1_000} s, ${last}`)
+  if (failing !== null)
+    printLine(io, `              NOT since ${timeOf(failing.sinceMs)}: ${failing.message}`)
 }
 
 function timeOf(ms: number): string {

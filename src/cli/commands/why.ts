@@ -17,6 +17,7 @@ import { entryLine } from '../entry-text.js'
 import { wordsOf } from '../error-words.js'
 import { AnswerNo, type Io, printJson, printLine } from '../io.js'
 import type { KeeperStatus } from '../keeper-status.js'
+import { sealedFileOf } from '../policy-location.js'
 import { parseReceiptReference, type ReceiptReference } from '../receipt-reference.js'
 import { addConfigOption } from '../session-options.js'
 
@@ -98,9 +99,9 @@ function reasonsOf(entry: Entry, loaded: LoadedConfig): Reasons {
 }
 
 /** From the sealed file, and only while it is the very policy that decided. */
-function becauseOf(rule: string, cid: string, { config, path }: LoadedConfig): string | null {
+function becauseOf(rule: string, cid: string, loaded: LoadedConfig): string | null {
   try {
-    const { payload } = decodeEnvelope(readFileSync(path(config.policy.file)))
+    const { payload } = decodeEnvelope(readFileSync(sealedFileOf(loaded)))
     if (contentId(nativeCrypto, payload) !== cid) return null
     const { rules = [] } = parseCanonical(payload) as JsonObject & {
       rules?: { id: string; because?: string }[]

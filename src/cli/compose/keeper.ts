@@ -12,26 +12,14 @@ import {
   standardMinters,
   type Vault,
 } from '../../credential/index.js'
-import {
-  type Log,
-  loadRevocations,
-  policyFiles,
-  recordMint,
-  recordVaultChange,
-  type SealedSource,
-  startKeeper,
-} from '../../keeper/index.js'
+import { type Log, loadRevocations, recordMint, recordVaultChange, startKeeper } from '../../keeper/index.js'
 import { type Ledger, openLedger, type SideCipher, sideCipher } from '../../ledger/index.js'
 import { nativeCrypto } from '../../native/index.js'
 import {
   type ActivePolicy,
-  activate,
   type Enrolment,
   openEnrolment,
   openGrantOrder,
-  openPolicy,
-  openTrustRoot,
-  requireHttps,
   type TrustRoot,
 } from '../../policy/index.js'
 import type { LoadedConfig } from '../config.js'
@@ -44,6 +32,7 @@ import { processLog } from '../process-log.js'
 import { serveUntilStopped } from '../supervise.js'
 import { readTrustRoot } from '../trust-files.js'
 import { vaultLocation } from '../vault-location.js'
+import { policySource } from './policy-source.js'
 
 /** The keeper as a process: everything secret is opened here and handed to nobody. */
 export async function runKeeper(loaded: LoadedConfig, io: Io): Promise<void> {
@@ -75,7 +64,8 @@ export async function runKeeper(loaded: LoadedConfig, io: Io): Promise<void> {
     awsKeys: awsGrantKeys(grantKey),
     linkSocket: path(config.keeper.socket),
     adminSocket: path(config.keeper.admin),
-    policySource: policySource(loaded),
+    policySource: policySource(loaded, trust, log),
+    enrolmentExpiresMs: Date.parse(enrolment.notAfter),
     openOrder: (envelope, root) =>
       openGrantOrder(envelope, {
         trust: root,
@@ -167,22 +157,6 @@ function brokerOf(
     minters: standardMinters(network, config.origin),
     clock: Date.now,
     onMint: recordMint(ledger),
-  })
-}
-
-function policySource({ config, path }: LoadedConfig): SealedSource {
-  return policyFiles({
-    trustRootFile: path(config.trust.root),
-    sealedFile: path(config.policy.file),
-    crypto: nativeCrypto,
-    openTrust: chain => openTrustRoot(chain, config.trust.pin, nativeCrypto),
-    openSealed: (bytes, against) =>
-      openPolicy(bytes, { ...against, crypto: nativeCrypto, audience: config.audience }),
-    activate: (payload, cid, catalogs, trust) => {
-      const policy = activate(payload, cid, catalogs, nativeCrypto)
-      requireHttps(policy, trust, config.audience)
-      return policy
-    },
   })
 }
 

@@ -29,7 +29,7 @@ export function argumentsOf(
   facts: RequestFacts,
 ): JsonObject {
   const text = pathArguments(route, captured)
-  if (facts.target.query !== null) join(text, pairArguments(facts.target.query, route))
+  if (facts.target.query !== null) join(text, pairArguments(withoutTail(facts.target.query), route))
   const body = bodyArguments(route, facts)
   if (body?.origin === 'text') join(text, body.args)
   const shaped = route.shape(text, 'text') as JsonObject
@@ -49,11 +49,16 @@ function pathArguments(route: CompiledRoute, captured: readonly string[]): JsonO
     const parameter = route.parameters[i] as CompiledRoute['parameters'][number]
     const raw = captured[i] as string
     const encoded = raw.includes('%')
-    if (encoded && !parameter.rest && raw.includes('%2F')) throw protocolFault('target_encoded_slash')
+    if (encoded && !parameter.slashes && raw.includes('%2F')) throw protocolFault('target_encoded_slash')
     // The target's grammar made sure that this is UTF-8 without controls, backslashes and dot segments.
     args[parameter.name] = encoded ? decodeURIComponent(raw) : raw
   }
   return args
+}
+
+/** `?key=k&`: octokit leaves the separator of an optional parameter behind it, and no server reads anything after it. */
+function withoutTail(query: string): string {
+  return /[^&]&$/.test(query) ? query.slice(0, -1) : query
 }
 
 function pairArguments(text: string, route: CompiledRoute): JsonObject {

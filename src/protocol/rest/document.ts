@@ -15,6 +15,13 @@ export interface RestDocument {
   readonly closed?: true
   /** Lower-case names of headers that send the request to another account, such as `stripe-account`. */
   readonly accountHeaders?: readonly string[]
+  /**
+   * Names of arguments whose values the API compares without regard to case, such as `owner`. ATTACK: `Acme/Prod`
+   * past a rule on `acme/prod`. Scope and resources hold them in lower case; arguments stay as they came.
+   */
+  readonly caseless?: readonly string[]
+  /** Names of path parameters that are whole numbers: `/issues/{issue_number}/labels` then isn't `/issues/comments/{comment_id}`. */
+  readonly numeric?: readonly string[]
   /** A header that a request of these methods must carry upstream; added where the agent sent none. */
   readonly idempotency?: { readonly header: string; readonly methods: readonly string[] }
 }
@@ -31,8 +38,10 @@ export interface RestRoute {
   /** Types of query and body parameters; path parameters are strings. */
   readonly args?: Readonly<Record<string, ArgumentType>>
   readonly effects?: readonly string[]
-  /** Arguments that name a resource; a path as in `ArgumentRule`. */
-  readonly resources?: readonly { readonly type: string; readonly arg: string }[]
+  /** Path parameters of one segment whose value may hold slashes, encoded: a branch `feature%2Flogin`. */
+  readonly slashed?: readonly string[]
+  /** Arguments that name a resource. */
+  readonly resources?: readonly ResourceArgument[]
   /**
    * Scope members → path of the argument that holds them. Path parameters are members under their own names,
    * unless one is named here: `{ subscription: 'subscription_exposed_id' }`.
@@ -45,18 +54,30 @@ export interface RestRoute {
   readonly origin?: string
 }
 
+/** A path as in `ArgumentRule`, every value of which is an id; or several that are one id only together, joined by slashes: `owner/repo`. */
+export type ResourceArgument =
+  | { readonly type: string; readonly arg: string }
+  | { readonly type: string; readonly args: readonly string[] }
+
 /** How a body is read. `stream` goes past unread: only for operations that no argument can make worse. */
 export const BODY_KINDS = ['form', 'json', 'multipart', 'stream'] as const
 export type BodyKind = (typeof BODY_KINDS)[number]
 
 /** Checks the body of a REST catalog whole; throws `catalog_malformed`. */
 export function readRestDocument(body: unknown): RestDocument {
-  const it = readMembers(body, 'body', ['routes'], ['accountHeaders', 'closed', 'idempotency'])
+  const it = readMembers(
+    body,
+    'body',
+    ['routes'],
+    ['accountHeaders', 'caseless', 'closed', 'idempotency', 'numeric'],
+  )
   return {
     routes: readList(it.routes, 'body.routes', readRoute),
     ...(it.accountHeaders === undefined
       ? {}
       : { accountHeaders: readList(it.accountHeaders, 'body.accountHeaders', readText) }),
+    ...(it.caseless === undefined ? {} : { caseless: readList(it.caseless, 'body.caseless', readText) }),
+    ...(it.numeric === undefined ? {} : { numeric: readList(it.numeric, 'body.numeric', readText) }),
     ...(it.closed === undefined ? {} : { closed: readTrue(it.closed, 'body.closed') }),
     ...(it.idempotency === undefined ? {} : { idempotency: readIdempotency(it.idempotency) }),
   }
@@ -89,6 +110,7 @@ function readRoute(value: unknown, at: string): RestRoute {
       : { maxBodyBytes: readSize(it.maxBodyBytes, `${where}.maxBodyBytes`) }),
     ...(it.args === undefined ? {} : { args: readMap(it.args, `${where}.args`, readArgumentType) }),
     ...(it.effects === undefined ? {} : { effects: readList(it.effects, `${where}.effects`, readText) }),
+    ...(it.slashed === undefined ? {} : { slashed: readList(it.slashed, `${where}.slashed`, readText) }),
     ...(it.resources === undefined
       ? {}
       : { resources: readList(it.resources, `${where}.resources`, readResource) }),
@@ -106,6 +128,7 @@ const OPTIONAL = [
   'effects',
   'resources',
   'scope',
+  'slashed',
   'rules',
   'renewed',
   'origin',
@@ -124,8 +147,11 @@ function readBodyKinds(value: unknown, where: string): readonly BodyKind[] {
   return kinds
 }
 
-function readResource(value: unknown, where: string): { type: string; arg: string } {
-  const it = readMembers(value, where, ['type', 'arg'])
+function readResource(value: unknown, where: string): ResourceArgument {
+  const it = readMembers(value, where, ['type'], ['arg', 'args'])
+  if ((it.arg === undefined) === (it.args === undefined)) throw malformed(where, '`arg` or `args`')
+  if (it.args !== undefined)
+    return { type: readText(it.type, `${where}.type`), args: readList(it.args, `${where}.args`, readText) }
   return { type: readText(it.type, `${where}.type`), arg: readText(it.arg, `${where}.arg`) }
 }
 

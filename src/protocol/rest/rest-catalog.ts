@@ -18,7 +18,7 @@ import { parseTarget } from '../target.js'
 import { asUnclassifiable, unclassifiable } from '../unclassifiable.js'
 import { argumentsOf, bodyKindOf } from './arguments.js'
 import { type RestDocument, readRestDocument } from './document.js'
-import { type CompiledRoute, compileRoute } from './route.js'
+import { type CompiledRoute, compileRoute, type Place } from './route.js'
 import { Router } from './router.js'
 
 /**
@@ -56,8 +56,9 @@ class RestCatalog implements Catalog {
     this.accountHeaders = body.accountHeaders ?? []
     this.idempotency = body.idempotency
     this.closed = body.closed === true
+    const kinds = { caseless: new Set(body.caseless), numeric: new Set(body.numeric) }
     for (const declared of body.routes) {
-      const route = compileRoute(declared)
+      const route = compileRoute(declared, kinds)
       if (!Object.hasOwn(document.profile.origins, route.origin))
         throw malformed(route.name, 'a declared origin')
       this.router.add(route.template, route)
@@ -196,10 +197,10 @@ function refuseOtherAccount(route: CompiledRoute, args: JsonObject, account: str
  */
 function scopeOf(route: CompiledRoute | undefined, recognised: Recognised): Readonly<Record<string, string>> {
   const scope: Record<string, string> = Object.create(null)
-  for (const { member, steps } of route?.scope ?? []) {
-    const values = valuesAt(recognised.args, steps)
+  for (const { member, place } of route?.scope ?? []) {
+    const values = valuesAt(recognised.args, place.steps)
     const value = values[0]
-    if (values.length === 1 && typeof value === 'string' && value !== '') scope[member] = value
+    if (values.length === 1 && typeof value === 'string' && value !== '') scope[member] = folded(value, place)
   }
   if (recognised.account === undefined) return scope
   const account = effectiveAccount(recognised.account)
@@ -215,8 +216,24 @@ function effectiveAccount(account: string): string {
 
 function resourcesOf(route: CompiledRoute, args: JsonObject): readonly Resource[] {
   const resources = new Map<string, Resource>()
-  for (const { type, steps } of route.resources)
-    for (const id of valuesAt(args, steps))
-      if (typeof id === 'string' && id !== '') resources.set(`${type} ${id}`, { type, id })
+  for (const { type, places } of route.resources)
+    for (const id of places.length === 1 ? idsAt(args, places[0] as Place) : joinedIds(args, places))
+      resources.set(`${type} ${id}`, { type, id })
   return [...resources.values()]
+}
+
+function idsAt(args: JsonObject, place: Place): readonly string[] {
+  return valuesAt(args, place.steps).flatMap(id =>
+    typeof id === 'string' && id !== '' ? [folded(id, place)] : [],
+  )
+}
+
+/** None where a part is missing, or is more than one. */
+function joinedIds(args: JsonObject, places: readonly Place[]): readonly string[] {
+  const parts = places.map(place => idsAt(args, place))
+  return parts.every(ids => ids.length === 1) ? [parts.map(([id]) => id).join('/')] : []
+}
+
+function folded(value: string, { caseless }: Place): string {
+  return caseless ? value.toLowerCase() : value
 }

@@ -4,7 +4,7 @@ import type { ArgumentType, OperationSpec } from '../catalog.js'
 import { malformed } from '../document-shape.js'
 import type { OperationClass } from '../operation.js'
 import { compileRenewed, type LastingArguments } from '../renewed-arguments.js'
-import type { BodyKind, RestRoute } from './document.js'
+import type { BodyKind, ResourceArgument, RestRoute } from './document.js'
 import { parseTemplate, type Template } from './template.js'
 
 /** A route ready for use: everything that one request needs, worked out once. */
@@ -12,7 +12,7 @@ export interface CompiledRoute {
   readonly name: string
   readonly template: Template
   /** Parameters of the path in the order of the segments. */
-  readonly parameters: readonly { readonly name: string; readonly rest: boolean }[]
+  readonly parameters: readonly { readonly name: string; readonly slashes: boolean }[]
   readonly bodies: readonly BodyKind[]
   /** Largest decoded body that is inspected, by kind. */
   readonly maxBodyBytes: (kind: BodyKind) => number
@@ -21,10 +21,17 @@ export interface CompiledRoute {
   readonly repeats: (name: string) => boolean
   readonly raised: RaisedClasses
   readonly lasting: LastingArguments
-  readonly scope: readonly { readonly member: string; readonly steps: readonly string[] }[]
-  readonly resources: readonly { readonly type: string; readonly steps: readonly string[] }[]
+  readonly scope: readonly { readonly member: string; readonly place: Place }[]
+  /** Several places are one id together. */
+  readonly resources: readonly { readonly type: string; readonly places: readonly Place[] }[]
   readonly origin: string
   readonly spec: OperationSpec
+}
+
+/** Where a value is found, and whether the API folds its case. */
+export interface Place {
+  readonly steps: readonly string[]
+  readonly caseless: boolean
 }
 
 const MIB = 1024 * 1024
@@ -35,12 +42,23 @@ const MAX_BODY_BYTES: Readonly<Record<BodyKind, number>> = {
   stream: 0,
 }
 
+/** What a catalog says of arguments by their name, whatever the route. */
+export interface ArgumentKinds {
+  readonly caseless?: ReadonlySet<string>
+  readonly numeric?: ReadonlySet<string>
+}
+
 /** Throws `catalog_template`, and `catalog_malformed` where the route's parts don't fit together. */
-export function compileRoute(route: RestRoute): CompiledRoute {
-  const template = parseTemplate(route.route)
+export function compileRoute(route: RestRoute, { caseless, numeric }: ArgumentKinds = {}): CompiledRoute {
+  const template = parseTemplate(route.route, numeric)
+  const slashed = new Set(route.slashed)
+  const placeOf = (path: string): Place => ({ steps: stepsOf(path), caseless: caseless?.has(path) === true })
   const parameters = template.segments.flatMap(segment =>
-    segment.kind === 'literal' ? [] : [{ name: segment.name, rest: segment.kind === 'rest' }],
+    segment.kind === 'literal'
+      ? []
+      : [{ name: segment.name, slashes: segment.kind === 'rest' || slashed.has(segment.name) }],
   )
+  refuseStrangers(route, slashed, parameters)
   const bodies = route.body ?? []
   const rules = route.rules ?? []
   if (bodies.includes('stream') && rules.length > 0)
@@ -64,8 +82,11 @@ export function compileRoute(route: RestRoute): CompiledRoute {
     repeats: name => repeatable.has(name),
     raised: compileArgumentRules(rules),
     lasting: compileRenewed(route.renewed),
-    scope: Object.entries(scope).map(([member, path]) => ({ member, steps: stepsOf(path) })),
-    resources: resources.map(({ type, arg }) => ({ type, steps: stepsOf(arg) })),
+    scope: Object.entries(scope).map(([member, path]) => ({ member, place: placeOf(path) })),
+    resources: resources.map(resource => ({
+      type: resource.type,
+      places: ('arg' in resource ? [resource.arg] : resource.args).map(placeOf),
+    })),
     origin: route.origin ?? 'default',
     spec: {
       name: route.route,
@@ -75,8 +96,33 @@ export function compileRoute(route: RestRoute): CompiledRoute {
       scope: Object.keys(scope).sort(),
       resources: [...new Set(resources.map(({ type }) => type))].sort(),
       effects: route.effects ?? [],
+      ...caselessOf(scope, resources, caseless ?? new Set()),
     },
   }
+}
+
+function refuseStrangers(
+  route: RestRoute,
+  slashed: ReadonlySet<string>,
+  parameters: CompiledRoute['parameters'],
+): void {
+  for (const name of slashed)
+    if (!parameters.some(parameter => parameter.name === name))
+      throw malformed(`${route.route} slashed`, 'parameters of the path')
+}
+
+/** Scope members and resource types that hold lower case only, where there are any. */
+function caselessOf(
+  scope: Readonly<Record<string, string>>,
+  resources: readonly ResourceArgument[],
+  caseless: ReadonlySet<string>,
+): Pick<OperationSpec, 'caseless'> {
+  const members = Object.keys(scope).filter(member => caseless.has(scope[member] as string))
+  const types = resources
+    .filter(each => ('arg' in each ? [each.arg] : each.args).every(arg => caseless.has(arg)))
+    .map(({ type }) => type)
+  const names = [...new Set([...members, ...types])].sort()
+  return names.length === 0 ? {} : { caseless: names }
 }
 
 function isList(type: ArgumentType | undefined): boolean {

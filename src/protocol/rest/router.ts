@@ -9,6 +9,7 @@ export interface Match<R> {
 
 interface Node<R> {
   readonly literals: Map<string, Node<R>>
+  digits: Node<R> | null
   one: Node<R> | null
   rest: Map<string, R> | null
   readonly byMethod: Map<string, R>
@@ -16,7 +17,7 @@ interface Node<R> {
 
 /**
  * Finds the route of a path in a tree of segments: as many steps as the path has segments, however many routes
- * there are. From left to right a literal beats a parameter, and `{name}` beats `{name+}`. The path is settled
+ * there are. From left to right a literal beats a parameter, digits beat `{name}`, and that beats `{name+}`. The path is settled
  * before the method: where `/charges/search` exists, no method on it falls back to `/charges/{charge}`.
  */
 export class Router<R> {
@@ -32,7 +33,10 @@ export class Router<R> {
         return
       }
       if (segment.kind === 'literal') node = literalChild(node, segment.text)
-      else {
+      else if (segment.kind === 'digits') {
+        node.digits ??= emptyNode()
+        node = node.digits
+      } else {
         node.one ??= emptyNode()
         node = node.one
       }
@@ -57,7 +61,7 @@ export class Router<R> {
 }
 
 function emptyNode<R>(): Node<R> {
-  return { literals: new Map(), one: null, rest: null, byMethod: new Map() }
+  return { literals: new Map(), digits: null, one: null, rest: null, byMethod: new Map() }
 }
 
 function literalChild<R>(node: Node<R>, text: string): Node<R> {
@@ -89,9 +93,10 @@ function descend<R>(
     if (found !== null) return found
   }
   if (segment === '') return null
-  if (node.one !== null) {
+  for (const child of [isDigits(segment) ? node.digits : null, node.one]) {
+    if (child === null) continue
     captured.push(segment)
-    const found = descend(node.one, segments, at + 1, captured)
+    const found = descend(child, segments, at + 1, captured)
     if (found !== null) return found
     captured.pop()
   }
@@ -101,9 +106,14 @@ function descend<R>(
 }
 
 function refuseWithin<R>(node: Node<R>): void {
-  for (const child of node.literals.values()) {
+  for (const [text, child] of node.literals) {
+    if (node.digits !== null && isDigits(text)) refuseBetween(child, node.digits, false)
     if (node.one !== null) refuseBetween(child, node.one, false)
     refuseWithin(child)
+  }
+  if (node.digits !== null) {
+    if (node.one !== null) refuseBetween(node.digits, node.one, false)
+    refuseWithin(node.digits)
   }
   if (node.one !== null) refuseWithin(node.one)
 }
@@ -119,9 +129,20 @@ function refuseBetween<R>(left: Node<R>, right: Node<R>, crossed: boolean): void
   for (const [text, child] of left.literals) {
     const same = right.literals.get(text)
     if (same !== undefined) refuseBetween(child, same, crossed)
+    if (right.digits !== null && isDigits(text)) refuseBetween(child, right.digits, crossed)
     if (right.one !== null) refuseBetween(child, right.one, crossed)
+  }
+  if (left.digits !== null) {
+    if (right.digits !== null) refuseBetween(left.digits, right.digits, crossed)
+    if (right.one !== null) refuseBetween(left.digits, right.one, crossed)
+    for (const [text, child] of right.literals) if (isDigits(text)) refuseBetween(left.digits, child, true)
   }
   if (left.one === null) return
   if (right.one !== null) refuseBetween(left.one, right.one, crossed)
+  if (right.digits !== null) refuseBetween(left.one, right.digits, true)
   for (const child of right.literals.values()) refuseBetween(left.one, child, true)
+}
+
+function isDigits(segment: string): boolean {
+  return /^[0-9]{1,20}$/.test(segment)
 }

@@ -5,6 +5,8 @@ export type TemplateSegment =
   | { readonly kind: 'literal'; readonly text: string }
   /** `{id}`: exactly one segment, without an encoded slash. */
   | { readonly kind: 'one'; readonly name: string }
+  /** `{number}` of a catalog that lists it as numeric: one segment of digits, so that no word is taken for it. */
+  | { readonly kind: 'digits'; readonly name: string }
   /** `{path+}`: the rest of the path, one segment or more, encoded slashes included; last only. */
   | { readonly kind: 'rest'; readonly name: string }
 
@@ -20,19 +22,26 @@ const PARAMETER = /^\{([A-Za-z_][A-Za-z0-9_.-]*)(\+?)\}$/
 /** What `parseTarget` lets through in a segment, so that no literal is unreachable. */
 const LITERAL = /^(?!\.+$)[A-Za-z0-9._~!$&'()*+,=:@-]*$/
 
-/** Parses `GET /v1/customers/{customer}`; throws `catalog_template`. */
-export function parseTemplate(route: string): Template {
+const NONE: ReadonlySet<string> = new Set()
+
+/** Parses `GET /v1/customers/{customer}`, where the parameters in `numeric` are digits; throws `catalog_template`. */
+export function parseTemplate(route: string, numeric = NONE): Template {
   const match = ROUTE.exec(route)
   if (match === null) throw malformed(route, 'METHOD /path')
   const [, method, path] = match as unknown as [string, string, string]
   const raw = path.slice(1).split('/')
-  const segments = raw.map((text, i) => parseSegment(route, text, i === raw.length - 1))
+  const segments = raw.map((text, i) => parseSegment(route, text, numeric, i === raw.length - 1))
   const names = segments.flatMap(segment => (segment.kind === 'literal' ? [] : [segment.name]))
   if (new Set(names).size !== names.length) throw malformed(route, 'each parameter once')
   return { method, path, segments }
 }
 
-function parseSegment(route: string, text: string, last: boolean): TemplateSegment {
+function parseSegment(
+  route: string,
+  text: string,
+  numeric: ReadonlySet<string>,
+  last: boolean,
+): TemplateSegment {
   const parameter = PARAMETER.exec(text)
   if (parameter === null) {
     if (!LITERAL.test(text) || (text === '' && !last))
@@ -40,7 +49,7 @@ function parseSegment(route: string, text: string, last: boolean): TemplateSegme
     return { kind: 'literal', text }
   }
   const name = parameter[1] as string
-  if (parameter[2] === '') return { kind: 'one', name }
+  if (parameter[2] === '') return { kind: numeric.has(name) ? 'digits' : 'one', name }
   if (!last) throw malformed(route, `{${name}+} as the last segment`)
   return { kind: 'rest', name }
 }

@@ -1,0 +1,68 @@
+import { type Crypto, canonicalize, contentId, fromUtf8, type JsonObject } from '../canon/index.js'
+import type { ActivePolicy, TrustRoot } from '../policy/index.js'
+import type { CatalogDocument } from '../protocol/index.js'
+import type { HighestPolicy, OpenedPolicy } from './activation.js'
+import { keeperFault } from './error-table.js'
+
+/** What a sealed policy is held against. */
+export interface Against {
+  readonly trust: TrustRoot
+  readonly nowMs: number
+  readonly highest: HighestPolicy | null
+}
+
+/** How sealed bytes become a policy, wherever they came from. */
+export interface SealParts {
+  readonly crypto: Pick<Crypto, 'sha256'>
+  /** Verifies the seal for this deployment's audience; throws one code per refusal. */
+  readonly openSealed: (
+    bytes: Uint8Array,
+    against: Against,
+  ) => { readonly cid: string; readonly payload: JsonObject }
+  readonly activate: (
+    payload: JsonObject,
+    cid: string,
+    catalogs: ReadonlyMap<string, CatalogDocument>,
+    trust: TrustRoot,
+  ) => ActivePolicy
+}
+
+/** The bytes of a pinned catalog by digest, unverified; undefined where there are none. */
+export type CatalogBytes = (digest: string) => Promise<Uint8Array | undefined>
+
+const DIGEST = /sha256:[0-9a-f]{64}/g
+
+/** Opens sealed bytes with the catalogs that they pin. The seal is verified before anything that it names is looked for. */
+export async function openSealedPolicy(
+  parts: SealParts,
+  sealed: Uint8Array,
+  catalogBytes: CatalogBytes,
+  against: Against,
+): Promise<OpenedPolicy> {
+  const { cid, payload } = parts.openSealed(sealed, against)
+  const catalogs = new Map<string, CatalogDocument>()
+  for (const digest of new Set(canonicalize(payload).match(DIGEST))) {
+    const bytes = await catalogBytes(digest)
+    // Activation names the catalog that is missing.
+    if (bytes !== undefined) catalogs.set(digest, pinnedCatalog(parts, digest, bytes))
+  }
+  return {
+    policy: parts.activate(payload, cid, catalogs, against.trust),
+    catalogs,
+    recheck: trust => {
+      parts.openSealed(sealed, { trust, nowMs: against.nowMs, highest: null })
+    },
+  }
+}
+
+/** ATTACK: a catalog that was swapped under the seal has another digest. */
+function pinnedCatalog({ crypto }: SealParts, digest: string, bytes: Uint8Array): CatalogDocument {
+  if (contentId(crypto, bytes) !== digest)
+    throw keeperFault('policy_unreadable', `the catalog ${catalogFile(digest)} was changed`)
+  return JSON.parse(fromUtf8(bytes))
+}
+
+/** `<64 hex digits>.json`: name of a pinned catalog's file in `catalogs`, beside the sealed policy. */
+export function catalogFile(digest: string): string {
+  return `${digest.slice('sha256:'.length)}.json`
+}

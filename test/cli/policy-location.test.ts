@@ -1,0 +1,75 @@
+import assert from 'node:assert/strict'
+import { writeFileSync } from 'node:fs'
+import { type TestContext, test } from 'node:test'
+import { stringify } from 'yaml'
+import { policySource } from '../../src/cli/compose/policy-source.js'
+import { type LoadedConfig, loadConfig } from '../../src/cli/config.js'
+import { policyLocation, sealedFileOf } from '../../src/cli/policy-location.js'
+import { trustRoot } from '../policy/trust-fixture.js'
+import { scratch } from './command-line.js'
+
+async function configWith(t: TestContext, policy: object, audience = 'staging'): Promise<() => LoadedConfig> {
+  const path = await scratch(t)
+  const document = {
+    apiVersion: 'countersign.dev/v1',
+    kind: 'Sidecar',
+    origin: 'acme.test/countersign/one',
+    audience,
+    trust: { root: 'root.json', pin: `sha256:${'0'.repeat(64)}` },
+    policy,
+    gate: { listen: '127.0.0.1:0' },
+    keeper: { socket: 'link.sock', admin: 'admin.sock', keys: 'keys', enrolment: 'enrolment.json' },
+    ledger: { dir: 'state/ledger', highWater: 'mark/high-water' },
+    vault: { file: 'vault.jwe', key: { file: 'vault.key' } },
+  }
+  writeFileSync(path('countersign.yaml'), stringify(document))
+  return () => loadConfig(path('countersign.yaml'))
+}
+
+const URL_OF = 'https://policies.example/team/policy.sealed.json'
+const quiet = { info() {}, warn() {}, error() {} }
+
+test('a policy’s URL has an interval, and a cache beside the ledger', async t => {
+  const loaded = (await configWith(t, { url: URL_OF }))()
+  const location = policyLocation(loaded)
+  assert.deepEqual(location, {
+    kind: 'url',
+    url: URL_OF,
+    everyMs: 30_000,
+    cache: loaded.path('state/policy-cache'),
+    ca: null,
+  })
+  assert.equal(sealedFileOf(loaded), loaded.path('state/policy-cache/policy.sealed.json'))
+})
+
+test('a file stays what it was', async t => {
+  const loaded = (await configWith(t, { file: 'policy.sealed.json' }))()
+  assert.equal(sealedFileOf(loaded), loaded.path('policy.sealed.json'))
+})
+
+for (const [title, policy] of [
+  ['a user in the URL', { url: 'https://me:secret@policies.example/p.json' }],
+  ['a signed query', { url: `${URL_OF}?sig=abc` }],
+  ['both a file and a URL', { url: URL_OF, file: 'policy.sealed.json' }],
+  ['neither', {}],
+  ['an interval in words', { url: URL_OF, every: 'often' }],
+  ['another scheme', { url: 'ftp://policies.example/p.json' }],
+] as const) {
+  test(`a configuration with ${title} is refused`, async t => {
+    const load = await configWith(t, policy)
+    assert.throws(load, { code: 'config_malformed' })
+  })
+}
+
+test('an interval that would hammer the server is refused', async t => {
+  const loaded = (await configWith(t, { url: URL_OF, every: '1s' }))()
+  assert.throws(() => policyLocation(loaded), { code: 'config_malformed', message: /5s or more/ })
+})
+
+test('plain HTTP is for an audience that the trust root lists as a test audience', async t => {
+  const policy = { url: 'http://policies.example/p.json' }
+  const production = (await configWith(t, policy, 'production'))()
+  assert.throws(() => policySource(production, trustRoot(), quiet), { code: 'policy_plaintext' })
+  const sandbox = (await configWith(t, policy, 'sandbox'))()
+  assert.ok(policySource(sandbox, trustRoot(), quiet).distribution)
+})
