@@ -26,14 +26,18 @@ export const SLOTS = [
 ] as const
 export type Slot = (typeof SLOTS)[number]
 
-/** One operation as the catalog describes it, for lint, matrix, search and type checks. */
+/**
+ * One operation as the catalog describes it, for lint, matrix, search and type checks.
+ *
+ * INVARIANT: `describe` never says more of this operation than this: proofs are built on it.
+ */
 export interface OperationSpec {
   readonly name: string
   readonly classes: readonly OperationClass[]
-  /** Classes that argument rules may add. */
+  /** Classes that argument rules may add, and `opaque` where a payload may not be understood. */
   readonly raisable: readonly OperationClass[]
   readonly args: ArgumentType
-  /** Scope members that can be known for this operation. */
+  /** Scope members that can be known for this operation; `account` wherever a request may name another account. */
   readonly scope: readonly string[]
   /** Types of the resources that it may name. */
   readonly resources: readonly string[]

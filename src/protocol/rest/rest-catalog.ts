@@ -1,6 +1,6 @@
 import type { JsonObject } from '../../canon/index.js'
 import { valuesAt } from '../argument-rule.js'
-import type { Catalog, CatalogDocument } from '../catalog.js'
+import type { Catalog, CatalogDocument, OperationSpec } from '../catalog.js'
 import { isDeclared } from '../declared.js'
 import { malformed } from '../document-shape.js'
 import { protocolFault } from '../error-table.js'
@@ -49,6 +49,7 @@ class RestCatalog implements Catalog {
   private readonly accountHeaders: readonly string[]
   private readonly idempotency: RestDocument['idempotency']
   private readonly closed: boolean
+  private readonly specs: readonly OperationSpec[]
 
   constructor(document: CatalogDocument, body: RestDocument) {
     this.name = document.name
@@ -64,6 +65,14 @@ class RestCatalog implements Catalog {
       this.byName.set(route.name, route)
     }
     this.router.refuseCrossings()
+    this.specs = [...this.byName.values()].map(({ spec }) => this.specOf(spec))
+  }
+
+  /** A route's spec, with what any request to this API may have beside: another account, an undeclared parameter. */
+  private specOf(spec: OperationSpec): OperationSpec {
+    const scope = this.accountHeaders.length > 0 ? [...spec.scope, 'account'] : spec.scope
+    const raisable: readonly OperationClass[] = this.closed ? [...spec.raisable, 'opaque'] : spec.raisable
+    return { ...spec, scope: [...new Set(scope)].sort(), raisable: [...new Set(raisable)].sort() }
   }
 
   planBody(head: RequestHead): BodyPlan | Unclassifiable {
@@ -147,7 +156,7 @@ class RestCatalog implements Catalog {
   }
 
   operations() {
-    return [...this.byName.values()].map(({ spec }) => spec)
+    return this.specs
   }
 
   private routeOf(head: Pick<RequestHead, 'method' | 'target'>): Routed | null {
