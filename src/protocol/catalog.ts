@@ -1,6 +1,7 @@
 import type { JsonObject } from '../canon/index.js'
+import type { ArgumentRule } from './argument-rule.js'
 import type { Classification, Operation, OperationClass, Recognised, Unclassifiable } from './operation.js'
-import type { BodyPlan, Header, RequestFacts, RequestHead, Target } from './request.js'
+import type { BodyPlan, Header, RawRequest, RequestFacts, RequestHead, Target } from './request.js'
 
 /** Type of an argument as the catalog knows it; `any` where it is not known (untyped: not usable in an allow's `when`). */
 export type ArgumentType =
@@ -81,6 +82,13 @@ export interface Catalog {
   /** Headers that must be added or pinned upstream for this request, such as an Idempotency-Key; `id` is the attempt's UUID. */
   addedHeaders(head: RequestHead, id: string): readonly Header[]
   operations(): readonly OperationSpec[]
+  /**
+   * Writes a request that asks for this operation, so that a person can see and repeat what a proof has found; null
+   * where none can be written. Nobody relies on it: what is written is recognised like any other request.
+   */
+  readonly write?: (recognised: Recognised) => RawRequest | null
+  /** The rules by which arguments raise classes of an operation; empty for one that the catalog doesn't have. */
+  readonly argumentRules?: (name: string) => readonly ArgumentRule[]
 }
 
 /**

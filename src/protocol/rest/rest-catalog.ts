@@ -12,7 +12,7 @@ import type {
   Resource,
   Unclassifiable,
 } from '../operation.js'
-import type { BodyPlan, Header, RequestFacts, RequestHead } from '../request.js'
+import type { BodyPlan, Header, RawRequest, RequestFacts, RequestHead } from '../request.js'
 import { headerValue, refuseHeaders } from '../request-headers.js'
 import { parseTarget } from '../target.js'
 import { asUnclassifiable, unclassifiable } from '../unclassifiable.js'
@@ -20,6 +20,7 @@ import { argumentsOf, bodyKindOf } from './arguments.js'
 import { type RestDocument, readRestDocument } from './document.js'
 import { type CompiledRoute, compileRoute } from './route.js'
 import { Router } from './router.js'
+import { writeRequest } from './write-request.js'
 
 /**
  * Opens a catalog of protocol `rest`: an operation is a method and a path template. Throws
@@ -158,6 +159,13 @@ class RestCatalog implements Catalog {
   operations() {
     return this.specs
   }
+
+  readonly write = (recognised: Recognised): RawRequest | null => {
+    const route = this.byName.get(recognised.name)
+    return route === undefined ? null : writeRequest(route, recognised, this.accountHeaders[0] ?? null)
+  }
+
+  readonly argumentRules = (name: string) => this.byName.get(name)?.rules ?? []
 
   private routeOf(head: Pick<RequestHead, 'method' | 'target'>): Routed | null {
     const match = this.router.find(head.target.segments)
