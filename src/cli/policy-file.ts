@@ -11,13 +11,16 @@ import { nativeCrypto } from '../native/index.js'
 import {
   type ActivePolicy,
   activate,
+  addNever,
   type CompiledResult,
   type CompileOptions,
   compilePolicy,
   type Finding,
   filesOf,
+  NeverFile,
   type PolicySource,
   parsePolicySource,
+  parseSource,
 } from '../policy/index.js'
 import type { CatalogDocument } from '../protocol/index.js'
 import { openAwsShelf } from './aws-shelf.js'
@@ -47,20 +50,37 @@ export function readPolicyFile(file: string): PolicyFile {
   }
 }
 
-/** Reads and compiles a policy's source; throws a UsageError that lists every finding. */
-export function compilePolicyFile(file: string): CompiledResult & { readonly source: PolicySource } {
+/**
+ * Reads and compiles a policy's source, with the statements of a file beside it if one is named; throws a
+ * UsageError that lists every finding.
+ */
+export function compilePolicyFile(
+  file: string,
+  neverFile?: string,
+): CompiledResult & { readonly source: PolicySource } {
   const read = readPolicyFile(file)
   const compiled = read.kind === 'source' ? compilePolicy(read.source, read.options) : read
   if (compiled.kind === 'findings' || read.kind === 'findings') {
-    const findings = compiled.kind === 'findings' ? compiled.findings : []
-    throw new UsageError(
-      [`the policy ${file} can’t be compiled`, ...findings.map(each => describeFinding(file, each))].join(
-        '\n',
-      ),
-      'Mend what is listed; `countersign policy lint` lists it again.',
-    )
+    throw uncompilable(file, compiled.kind === 'findings' ? compiled.findings : [])
   }
-  return { ...compiled, source: read.source }
+  const { source, options } = read
+  if (neverFile === undefined) return { ...compiled, source }
+  const beside = readNeverFile(neverFile)
+  const both = beside.kind === 'source' ? addNever(compiled, beside, options) : beside
+  if (both.kind === 'findings') throw uncompilable(neverFile, both.findings)
+  return { ...both, source }
+}
+
+function uncompilable(file: string, findings: readonly Finding[]): UsageError {
+  return new UsageError(
+    [`${file} can’t be compiled`, ...findings.map(each => describeFinding(file, each))].join('\n'),
+    'Mend what is listed; `countersign policy lint` lists it again.',
+  )
+}
+
+/** Statements of a file beside a policy. */
+function readNeverFile(file: string): ReturnType<typeof parseSource<typeof NeverFile>> {
+  return parseSource(NeverFile, readText(file))
 }
 
 /** One finding in a line: `policy.yaml:12:5: error unknown_key: …`. */
@@ -72,17 +92,24 @@ export function describeFinding(file: string, finding: Finding): string {
 /** A policy to ask, whether from its source or from a sealed file whose signatures are not looked at. */
 export interface ConsultedPolicy {
   readonly active: ActivePolicy
+  /** The compiled policy itself. */
+  readonly payload: JsonObject
   /** Line of a rule in the source; null for a sealed file. */
   lineOf(rule: string): number | null
 }
 
 /** Opens a policy for questions only: nothing is enforced with it, so no signature is asked for. */
-export function consultPolicy(file: string): ConsultedPolicy {
+export function consultPolicy(file: string, neverFile?: string): ConsultedPolicy {
   const bytes = readBytes(file)
-  if (bytes[0] === 0x7b) return consultSealed(file, bytes)
-  const { source, payload, cid, catalogs } = compilePolicyFile(file)
+  if (bytes[0] === 0x7b) {
+    if (neverFile !== undefined)
+      throw new UsageError('a sealed policy takes no more statements', 'Pass --never with its source.')
+    return consultSealed(file, bytes)
+  }
+  const { source, payload, cid, catalogs } = compilePolicyFile(file, neverFile)
   return {
     active: activate(payload, cid, catalogs, nativeCrypto),
+    payload,
     lineOf: rule => {
       const index = source.document.rules.findIndex(each => each.id === rule)
       return index < 0 ? null : source.locate(['rules', index]).line
@@ -103,6 +130,7 @@ function consultSealed(file: string, bytes: Uint8Array): ConsultedPolicy {
   }
   return {
     active: activate(policy, contentId(nativeCrypto, payload), catalogs, nativeCrypto),
+    payload: policy,
     lineOf: () => null,
   }
 }

@@ -10,6 +10,9 @@ import { registerGuide } from './commands/guide.js'
 import { registerInit } from './commands/init.js'
 import { registerLedger } from './commands/ledger.js'
 import { registerPolicy } from './commands/policy.js'
+import { registerPolicyDiff } from './commands/policy-diff.js'
+import { registerPolicyMatrix } from './commands/policy-matrix.js'
+import { registerPolicyProve } from './commands/policy-prove.js'
 import { registerPolicyReload } from './commands/policy-reload.js'
 import { registerPolicySeal } from './commands/policy-seal.js'
 import { registerReceipts } from './commands/receipts.js'
@@ -36,6 +39,9 @@ const commands: readonly Register[] = [
   registerWhy,
   registerDoctor,
   registerPolicy,
+  registerPolicyMatrix,
+  registerPolicyDiff,
+  registerPolicyProve,
   registerPolicySeal,
   registerPolicyReload,
   registerCatalog,

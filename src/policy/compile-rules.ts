@@ -27,15 +27,15 @@ export function compileRules(
   return rules.sort((a, b) => compareIds(a.id, b.id))
 }
 
-class RuleCompiler {
-  private readonly document: PolicyDocument
+export class RuleCompiler {
+  private readonly document: Pick<PolicyDocument, 'apis' | 'windows' | 'approvers'>
   private readonly apis: ReadonlyMap<string, ResolvedApi>
   private readonly agents: CompiledPolicy['agents']
   private readonly findings: Findings
   private readonly ids = new Set<string>()
 
   constructor(
-    document: PolicyDocument,
+    document: Pick<PolicyDocument, 'apis' | 'windows' | 'approvers'>,
     apis: ReadonlyMap<string, ResolvedApi>,
     agents: CompiledPolicy['agents'],
     findings: Findings,
@@ -46,7 +46,8 @@ class RuleCompiler {
     this.findings = findings
   }
 
-  compile(rule: RuleSource, path: DocumentPath): CompiledRule | null {
+  /** `selectorPath` is where the selector stands in the source, unless it is under the rule's effect. */
+  compile(rule: RuleSource, path: DocumentPath, selectorPath?: DocumentPath): CompiledRule | null {
     if (this.ids.has(rule.id))
       this.findings.add('duplicate', [...path, 'id'], `The rule id ${rule.id} is taken.`)
     this.ids.add(rule.id)
@@ -58,7 +59,7 @@ class RuleCompiler {
       return null
     }
     const selector = rule[effect] as SelectorSource
-    const at = [...path, effect]
+    const at = selectorPath ?? [...path, effect]
     this.checkWidth(effect, selector, at)
     const apis = this.resolveApis(effect, selector, at)
     const to = this.resolveAgents(effect, rule, path)
@@ -188,9 +189,15 @@ class RuleCompiler {
   }
 
   private selectedOperations(rule: CompiledRule, apis: readonly ResolvedApi[]): readonly OperationSpec[] {
-    return apis.flatMap(({ name, catalog }) => {
-      const selection = selectionOf(rule.select, name)
-      return catalog.operations().filter(spec => couldMatch(rule, selection, spec))
+    return apis.flatMap(api => {
+      const selection = selectionOf(rule.select, api.name)
+      // A rule by name looks at its own operations only: compiling is not rules times operations either.
+      const { names } = selection
+      const among =
+        names === null
+          ? api.operations
+          : [...names.named, ...names.globbed].flatMap(name => api.byName.get(name) ?? [])
+      return among.filter(spec => couldMatch(rule, selection, spec))
     })
   }
 

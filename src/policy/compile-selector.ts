@@ -1,4 +1,4 @@
-import { OPERATION_CLASSES, type OperationSpec } from '../protocol/index.js'
+import { OPERATION_CLASSES } from '../protocol/index.js'
 import type { Effect } from './active.js'
 import { listOf } from './api-catalog.js'
 import type { ResolvedApi } from './compile.js'
@@ -41,7 +41,6 @@ function compileCriteria(
   path: DocumentPath,
   findings: Findings,
 ): Criteria {
-  const specs = apis.flatMap(({ catalog }) => catalog.operations())
   return {
     ...(source.operations === undefined
       ? {}
@@ -51,13 +50,13 @@ function compileCriteria(
     ...(source.class === undefined ? {} : { classes: compileClasses(reading, listOf(source.class)) }),
     ...(source.effect === undefined
       ? {}
-      : { effects: compileEffects(listOf(source.effect), specs, [...path, 'effect'], findings) }),
+      : { effects: compileEffects(listOf(source.effect), apis, [...path, 'effect'], findings) }),
     ...(source.scope === undefined
       ? {}
-      : { scope: compileScope(source.scope, specs, [...path, 'scope'], findings) }),
+      : { scope: compileScope(source.scope, apis, [...path, 'scope'], findings) }),
     ...(source.resources === undefined
       ? {}
-      : { resources: compileResources(source.resources, specs, [...path, 'resources'], findings) }),
+      : { resources: compileResources(source.resources, apis, [...path, 'resources'], findings) }),
   }
 }
 
@@ -72,28 +71,37 @@ function compileOperations(
   const named: Record<string, string[]> = {}
   const globbed: Record<string, string[]> = {}
   const reached = new Set<string>()
-  for (const { name: api, catalog } of apis) {
-    const known = catalog.operations().map(spec => spec.name)
-    const inCatalog = new Set(known)
-    named[api] = names.filter(name => inCatalog.has(name)).sort(compareIds)
-    globbed[api] = []
-    for (const name of known) {
-      const matching = patterns.filter(pattern => globMatches(pattern, name))
-      for (const pattern of matching) reached.add(pattern)
-      if (matching.length > 0 && !named[api].includes(name)) globbed[api].push(name)
-    }
-    globbed[api].sort(compareIds)
-    for (const name of named[api]) reached.add(name)
+  for (const { name: api, byName } of apis) {
+    const exact = names.filter(name => byName.has(name))
+    named[api] = exact.sort(compareIds)
+    globbed[api] = patterns.length === 0 ? [] : reachedBy(patterns, byName, new Set(exact), reached)
+    for (const name of exact) reached.add(name)
   }
   if (apis.length > 0) {
     for (const pattern of written.filter(each => !reached.has(each))) {
-      const known = apis.flatMap(({ catalog }) => catalog.operations().map(spec => spec.name))
+      const known = apis.flatMap(({ byName }) => [...byName.keys()])
       const hint = didYouMean(pattern, known)
       const where = apis.map(api => api.name).join(', ')
       findings.add('nothing_selected', path, `No operation of ${where} is called "${pattern}".${hint}`)
     }
   }
   return { named, globbed, patterns: [...new Set(patterns)].sort(compareIds) }
+}
+
+/** Names of the catalog that a pattern matches and that are not named exactly; adds the patterns that reached any. */
+function reachedBy(
+  patterns: readonly string[],
+  byName: ReadonlyMap<string, unknown>,
+  exact: ReadonlySet<string>,
+  reached: Set<string>,
+): string[] {
+  const found: string[] = []
+  for (const name of byName.keys()) {
+    const matching = patterns.filter(pattern => globMatches(pattern, name))
+    for (const pattern of matching) reached.add(pattern)
+    if (matching.length > 0 && !exact.has(name)) found.push(name)
+  }
+  return found.sort(compareIds)
 }
 
 /** `*` in a deny means every class; elsewhere never `opaque` and `unknown`, which have to be named. */
@@ -107,13 +115,13 @@ function compileClasses(reading: Effect, written: readonly string[]): NonNullabl
 
 function compileEffects(
   written: readonly string[],
-  specs: readonly OperationSpec[],
+  apis: readonly ResolvedApi[],
   path: DocumentPath,
   findings: Findings,
 ): string[] {
-  const known = new Set(specs.flatMap(spec => spec.effects))
+  const known = new Set(apis.flatMap(api => [...api.effects]))
   for (const effect of written) {
-    if (known.has(effect) || specs.length === 0) continue
+    if (known.has(effect) || apis.length === 0) continue
     findings.add(
       'nothing_selected',
       path,
@@ -125,19 +133,19 @@ function compileEffects(
 
 function compileScope(
   written: NonNullable<CriteriaSource['scope']>,
-  specs: readonly OperationSpec[],
+  apis: readonly ResolvedApi[],
   path: DocumentPath,
   findings: Findings,
 ): NonNullable<Criteria['scope']> {
-  const known = new Set([...specs.flatMap(spec => spec.scope), 'account'])
+  const known = new Set([...apis.flatMap(api => [...api.scope]), 'account'])
   const scope: NonNullable<Criteria['scope']> = {}
   for (const [member, values] of Object.entries(written)) {
-    if (!known.has(member) && specs.length > 0) {
+    if (!known.has(member) && apis.length > 0) {
       const hint = didYouMean(member, known)
       findings.add('nothing_selected', [...path, member], `No operation has the scope "${member}".${hint}`)
     }
     for (const value of listOf(values))
-      refuseUpperCase(member, String(value), specs, [...path, member], findings)
+      refuseUpperCase(member, String(value), apis, [...path, member], findings)
     scope[member] = [...new Set(listOf(values).map(String))].sort(compareIds)
   }
   return scope
@@ -145,14 +153,14 @@ function compileScope(
 
 function compileResources(
   written: NonNullable<CriteriaSource['resources']>,
-  specs: readonly OperationSpec[],
+  apis: readonly ResolvedApi[],
   path: DocumentPath,
   findings: Findings,
 ): NonNullable<Criteria['resources']> {
-  const known = new Set(specs.flatMap(spec => spec.resources))
+  const known = new Set(apis.flatMap(api => [...api.resources]))
   const patterns = listOf(written).map(pattern => {
     if (typeof pattern === 'string') return { id: pattern }
-    if (!known.has(pattern.type) && specs.length > 0) {
+    if (!known.has(pattern.type) && apis.length > 0) {
       const hint = didYouMean(pattern.type, known)
       findings.add(
         'nothing_selected',
@@ -160,7 +168,7 @@ function compileResources(
         `No operation names a resource of the type "${pattern.type}".${hint}`,
       )
     }
-    refuseUpperCase(pattern.type, pattern.id, specs, path, findings)
+    refuseUpperCase(pattern.type, pattern.id, apis, path, findings)
     return { type: pattern.type, id: pattern.id }
   })
   return patterns.sort((a, b) => compareIds(`${a.type ?? ''} ${a.id}`, `${b.type ?? ''} ${b.id}`))
@@ -170,11 +178,11 @@ function compileResources(
 function refuseUpperCase(
   name: string,
   value: string,
-  specs: readonly OperationSpec[],
+  apis: readonly ResolvedApi[],
   path: DocumentPath,
   findings: Findings,
 ): void {
   const lower = value.toLowerCase()
-  if (value === lower || !specs.some(spec => spec.caseless?.includes(name) === true)) return
+  if (value === lower || !apis.some(({ caseless }) => caseless.has(name))) return
   findings.add('nothing_selected', path, `This API folds the case of "${name}"; write "${lower}".`)
 }

@@ -1,14 +1,17 @@
 import { type Crypto, canonicalBytes, contentId, type JsonObject, portableCrypto } from '../canon/index.js'
-import { type Catalog, type CatalogDocument, openCatalog } from '../protocol/index.js'
+import { type Catalog, type CatalogDocument, type OperationSpec, openCatalog } from '../protocol/index.js'
 import { type CatalogSources, catalogOf } from './api-catalog.js'
 import { AWS_KEYS, awsApiCatalog, awsOrigins } from './aws-api.js'
 import { compileAgents, compileApprovers, compileCredentials, compileWindows } from './compile-names.js'
+import { compileNever } from './compile-never.js'
 import { compileRules } from './compile-rules.js'
-import type { CompiledPolicy } from './compiled.js'
+import { type CompiledNever, type CompiledPolicy, readCompiled } from './compiled.js'
+import { compareIds } from './decide.js'
 import type { ApiSource, PolicyDocument } from './document.js'
+import type { NeverDocument } from './document-rule.js'
 import { parseUtcMs } from './duration.js'
 import { type DocumentPath, didYouMean, Findings } from './finding.js'
-import type { PolicySource, SourceFindings } from './source.js'
+import type { PolicySource, Source, SourceFindings } from './source.js'
 import { isPrivateHost, parseOrigin } from './upstream.js'
 
 export interface CompileOptions extends CatalogSources {
@@ -21,12 +24,37 @@ export interface CompiledResult {
   readonly payload: JsonObject
   readonly cid: string
   readonly catalogs: ReadonlyMap<string, CatalogDocument>
+  /** The catalogs, opened, by API. */
+  readonly apis: ReadonlyMap<string, ResolvedApi>
 }
 
 /** An API while its policy is compiled. */
 export interface ResolvedApi {
   readonly name: string
   readonly catalog: Catalog
+  readonly operations: readonly OperationSpec[]
+  readonly byName: ReadonlyMap<string, OperationSpec>
+  /** What there is to be named in a selector, beside operations. */
+  readonly effects: ReadonlySet<string>
+  readonly scope: ReadonlySet<string>
+  readonly resources: ReadonlySet<string>
+  /** Scope members and resource types whose case the API folds. */
+  readonly caseless: ReadonlySet<string>
+}
+
+/** Looks a catalog over once for all rules. */
+export function resolveApi(name: string, catalog: Catalog): ResolvedApi {
+  const operations = catalog.operations()
+  return {
+    name,
+    catalog,
+    operations,
+    byName: new Map(operations.map(spec => [spec.name, spec])),
+    effects: new Set(operations.flatMap(spec => spec.effects)),
+    scope: new Set(operations.flatMap(spec => spec.scope)),
+    resources: new Set(operations.flatMap(spec => spec.resources)),
+    caseless: new Set(operations.flatMap(spec => spec.caseless ?? [])),
+  }
 }
 
 /**
@@ -41,17 +69,39 @@ export function compilePolicy(
   const compiler = new Compiler(source.document, options, findings)
   const policy = compiler.compile()
   if (policy === null || findings.hasErrors) return { kind: 'findings', findings: findings.sorted() }
+  const { documents: catalogs, resolved: apis } = compiler
+  return { kind: 'compiled', ...payloadOf(policy, options), catalogs, apis }
+}
+
+function payloadOf(
+  policy: CompiledPolicy,
+  { crypto = portableCrypto }: Pick<CompileOptions, 'crypto'>,
+): Pick<CompiledResult, 'payload' | 'cid'> {
   const payload = JSON.parse(JSON.stringify(policy)) as JsonObject
-  return {
-    kind: 'compiled',
-    payload,
-    cid: contentId(options.crypto ?? portableCrypto, canonicalBytes(payload)),
-    catalogs: compiler.documents,
-  }
+  return { payload, cid: contentId(crypto, canonicalBytes(payload)) }
+}
+
+/** Adds the statements of a file beside the policy to a compiled one; they are sealed with it. */
+export function addNever(
+  compiled: CompiledResult,
+  beside: Source<NeverDocument>,
+  options: Pick<CompileOptions, 'crypto'>,
+): CompiledResult | SourceFindings {
+  const findings = new Findings(beside.locate)
+  const policy = readCompiled(compiled.payload)
+  const taken = policy.never ?? []
+  const never = compileNever(beside.document.never, compiled.apis, policy, findings, taken)
+  if (findings.hasErrors) return { kind: 'findings', findings: findings.sorted() }
+  return { ...compiled, ...payloadOf({ ...policy, never: [...taken, ...never].sort(byId) }, options) }
+}
+
+function byId(a: CompiledNever, b: CompiledNever): number {
+  return compareIds(a.id, b.id)
 }
 
 class Compiler {
   readonly documents = new Map<string, CatalogDocument>()
+  readonly resolved = new Map<string, ResolvedApi>()
   private readonly document: PolicyDocument
   private readonly options: CompileOptions
   private readonly findings: Findings
@@ -65,13 +115,15 @@ class Compiler {
   compile(): CompiledPolicy | null {
     const { document, findings } = this
     const expires = this.expires()
-    const resolved = new Map<string, ResolvedApi>()
+    const { resolved } = this
     const apis = this.apis(resolved)
     const credentials = compileCredentials(document, findings)
     const agents = compileAgents(document, findings)
     const approvers = compileApprovers(document, findings)
     const windows = compileWindows(document, findings)
     const rules = compileRules(document, resolved, agents, findings)
+    const policy = { apis, agents }
+    const never = compileNever(document.never ?? [], resolved, policy, findings).sort(byId)
     if (expires === null) return null
     const { name, version, audience } = document.metadata
     return {
@@ -86,6 +138,7 @@ class Compiler {
       approvers,
       windows,
       rules,
+      ...(never.length === 0 ? {} : { never }),
     }
   }
 
@@ -110,7 +163,7 @@ class Compiler {
       const document = this.catalogOf(name, api, path)
       const catalog = document === null ? null : this.open(document, path)
       if (document === null || catalog === null) continue
-      resolved.set(name, { name, catalog })
+      resolved.set(name, resolveApi(name, catalog))
       const written = this.origins(api, catalog, path)
       const origins = api.catalog === 'aws' ? awsOrigins(api, written, path, this.findings) : written
       const digest = contentId(this.options.crypto ?? portableCrypto, canonicalBytes(document))

@@ -161,6 +161,23 @@ const Rule = Type.Object(
 )
 export type CompiledRule = Static<typeof Rule>
 
+/** What was proven never to happen before the policy was sealed. It is not enforced: the rules are. */
+const Statement = Type.Object(
+  {
+    id: Name,
+    apis: Names,
+    select: CriteriaSchema,
+    except: Type.Optional(CriteriaSchema),
+    /** Absent for every agent. */
+    to: Type.Optional(Names),
+    when: Type.Optional(Name),
+    without: Type.Optional(Type.Literal('approval')),
+    because: Type.Optional(Name),
+  },
+  strict,
+)
+export type CompiledNever = Static<typeof Statement>
+
 const CompiledSchema = Type.Object(
   {
     v: Type.Literal(1),
@@ -174,6 +191,8 @@ const CompiledSchema = Type.Object(
     approvers: byName(Approvers),
     windows: byName(Window),
     rules: Type.Array(Rule),
+    /** Absent where nothing was stated, so that older policies keep their bytes. */
+    never: Type.Optional(Type.Array(Statement, { minItems: 1 })),
   },
   strict,
 )

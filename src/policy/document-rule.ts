@@ -69,19 +69,16 @@ const Except = Type.Object(
   },
 )
 
-const Selector = (description: string) =>
-  Type.Object(
-    {
-      api: Type.Optional(oneOrMany('APIs of this policy, or "*" for all of them.')),
-      operations: Type.Optional(Operations),
-      class: Type.Optional(Classes),
-      effect: Type.Optional(Effect),
-      scope: Type.Optional(Scope),
-      resources: Type.Optional(Resources),
-      except: Type.Optional(Except),
-    },
-    { ...strict, description },
-  )
+const selectorKeys = {
+  api: Type.Optional(oneOrMany('APIs of this policy, or "*" for all of them.')),
+  operations: Type.Optional(Operations),
+  class: Type.Optional(Classes),
+  effect: Type.Optional(Effect),
+  scope: Type.Optional(Scope),
+  resources: Type.Optional(Resources),
+  except: Type.Optional(Except),
+}
+const Selector = (description: string) => Type.Object(selectorKeys, { ...strict, description })
 export type SelectorSource = Static<ReturnType<typeof Selector>>
 
 const Limit = Type.Object(
@@ -149,3 +146,39 @@ export const Rule = Type.Object(
   strict,
 )
 export type RuleSource = Static<typeof Rule>
+
+const Statement = Type.Object(
+  {
+    id: Type.Optional(
+      Type.String({ pattern: NAME, description: 'Name of the statement; never-1, never-2, … unless told.' }),
+    ),
+    ...selectorKeys,
+    to: Type.Optional(oneOrMany('Agents; all of them unless told. "*" means every agent.')),
+    when: Type.Optional(
+      text(
+        'A CEL expression as in a rule; `environment` stands for agent.environment, and may be compared with a bare name. What can’t be decided counts as possible.',
+        2000,
+      ),
+    ),
+    without: Type.Optional(
+      Type.Literal('approval', {
+        description: 'Only what passes without a person breaks the statement; a hold doesn’t.',
+      }),
+    ),
+    because: Type.Optional(text('The reason, for people.', 300)),
+  },
+  {
+    ...strict,
+    description:
+      'What must never be able to happen. Read as widely as a deny. Proven over the whole catalog before sealing; it denies nothing by itself.',
+  },
+)
+export type NeverSource = Static<typeof Statement>
+
+export const Never = Type.Union([Statement, Type.Array(Statement, { minItems: 1 })], {
+  description: 'Statements about what must never be able to happen; `seal` refuses a policy that breaks one.',
+})
+
+/** The grammar of a file of statements beside a policy. */
+export const NeverFile = Type.Object({ never: Never }, strict)
+export type NeverDocument = Static<typeof NeverFile>

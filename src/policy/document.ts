@@ -1,6 +1,6 @@
 import Type, { type Static } from 'typebox'
 import { OPERATION_CLASSES, type OperationClass } from '../protocol/index.js'
-import { Rule } from './document-rule.js'
+import { Never, Rule } from './document-rule.js'
 import { API_NAME, duration, NAME, oneOrMany, strict, text } from './document-terms.js'
 import { AWS_REGION, ROLE_ARN } from './sts-endpoint.js'
 
@@ -353,6 +353,7 @@ export const PolicySchema = Type.Object(
       }),
     ),
     rules: Type.Array(Rule, { description: 'What may be done. Their order never matters.' }),
+    never: Type.Optional(Never),
   },
   {
     ...strict,

@@ -22,3 +22,34 @@ export function globMatches(pattern: string, text: string): boolean {
 export function isGlob(pattern: string): boolean {
   return pattern.includes('*')
 }
+
+/** Whether some text matches both patterns. Exact; time is the product of their lengths. */
+export function globsMeet(a: string, b: string): boolean {
+  // reach[j]: the part of `a` read so far and the first j letters of `b` match a common text.
+  let reach = starts(b)
+  for (const letter of a.split('')) {
+    const next: boolean[] = []
+    for (let j = 0; j <= b.length; j++) {
+      const byStar = letter === '*' && (reach[j] === true || (j > 0 && next[j - 1] === true))
+      const other = b[j - 1]
+      const byOther = other === '*' && (next[j - 1] === true || reach[j] === true)
+      const byLetter = other === letter && reach[j - 1] === true
+      next.push(byStar || byOther || byLetter)
+    }
+    reach = next
+  }
+  return reach[b.length] === true
+}
+
+/** What of `b` matches the empty text. */
+function starts(b: string): boolean[] {
+  const reach = [true]
+  for (const letter of b.split('')) reach.push(reach.at(-1) === true && letter === '*')
+  return reach
+}
+
+/** Whether every text that matches `inner` matches `outer` as well; errs on the side of no. */
+export function globCovers(outer: string, inner: string): boolean {
+  // A star of `inner` can only have been read by a star of `outer`: no letter of a pattern is one.
+  return globMatches(outer, inner)
+}

@@ -14,8 +14,18 @@ export type {
   Reservation,
 } from './active.js'
 export { filesOf } from './api-catalog.js'
-export { type CompiledResult, type CompileOptions, compilePolicy } from './compile.js'
+export { addNever, type CompiledResult, type CompileOptions, compilePolicy } from './compile.js'
+export type { CompiledNever } from './compiled.js'
+export { type Counterexample, counterexampleOf } from './counterexample.js'
+export {
+  type Direction,
+  diffPolicies,
+  type OperationChange,
+  type PolicyDiff,
+  type TermChange,
+} from './diff.js'
 export { type PolicyDocument, policyJsonSchema } from './document.js'
+export { type NeverDocument, NeverFile } from './document-rule.js'
 export { parseDurationSeconds } from './duration.js'
 export { type Enrolment, openEnrolment, sealEnrolment } from './enrolment.js'
 export { policyErrors, policyFault } from './error-table.js'
@@ -27,11 +37,30 @@ export {
   sealGrantOrder,
 } from './grant-order.js'
 export { type LintOptions, lintPolicy } from './lint.js'
+export {
+  type Matrix,
+  type MatrixRow,
+  type MatrixTotals,
+  type MatrixVerdict,
+  matrixOf,
+  UNLISTED,
+  VERDICTS,
+} from './matrix.js'
+export { type Breach, findBreaches } from './never.js'
 export { type OpenPolicyOptions, openPolicy, readSealedMetadata, type SealedMetadata } from './open.js'
 export type { SignedPayload } from './open-signed.js'
 export { addSignature, sealPolicy } from './seal.js'
 export { keysOfRole, signersOf } from './signatures.js'
-export { type PolicySource, parsePolicySource, parseSource } from './source.js'
+export { type PolicySource, parsePolicySource, parseSource, type Source } from './source.js'
+export {
+  type ApiSurvey,
+  type Case,
+  type OperationSurvey,
+  openSurvey,
+  type PolicySurvey,
+  surveyOperation,
+  type Way,
+} from './survey.js'
 export { requireHttps } from './transport.js'
 export { readTrustRoot, TRUST_ROLES, type TrustRole, type TrustRoot } from './trust.js'
 export {

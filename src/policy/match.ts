@@ -42,13 +42,21 @@ export function selectionOf(criteria: Criteria, api: string): Selection {
 
 /** Whether a selector matches an operation (the policy's meaning: selectors, classes, scope, resources). Keys AND, lists OR. */
 export function matchOperation(selection: Selection, operation: Operation, reading: Reading): Match {
+  const kind = matchKind(selection, operation, reading)
+  if (kind === 'no' || !matchesScope(selection, operation, reading)) return 'no'
+  return matchesResources(selection, operation.resources, reading) ? kind : 'no'
+}
+
+/** What of an operation doesn't depend on what it is done to: its name, effects and classes, and whether it names another account. */
+export type OperationKind = Pick<Operation, 'name' | 'effects' | 'classes' | 'baseClasses' | 'account'>
+
+/** The part of `matchOperation` that is settled before scope and resources are known. */
+export function matchKind(selection: Selection, operation: OperationKind, reading: Reading): Match {
   const name = reachByName(selection, operation.name)
   if (name === 'no') return 'no'
   if (!reachesEffect(selection, operation)) return 'no'
   const classes = matchClasses(selection, operation, reading, name === 'named')
   if (classes === 'no') return 'no'
-  if (!matchesScope(selection, operation, reading)) return 'no'
-  if (!matchesResources(selection, operation.resources, reading)) return 'no'
   const account = matchAccount(selection, operation, reading)
   return account === 'yes' ? classes : account
 }
@@ -62,11 +70,16 @@ function reachByName(selection: Selection, name: string): 'no' | 'named' | 'othe
   return patterns.some(pattern => globMatches(pattern, name)) ? 'otherwise' : 'no'
 }
 
-function reachesEffect({ effects }: Selection, operation: Operation): boolean {
+function reachesEffect({ effects }: Selection, operation: Pick<Operation, 'effects'>): boolean {
   return effects === null || operation.effects.some(effect => effects.has(effect))
 }
 
-function matchClasses({ classes }: Selection, operation: Operation, reading: Reading, named: boolean): Match {
+function matchClasses(
+  { classes }: Selection,
+  operation: OperationKind,
+  reading: Reading,
+  named: boolean,
+): Match {
   switch (reading) {
     case 'deny':
       return classes === null || operation.classes.some(each => classes.has(each)) ? 'yes' : 'no'
@@ -120,7 +133,7 @@ function matchesResources(
 }
 
 // ATTACK: the same path sent to another account (`Stripe-Account`). An allow must name it in its scope.
-function matchAccount({ scope }: Selection, operation: Operation, reading: Reading): Match {
+function matchAccount({ scope }: Selection, operation: Pick<Operation, 'account'>, reading: Reading): Match {
   if (operation.account === undefined || reading === 'deny') return 'yes'
   if (scope.some(([member]) => member === 'account')) return 'yes'
   return reading === 'allow' ? 'no' : 'partly'

@@ -1,4 +1,4 @@
-import type { ArgumentType, Operation, OperationSpec } from '../protocol/index.js'
+import type { Operation, OperationSpec } from '../protocol/index.js'
 import type { PolicyAgent, PolicyApi } from './active.js'
 import type { CompiledPolicy, CompiledRule } from './compiled.js'
 import { type Condition, compileCondition } from './condition.js'
@@ -85,9 +85,25 @@ function indexedRule(
 }
 
 function indexApi(rules: readonly IndexedRule[], operations: readonly OperationSpec[]): ApiIndex {
-  // Rules that name their operations are found by name, so that indexing is not rules times operations either.
-  const byName = new Map<string, IndexedRule[]>()
-  const general: IndexedRule[] = []
+  const { byOperation, unlisted } = rulesByOperation(rules)
+  const candidates = new Map<string, Candidates>()
+  for (const spec of operations) candidates.set(spec.name, byEffect(byOperation(spec), spec))
+  return { byOperation: candidates, unlisted: byEffect(unlisted, { args: 'any' }) }
+}
+
+/** What finding a rule by operation needs of it. */
+export type FindableRule = Pick<IndexedRule, 'id' | 'effect' | 'select'>
+
+/** The rules of one API that could match an operation of its catalog, and those that could match any other name; by id. */
+export interface RulesByOperation<R extends FindableRule> {
+  byOperation(spec: OperationSpec): readonly R[]
+  readonly unlisted: readonly R[]
+}
+
+/** Rules that name their operations are found by name, so that indexing is not rules times operations either. */
+export function rulesByOperation<R extends FindableRule>(rules: readonly R[]): RulesByOperation<R> {
+  const byName = new Map<string, R[]>()
+  const general: R[] = []
   for (const rule of rules) {
     const { names } = rule.select
     if (names === null) general.push(rule)
@@ -97,23 +113,28 @@ function indexApi(rules: readonly IndexedRule[], operations: readonly OperationS
       else others.push(rule)
     }
   }
-  const byOperation = new Map<string, Candidates>()
-  for (const spec of operations) {
-    const named = [...(byName.get(spec.name) ?? []), ...general]
-    // INVARIANT: only an allow is left out on the catalog's word; a hold or deny is tried on what the request is.
-    const possible = named.filter(rule => rule.effect !== 'allow' || couldMatch(rule, rule.select, spec))
-    byOperation.set(spec.name, byEffect(possible, spec.args))
+  return {
+    byOperation: spec =>
+      [...(byName.get(spec.name) ?? []), ...general]
+        // INVARIANT: only an allow is left out on the catalog's word; a hold or deny is tried on what the request is.
+        .filter(rule => rule.effect !== 'allow' || couldMatch(rule, rule.select, spec))
+        .sort(byId),
+    unlisted: rules.filter(rule => rule.select.names === null || rule.select.patterns.length > 0).sort(byId),
   }
-  const unlisted = rules.filter(rule => rule.select.names === null || rule.select.patterns.length > 0)
-  return { byOperation, unlisted: byEffect(unlisted, 'any') }
 }
 
-function byEffect(rules: readonly IndexedRule[], args: ArgumentType): Candidates {
-  const sorted = [...rules].sort((a, b) => compareIds(a.id, b.id))
+function byId(a: FindableRule, b: FindableRule): number {
+  return compareIds(a.id, b.id)
+}
+
+function byEffect(rules: readonly IndexedRule[], spec: Pick<OperationSpec, 'args'>): Candidates {
   return {
-    deny: sorted.filter(rule => rule.effect === 'deny'),
-    hold: sorted.filter(rule => rule.effect === 'hold'),
-    allow: sorted.filter(rule => rule.effect === 'allow'),
-    args,
+    deny: rules.filter(rule => rule.effect === 'deny'),
+    hold: rules.filter(rule => rule.effect === 'hold'),
+    allow: rules.filter(rule => rule.effect === 'allow'),
+    // A large catalog makes the types of its arguments when they are asked for.
+    get args() {
+      return spec.args
+    },
   }
 }

@@ -1,6 +1,7 @@
 import type { JsonObject } from '../canon/index.js'
+import type { ArgumentRule } from './argument-rule.js'
 import type { Classification, Operation, OperationClass, Recognised, Unclassifiable } from './operation.js'
-import type { BodyPlan, Header, RequestFacts, RequestHead, Target } from './request.js'
+import type { BodyPlan, Header, RawRequest, RequestFacts, RequestHead, Target } from './request.js'
 
 /** Type of an argument as the catalog knows it; `any` where it is not known (untyped: not usable in an allow's `when`). */
 export type ArgumentType =
@@ -26,14 +27,18 @@ export const SLOTS = [
 ] as const
 export type Slot = (typeof SLOTS)[number]
 
-/** One operation as the catalog describes it, for lint, matrix, search and type checks. */
+/**
+ * One operation as the catalog describes it, for lint, matrix, search and type checks.
+ *
+ * INVARIANT: `describe` never says more of this operation than this: proofs are built on it.
+ */
 export interface OperationSpec {
   readonly name: string
   readonly classes: readonly OperationClass[]
-  /** Classes that argument rules may add. */
+  /** Classes that argument rules may add, and `opaque` where a payload may not be understood. */
   readonly raisable: readonly OperationClass[]
   readonly args: ArgumentType
-  /** Scope members that can be known for this operation. */
+  /** Scope members that can be known for this operation; `account` wherever a request may name another account. */
   readonly scope: readonly string[]
   /** Types of the resources that it may name. */
   readonly resources: readonly string[]
@@ -79,6 +84,13 @@ export interface Catalog {
   /** Headers that must be added or pinned upstream for this request, such as an Idempotency-Key; `id` is the attempt's UUID. */
   addedHeaders(head: RequestHead, id: string): readonly Header[]
   operations(): readonly OperationSpec[]
+  /**
+   * Writes a request that asks for this operation, so that a person can see and repeat what a proof has found; null
+   * where none can be written. Nobody relies on it: what is written is recognised like any other request.
+   */
+  readonly write?: (recognised: Recognised) => RawRequest | null
+  /** The rules by which arguments raise classes of an operation; empty for one that the catalog doesn't have. */
+  readonly argumentRules?: (name: string) => readonly ArgumentRule[]
 }
 
 /**

@@ -1,15 +1,7 @@
 import type { Catalog } from './catalog.js'
 import type { Classification, Unclassifiable } from './operation.js'
-import type { BodyPlan, Header, RequestBody, RequestHead } from './request.js'
+import type { BodyPlan, Header, RawRequest, RequestBody, RequestHead } from './request.js'
 import { asUnclassifiable, isUnclassifiable, unclassifiable } from './unclassifiable.js'
-
-/** A whole request, API prefix off and body decoded, as `explain`, replays and tests have it. */
-export interface RawRequest {
-  readonly method: string
-  readonly target: string
-  readonly headers: readonly Header[]
-  readonly body: Uint8Array | null
-}
 
 /** What a gate does with a request, without the gate: target, body plan, operations. Never throws. */
 export function classify(catalog: Catalog, request: RawRequest): Classification {

@@ -44,7 +44,7 @@ export {
   type Slot,
 } from './catalog.js'
 export { openCatalog } from './catalog-file.js'
-export { classify, type RawRequest } from './classify.js'
+export { classify } from './classify.js'
 export { type ContentType, parseContentType } from './content-type.js'
 export { type ProtocolCode, protocolErrors } from './error-table.js'
 export { graphqlCatalog, type OwnGraphqlApi } from './graphql/index.js'
@@ -61,6 +61,7 @@ export {
 export type {
   BodyPlan,
   Header,
+  RawRequest,
   RequestBody,
   RequestFacts,
   RequestHead,

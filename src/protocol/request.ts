@@ -68,3 +68,11 @@ export type StreamCheck =
       readonly signed: boolean
       readonly trailer: string | null
     }
+
+/** A whole request, API prefix off and body decoded, as `explain`, replays and tests have it. */
+export interface RawRequest {
+  readonly method: string
+  readonly target: string
+  readonly headers: readonly Header[]
+  readonly body: Uint8Array | null
+}

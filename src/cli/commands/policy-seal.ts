@@ -12,6 +12,7 @@ import {
 } from '../../canon/index.js'
 import { nativeCrypto } from '../../native/index.js'
 import {
+  activate,
   addSignature,
   keysOfRole,
   readSealedMetadata,
@@ -21,6 +22,7 @@ import {
 } from '../../policy/index.js'
 import { AnswerNo, type Io, printJson, printLine, UsageError } from '../io.js'
 import { openSigningKey } from '../locked-key.js'
+import { type NeverProof, neverLines, proveNever } from '../never-report.js'
 import { asNextVersion } from '../next-version.js'
 import { compilePolicyFile } from '../policy-file.js'
 import { group } from '../program-group.js'
@@ -35,6 +37,7 @@ export function registerPolicySeal(program: Command, io: Io): void {
     .summary('compile a policy and sign it')
     .argument('<file>', 'the policy’s source')
     .requiredOption('--key <file>', 'a policy key to sign with; repeatable', repeatable)
+    .option('--never <file>', 'further `never` statements, sealed with the policy')
     .option('-o, --out <file>', 'sealed file; NAME.sealed.json beside the source unless told')
     .option('--next', 'seal as the version after the last one, whatever the source says')
     .option(
@@ -96,6 +99,7 @@ interface SealFlags extends SignFlags {
   readonly next?: boolean
   readonly after?: string
   readonly config?: string
+  readonly never?: string
 }
 
 interface ShowFlags {
@@ -107,7 +111,8 @@ interface ShowFlags {
 async function seal(file: string, options: SealFlags, io: Io): Promise<void> {
   if (options.next !== true && (options.after !== undefined || options.config !== undefined))
     throw new UsageError('--after and --config say which version was before', 'Pass --next with them.')
-  const { payload, catalogs } = compilePolicyFile(file)
+  const { payload, cid, catalogs } = compilePolicyFile(file, options.never)
+  refuseBroken(proveNever(payload, activate(payload, cid, catalogs, nativeCrypto), Date.now()), options, io)
   const out = options.out ?? `${file.replace(/\.ya?ml$/, '')}.sealed.json`
   const { after, config } = options
   const before = {
@@ -132,6 +137,17 @@ function withSignaturesOf(file: string, unsigned: Envelope): Envelope {
     // What stands there is no envelope, and is replaced as any other file.
     return unsigned
   }
+}
+
+/** INVARIANT: nothing is signed that lets happen what it says never happens. */
+function refuseBroken(proof: NeverProof, { json }: SealFlags, io: Io): void {
+  if (proof.breaches.length === 0) return
+  if (json === true) printJson(io, { sealed: false, ...proof })
+  else {
+    for (const line of neverLines(proof)) printLine(io, line)
+    printLine(io, 'Nothing was signed: the policy lets happen what it says never happens.')
+  }
+  throw new AnswerNo()
 }
 
 async function sign(file: string, options: SignFlags, io: Io): Promise<void> {
@@ -174,6 +190,8 @@ interface Summary {
   readonly expires: string
   /** Key ids in the file; what they are worth only a trust root can say. */
   readonly signatures: readonly string[]
+  /** What was proven before it was sealed: ids of the `never` statements. */
+  readonly never: readonly string[]
   readonly holders?: Holders
 }
 
@@ -187,9 +205,8 @@ interface Holders {
 }
 
 function summaryOf(envelope: Envelope): Omit<Summary, 'file'> {
-  const { name, version, audience, expiresMs } = readSealedMetadata(
-    parseCanonical(envelope.payload) as JsonObject,
-  )
+  const payload = parseCanonical(envelope.payload) as JsonObject
+  const { name, version, audience, expiresMs } = readSealedMetadata(payload)
   return {
     id: contentId(nativeCrypto, envelope.payload),
     name,
@@ -197,7 +214,15 @@ function summaryOf(envelope: Envelope): Omit<Summary, 'file'> {
     audience,
     expires: new Date(expiresMs).toISOString(),
     signatures: envelope.signatures.map(({ keyid }) => keyid),
+    never: neverIds(payload),
   }
+}
+
+function neverIds({ never }: JsonObject): readonly string[] {
+  if (!Array.isArray(never)) return []
+  return never.flatMap(each =>
+    typeof each === 'object' && each !== null && 'id' in each && typeof each.id === 'string' ? [each.id] : [],
+  )
 }
 
 /** Who of the policy role has signed. Throws for a signature that is not theirs, as the runtime would. */
@@ -229,11 +254,12 @@ function print(io: Io, summary: Summary, json: boolean): void {
     printJson(io, summary)
     return
   }
-  const { file, id, name, version, audience, expires, signatures, holders } = summary
+  const { file, id, name, version, audience, expires, signatures, never, holders } = summary
   printLine(io, `${file}: policy ${name}, version ${version}`)
   printLine(io, `  id          ${id}`)
   printLine(io, `  audience    ${audience.join(', ')}`)
   printLine(io, `  expires     ${expires}`)
+  if (never.length > 0) printLine(io, `  never       ${never.join(', ')}`)
   if (holders === undefined) {
     printLine(io, `  signatures  ${signatures.length}, not held against a trust root`)
     return

@@ -8,6 +8,7 @@ import { describeCatalog, describeOperation } from './describe.js'
 import { planEnvelope, readEnvelope } from './envelope.js'
 import { Planner, recogniseSites } from './plan.js'
 import { indexSchema } from './schema.js'
+import { writeQuery } from './write-query.js'
 
 /**
  * Opens a GraphQL catalog: one endpoint, whose requests are typed field by field against the catalog's schema.
@@ -15,7 +16,8 @@ import { indexSchema } from './schema.js'
  */
 export function openGraphqlCatalog(document: CatalogDocument): Catalog {
   const body = readGraphqlBody(document.body)
-  const planner = new Planner(indexSchema(body))
+  const schema = indexSchema(body)
+  const planner = new Planner(schema)
   const descriptions = describeCatalog(body)
   const specs = [...descriptions.values()].map(description => description.spec)
   return {
@@ -30,6 +32,8 @@ export function openGraphqlCatalog(document: CatalogDocument): Catalog {
     originOf: () => 'default',
     addedHeaders: () => [],
     operations: () => specs,
+    write: recognised => writeQuery(body, schema, recognised),
+    argumentRules: name => descriptions.get(name)?.rules ?? [],
   }
 }
 

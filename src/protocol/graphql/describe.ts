@@ -1,5 +1,11 @@
 import type { JsonObject } from '../../canon/index.js'
-import { compileArgumentRules, type RaisedClasses, stepsOf, valuesAt } from '../argument-rule.js'
+import {
+  type ArgumentRule,
+  compileArgumentRules,
+  type RaisedClasses,
+  stepsOf,
+  valuesAt,
+} from '../argument-rule.js'
 import type { ArgumentType, OperationSpec } from '../catalog.js'
 import { isDeclared } from '../declared.js'
 import type { Operation, OperationClass, Recognised, Resource } from '../operation.js'
@@ -13,6 +19,7 @@ type Paths = readonly (readonly [name: string, steps: readonly (readonly string[
 /** One operation of the catalog, prepared: what it is, and how its arguments say what it touches. */
 interface Description {
   readonly spec: OperationSpec
+  readonly rules: readonly ArgumentRule[]
   readonly raised: RaisedClasses
   readonly lasting: LastingArguments
   readonly scope: Paths
@@ -45,6 +52,7 @@ function prepare(name: string, entry: OperationEntry, args: ArgumentType): Descr
       resources: resources.map(([type]) => type),
       effects: [...(entry.effects ?? [])].sort(),
     },
+    rules,
     raised: compileArgumentRules(rules),
     lasting: compileRenewed(entry.renewed),
     scope,

@@ -1,6 +1,6 @@
 import type { JsonObject } from '../../canon/index.js'
 import { valuesAt } from '../argument-rule.js'
-import type { Catalog, CatalogDocument } from '../catalog.js'
+import type { Catalog, CatalogDocument, OperationSpec } from '../catalog.js'
 import { isDeclared } from '../declared.js'
 import { malformed } from '../document-shape.js'
 import { protocolFault } from '../error-table.js'
@@ -12,7 +12,7 @@ import type {
   Resource,
   Unclassifiable,
 } from '../operation.js'
-import type { BodyPlan, Header, RequestFacts, RequestHead } from '../request.js'
+import type { BodyPlan, Header, RawRequest, RequestFacts, RequestHead } from '../request.js'
 import { headerValue, refuseHeaders } from '../request-headers.js'
 import { parseTarget } from '../target.js'
 import { asUnclassifiable, unclassifiable } from '../unclassifiable.js'
@@ -20,6 +20,7 @@ import { argumentsOf, bodyKindOf } from './arguments.js'
 import { type RestDocument, readRestDocument } from './document.js'
 import { type CompiledRoute, compileRoute, type Place } from './route.js'
 import { Router } from './router.js'
+import { writeRequest } from './write-request.js'
 
 /**
  * Opens a catalog of protocol `rest`: an operation is a method and a path template. Throws
@@ -49,6 +50,7 @@ class RestCatalog implements Catalog {
   private readonly accountHeaders: readonly string[]
   private readonly idempotency: RestDocument['idempotency']
   private readonly closed: boolean
+  private readonly specs: readonly OperationSpec[]
 
   constructor(document: CatalogDocument, body: RestDocument) {
     this.name = document.name
@@ -65,6 +67,14 @@ class RestCatalog implements Catalog {
       this.byName.set(route.name, route)
     }
     this.router.refuseCrossings()
+    this.specs = [...this.byName.values()].map(({ spec }) => this.specOf(spec))
+  }
+
+  /** A route's spec, with what any request to this API may have beside: another account, an undeclared parameter. */
+  private specOf(spec: OperationSpec): OperationSpec {
+    const scope = this.accountHeaders.length > 0 ? [...spec.scope, 'account'] : spec.scope
+    const raisable: readonly OperationClass[] = this.closed ? [...spec.raisable, 'opaque'] : spec.raisable
+    return { ...spec, scope: [...new Set(scope)].sort(), raisable: [...new Set(raisable)].sort() }
   }
 
   planBody(head: RequestHead): BodyPlan | Unclassifiable {
@@ -148,8 +158,15 @@ class RestCatalog implements Catalog {
   }
 
   operations() {
-    return [...this.byName.values()].map(({ spec }) => spec)
+    return this.specs
   }
+
+  readonly write = (recognised: Recognised): RawRequest | null => {
+    const route = this.byName.get(recognised.name)
+    return route === undefined ? null : writeRequest(route, recognised, this.accountHeaders[0] ?? null)
+  }
+
+  readonly argumentRules = (name: string) => this.byName.get(name)?.rules ?? []
 
   private routeOf(head: Pick<RequestHead, 'method' | 'target'>): Routed | null {
     const match = this.router.find(head.target.segments)

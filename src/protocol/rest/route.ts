@@ -1,4 +1,4 @@
-import { compileArgumentRules, type RaisedClasses, stepsOf } from '../argument-rule.js'
+import { type ArgumentRule, compileArgumentRules, type RaisedClasses, stepsOf } from '../argument-rule.js'
 import { compileShape, type Shape } from '../argument-shape.js'
 import type { ArgumentType, OperationSpec } from '../catalog.js'
 import { malformed } from '../document-shape.js'
@@ -19,6 +19,7 @@ export interface CompiledRoute {
   readonly shape: Shape
   /** A plain name that may come again, because the catalog declares a list. */
   readonly repeats: (name: string) => boolean
+  readonly rules: readonly ArgumentRule[]
   readonly raised: RaisedClasses
   readonly lasting: LastingArguments
   readonly scope: readonly { readonly member: string; readonly place: Place }[]
@@ -80,6 +81,7 @@ export function compileRoute(route: RestRoute, { caseless, numeric }: ArgumentKi
     maxBodyBytes: kind => route.maxBodyBytes ?? MAX_BODY_BYTES[kind],
     shape: compileShape({ fields }),
     repeats: name => repeatable.has(name),
+    rules,
     raised: compileArgumentRules(rules),
     lasting: compileRenewed(route.renewed),
     scope: Object.entries(scope).map(([member, path]) => ({ member, place: placeOf(path) })),

@@ -1,0 +1,127 @@
+import { base64 } from '../canon/index.js'
+import {
+  type ActivePolicy,
+  type Breach,
+  type CompiledNever,
+  counterexampleOf,
+  findBreaches,
+  openSurvey,
+  UNLISTED,
+} from '../policy/index.js'
+import type { RawRequest } from '../protocol/index.js'
+
+/** One breach as it is reported. */
+export interface NeverReport {
+  readonly statement: string
+  readonly because: string | null
+  readonly agent: string
+  readonly api: string
+  readonly operation: string
+  readonly raised: readonly string[]
+  readonly otherAccount: boolean
+  /** The rule that lets it pass, and whether a person has to agree. */
+  readonly rule: string
+  readonly effect: 'allow' | 'hold'
+  /** A line for `policy explain --requests`; null where the catalog can't write one. */
+  readonly request: Record<string, unknown> | null
+  /** True where the policy itself was asked and let the request pass. */
+  readonly confirmed: boolean
+  /** A time at which it passes. */
+  readonly at: string | null
+}
+
+/** How many requests are written out for one statement; the rest are counted. */
+const MOST_EXAMPLES = 10
+
+/** What a proof found. */
+export interface NeverProof {
+  readonly statements: readonly CompiledNever[]
+  readonly breaches: readonly NeverReport[]
+  /** Breaches of a statement beyond those that are reported. */
+  readonly more: Readonly<Record<string, number>>
+}
+
+/** Proves the statements of a policy, and writes a request for each of the first breaches. */
+export function proveNever(
+  payload: Parameters<typeof openSurvey>[0],
+  active: ActivePolicy,
+  nowMs: number,
+): NeverProof {
+  const survey = openSurvey(payload, active.apis)
+  const breaches = findBreaches(survey)
+  const statements = survey.policy.never ?? []
+  const of = (id: string): readonly Breach[] => breaches.filter(each => each.statement.id === id)
+  return {
+    statements,
+    breaches: statements.flatMap(({ id }) =>
+      of(id)
+        .slice(0, MOST_EXAMPLES)
+        .map(each => reportOf(each, active, nowMs)),
+    ),
+    more: Object.fromEntries(
+      statements.flatMap(({ id }) => {
+        const rest = of(id).length - MOST_EXAMPLES
+        return rest > 0 ? [[id, rest] as const] : []
+      }),
+    ),
+  }
+}
+
+function reportOf(breach: Breach, active: ActivePolicy, nowMs: number): NeverReport {
+  const example = counterexampleOf(breach, active, nowMs)
+  return {
+    statement: breach.statement.id,
+    because: breach.statement.because ?? null,
+    agent: breach.agent,
+    api: breach.api,
+    operation: breach.spec?.name ?? UNLISTED,
+    raised: breach.raised,
+    otherAccount: breach.otherAccount,
+    rule: breach.rule.id,
+    effect: breach.effect,
+    request: example === null ? null : requestLine(breach.api, example.request),
+    confirmed: example?.confirmed ?? false,
+    at: example === null ? null : new Date(example.nowMs).toISOString(),
+  }
+}
+
+/** A request as `policy explain --requests` reads it. */
+function requestLine(api: string, { method, target, headers, body }: RawRequest): Record<string, unknown> {
+  const line = { api, method, target, headers }
+  if (body === null) return line
+  const text = new TextDecoder().decode(body)
+  return Buffer.from(text, 'utf8').equals(body)
+    ? { ...line, body: text }
+    : { ...line, bodyBase64: base64(body) }
+}
+
+/** What a proof found, for people. */
+export function neverLines({ statements, breaches, more }: NeverProof): readonly string[] {
+  if (statements.length === 0) return ['The policy has no `never` statement.']
+  return statements.flatMap(statement => {
+    const own = breaches.filter(each => each.statement === statement.id)
+    if (own.length === 0) return [`PROVEN  ${statement.id}: cannot happen`]
+    const because = statement.because === undefined ? '' : ` (${statement.because})`
+    const rest = more[statement.id]
+    return [
+      `BROKEN  ${statement.id}${because}`,
+      ...own.flatMap(breachLines),
+      ...(rest === undefined ? [] : [`  and ${rest} more`]),
+    ]
+  })
+}
+
+function breachLines(each: NeverReport): readonly string[] {
+  const { agent, api, operation, raised, otherAccount, rule, effect, request, confirmed, at } = each
+  const where = [
+    ...(raised.length === 0 ? [] : [`with arguments that raise ${raised.join(' and ')}`]),
+    ...(otherAccount ? ['in another account'] : []),
+  ]
+  const verb = effect === 'allow' ? 'is admitted' : 'may be approved'
+  const words = `  ${agent}: ${api} ${[operation, ...where].join(' ')} ${verb} by rule ${rule}`
+  if (request === null) return [words]
+  const note = confirmed
+    ? `  passes${at === null ? '' : `, at ${at}`}:`
+    : '  such as this, where the rule’s other conditions are met:'
+  return [words, `  ${note}`, `      ${JSON.stringify(request)}`]
+}

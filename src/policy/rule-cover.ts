@@ -1,0 +1,77 @@
+import { canonicalize, type JsonObject } from '../canon/index.js'
+import type { CompiledRule } from './compiled.js'
+import { patternCovers } from './supposition.js'
+
+/**
+ * Whether a rule matches wherever another does, for an operation that both select by name, class and effect. Errs on
+ * the side of no.
+ */
+export function coversConditions(outer: CompiledRule, inner: CompiledRule): boolean {
+  return (
+    coversScope(outer, inner) &&
+    coversResources(outer, inner) &&
+    (outer.except === undefined || same(outer.except, inner.except)) &&
+    (outer.when === undefined || outer.when === inner.when) &&
+    (outer.during === undefined ||
+      (inner.during !== undefined && inner.during.every(window => outer.during?.includes(window))))
+  )
+}
+
+function coversScope(outer: CompiledRule, inner: CompiledRule): boolean {
+  return Object.entries(outer.select.scope ?? {}).every(([member, values]) =>
+    inner.select.scope?.[member]?.every(value => values.includes(value)),
+  )
+}
+
+function coversResources(outer: CompiledRule, inner: CompiledRule): boolean {
+  const { resources } = outer.select
+  if (resources === undefined) return true
+  // A deny needs one resource that matches, the others all of them: only alike are they comparable.
+  if ((outer.effect === 'deny') !== (inner.effect === 'deny')) return false
+  return (
+    inner.select.resources?.every(one =>
+      resources.some(other => patternCovers(patternOf(other), patternOf(one))),
+    ) ?? false
+  )
+}
+
+function patternOf({ type, id }: { type?: string; id: string }): {
+  readonly type?: string
+  readonly id: string
+} {
+  return type === undefined ? { id } : { type, id }
+}
+
+/** Whether a rule's limit lets pass at most what another's does: its counter counts at least the same operations. */
+export function coversLimit(limiting: CompiledRule, before: CompiledRule): boolean {
+  if (limiting.limit === undefined || before.limit === undefined) return before.limit === undefined
+  const { max, ...rest } = limiting.limit
+  const { max: most, ...others } = before.limit
+  return max <= most && same(rest, others) && coversSelection(limiting, before)
+}
+
+/** Whether all operations that one rule selects are selected by the other. */
+export function coversSelection(outer: CompiledRule, inner: CompiledRule): boolean {
+  const { operations: some, classes, effects } = inner.select
+  const { operations: all } = outer.select
+  const alike = same({ classes, effects }, { classes: outer.select.classes, effects: outer.select.effects })
+  if (!alike || !inner.apis.every(api => outer.apis.includes(api))) return false
+  if (all === undefined) return true
+  return (
+    some !== undefined &&
+    some.patterns.every(pattern => all.patterns.includes(pattern)) &&
+    inner.apis.every(api => {
+      const reached = new Set([...(all.named[api] ?? []), ...(all.globbed[api] ?? [])])
+      return [...(some.named[api] ?? []), ...(some.globbed[api] ?? [])].every(name => reached.has(name))
+    })
+  )
+}
+
+function same(a: object | undefined, b: object | undefined): boolean {
+  if (a === undefined || b === undefined) return a === b
+  return canonicalOf(a) === canonicalOf(b)
+}
+
+function canonicalOf(value: object): string {
+  return canonicalize(JSON.parse(JSON.stringify(value)) as JsonObject)
+}
