@@ -2,17 +2,18 @@ export type {
   ArgumentPredicate,
   ArgumentRule,
 } from './argument-rule.js'
-export type {
-  AwsAction,
-  AwsEndpoint,
-  AwsField,
-  AwsOperation,
-  AwsResource,
-  AwsScalar,
-  AwsService,
-  AwsShape,
-  AwsStructure,
-  AwsWire,
+export {
+  AWS_WIRES,
+  type AwsAction,
+  type AwsEndpoint,
+  type AwsField,
+  type AwsOperation,
+  type AwsResource,
+  type AwsScalar,
+  type AwsService,
+  type AwsShape,
+  type AwsStructure,
+  type AwsWire,
 } from './aws/document.js'
 export type { AwsChoice, AwsShelf } from './aws/shelf.js'
 export {
