@@ -185,6 +185,11 @@ describe('the shipped AWS catalog', () => {
     assert.deepEqual(shippedOperation('ec2:RunInstances').renewed, ['ClientToken'])
   })
 
+  it('attack: items that leave a name out are not hidden behind one that gives it', () => {
+    assert.equal(shippedOperation('events:PutEvents').resources, undefined)
+    assert.ok(shippedOperation('ec2:RunInstances').unmapped?.includes('NetworkInterfaces'))
+  })
+
   it('is written as every reader of I-JSON takes it', () => {
     for (const id of ['ec2', 's3', 'iam'])
       assert.doesNotThrow(() => parseStrictJson(new Uint8Array(readFileSync(`${AWS_FOLDER}${id}.json`))))
