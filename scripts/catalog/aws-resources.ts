@@ -157,7 +157,10 @@ function naming(type: string, variable: string, { service, name, places }: Targe
   if ((UNNAMED_TYPES[service] ?? []).includes(type)) return []
   const nouns = new Set([plain(variable), ...(type === '' ? [] : [plain(type)])])
   const own = nouns.has(plain(name.replace(/^(?:Batch)?[A-Z][a-z]+/, '')))
-  const direct = places.filter(({ inMap, lists, depth }) => !inMap && lists <= 1 && depth <= 2)
+  // ATTACK: items of a list that leave the name out and mean the default, beside one that names what is allowed.
+  const direct = places.filter(
+    ({ path, inMap, lists, depth }) => !inMap && lists <= 1 && depth <= 2 && !path.includes('[].'),
+  )
   const told = ({ path, name, depth }: Place): string | undefined =>
     types[path] ?? (depth === 1 ? types[name] : undefined)
   const wanted = plain(type === '' ? variable : type)

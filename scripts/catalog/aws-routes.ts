@@ -33,11 +33,6 @@ export function operationsOf(id: string, model: AwsModel): readonly string[] {
     .sort()
 }
 
-/** How many operations of the models are left out on purpose. */
-export function leftOut(): number {
-  return Object.values(LEFT_OUT).flat().length
-}
-
 /**
  * Method, path and what separates each operation of a REST service from its neighbours. Throws where two operations
  * can't be told apart.

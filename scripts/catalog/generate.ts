@@ -35,14 +35,22 @@ function generateAws(folder: string): void {
   rmSync(folder, { recursive: true, force: true })
   mkdirSync(folder, { recursive: true })
   writeFileSync(join(folder, 'index.json'), canonicalBytes(index))
-  let [operations, bytes] = [0, 0]
-  for (const service of services) {
-    const text = canonicalBytes(service)
-    writeFileSync(join(folder, `${service.id}.json`), text)
-    operations += Object.keys(service.operations).length
-    bytes += text.length
-  }
-  process.stdout.write(`aws: ${services.length} services, ${operations} operations, ${bytes} bytes\n`)
+  const sizes = services.map(service => {
+    const bytes = canonicalBytes(service)
+    writeFileSync(join(folder, `${service.id}.json`), bytes)
+    return { id: service.id, bytes: bytes.length }
+  })
+  const operations = services.flatMap(service => Object.values(service.operations))
+  const having = (member: 'resources' | 'rules' | 'unmapped'): number =>
+    operations.filter(operation => operation[member] !== undefined).length
+  const total = sizes.reduce((sum, { bytes }) => sum + bytes, 0)
+  const largest = sizes.sort((a, b) => b.bytes - a.bytes).slice(0, 3)
+  process.stdout.write(
+    `aws: ${services.length} services, ${operations.length} operations, ${total} bytes\n` +
+      `  ${having('resources')} operations with resources, ${having('unmapped')} of them with names that are unmapped\n` +
+      `  ${having('rules')} operations with rules\n` +
+      `  largest: ${largest.map(({ id, bytes }) => `${id} ${bytes}`).join(', ')}\n`,
+  )
 }
 
 generate(join('config', 'catalogs'))

@@ -3,17 +3,18 @@ export type {
   ArgumentRule,
 } from './argument-rule.js'
 export { awsCatalog } from './aws/choose.js'
-export type {
-  AwsAction,
-  AwsEndpoint,
-  AwsField,
-  AwsOperation,
-  AwsResource,
-  AwsScalar,
-  AwsService,
-  AwsShape,
-  AwsStructure,
-  AwsWire,
+export {
+  AWS_WIRES,
+  type AwsAction,
+  type AwsEndpoint,
+  type AwsField,
+  type AwsOperation,
+  type AwsResource,
+  type AwsScalar,
+  type AwsService,
+  type AwsShape,
+  type AwsStructure,
+  type AwsWire,
 } from './aws/document.js'
 export type { AwsChoice, AwsShelf } from './aws/shelf.js'
 export {

@@ -41,6 +41,12 @@ const rows: readonly [name: string, rule: Condition, holds: JsonObject[], fails:
     [{ items: [] }, { items: { state: 'DELETED' } }, { items: [{ state: 'deleted' }] }],
   ],
   [
+    'equals: any name in a map',
+    { path: 'tables[#][]', is: 'equals', value: 'orders' },
+    [{ tables: { users: 1, orders: null } }],
+    [{ tables: {} }, { tables: ['orders'] }, { tables: 'orders' }, { tables: { users: 'orders' } }],
+  ],
+  [
     'equals doesn’t mix types',
     { path: 'a', is: 'equals', value: true },
     [{ a: true }],

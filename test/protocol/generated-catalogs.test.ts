@@ -1,10 +1,12 @@
 import assert from 'node:assert/strict'
-import { readFileSync } from 'node:fs'
+import { readdirSync, readFileSync } from 'node:fs'
 import { describe, it } from 'node:test'
+import { awsCatalog } from '../../scripts/catalog/aws.js'
 import { githubCatalog } from '../../scripts/catalog/github.js'
 import { githubGraphqlCatalog } from '../../scripts/catalog/github-graphql.js'
 import { stripeCatalog } from '../../scripts/catalog/stripe.js'
 import { canonicalBytes, equalBytes } from '../../src/canon/index.js'
+import { AWS_FOLDER } from './aws-services.js'
 import { shippedPath } from './requests.js'
 
 describe('the shipped catalogs', () => {
@@ -18,4 +20,15 @@ describe('the shipped catalogs', () => {
       )
     })
   }
+
+  it('are what the generator makes of the installed packages, for each service of AWS too', () => {
+    const { index, services } = awsCatalog()
+    const files = [...services.map(service => [service.id, service] as const), ['index', index] as const]
+    for (const [name, value] of files)
+      assert.ok(
+        equalBytes(canonicalBytes(value), new Uint8Array(readFileSync(`${AWS_FOLDER}${name}.json`))),
+        `config/catalogs/aws/${name}.json is out of date`,
+      )
+    assert.deepEqual(readdirSync(AWS_FOLDER).sort(), files.map(([name]) => `${name}.json`).sort())
+  })
 })
