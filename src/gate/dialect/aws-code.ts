@@ -29,6 +29,7 @@ const BY_CODE: Readonly<Record<string, AwsCode>> = {
   grant_missing: UNSIGNED,
   payload_mismatch: sender(400, 'XAmzContentSHA256Mismatch', 'InvalidSignatureException'),
   aws_signature_missing: UNSIGNED,
+  aws_signature_malformed: sender(403, 'IncompleteSignature'),
   signature_missing: UNSIGNED,
   signature_access_key: TOKEN_INVALID,
   // A client whose clock is wrong sets it by the Date of the answer, and asks once more.
