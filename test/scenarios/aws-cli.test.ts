@@ -5,7 +5,7 @@ import { join } from 'node:path'
 import { after, before, describe, it } from 'node:test'
 import { AWS_IDS } from '../../src/sandbox/index.js'
 import { type AwsSurroundings, startAwsSurroundings } from './aws-surroundings.js'
-import { type Attempt, type Ended, single } from './sidecar.js'
+import { type Attempt, type Ended, runCountersign, single } from './sidecar.js'
 
 /** Debian's own; another on PATH may be another version. */
 const AWS = '/usr/bin/aws'
@@ -23,9 +23,9 @@ describe('AWS’s Python clients behind the sidecar', () => {
 
   function exec(command: readonly string[]): Promise<{ value: Ended; attempts: readonly Attempt[] }> {
     const env = { AWS_ACCESS_KEY_ID: 'AKIAIOSFODNN7EXAMPLE', AWS_SECRET_ACCESS_KEY: 'of-the-operator' }
-    return aws.sidecar.during(() =>
-      aws.sidecar.command(['exec', '--agent', 'coder', '--task', 'fix', '--', ...command], env),
-    )
+    const { folder, loaded } = aws.sidecar
+    const argv = ['exec', '--config', loaded.file, '--agent', 'coder', '--task', 'fix', '--', ...command]
+    return aws.sidecar.during(() => runCountersign(argv, folder, env))
   }
 
   const cli = (...argv: readonly string[]) =>
