@@ -3,6 +3,7 @@ import { cpus } from 'node:os'
 import process from 'node:process'
 import { parseArgs } from 'node:util'
 import { type Latency, latency, loadGenerator, type Shot, throughput } from './load.js'
+import { measurePolicy, policyLines } from './policy.js'
 import { cpuSeconds, residentMiB, roleOf, start } from './processes.js'
 import { type BenchSidecar, startSidecar } from './sidecar.js'
 import { signedHeaders } from './signed.js'
@@ -91,6 +92,8 @@ interface Result {
   readonly addedP50Ms: number
 }
 
+process.stderr.write('policy: deciding, compiling, surveying …\n')
+const policy = measurePolicy()
 const upstream = await start('./upstream.js')
 const bare = await start('./bare.js', `http://127.0.0.1:${upstream.port}`)
 const sidecar = await startSidecar(upstream.port)
@@ -180,6 +183,7 @@ function report(results: readonly Result[], idleMiB: Memory, loadedMiB: Memory):
     )
   }
   say(`\nresident memory, gate and keeper: idle ${sum(idleMiB)} MiB, after load ${sum(loadedMiB)} MiB`)
+  for (const line of policyLines(policy)) say(line)
   mkdirSync('bench/results', { recursive: true })
   const machine = {
     cores: cpus().length,
@@ -189,7 +193,7 @@ function report(results: readonly Result[], idleMiB: Memory, loadedMiB: Memory):
   }
   writeFileSync(
     values.json,
-    `${JSON.stringify({ machine, seconds, rounds, results, idleMiB, loadedMiB }, null, 2)}\n`,
+    `${JSON.stringify({ machine, seconds, rounds, results, idleMiB, loadedMiB, policy }, null, 2)}\n`,
   )
   say(`written to ${values.json}`)
 }

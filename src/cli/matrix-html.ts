@@ -19,14 +19,14 @@ export function matrixHtml(policy: string, matrix: Matrix, rows: readonly Matrix
 <html lang="en">
 <head>
 <meta charset="utf-8">
-<meta http-equiv="Content-Security-Policy" content="${escape(csp)}">
+<meta http-equiv="Content-Security-Policy" content="${escapeHtml(csp)}">
 <meta name="viewport" content="width=device-width, initial-scale=1">
-<title>${escape(title)}</title>
+<title>${escapeHtml(title)}</title>
 <style>${STYLE}</style>
 </head>
 <body>
 <main>
-<h1>${escape(title)}</h1>
+<h1>${escapeHtml(title)}</h1>
 ${totalsTable(matrix)}
 <form role="search" aria-label="Operations">
 <label for="text">Filter by name, class, rule or condition</label>
@@ -50,15 +50,16 @@ ${rows.map(rowHtml).join('\n')}
 }
 
 function rowHtml(row: MatrixRow): string {
-  const cells = [row.classes.join(' '), row.verdict, rulesOf(row), detailOf(row)].map(escape)
-  return `<tr class="${row.verdict}"><td>${escape(row.api)}</td><th scope="row">${escape(row.operation)}</th>${cells.map(each => `<td>${each}</td>`).join('')}</tr>`
+  const cells = [row.classes.join(' '), row.verdict, rulesOf(row), detailOf(row)].map(escapeHtml)
+  return `<tr class="${row.verdict}"><td>${escapeHtml(row.api)}</td><th scope="row">${escapeHtml(row.operation)}</th>${cells.map(each => `<td>${each}</td>`).join('')}</tr>`
 }
 
 function totalsTable(matrix: Matrix): string {
   const rows = Object.entries(matrix.byApi).map(
-    ([api, totals]) => `<tr><th scope="row">${escape(api)}</th><td>${escape(summaryOf(totals))}</td></tr>`,
+    ([api, totals]) =>
+      `<tr><th scope="row">${escapeHtml(api)}</th><td>${escapeHtml(summaryOf(totals))}</td></tr>`,
   )
-  return `<table><caption>Totals</caption><tbody>${rows.join('')}<tr><th scope="row">all</th><td>${escape(summaryOf(matrix.totals))}</td></tr></tbody></table>`
+  return `<table><caption>Totals</caption><tbody>${rows.join('')}<tr><th scope="row">all</th><td>${escapeHtml(summaryOf(matrix.totals))}</td></tr></tbody></table>`
 }
 
 const STYLE = `
@@ -98,6 +99,6 @@ function digestOf(text: string): string {
   return `sha256-${createHash('sha256').update(text, 'utf8').digest('base64')}`
 }
 
-function escape(text: string): string {
+function escapeHtml(text: string): string {
   return text.replace(/[&<>"']/g, letter => `&#${letter.charCodeAt(0)};`)
 }

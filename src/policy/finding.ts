@@ -81,6 +81,10 @@ export const findingCodes = {
   when_not_bool: { severity: 'error', mend: 'Let the expression say yes or no.' },
   when_type: { severity: 'error', mend: 'Compare values of the same type.' },
   when_refused: { severity: 'error', mend: 'Say it with the functions that docs/policy.md lists.' },
+  never_broken: {
+    severity: 'error',
+    mend: 'Narrow the rule, or take the statement back; `countersign policy prove` shows requests.',
+  },
   static_credential: {
     severity: 'warning',
     mend: 'Use a minter that makes short-lived credentials, if the API has one.',
@@ -98,6 +102,13 @@ export const findingCodes = {
   expires_soon: { severity: 'warning', mend: 'Plan the next version; everything is denied from then on.' },
   agent_without_rule: { severity: 'warning', mend: 'Add an allow for the agent, or remove it.' },
   shadowed_rule: { severity: 'warning', mend: 'Remove the rule, or narrow the deny that covers it.' },
+  unreachable_rule: {
+    severity: 'warning',
+    mend: 'Mend the selector, its exception or its windows, or remove the rule.',
+  },
+  covered_rule: { severity: 'warning', mend: 'Remove the rule, or the wider one.' },
+  duplicate_rule: { severity: 'warning', mend: 'Keep one of the two.' },
+  when_never_true: { severity: 'warning', mend: 'Mend the condition, or remove the rule.' },
   unused_name: { severity: 'warning', mend: 'Remove it, or use it.' },
   plain_http: { severity: 'warning', mend: 'Use https; plain http is for test audiences only.' },
   test_endpoint: {

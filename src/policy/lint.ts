@@ -1,13 +1,17 @@
-import { type Catalog, type OperationClass, type OperationSpec, openCatalog } from '../protocol/index.js'
+import type { OperationClass, OperationSpec } from '../protocol/index.js'
 import { listOf } from './api-catalog.js'
-import { type CompileOptions, compilePolicy } from './compile.js'
+import { type CompiledResult, type CompileOptions, compilePolicy } from './compile.js'
 import { EFFECTS } from './compile-rules.js'
 import { type CompiledPolicy, type CompiledRule, readCompiled } from './compiled.js'
 import type { PolicyDocument } from './document.js'
-import type { RuleSource } from './document-rule.js'
-import { type Finding, Findings } from './finding.js'
+import type { NeverSource, RuleSource } from './document-rule.js'
+import { type DocumentPath, type Finding, Findings } from './finding.js'
+import { coveredRules, usesOf } from './lint-rules.js'
 import { couldMatch, selectionOf } from './match.js'
+import { UNLISTED } from './matrix.js'
+import { findBreaches } from './never.js'
 import type { PolicySource } from './source.js'
+import { openSurvey, type PolicySurvey } from './survey.js'
 
 const SOON_MS = 14 * 86_400_000
 const UNDOABLE: readonly OperationClass[] = ['destructive', 'irreversible']
@@ -20,7 +24,8 @@ export interface LintOptions extends CompileOptions {
 interface Linted {
   readonly document: PolicyDocument
   readonly policy: CompiledPolicy
-  readonly catalogs: ReadonlyMap<string, Catalog>
+  readonly apis: CompiledResult['apis']
+  readonly survey: PolicySurvey
   readonly nowMs: number
 }
 
@@ -34,11 +39,14 @@ export function lintPolicy(source: PolicySource, options: LintOptions): readonly
   const compiled = compilePolicy(source, options)
   if (compiled.kind === 'findings') return compiled.findings
   const policy = readCompiled(compiled.payload)
-  const catalogs = new Map(
-    Object.entries(policy.apis).map(([name, api]) => [name, openCatalog(compiled.catalogs.get(api.catalog))]),
-  )
   const findings = new Findings(source.locate)
-  const linted = { document: source.document, policy, catalogs, nowMs: options.nowMs }
+  const linted = {
+    document: source.document,
+    policy,
+    apis: compiled.apis,
+    survey: openSurvey(compiled.payload, compiled.apis),
+    nowMs: options.nowMs,
+  }
   for (const lint of LINTS) lint(linted, findings)
   return findings.sorted()
 }
@@ -56,7 +64,9 @@ const LINTS: readonly Lint[] = [
   missingBecause,
   broadWildcard,
   allowsDestruction,
-  shadowedRule,
+  idleRules,
+  coveredRule,
+  brokenNever,
 ]
 
 function expiry({ policy, nowMs }: Linted, findings: Findings): void {
@@ -180,19 +190,51 @@ function allowsDestruction(linted: Linted, findings: Findings): void {
   }
 }
 
-function shadowedRule(linted: Linted, findings: Findings): void {
-  for (const rule of linted.policy.rules) {
-    if (rule.effect === 'deny') continue
-    const selected = selectedOperations(rule, linted)
-    if (selected.length === 0) continue
-    const denies = linted.policy.rules.find(deny => coversAll(deny, rule, selected))
-    if (denies === undefined) continue
+/** Rules that make no difference to any request. */
+function idleRules(linted: Linted, findings: Findings): void {
+  for (const { rule, selects, canBeTrue, matters, deniedBy } of usesOf(linted.survey)) {
+    const path = pathOf(rule, linted)
+    if (!selects) {
+      findings.add('unreachable_rule', path, `No request can be selected by the rule ${rule.id}.`)
+    } else if (!canBeTrue) {
+      const errs = rule.effect === 'allow' ? '' : ' It matches only where it can’t be answered.'
+      const at = [...path.slice(0, -1), 'when']
+      findings.add('when_never_true', at, `The condition of the rule ${rule.id} can never be true.${errs}`)
+    } else if (!matters) {
+      const who = deniedBy === null ? 'Other rules deny' : `The rule ${deniedBy} denies`
+      findings.add('shadowed_rule', path, `${who} all that ${rule.id} selects.`)
+    }
+  }
+}
+
+function coveredRule(linted: Linted, findings: Findings): void {
+  for (const { rule, by, same } of coveredRules(linted.policy.rules)) {
+    if (same) findings.add('duplicate_rule', pathOf(rule, linted), `${rule.id} and ${by.id} mean the same.`)
+    else findings.add('covered_rule', pathOf(rule, linted), `The rule ${by.id} covers ${rule.id} as a whole.`)
+  }
+}
+
+function brokenNever(linted: Linted, findings: Findings): void {
+  const statements = linted.policy.never ?? []
+  const breaches = statements.length === 0 ? [] : findBreaches(linted.survey)
+  for (const { id } of statements) {
+    const own = breaches.filter(each => each.statement.id === id)
+    const [first] = own
+    if (first === undefined) continue
+    const others = own.length > 1 ? ` and ${own.length - 1} more` : ''
+    const what = `${first.api} ${first.spec?.name ?? UNLISTED}${others}`
     findings.add(
-      'shadowed_rule',
-      pathOf(rule, linted),
-      `The rule ${denies.id} denies all that ${rule.id} selects.`,
+      'never_broken',
+      neverPath(id, linted),
+      `${id} is broken: ${first.agent} may do ${what} by the rule ${first.rule.id}.`,
     )
   }
+}
+
+function neverPath(id: string, { document }: Linted): DocumentPath {
+  const written = listOf<NeverSource>(document.never)
+  const index = written.findIndex((each, at) => (each.id ?? `never-${at + 1}`) === id)
+  return Array.isArray(document.never) ? ['never', index] : ['never']
 }
 
 interface Selected {
@@ -200,33 +242,15 @@ interface Selected {
   readonly spec: OperationSpec
 }
 
-function selectedOperations(rule: CompiledRule, { catalogs }: Linted): readonly Selected[] {
+function selectedOperations(rule: CompiledRule, { apis }: Linted): readonly Selected[] {
   return rule.apis.flatMap(api => {
     const selection = selectionOf(rule.select, api)
-    const operations = catalogs.get(api)?.operations() ?? []
+    const operations = apis.get(api)?.operations ?? []
     return operations.filter(spec => couldMatch(rule, selection, spec)).map(spec => ({ api, spec }))
   })
 }
 
-/** Whether a deny without conditions matches every one of the operations, for every agent of the rule. */
-function coversAll(deny: CompiledRule, rule: CompiledRule, selected: readonly Selected[]): boolean {
-  const conditional = deny.when ?? deny.during ?? deny.except ?? deny.select.scope ?? deny.select.resources
-  if (deny.effect !== 'deny' || conditional !== undefined) return false
-  if (deny.to !== undefined && !rule.to?.every(agent => deny.to?.includes(agent))) return false
-  return selected.every(({ api, spec }) => {
-    if (!deny.apis.includes(api)) return false
-    // Classes that an argument may raise don't count: the deny has to match whatever the arguments are.
-    return (
-      couldMatch(deny, selectionOf(deny.select, api), { ...spec, raisable: [] }) && matchesByBase(deny, spec)
-    )
-  })
-}
-
-function matchesByBase({ select: { classes } }: CompiledRule, spec: OperationSpec): boolean {
-  return classes === undefined || spec.classes.some(each => classes.includes(each))
-}
-
-function pathOf(rule: CompiledRule, { document }: Linted): readonly (string | number)[] {
+function pathOf(rule: CompiledRule, { document }: Linted): DocumentPath {
   const index = document.rules.findIndex((source: RuleSource) => source.id === rule.id)
   const effect = EFFECTS.find(each => document.rules[index]?.[each] !== undefined) ?? rule.effect
   return ['rules', index, effect]

@@ -137,14 +137,18 @@ function asCel(value: JsonValue): unknown {
 /** Surveys one operation; `null` for those that the catalog doesn't have. */
 export function surveyOperation(survey: ApiSurvey, spec: OperationSpec | null): OperationSurvey {
   const rules = survey.rulesFor(spec)
-  const constants = survey.constantsFor(spec)
+  // Most operations meet no condition, and then nobody asks what is known.
+  const conditional = rules.some(({ when }) => when !== null)
+  const constants = conditional ? survey.constantsFor(spec) : NOTHING_KNOWN
   const cases = casesOf(spec).map(({ raised, otherAccount, supposed }) => ({
     raised,
     otherAccount,
-    ...outcomesOf(rules, supposed, withClasses(constants, supposed)),
+    ...outcomesOf(rules, supposed, conditional ? withClasses(constants, supposed) : constants),
   }))
   return { api: survey.api, spec, cases }
 }
+
+const NOTHING_KNOWN: Constants = new Map()
 
 /** `operation.classes` is the same for all requests of a case. */
 export function withClasses(constants: Constants, { kind }: Supposition): Constants {
