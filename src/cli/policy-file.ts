@@ -39,7 +39,8 @@ export function readPolicyFile(file: string): PolicyFile {
     const path = resolve(folder, name)
     if (existsSync(path)) files.set(name, readFileSync(path, 'utf8'))
   }
-  return { kind: 'source', source, options: { catalogs: loadShippedCatalogs(), files, crypto: nativeCrypto } }
+  const options = { catalogs: loadShippedCatalogs(), files, crypto: nativeCrypto, nowMs: Date.now() }
+  return { kind: 'source', source, options }
 }
 
 /** Reads and compiles a policy's source; throws a UsageError that lists every finding. */

@@ -42,6 +42,7 @@ export async function send(context: GateContext, order: SendOrder): Promise<void
     api,
     upstream,
     receipt,
+    code: verdict.code,
     minted: verdict.headers,
     upload,
     awaitMark: verdict.awaitMark,

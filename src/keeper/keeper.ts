@@ -86,6 +86,7 @@ export async function startKeeper(options: KeeperOptions): Promise<Keeper> {
   const admin = await serveAdmin(options.adminSocket, {
     ledger,
     activation,
+    clock,
     grants,
     approvals,
     log,

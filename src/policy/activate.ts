@@ -79,6 +79,7 @@ function agentsOf(policy: CompiledPolicy): ReadonlyMap<string, PolicyAgent> {
         sessionSeconds: agent.session,
         identities: agent.identities,
         facts: agent.facts as JsonObject,
+        observeUntilMs: agent.observeUntil ?? null,
       },
     ]),
   )

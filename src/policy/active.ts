@@ -41,6 +41,8 @@ export interface PolicyAgent {
   readonly identities: readonly AgentIdentity[]
   /** Free facts for `when` (`agent.facts`). */
   readonly facts: JsonObject
+  /** Unix milliseconds until which the agent observes: see `observe.ts`. Null where everything is enforced. */
+  readonly observeUntilMs: number | null
 }
 
 export type AgentIdentity =
@@ -142,6 +144,7 @@ export interface Decision {
 
 export type DecisionCode =
   | 'allowed'
+  | 'observed'
   | 'denied_by_rule'
   | 'no_matching_rule'
   | 'unknown_operation'

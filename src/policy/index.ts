@@ -26,6 +26,7 @@ export {
   sealGrantOrder,
 } from './grant-order.js'
 export { type LintOptions, lintPolicy } from './lint.js'
+export { observers, refuseLongObserving } from './observe.js'
 export { type OpenPolicyOptions, openPolicy, readSealedMetadata, type SealedMetadata } from './open.js'
 export type { SignedPayload } from './open-signed.js'
 export { addSignature, sealPolicy } from './seal.js'

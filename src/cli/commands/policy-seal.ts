@@ -134,6 +134,8 @@ interface Summary {
   readonly version: number
   readonly audience: readonly string[]
   readonly expires: string
+  /** Agents that observe, and until when. */
+  readonly observing: readonly { readonly agent: string; readonly until: string }[]
   /** Key ids in the file; what they are worth only a trust root can say. */
   readonly signatures: readonly string[]
   readonly holders?: Holders
@@ -149,17 +151,24 @@ interface Holders {
 }
 
 function summaryOf(envelope: Envelope): Omit<Summary, 'file'> {
-  const { name, version, audience, expiresMs } = readSealedMetadata(
-    parseCanonical(envelope.payload) as JsonObject,
-  )
+  const payload = parseCanonical(envelope.payload) as JsonObject
+  const { name, version, audience, expiresMs } = readSealedMetadata(payload)
   return {
     id: contentId(nativeCrypto, envelope.payload),
     name,
     version,
     audience,
     expires: new Date(expiresMs).toISOString(),
+    observing: observingOf(payload),
     signatures: envelope.signatures.map(({ keyid }) => keyid),
   }
+}
+
+function observingOf({ agents }: JsonObject): Summary['observing'] {
+  return Object.entries((agents ?? {}) as Record<string, { observeUntil?: unknown }>).flatMap(
+    ([agent, { observeUntil }]) =>
+      typeof observeUntil === 'number' ? [{ agent, until: new Date(observeUntil).toISOString() }] : [],
+  )
 }
 
 /** Who of the policy role has signed. Throws for a signature that is not theirs, as the runtime would. */
@@ -191,11 +200,13 @@ function print(io: Io, summary: Summary, json: boolean): void {
     printJson(io, summary)
     return
   }
-  const { file, id, name, version, audience, expires, signatures, holders } = summary
+  const { file, id, name, version, audience, expires, observing, signatures, holders } = summary
   printLine(io, `${file}: policy ${name}, version ${version}`)
   printLine(io, `  id          ${id}`)
   printLine(io, `  audience    ${audience.join(', ')}`)
   printLine(io, `  expires     ${expires}`)
+  for (const { agent, until } of observing)
+    printLine(io, `  OBSERVES    ${agent}, until ${until}: what no rule reaches passes, up to update`)
   if (holders === undefined) {
     printLine(io, `  signatures  ${signatures.length}, not held against a trust root`)
     return

@@ -109,6 +109,11 @@ function printKeeper(keeper: KeeperStatus, io: Io): void {
       : `  policy      ${policy.name}, version ${policy.version}, until ${timeOf(policy.expiresMs)}`,
   )
   if (policy !== null) printLine(io, `              ${policy.cid}`)
+  for (const { agent, untilMs } of policy?.observing ?? [])
+    printLine(
+      io,
+      `  OBSERVING   ${agent}, until ${timeOf(untilMs)}: what no rule reaches passes, up to update`,
+    )
   if (refusedUpdate !== null)
     printLine(io, `  refused     ${refusedUpdate.code} at ${timeOf(refusedUpdate.atMs)}`)
   printLine(io, `  ledger      ${keeper.chain}, ${head.size} entries, the newest at ${timeOf(head.t)}`)
