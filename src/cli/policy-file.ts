@@ -68,6 +68,8 @@ export function describeFinding(file: string, finding: Finding): string {
 /** A policy to ask, whether from its source or from a sealed file whose signatures are not looked at. */
 export interface ConsultedPolicy {
   readonly active: ActivePolicy
+  /** Ids of its rules, in the order of the file. */
+  readonly rules: readonly string[]
   /** Line of a rule in the source; null for a sealed file. */
   lineOf(rule: string): number | null
 }
@@ -79,6 +81,7 @@ export function consultPolicy(file: string): ConsultedPolicy {
   const { source, payload, cid, catalogs } = compilePolicyFile(file)
   return {
     active: activate(payload, cid, catalogs, nativeCrypto),
+    rules: source.document.rules.map(({ id }) => id),
     lineOf: rule => {
       const index = source.document.rules.findIndex(each => each.id === rule)
       return index < 0 ? null : source.locate(['rules', index]).line
@@ -99,6 +102,7 @@ function consultSealed(file: string, bytes: Uint8Array): ConsultedPolicy {
   }
   return {
     active: activate(policy, contentId(nativeCrypto, payload), catalogs, nativeCrypto),
+    rules: (policy.rules as unknown as readonly { readonly id: string }[]).map(({ id }) => id),
     lineOf: () => null,
   }
 }

@@ -11,6 +11,7 @@ import { registerLedger } from './commands/ledger.js'
 import { registerPolicy } from './commands/policy.js'
 import { registerPolicyReload } from './commands/policy-reload.js'
 import { registerPolicySeal } from './commands/policy-seal.js'
+import { registerPolicyTest } from './commands/policy-test.js'
 import { registerReceipts } from './commands/receipts.js'
 import { registerRun } from './commands/run.js'
 import { registerStatus } from './commands/status.js'
@@ -36,6 +37,7 @@ const commands: readonly Register[] = [
   registerDoctor,
   registerPolicy,
   registerPolicySeal,
+  registerPolicyTest,
   registerPolicyReload,
   registerTrust,
   registerVault,

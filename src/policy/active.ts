@@ -16,6 +16,20 @@ export interface ActivePolicy {
   readonly approvers: ReadonlyMap<string, ApproverGroup>
   /** The one place where a request is decided. Pure: same input, same decision. Never throws. */
   decide(input: DecisionInput): Decision
+  /** The rules that a request meets on its way, whether they decide or not. Pure; never throws. */
+  fitting(input: DecisionInput): readonly FittingRule[]
+}
+
+/** A rule that fits one operation by agent, selector and window. */
+export interface FittingRule {
+  readonly rule: string
+  readonly effect: Effect
+  /** Index of the operation. */
+  readonly operation: number
+  /** What its condition says; null where it has none. */
+  readonly when: 'yes' | 'no' | 'error' | null
+  /** True where its limit adds an argument up. */
+  readonly sums: boolean
 }
 
 export interface PolicyApi {

@@ -12,7 +12,7 @@ import type { CompiledLimit } from './compiled.js'
 import { type Condition, ConditionContext } from './condition.js'
 import { coversOperation } from './grant-details.js'
 import { checkLimit, type LimitVerdict } from './limit.js'
-import { matchSelector, type Selection } from './match.js'
+import { type Match, matchSelector, type Selection } from './match.js'
 import { passesObserved } from './observe.js'
 import type { WindowTest } from './window.js'
 
@@ -143,17 +143,26 @@ function isWithinGrant(input: DecisionInput, operation: Operation, agent: Policy
   return input.authorizationDetails === null || coversOperation(input.authorizationDetails, operation)
 }
 
+/** Agent, selector and window of a rule against an operation, its condition apart. */
+export function reach(
+  rule: IndexedRule,
+  input: Pick<DecisionInput, 'agent' | 'nowMs'>,
+  operation: Operation,
+): Match {
+  if (rule.to !== null && !rule.to.has(input.agent.id)) return 'no'
+  const match = matchSelector(rule, operation)
+  if (match === 'no') return 'no'
+  return rule.during === null || rule.during.some(isOpen => isOpen(input.nowMs)) ? match : 'no'
+}
+
 function applies(
   rule: IndexedRule,
   input: DecisionInput,
   operation: Operation,
   context: ConditionContext,
-): 'no' | 'partly' | 'yes' {
-  if (rule.to !== null && !rule.to.has(input.agent.id)) return 'no'
-  const match = matchSelector(rule, operation)
-  if (match === 'no') return 'no'
-  if (rule.during !== null && !rule.during.some(isOpen => isOpen(input.nowMs))) return 'no'
-  if (rule.when === null) return match
+): Match {
+  const match = reach(rule, input, operation)
+  if (match === 'no' || rule.when === null) return match
   switch (rule.when.holds(context)) {
     case 'yes':
       return match

@@ -8,6 +8,7 @@ export type {
   DecisionCode,
   DecisionInput,
   Effect,
+  FittingRule,
   LimitWindow,
   PolicyAgent,
   PolicyApi,
