@@ -10,7 +10,9 @@ import { registerInit } from './commands/init.js'
 import { registerLedger } from './commands/ledger.js'
 import { registerPolicy } from './commands/policy.js'
 import { registerPolicyReload } from './commands/policy-reload.js'
+import { registerPolicyReplay } from './commands/policy-replay.js'
 import { registerPolicySeal } from './commands/policy-seal.js'
+import { registerPolicySuggest } from './commands/policy-suggest.js'
 import { registerPolicyTest } from './commands/policy-test.js'
 import { registerReceipts } from './commands/receipts.js'
 import { registerRun } from './commands/run.js'
@@ -38,6 +40,8 @@ const commands: readonly Register[] = [
   registerPolicy,
   registerPolicySeal,
   registerPolicyTest,
+  registerPolicyReplay,
+  registerPolicySuggest,
   registerPolicyReload,
   registerTrust,
   registerVault,

@@ -96,6 +96,13 @@ function routeReceipts(app: FastifyInstance, ledger: Ledger): void {
     if (bytes === undefined) throw keeperFault('receipt_unknown', String(seq))
     return { seq, entry: base64(bytes) }
   })
+  // Encrypted to the auditor: the keeper itself can't read it any more after its next start.
+  app.get('/v1/inputs/:id', async request => {
+    const { id } = request.params as { id: string }
+    if (!/^[0-9a-f-]{36}$/.test(id)) throw keeperFault('admin_malformed', 'expected the id of an attempt')
+    const record = await ledger.side.get(id)
+    return { inputs: record === undefined ? null : base64(record) }
+  })
   app.get('/v1/checkpoint', async () => ({ checkpoint: await ledger.checkpoint() }))
   app.get('/v1/why/:seq', request =>
     explainReceipt(ledger, numberOf((request.params as { seq: string }).seq)),
