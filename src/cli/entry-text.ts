@@ -25,6 +25,6 @@ function gist(entry: Entry): string {
 }
 
 /** ATTACK: names in receipts come from requests; a terminal must not obey them. */
-function visible(text: string): string {
+export function visible(text: string): string {
   return text.replace(/[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/gu, '�')
 }

@@ -1,5 +1,5 @@
 import { parseStrictJson } from '../canon/index.js'
-import type { ActivePolicy, Decision, PolicyAgent } from '../policy/index.js'
+import type { ActivePolicy, Decision, DecisionInput, PolicyAgent } from '../policy/index.js'
 import { classify, type Header, type Operation, type RawRequest } from '../protocol/index.js'
 import { UsageError } from './io.js'
 
@@ -16,44 +16,64 @@ export type Explanation =
     }
   | { readonly refused: { readonly code: string; readonly detail: string } }
 
-/**
- * What a sidecar would make of a request, without one: classified as the gate does, described and decided as the
- * keeper does. Counters of limits stand at zero and no probe is asked.
- */
+/** Under which circumstances a request is imagined. */
+export interface Circumstances {
+  readonly nowMs: number
+  readonly task: string
+  readonly owner: string
+  /** What was used up under each limit, by counter (`rule/agent`). */
+  readonly usage: Readonly<Record<string, number>>
+}
+
+/** What the gate and the keeper make of a request: refused before any rule is asked, or decided over this input. */
+export type Imagined =
+  | { readonly kind: 'refused'; readonly code: string; readonly detail: string }
+  | { readonly kind: 'decided'; readonly input: DecisionInput; readonly decision: Decision }
+
+/** Classifies as the gate does, describes and decides as the keeper does. No probe is asked. */
+export function imagine(
+  policy: ActivePolicy,
+  agent: PolicyAgent,
+  request: ExplainedRequest,
+  { nowMs, task, owner, usage }: Circumstances,
+): Imagined {
+  const api = policy.apis.get(request.api)
+  if (api === undefined) return refused('unknown_api', 'the policy has no API of this name')
+  const classification = classify(api.catalog, request)
+  if (classification.kind === 'unclassifiable') return refused(classification.code, classification.detail)
+  const input: DecisionInput = {
+    agent: { id: agent.id, environment: agent.environment, task, owner },
+    authorizationDetails: null,
+    request: { api: request.api, method: request.method, target: request.target },
+    operations: classification.operations.map(each => api.catalog.describe(request.api, each)),
+    nowMs,
+    lastEntryMs: 0,
+    probe: null,
+    usage: ({ key }) => (Object.hasOwn(usage, key) ? (usage[key] as number) : 0),
+  }
+  return { kind: 'decided', input, decision: policy.decide(input) }
+}
+
+/** What a sidecar would make of a request, without one, while no limit is used up. */
 export function explain(
   policy: ActivePolicy,
   agent: PolicyAgent,
   request: ExplainedRequest,
   nowMs: number,
 ): Explanation {
-  const api = policy.apis.get(request.api)
-  if (api === undefined) return refused('unknown_api', 'the policy has no API of this name')
-  const classification = classify(api.catalog, request)
-  if (classification.kind === 'unclassifiable') return refused(classification.code, classification.detail)
-  const operations = classification.operations.map(each => api.catalog.describe(request.api, each))
-  const decision = policy.decide({
-    agent: { id: agent.id, environment: agent.environment, task: 'explain', owner: '' },
-    authorizationDetails: null,
-    request: { api: request.api, method: request.method, target: request.target },
-    operations,
-    nowMs,
-    lastEntryMs: 0,
-    probe: null,
-    usage: () => 0,
-  })
-  return {
-    operations: operations.map(({ name, classes, scope, resources }) => ({
-      name,
-      classes,
-      scope,
-      resources,
-    })),
-    decision,
-  }
+  const imagined = imagine(policy, agent, request, { nowMs, task: 'explain', owner: '', usage: {} })
+  if (imagined.kind === 'refused') return { refused: { code: imagined.code, detail: imagined.detail } }
+  const operations = imagined.input.operations.map(({ name, classes, scope, resources }) => ({
+    name,
+    classes,
+    scope,
+    resources,
+  }))
+  return { operations, decision: imagined.decision }
 }
 
-function refused(code: string, detail: string): Explanation {
-  return { refused: { code, detail } }
+function refused(code: string, detail: string): Imagined {
+  return { kind: 'refused', code, detail }
 }
 
 /** The agent that is asked about; it may be left out where the policy has only one. */
@@ -130,7 +150,7 @@ export function requestOfCurl(
   return { api, method, target, headers, body: data === undefined ? null : Buffer.from(data, 'utf8') }
 }
 
-function parseHeader(text: string): Header {
+export function parseHeader(text: string): Header {
   const colon = text.indexOf(':')
   if (colon < 1) throw new UsageError(`"${text}" is not a header`, 'Write -H "Name: value".')
   return [text.slice(0, colon).trim().toLowerCase(), text.slice(colon + 1).trim()]

@@ -9,6 +9,8 @@ export interface KeeperStatus {
     readonly version: number
     readonly expiresMs: number
     readonly audience: readonly string[]
+    /** Agents that observe now, and until when; the others are enforced. */
+    readonly observing: readonly { readonly agent: string; readonly untilMs: number }[]
   } | null
   readonly refusedUpdate: { readonly code: string; readonly message: string; readonly atMs: number } | null
   /** How the policy gets here, where it is fetched; null where it is a file. */

@@ -43,11 +43,14 @@ export function readPolicyFile(file: string): PolicyFile {
     const path = resolve(folder, name)
     if (existsSync(path)) files.set(name, readFileSync(path, 'utf8'))
   }
-  return {
-    kind: 'source',
-    source,
-    options: { catalogs: loadShippedCatalogs(), aws: openAwsShelf(), files, crypto: nativeCrypto },
+  const options = {
+    catalogs: loadShippedCatalogs(),
+    aws: openAwsShelf(),
+    files,
+    crypto: nativeCrypto,
+    nowMs: Date.now(),
   }
+  return { kind: 'source', source, options }
 }
 
 /**
@@ -94,6 +97,8 @@ export interface ConsultedPolicy {
   readonly active: ActivePolicy
   /** The compiled policy itself. */
   readonly payload: JsonObject
+  /** Ids of its rules, in the order of the file. */
+  readonly rules: readonly string[]
   /** Line of a rule in the source; null for a sealed file. */
   lineOf(rule: string): number | null
 }
@@ -110,6 +115,7 @@ export function consultPolicy(file: string, neverFile?: string): ConsultedPolicy
   return {
     active: activate(payload, cid, catalogs, nativeCrypto),
     payload,
+    rules: source.document.rules.map(({ id }) => id),
     lineOf: rule => {
       const index = source.document.rules.findIndex(each => each.id === rule)
       return index < 0 ? null : source.locate(['rules', index]).line
@@ -131,6 +137,7 @@ function consultSealed(file: string, bytes: Uint8Array): ConsultedPolicy {
   return {
     active: activate(policy, contentId(nativeCrypto, payload), catalogs, nativeCrypto),
     payload: policy,
+    rules: (policy.rules as unknown as readonly { readonly id: string }[]).map(({ id }) => id),
     lineOf: () => null,
   }
 }

@@ -14,7 +14,10 @@ import { registerPolicyDiff } from './commands/policy-diff.js'
 import { registerPolicyMatrix } from './commands/policy-matrix.js'
 import { registerPolicyProve } from './commands/policy-prove.js'
 import { registerPolicyReload } from './commands/policy-reload.js'
+import { registerPolicyReplay } from './commands/policy-replay.js'
 import { registerPolicySeal } from './commands/policy-seal.js'
+import { registerPolicySuggest } from './commands/policy-suggest.js'
+import { registerPolicyTest } from './commands/policy-test.js'
 import { registerReceipts } from './commands/receipts.js'
 import { registerRun } from './commands/run.js'
 import { registerStatus } from './commands/status.js'
@@ -43,6 +46,9 @@ const commands: readonly Register[] = [
   registerPolicyDiff,
   registerPolicyProve,
   registerPolicySeal,
+  registerPolicyTest,
+  registerPolicyReplay,
+  registerPolicySuggest,
   registerPolicyReload,
   registerCatalog,
   registerTrust,

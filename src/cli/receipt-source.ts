@@ -17,6 +17,8 @@ export interface ReceiptSource {
   /** Number of entries; null where only reading them all would tell. */
   size(): Promise<number | null>
   entries(from?: number): AsyncIterable<Uint8Array>
+  /** Encrypted decision inputs of an attempt; undefined where this source has none. */
+  side(id: string): Promise<Uint8Array | undefined>
   /** Over all entries there are now; null where the evidence has none. */
   checkpoint(): Promise<SignedCheckpoint | null>
   /** The same as text, for `export`. */
@@ -36,6 +38,7 @@ async function evidence(path: string): Promise<ReceiptSource> {
     where: path,
     size: async () => null,
     entries: from => log.entries(from),
+    side: id => log.side(id),
     checkpoint: async () => log.checkpoint,
     checkpointNote: async () => log.note,
     verify: (options, onEntry) => log.verify(options, onEntry),
@@ -50,6 +53,10 @@ function runningKeeper(loaded: LoadedConfig): ReceiptSource {
     where: `the keeper of ${loaded.file}`,
     size: async () => (await admin.get<Page>('/v1/receipts?limit=0')).size,
     entries: from => pages(admin, from ?? 0),
+    side: async id => {
+      const { inputs } = await admin.get<{ inputs: string | null }>(`/v1/inputs/${id}`)
+      return inputs === null ? undefined : fromBase64(inputs)
+    },
     checkpoint: async () => parseCheckpoint(utf8(await note())),
     checkpointNote: note,
     verify: (options, onEntry) => verifyEntries(pages(admin, 0), options, onEntry),

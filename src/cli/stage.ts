@@ -28,7 +28,7 @@ export interface StageChoices {
   readonly prepare?: (loaded: LoadedConfig) => Promise<void>
 }
 
-const START_MS = 30_000
+const START_MS = 60_000
 
 /** Sets up and starts a sidecar with its sandbox cloud on free ports. Rejects with what it printed when it doesn't come up. */
 export async function setStage(choices: StageChoices = {}): Promise<Stage> {
@@ -74,7 +74,8 @@ async function startSidecar(loaded: LoadedConfig): Promise<StartedSidecar> {
   const deadline = Date.now() + START_MS
   while (!isUp(loaded)) {
     if (child.exitCode !== null || Date.now() > deadline) {
-      child.kill('SIGKILL')
+      // Asked, not killed: a killed supervisor leaves its children behind.
+      child.kill('SIGTERM')
       throw new Error(`the sidecar did not start:\n${printed}`)
     }
     await new Promise(resolve => setTimeout(resolve, 50))

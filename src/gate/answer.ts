@@ -14,7 +14,10 @@ export function anchorHeader(origin: string | null, receipt: ReceiptAnchor): str
   return `origin="${origin ?? ''}", seq=${receipt.seq}, leaf="${receipt.leaf}"`
 }
 
-export const ALLOWED_DECISION = 'effect=allow, code=allowed'
+/** What the agent is told of the decision that let its request pass. */
+export function admission(code: 'allowed' | 'observed'): string {
+  return `effect=allow, code=${code}`
+}
 
 /** Answers a refusal in the API's dialect, and ends the connection where the request was not read to its end. */
 export function answerRefusal(

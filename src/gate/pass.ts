@@ -165,7 +165,7 @@ async function forward(
     void context.outcomes.settle(notSent(reply.receipt.seq))
     return refuse(context, exchange, api, unavailable('gate_fault'))
   }
-  context.metrics.decided(api.name, 'allow', 'allowed')
+  context.metrics.decided(api.name, 'allow', verdict.code)
   try {
     await send(context, { exchange, api, ...sendable, receipt: reply.receipt, verdict, holding })
   } catch (error) {

@@ -50,6 +50,7 @@ export async function send(context: GateContext, order: SendOrder): Promise<void
     api,
     upstream,
     receipt,
+    code: verdict.code,
     minted: verdict.headers,
     upload,
     storesEncoding: order.signed?.service === 's3',

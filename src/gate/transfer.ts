@@ -3,7 +3,7 @@ import { CountersignError } from '../canon/index.js'
 import type { ReceiptAnchor } from '../link/index.js'
 import type { Header } from '../protocol/index.js'
 import { agentHeaders } from './agent-headers.js'
-import { ALLOWED_DECISION, anchorHeader, answerRefusal } from './answer.js'
+import { admission, anchorHeader, answerRefusal } from './answer.js'
 import type { GateApi } from './api.js'
 import { BodyRefused } from './body-check.js'
 import type { GateContext } from './context.js'
@@ -24,6 +24,8 @@ export interface TransferOrder {
   readonly api: GateApi
   readonly upstream: Upstream
   readonly receipt: ReceiptAnchor
+  /** Why it was admitted. */
+  readonly code: 'allowed' | 'observed'
   readonly minted: readonly Header[]
   /** Null unless the request's body is streamed. */
   readonly upload: Upload | null
@@ -143,7 +145,7 @@ export class Transfer implements Dispatcher.DispatchHandler {
   private writeHead(): void {
     const { response } = this.order.exchange
     if (response.headersSent || response.destroyed || this.head === null) return
-    this.head.push('Countersign-Decision', ALLOWED_DECISION)
+    this.head.push('Countersign-Decision', admission(this.order.code))
     this.head.push('Countersign-Receipt', anchorHeader(this.context.keeper.origin(), this.order.receipt))
     response.writeHead(this.http, this.head)
   }

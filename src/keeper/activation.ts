@@ -1,7 +1,7 @@
 import { CountersignError } from '../canon/index.js'
 import type { Ledger } from '../ledger/index.js'
 import type { PolicyView } from '../link/index.js'
-import type { ActivePolicy, TrustRoot } from '../policy/index.js'
+import { type ActivePolicy, observers, refuseLongObserving, type TrustRoot } from '../policy/index.js'
 import type { CatalogDocument } from '../protocol/index.js'
 import { keeperFault } from './error-table.js'
 import type { Clock, Log } from './ports.js'
@@ -127,6 +127,7 @@ export class Activation {
       this.root = await source.trust()
       await this.withdrawWhatIsRevoked(this.root)
       next = withView(await source.policy(this.root, await this.highest(), clock.nowMs()))
+      refuseLongObserving(next.policy, clock.nowMs())
     } catch (error) {
       if (!(error instanceof CountersignError)) throw error
       await this.refuse(error)
@@ -146,6 +147,11 @@ export class Activation {
     this.current = next
     this.expiryWritten = false
     this.parts.log.info({ cid: policy.cid, version: policy.version }, 'policy in force')
+    for (const { agent, untilMs } of observers(policy, this.parts.clock.nowMs()))
+      this.parts.log.warn(
+        { agent, until: new Date(untilMs).toISOString(), version: policy.version },
+        'an agent observes: what no rule reaches passes, up to update',
+      )
     this.parts.announce(view)
   }
 

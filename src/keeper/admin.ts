@@ -4,18 +4,19 @@ import Fastify, { type FastifyInstance } from 'fastify'
 import { base64, CountersignError, encodeEnvelope, fromBase64, parseStrictJson } from '../canon/index.js'
 import type { AwsGrantKeys } from '../credential/index.js'
 import type { Ledger } from '../ledger/index.js'
-import { policyFault } from '../policy/index.js'
+import { observers, policyFault } from '../policy/index.js'
 import type { Activation } from './activation.js'
 import type { Approvals } from './approvals.js'
 import { keeperFault } from './error-table.js'
 import type { Grants } from './grants.js'
 import { removeStaleSocket } from './link-server.js'
-import type { Log } from './ports.js'
+import type { Clock, Log } from './ports.js'
 import { explainReceipt } from './why.js'
 
 export interface AdminParts {
   readonly ledger: Ledger
   readonly activation: Activation
+  readonly clock: Clock
   readonly grants: Grants
   readonly awsKeys: Pick<AwsGrantKeys, 'secretOf'>
   readonly approvals: Approvals
@@ -43,7 +44,7 @@ export async function serveAdmin(socketPath: string, parts: AdminParts): Promise
   routeStatus(app, parts)
   routeReceipts(app, parts.ledger)
   routeGrants(app, parts)
-  routePolicy(app, parts.activation)
+  routePolicy(app, parts)
   app.get('/v1/approvals', () => ({ approvals: parts.approvals.pending() }))
   await mkdir(dirname(socketPath), { recursive: true, mode: 0o750 })
   await removeStaleSocket(socketPath)
@@ -65,12 +66,12 @@ async function listenPrivately(app: FastifyInstance, path: string): Promise<void
 
 function routeStatus(
   app: FastifyInstance,
-  { ledger, activation, grants, approvals, facts }: AdminParts,
+  { ledger, activation, clock, grants, approvals, facts }: AdminParts,
 ): void {
   app.get('/v1/status', () => ({
     chain: ledger.chain,
     head: ledger.head(),
-    policy: summaryOf(activation),
+    policy: summaryOf({ activation, clock }),
     refusedUpdate: activation.refusal(),
     distribution: activation.distribution(),
     grants: grants.list().filter(grant => !grant.revoked).length,
@@ -98,6 +99,13 @@ function routeReceipts(app: FastifyInstance, ledger: Ledger): void {
     if (bytes === undefined) throw keeperFault('receipt_unknown', String(seq))
     return { seq, entry: base64(bytes) }
   })
+  // Encrypted to the auditor: the keeper itself can't read it any more after its next start.
+  app.get('/v1/inputs/:id', async request => {
+    const { id } = request.params as { id: string }
+    if (!/^[0-9a-f-]{36}$/.test(id)) throw keeperFault('admin_malformed', 'expected the id of an attempt')
+    const record = await ledger.side.get(id)
+    return { inputs: record === undefined ? null : base64(record) }
+  })
   app.get('/v1/checkpoint', async () => ({ checkpoint: await ledger.checkpoint() }))
   app.get('/v1/why/:seq', request =>
     explainReceipt(ledger, numberOf((request.params as { seq: string }).seq)),
@@ -117,28 +125,30 @@ function routeGrants(app: FastifyInstance, { grants, awsKeys }: AdminParts): voi
   }))
 }
 
-function routePolicy(app: FastifyInstance, activation: Activation): void {
-  app.get('/v1/policy', () => ({ policy: detailsOf(activation), refusedUpdate: activation.refusal() }))
+function routePolicy(app: FastifyInstance, parts: Pick<AdminParts, 'activation' | 'clock'>): void {
+  const { activation } = parts
+  app.get('/v1/policy', () => ({ policy: detailsOf(parts), refusedUpdate: activation.refusal() }))
   app.post('/v1/policy/reload', async () => ({
     inForce: await activation.reload(),
-    policy: summaryOf(activation),
+    policy: summaryOf(parts),
     distribution: activation.distribution(),
     refusedUpdate: activation.refusal(),
   }))
 }
 
-function summaryOf(activation: Activation) {
+function summaryOf({ activation, clock }: Pick<AdminParts, 'activation' | 'clock'>) {
+  const nowMs = clock.nowMs()
   const policy = activation.inForce()
   if (policy === null) return null
   const { cid, name, version, expiresMs, audience } = policy
-  return { cid, name, version, expiresMs, audience }
+  return { cid, name, version, expiresMs, audience, observing: observers(policy, nowMs) }
 }
 
-function detailsOf(activation: Activation) {
-  const policy = activation.inForce()
+function detailsOf(parts: Pick<AdminParts, 'activation' | 'clock'>) {
+  const policy = parts.activation.inForce()
   if (policy === null) return null
   return {
-    ...summaryOf(activation),
+    ...summaryOf(parts),
     apis: [...policy.apis.values()].map(({ name, catalog, catalogDigest, origins }) => ({
       name,
       catalog: catalog.name,

@@ -164,10 +164,26 @@ export class Admission {
       ...(state.length === 0 ? {} : { state }),
     })
     await this.release({ seq, leaf, t }, c, hold, awaitMark, from)
+    const code = decision.code === 'observed' ? decision.code : 'allowed'
+    if (code === 'observed') this.sayObserved(c, seq)
     return reply(
       c.request,
-      { kind: 'forward', attempt: c.id, headers, awaitMark, chunkKey: chunkKeyOf(route.signature) },
+      { kind: 'forward', code, attempt: c.id, headers, awaitMark, chunkKey: chunkKeyOf(route.signature) },
       { seq, leaf },
+    )
+  }
+
+  /** Nobody wrote this one down: it passes loudly. */
+  private sayObserved({ request, grant, operations }: Case, receipt: number): void {
+    this.parts.log.warn(
+      {
+        code: 'observed',
+        agent: grant?.agent ?? '',
+        api: request.api,
+        operations: operations.map(({ name }) => bounded(name)),
+        receipt,
+      },
+      'passed only because its agent observes',
     )
   }
 

@@ -1,5 +1,6 @@
 export type { HighestPolicy, OpenedPolicy, PolicyRefusal, SealedSource } from './activation.js'
 export type { PendingApproval } from './approvals.js'
+export { Counters, type Hold } from './counters.js'
 export { keeperErrors } from './error-table.js'
 export { type IssuedGrant, loadRevocations, type Revocations } from './grants.js'
 export { type Keeper, type KeeperOptions, startKeeper } from './keeper.js'

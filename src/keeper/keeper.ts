@@ -95,6 +95,7 @@ export async function startKeeper(options: KeeperOptions): Promise<Keeper> {
   const admin = await serveAdmin(options.adminSocket, {
     ledger,
     activation,
+    clock,
     grants,
     awsKeys,
     approvals,

@@ -21,6 +21,8 @@ import { OpenTile, TILE_LEAVES } from './tile.js'
 export interface Evidence {
   readonly kind: 'folder' | 'dump'
   entries(from?: number): AsyncIterable<Uint8Array>
+  /** Encrypted decision inputs of an attempt; undefined where they were not kept, erased, or this is a dump. */
+  side(id: string): Promise<Uint8Array | undefined>
   /** Verifies all of it; a folder's stored tree, head and open attempts as well. */
   verify(options: VerifyOptions, onEntry?: (count: number) => void): Promise<Verification>
   /** The checkpoint that lies beside a dump; null where there is none. It is worth as much as its signature. */
@@ -52,6 +54,7 @@ async function openDump(file: string): Promise<Evidence> {
   return {
     kind: 'dump',
     entries: from => skip(readDump(file), from ?? 0),
+    side: async () => undefined,
     verify: (options, onEntry) => verifyEntries(readDump(file), options, onEntry),
     checkpoint: beside === null ? null : parseCheckpoint(beside),
     note: beside === null ? null : fromUtf8(beside),
@@ -68,6 +71,7 @@ async function openFolder(dir: string, crypto: Crypto): Promise<Evidence> {
     return {
       kind: 'folder',
       entries: from => bytesOf(store, from ?? 0),
+      side: id => store.side(id),
       verify: (options, onEntry) => verifyStore(store, options, onEntry),
       checkpoint: null,
       note: null,

@@ -100,9 +100,10 @@ function readVerdict(value: unknown): Verdict {
   const kind = oneOf((value as Members | null)?.kind, ['forward', 'refuse', 'stale'])
   switch (kind) {
     case 'forward': {
-      const m = membersOf(value, ['kind', 'attempt', 'headers', 'awaitMark', 'chunkKey'])
+      const m = membersOf(value, ['kind', 'code', 'attempt', 'headers', 'awaitMark', 'chunkKey'])
       return {
         kind,
+        code: oneOf(m.code, ['allowed', 'observed']),
         attempt: text(m.attempt, 64),
         headers: listOf(m.headers, 32, readHeader),
         awaitMark: flag(m.awaitMark),

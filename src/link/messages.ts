@@ -121,6 +121,8 @@ export interface AdmitReply {
 export type Verdict =
   | {
       readonly kind: 'forward'
+      /** `observed` where no rule admits it, but its agent observes. */
+      readonly code: 'allowed' | 'observed'
       /** UUIDv7 of the attempt. */
       readonly attempt: string
       /** Headers with the minted credential, for the upstream only. */

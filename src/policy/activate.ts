@@ -4,6 +4,7 @@ import type { ActivePolicy, ApproverGroup, CredentialSpec, PolicyAgent, PolicyAp
 import { type CompiledPolicy, type CompiledRule, readCompiled } from './compiled.js'
 import { decide } from './decide.js'
 import { policyFault } from './error-table.js'
+import { fittingRules } from './fitting.js'
 import { indexRules } from './rule-index.js'
 
 /**
@@ -33,6 +34,7 @@ export function activate(
     credentials: new Map(Object.entries(policy.credentials as Record<string, CredentialSpec>)),
     approvers: approversOf(policy),
     decide: input => decide(rules, input),
+    fitting: input => fittingRules(rules, input),
   }
 }
 
@@ -80,6 +82,7 @@ function agentsOf(policy: CompiledPolicy): ReadonlyMap<string, PolicyAgent> {
         sessionSeconds: agent.session,
         identities: agent.identities,
         facts: agent.facts as JsonObject,
+        observeUntilMs: agent.observeUntil ?? null,
       },
     ]),
   )

@@ -16,6 +16,20 @@ export interface ActivePolicy {
   readonly approvers: ReadonlyMap<string, ApproverGroup>
   /** The one place where a request is decided. Pure: same input, same decision. Never throws. */
   decide(input: DecisionInput): Decision
+  /** The rules that a request meets on its way, whether they decide or not. Pure; never throws. */
+  fitting(input: DecisionInput): readonly FittingRule[]
+}
+
+/** A rule that fits one operation by agent, selector and window. */
+export interface FittingRule {
+  readonly rule: string
+  readonly effect: Effect
+  /** Index of the operation. */
+  readonly operation: number
+  /** What its condition says; null where it has none. */
+  readonly when: 'yes' | 'no' | 'error' | null
+  /** True where its limit adds an argument up. */
+  readonly sums: boolean
 }
 
 export interface PolicyApi {
@@ -43,6 +57,8 @@ export interface PolicyAgent {
   readonly identities: readonly AgentIdentity[]
   /** Free facts for `when` (`agent.facts`). */
   readonly facts: JsonObject
+  /** Unix milliseconds until which the agent observes: see `observe.ts`. Null where everything is enforced. */
+  readonly observeUntilMs: number | null
 }
 
 export type AgentIdentity =
@@ -150,6 +166,7 @@ export interface Decision {
 
 export type DecisionCode =
   | 'allowed'
+  | 'observed'
   | 'denied_by_rule'
   | 'no_matching_rule'
   | 'unknown_operation'

@@ -1,8 +1,9 @@
 import { CountersignError, parsePublicKey } from '../canon/index.js'
 import type { CompiledPolicy } from './compiled.js'
 import type { CredentialSource, PolicyDocument } from './document.js'
-import { parseDurationSeconds } from './duration.js'
+import { parseDurationSeconds, parseUtcMs } from './duration.js'
 import type { DocumentPath, Findings } from './finding.js'
+import { MAX_OBSERVE_MS } from './observe.js'
 import { stsEndpoint } from './sts-endpoint.js'
 import { isZone, parseClockMinutes } from './window.js'
 
@@ -103,9 +104,14 @@ function compileCredential(
   }
 }
 
-export function compileAgents(document: PolicyDocument, findings: Findings): CompiledPolicy['agents'] {
+export function compileAgents(
+  document: PolicyDocument,
+  findings: Findings,
+  nowMs: number | null,
+): CompiledPolicy['agents'] {
   const compiled: CompiledPolicy['agents'] = {}
   for (const [id, agent] of Object.entries(document.agents)) {
+    const observeUntil = compileObserving(agent, ['agents', id], findings, nowMs)
     compiled[id] = {
       environment: agent.environment,
       session: seconds(agent.session, SESSION_SECONDS, ['agents', id, 'session'], findings),
@@ -115,9 +121,34 @@ export function compileAgents(document: PolicyDocument, findings: Findings): Com
           : { kind: 'issuer' as const, issuer: identity.issuer, subject: identity.subject },
       ),
       facts: agent.facts ?? {},
+      ...(observeUntil === null ? {} : { observeUntil }),
     }
   }
   return compiled
+}
+
+/** End of an agent's observing in Unix milliseconds; null where it doesn't observe, or where that was reported. */
+function compileObserving(
+  { mode, until }: PolicyDocument['agents'][string],
+  path: DocumentPath,
+  findings: Findings,
+  nowMs: number | null,
+): number | null {
+  if (mode !== 'observe') {
+    if (until !== undefined)
+      findings.add('key_without_use', [...path, 'until'], '`until` belongs to `mode: observe`.')
+    return null
+  }
+  if (until === undefined) {
+    findings.add('bad_until', path, 'Observing has no end.')
+    return null
+  }
+  const ms = parseUtcMs(until)
+  if (ms === null)
+    findings.add('bad_until', [...path, 'until'], `"${until.slice(0, 40)}" is not a time in UTC.`)
+  else if (nowMs !== null && ms > nowMs + MAX_OBSERVE_MS)
+    findings.add('bad_until', [...path, 'until'], `${until} is more than 14 days away.`)
+  return ms
 }
 
 export function compileApprovers(document: PolicyDocument, findings: Findings): CompiledPolicy['approvers'] {

@@ -15,6 +15,8 @@ import type { PolicySource, Source, SourceFindings } from './source.js'
 import { isPrivateHost, parseOrigin } from './upstream.js'
 
 export interface CompileOptions extends CatalogSources {
+  /** Time of compiling, Unix milliseconds, that `until` is held against; where it is left out, only activation does that. */
+  readonly nowMs?: number
   readonly crypto?: Pick<Crypto, 'sha256'>
 }
 
@@ -118,7 +120,7 @@ class Compiler {
     const { resolved } = this
     const apis = this.apis(resolved)
     const credentials = compileCredentials(document, findings)
-    const agents = compileAgents(document, findings)
+    const agents = compileAgents(document, findings, this.options.nowMs ?? null)
     const approvers = compileApprovers(document, findings)
     const windows = compileWindows(document, findings)
     const rules = compileRules(document, resolved, agents, findings)

@@ -49,6 +49,8 @@ const Agent = Type.Object(
       { minItems: 1 },
     ),
     facts: byName(Fact),
+    /** Until then the agent observes; absent where it is enforced. */
+    observeUntil: Type.Optional(Type.Integer({ minimum: 1 })),
   },
   strict,
 )

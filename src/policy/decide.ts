@@ -12,7 +12,8 @@ import type { CompiledLimit } from './compiled.js'
 import { type Condition, ConditionContext } from './condition.js'
 import { coversOperation } from './grant-details.js'
 import { checkLimit, type LimitVerdict } from './limit.js'
-import { matchSelector, type Selection } from './match.js'
+import { type Match, matchSelector, type Selection } from './match.js'
+import { passesObserved } from './observe.js'
 import type { WindowTest } from './window.js'
 
 /** A rule made ready for one API. */
@@ -56,6 +57,8 @@ type Judgement =
       readonly limited: readonly IndexedRule[]
     }
   | { readonly kind: 'allowed'; readonly rule: IndexedRule; readonly limited: readonly IndexedRule[] }
+  /** No rule reaches it, and its agent observes. */
+  | { readonly kind: 'observed'; readonly limited: readonly IndexedRule[] }
 
 type DenialCode = 'denied_by_rule' | 'no_matching_rule' | 'unknown_operation' | 'outside_grant'
 
@@ -127,6 +130,9 @@ function judge(rules: RuleIndex, input: DecisionInput, operation: Operation): Ju
   if (admits && bars.length > 0) return { kind: 'held', rules: bars, limited }
   const [allow] = allows
   if (allow !== undefined) return { kind: 'allowed', rule: allow, limited }
+  // A hold that reaches it, if only partly, is a rule that speaks of it: observing is for where none does.
+  if (agent !== undefined && bars.length === 0 && passesObserved(agent, operation, input.nowMs))
+    return { kind: 'observed', limited }
   const hidden = operation.classes.includes('unknown') || operation.classes.includes('opaque')
   return { kind: 'denied', code: hidden ? 'unknown_operation' : 'no_matching_rule', rule: null }
 }
@@ -137,17 +143,26 @@ function isWithinGrant(input: DecisionInput, operation: Operation, agent: Policy
   return input.authorizationDetails === null || coversOperation(input.authorizationDetails, operation)
 }
 
+/** Agent, selector and window of a rule against an operation, its condition apart. */
+export function reach(
+  rule: IndexedRule,
+  input: Pick<DecisionInput, 'agent' | 'nowMs'>,
+  operation: Operation,
+): Match {
+  if (rule.to !== null && !rule.to.has(input.agent.id)) return 'no'
+  const match = matchSelector(rule, operation)
+  if (match === 'no') return 'no'
+  return rule.during === null || rule.during.some(isOpen => isOpen(input.nowMs)) ? match : 'no'
+}
+
 function applies(
   rule: IndexedRule,
   input: DecisionInput,
   operation: Operation,
   context: ConditionContext,
-): 'no' | 'partly' | 'yes' {
-  if (rule.to !== null && !rule.to.has(input.agent.id)) return 'no'
-  const match = matchSelector(rule, operation)
-  if (match === 'no') return 'no'
-  if (rule.during !== null && !rule.during.some(isOpen => isOpen(input.nowMs))) return 'no'
-  if (rule.when === null) return match
+): Match {
+  const match = reach(rule, input, operation)
+  if (match === 'no' || rule.when === null) return match
   switch (rule.when.holds(context)) {
     case 'yes':
       return match
@@ -203,17 +218,20 @@ function applyLimits(
     const approvers = holds.flatMap(rule => rule.approvers)
     return { effect: 'hold', code: 'approval_required', rule: held, approvers, retryAfterMs: null, index }
   }
+  if (judgement.kind === 'observed')
+    return { effect: 'allow', code: 'observed', rule: null, approvers: [], retryAfterMs: null, index }
   const rule = judgement.kind === 'allowed' ? judgement.rule : null
   return { effect: 'allow', code: 'allowed', rule, approvers: [], retryAfterMs: null, index }
 }
 
 const SEVERITY: Readonly<Record<Effect, number>> = { allow: 0, hold: 1, deny: 2 }
-/** Of several reasons for a deny, the one that says most. */
+/** Of several codes of one effect, the one that says most; of allows, that nobody wrote this one down. */
 const TELLING: readonly DecisionCode[] = [
   'denied_by_rule',
   'outside_grant',
   'unknown_operation',
   'over_limit',
+  'observed',
 ]
 
 /** The verdict that decides; of equals the one with the smaller rule id, then the earlier operation. */

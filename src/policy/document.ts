@@ -267,6 +267,15 @@ const Agent = Type.Object(
         { minItems: 1, description: 'How the agent proves itself; a grant of this sidecar unless told.' },
       ),
     ),
+    mode: Type.Optional(
+      Type.Union([Type.Literal('enforce'), Type.Literal('observe')], {
+        description:
+          'enforce unless told. observe: until `until`, what no rule reaches passes up to the class update, and says so everywhere; every deny, hold and limit, and everything above update, is enforced.',
+      }),
+    ),
+    until: Type.Optional(
+      text('When observing ends, in UTC: at most 14 days after sealing and after activation.', 40),
+    ),
     facts: Type.Optional(
       Type.Record(Type.String({ pattern: '^[A-Za-z_][A-Za-z0-9_]{0,63}$' }), FactValue, {
         ...strict,

@@ -157,6 +157,11 @@ export const policyErrors = {
     sentence: 'The grant order was signed more than a minute away from now.',
     mend: 'Sign a new order, and check both clocks.',
   },
+  observe_too_long: {
+    status: null,
+    sentence: 'An agent of the policy would observe for more than 14 days.',
+    mend: 'Set `until` to at most 14 days ahead, raise `metadata.version`, and seal again.',
+  },
   upstream_plaintext: {
     status: null,
     sentence: 'The policy sends a production deployment’s requests over plain http.',

@@ -33,6 +33,10 @@ export const findingCodes = {
   wrong_value: { severity: 'error', mend: 'See `countersign policy schema` for what may stand here.' },
   bad_duration: { severity: 'error', mend: 'Write a whole number and a unit: 90s, 30m, 8h or 7d.' },
   bad_expiry: { severity: 'error', mend: 'Write a UTC time such as 2027-02-01T00:00:00Z.' },
+  bad_until: {
+    severity: 'error',
+    mend: 'Write a UTC time at most 14 days ahead, such as 2027-02-01T00:00:00Z, and seal again to observe longer.',
+  },
   bad_upstream: {
     severity: 'error',
     mend: 'Write an origin only: https://host or https://host:port, without path, query or user.',
@@ -100,6 +104,10 @@ export const findingCodes = {
   missing_because: { severity: 'warning', mend: 'Add `because:`; the agent is told, and stops trying.' },
   expired: { severity: 'warning', mend: 'Set a later `expires` and raise `version`.' },
   expires_soon: { severity: 'warning', mend: 'Plan the next version; everything is denied from then on.' },
+  observes: {
+    severity: 'warning',
+    mend: 'Take the rules from `countersign policy suggest`, replay them, and remove `mode` and `until`.',
+  },
   agent_without_rule: { severity: 'warning', mend: 'Add an allow for the agent, or remove it.' },
   shadowed_rule: { severity: 'warning', mend: 'Remove the rule, or narrow the deny that covers it.' },
   unreachable_rule: {

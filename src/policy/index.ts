@@ -8,6 +8,7 @@ export type {
   DecisionCode,
   DecisionInput,
   Effect,
+  FittingRule,
   LimitWindow,
   PolicyAgent,
   PolicyApi,
@@ -47,6 +48,7 @@ export {
   VERDICTS,
 } from './matrix.js'
 export { type Breach, findBreaches } from './never.js'
+export { observers, refuseLongObserving } from './observe.js'
 export { type OpenPolicyOptions, openPolicy, readSealedMetadata, type SealedMetadata } from './open.js'
 export type { SignedPayload } from './open-signed.js'
 export { addSignature, sealPolicy } from './seal.js'

@@ -60,6 +60,7 @@ const LINTS: readonly Lint[] = [
   unusedCredential,
   unusedApprovers,
   unusedWindow,
+  observes,
   agentWithoutRule,
   missingBecause,
   broadWildcard,
@@ -141,8 +142,21 @@ function reportUnused(
   }
 }
 
-function agentWithoutRule({ policy }: Linted, findings: Findings): void {
-  for (const agent of Object.keys(policy.agents)) {
+function observes({ policy, nowMs }: Linted, findings: Findings): void {
+  for (const [id, { observeUntil }] of Object.entries(policy.agents)) {
+    if (observeUntil === undefined) continue
+    const time = new Date(observeUntil).toISOString()
+    const message =
+      nowMs < observeUntil
+        ? `${id} observes until ${time}: what no rule reaches passes, up to update.`
+        : `${id} observed until ${time}; everything is enforced since.`
+    findings.add('observes', ['agents', id, 'mode'], message)
+  }
+}
+
+function agentWithoutRule({ policy, nowMs }: Linted, findings: Findings): void {
+  for (const [agent, { observeUntil = 0 }] of Object.entries(policy.agents)) {
+    if (nowMs < observeUntil) continue
     const admitted = policy.rules.some(rule => rule.effect !== 'deny' && rule.to?.includes(agent))
     if (!admitted)
       findings.add('agent_without_rule', ['agents', agent], `Nothing is ever allowed to ${agent}.`)

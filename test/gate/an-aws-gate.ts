@@ -49,6 +49,7 @@ export class SigningKeeper extends TableKeeper {
       return refused('signature_payload')
     return {
       kind: 'forward',
+      code: 'allowed',
       attempt: ATTEMPT,
       headers: signedAnew(call, signed, operation?.region ?? REGION, this.view?.apis[0]?.origins ?? {}),
       chunkKey: payload.startsWith('STREAMING-AWS4-') ? Buffer.from(key).toString('base64') : null,

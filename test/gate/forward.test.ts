@@ -69,6 +69,15 @@ describe('an admitted request', () => {
     assert.equal(headers.get('countersign-receipt'), `origin="${ORIGIN}", seq=1, leaf="${'ab'.repeat(32)}"`)
   })
 
+  it('says of what passes only because its agent observes that it was observed', async () => {
+    running.keeper.observed.add('GET /invoices')
+    const { headers } = await running.call('/invoices')
+    running.keeper.observed.clear()
+    assert.equal(headers.get('countersign-decision'), 'effect=allow, code=observed')
+    const metrics = await (await fetch(`${running.url}/metrics`)).text()
+    assert.match(metrics, /^countersign_requests_total\{api="billing",effect="allow",code="observed"\} 1$/m)
+  })
+
   it('is settled once, with what came back', async () => {
     running.upstream.answer = (_request, response) =>
       void response.writeHead(404, { 'Request-Id': 'req_42' }).end('gone')

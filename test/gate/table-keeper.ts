@@ -21,6 +21,8 @@ export class TableKeeper implements KeeperPort {
   awaitMark = false
   /** Names that are admitted; every other is denied. */
   readonly allowed = new Set<string>()
+  /** Of these, the ones that no rule admits. */
+  readonly observed = new Set<string>()
   readonly verdicts = new Map<string, Partial<RefuseVerdict>>()
   /** Runs before each verdict. */
   onAdmit: (call: AdmitCall) => void | Promise<void> = () => {}
@@ -90,6 +92,7 @@ export class TableKeeper implements KeeperPort {
     if (!this.allowed.has(name)) return refusal({ code: 'no_matching_rule', operation: name })
     return {
       kind: 'forward',
+      code: this.observed.has(name) ? 'observed' : 'allowed',
       attempt: ATTEMPT,
       headers: this.minted,
       chunkKey: null,

@@ -334,7 +334,14 @@ function allowed(request: AdmitRequest, seq: number): AdmitReply {
   return {
     type: 'admitted',
     call: request.call,
-    verdict: { kind: 'forward', attempt: GATE_ID, headers: [], awaitMark: false, chunkKey: null },
+    verdict: {
+      kind: 'forward',
+      code: 'allowed',
+      attempt: GATE_ID,
+      headers: [],
+      awaitMark: false,
+      chunkKey: null,
+    },
     receipt: { seq, leaf: 'f'.repeat(64) },
   }
 }

@@ -67,6 +67,7 @@ const KEEPER_MESSAGES: readonly KeeperMessage[] = [
     call: 7,
     verdict: {
       kind: 'forward',
+      code: 'allowed',
       attempt: GATE_ID,
       headers: [['authorization', 'Bearer x']],
       awaitMark: true,

@@ -104,6 +104,26 @@ function compiledRule({ everyone, limited, ...rest }: ArbitraryRule, index: numb
   } as JsonObject
 }
 
+/** The same policy while its agent observes. */
+function observing(rules: readonly ArbitraryRule[]): ActivePolicy {
+  const { agents } = compiled.payload as { agents: { coder: JsonObject } }
+  const coder = { ...agents.coder, observeUntil: Date.parse('2027-01-11T00:00:00Z') }
+  const payload = {
+    ...compiled.payload,
+    agents: { coder },
+    rules: rules.map((each, index) => compiledRule(each, index)),
+  } as JsonObject
+  return activate(payload, compiled.cid, compiled.catalogs)
+}
+
+/** Admits any operation of any account, so that whatever bars it is seen. */
+const ALLOW_ALL: readonly ArbitraryRule[] = [{}, { scope: { account: ['acct_2'] } }].map(select => ({
+  effect: 'allow',
+  select: { ...select, classes: [...OPERATION_CLASSES] },
+  everyone: false,
+  limited: false,
+}))
+
 const rules = fc.array(rule, { maxLength: 8 })
 const operations = fc.array(operation, { minLength: 1, maxLength: 4 })
 
@@ -172,6 +192,34 @@ describe('decide, for any policy and request', () => {
         assert.equal(SEVERITY[policy.decide(inputOf(requested)).effect], Math.max(...alone))
       }),
       { numRuns: 150 },
+    )
+  })
+
+  it('attack: observing never admits more than reading, creating and updating, nor past a deny or a hold', () => {
+    fc.assert(
+      fc.property(rules, operations, (list, requested) => {
+        const enforced = policyOf(list).decide(inputOf(requested))
+        const observed = observing(list).decide(inputOf(requested))
+        if (observed.code !== 'observed') {
+          assert.deepEqual(observed, enforced)
+          return
+        }
+        assert.deepEqual([observed.effect, observed.rule], ['allow', null])
+        assert.equal(enforced.code, 'no_matching_rule')
+        for (const each of requested) {
+          const alone = policyOf(list.map(rule => ({ ...rule, limited: false }))).decide(inputOf([each]))
+          if (alone.effect === 'allow') continue
+          assert.equal(alone.code, 'no_matching_rule')
+          assert.ok(each.classes.every(name => ['read', 'create', 'update'].includes(name)))
+          const holds = list.filter(rule => rule.effect === 'hold')
+          assert.equal(
+            policyOf([...holds, ...ALLOW_ALL]).decide(inputOf([each])).effect,
+            'allow',
+            'a hold reaches it',
+          )
+        }
+      }),
+      { numRuns: 300 },
     )
   })
 

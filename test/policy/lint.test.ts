@@ -32,6 +32,21 @@ describe('linting', () => {
       quiet().replace('    credential: shop\n', ''),
       ['credential_missing apis.shop', 'unused_name credentials.shop'],
     ],
+    [
+      'an agent that observes',
+      quiet().replace('coder: { ', 'coder: { mode: observe, until: 2027-01-20T00:00:00Z, '),
+      ['observes agents.coder.mode'],
+    ],
+    [
+      'an agent that observed, and no rule for it',
+      `${policyText('  []').replace('coder: { ', 'coder: { mode: observe, until: 2027-01-09T00:00:00Z, ')}`,
+      [
+        'agent_without_rule agents.coder',
+        'observes agents.coder.mode',
+        'unused_name approvers.finance',
+        'unused_name windows.night',
+      ],
+    ],
     ['plain http', quiet().replace('upstream: https', 'upstream: http'), ['plain_http apis.shop.upstream']],
     [
       'an allow of what can’t be undone',

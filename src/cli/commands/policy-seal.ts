@@ -188,6 +188,8 @@ interface Summary {
   readonly version: number
   readonly audience: readonly string[]
   readonly expires: string
+  /** Agents that observe, and until when. */
+  readonly observing: readonly { readonly agent: string; readonly until: string }[]
   /** Key ids in the file; what they are worth only a trust root can say. */
   readonly signatures: readonly string[]
   /** What was proven before it was sealed: ids of the `never` statements. */
@@ -213,6 +215,7 @@ function summaryOf(envelope: Envelope): Omit<Summary, 'file'> {
     version,
     audience,
     expires: new Date(expiresMs).toISOString(),
+    observing: observingOf(payload),
     signatures: envelope.signatures.map(({ keyid }) => keyid),
     never: neverIds(payload),
   }
@@ -222,6 +225,13 @@ function neverIds({ never }: JsonObject): readonly string[] {
   if (!Array.isArray(never)) return []
   return never.flatMap(each =>
     typeof each === 'object' && each !== null && 'id' in each && typeof each.id === 'string' ? [each.id] : [],
+  )
+}
+
+function observingOf({ agents }: JsonObject): Summary['observing'] {
+  return Object.entries((agents ?? {}) as Record<string, { observeUntil?: unknown }>).flatMap(
+    ([agent, { observeUntil }]) =>
+      typeof observeUntil === 'number' ? [{ agent, until: new Date(observeUntil).toISOString() }] : [],
   )
 }
 
@@ -254,12 +264,14 @@ function print(io: Io, summary: Summary, json: boolean): void {
     printJson(io, summary)
     return
   }
-  const { file, id, name, version, audience, expires, signatures, never, holders } = summary
+  const { file, id, name, version, audience, expires, observing, signatures, never, holders } = summary
   printLine(io, `${file}: policy ${name}, version ${version}`)
   printLine(io, `  id          ${id}`)
   printLine(io, `  audience    ${audience.join(', ')}`)
   printLine(io, `  expires     ${expires}`)
   if (never.length > 0) printLine(io, `  never       ${never.join(', ')}`)
+  for (const { agent, until } of observing)
+    printLine(io, `  OBSERVES    ${agent}, until ${until}: what no rule reaches passes, up to update`)
   if (holders === undefined) {
     printLine(io, `  signatures  ${signatures.length}, not held against a trust root`)
     return

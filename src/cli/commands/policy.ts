@@ -13,6 +13,7 @@ import {
 } from '../explain.js'
 import { AnswerNo, type Io, printJson, printLine, UsageError } from '../io.js'
 import { type ConsultedPolicy, consultPolicy, describeFinding, readPolicyFile } from '../policy-file.js'
+import { casesJsonSchema } from '../policy-test/case-schema.js'
 import { group } from '../program-group.js'
 import { repeatable } from '../repeatable.js'
 
@@ -29,8 +30,11 @@ export function registerPolicy(program: Command, io: Io): void {
   policy
     .command('schema')
     .summary('print the JSON Schema of a policy, for an editor')
+    .option('--cases', 'of a file of cases instead')
     .addHelpText('after', '\nExample:\n  countersign policy schema > policy.v1.json\n')
-    .action(() => printJson(io, policyJsonSchema()))
+    .action((options: { readonly cases?: boolean }) =>
+      printJson(io, options.cases === true ? casesJsonSchema() : policyJsonSchema()),
+    )
   policy
     .command('explain')
     .summary('say what would become of a request, and why')

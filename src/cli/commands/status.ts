@@ -159,6 +159,11 @@ function printKeeper(keeper: KeeperStatus, io: Io): void {
   )
   if (policy !== null) printLine(io, `              ${policy.cid}`)
   if (distribution !== null) printDistribution(distribution, io)
+  for (const { agent, untilMs } of policy?.observing ?? [])
+    printLine(
+      io,
+      `  OBSERVING   ${agent}, until ${timeOf(untilMs)}: what no rule reaches passes, up to update`,
+    )
   if (refusedUpdate !== null)
     printLine(io, `  refused     ${refusedUpdate.code} at ${timeOf(refusedUpdate.atMs)}`)
   printLine(io, `  ledger      ${keeper.chain}, ${head.size} entries, the newest at ${timeOf(head.t)}`)

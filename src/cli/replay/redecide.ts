@@ -1,0 +1,168 @@
+import type { JsonObject } from '../../canon/index.js'
+import type { ActivePolicy, Decision, DecisionInput, LimitWindow, PolicyApi } from '../../policy/index.js'
+import type { Catalog, Operation, OperationClass, OperationSpec } from '../../protocol/index.js'
+import type { AttemptOperation, DecisionInputs } from '../../receipt/index.js'
+import type { RecordedAttempt } from './recorded-attempts.js'
+
+/** What a policy makes of a recorded attempt, or why that can't be told. */
+export type Redecided =
+  | { readonly kind: 'decided'; readonly decision: Redecision; readonly operations: readonly Operation[] }
+  | { readonly kind: 'unknown'; readonly why: string }
+
+export type Redecision = Pick<Decision, 'effect' | 'code' | 'rule' | 'reservations'> | Refusal
+
+/** The keeper would refuse it before it asks a rule. */
+interface Refusal {
+  readonly effect: 'deny'
+  readonly code: 'agent_unknown' | 'agent_environment' | 'agent_identity' | 'unknown_api'
+  readonly rule: null
+  readonly reservations: readonly []
+}
+
+type Usage = (limit: LimitWindow) => number
+
+/**
+ * Decides a recorded attempt again, as it would have been decided then under this policy. With its inputs the
+ * operations are described anew by this policy's own catalogs; from the receipt alone only what doesn't depend on
+ * arguments, on the grant's narrowing or on another account is answered.
+ */
+export function redecide(policy: ActivePolicy, attempt: RecordedAttempt, usage: Usage): Redecided {
+  const refusal = refusalOf(policy, attempt)
+  if (refusal !== null) {
+    const decision = { effect: 'deny', code: refusal, rule: null, reservations: [] } as const
+    return { kind: 'decided', decision, operations: [] }
+  }
+  const api = policy.apis.get(attempt.entry.req.api) as PolicyApi
+  return attempt.known.kind === 'inputs'
+    ? fromInputs(policy, api, attempt.known.inputs, attempt, usage)
+    : fromReceipt(policy, api, attempt, attempt.known.why, usage)
+}
+
+/** The recorded operations one by one, for whoever asks about each: an attempt of its own each. */
+export function singly(attempt: RecordedAttempt): readonly RecordedAttempt[] {
+  return attempt.entry.ops.map((operation, index) => ({
+    ...attempt,
+    entry: { ...attempt.entry, ops: [operation] },
+    known:
+      attempt.known.kind === 'inputs'
+        ? { kind: 'inputs', inputs: withOperation(attempt.known.inputs, index) }
+        : attempt.known,
+  }))
+}
+
+function withOperation(inputs: DecisionInputs, index: number): DecisionInputs {
+  return { ...inputs, operations: inputs.operations.slice(index, index + 1) }
+}
+
+function refusalOf(policy: ActivePolicy, { entry }: RecordedAttempt): Refusal['code'] | null {
+  const agent = policy.agents.get(entry.agent.id)
+  if (agent === undefined) return 'agent_unknown'
+  if (agent.environment !== entry.agent.environment) return 'agent_environment'
+  if (!agent.identities.some(({ kind }) => kind === 'grant')) return 'agent_identity'
+  return policy.apis.has(entry.req.api) ? null : 'unknown_api'
+}
+
+function fromInputs(
+  policy: ActivePolicy,
+  api: PolicyApi,
+  inputs: DecisionInputs,
+  attempt: RecordedAttempt,
+  usage: Usage,
+): Redecided {
+  const operations = inputs.operations.map(each => describedAgain(api, each as unknown as Operation))
+  const decision = policy.decide({
+    ...inputBase(attempt, usage),
+    authorizationDetails: inputs.authorization,
+    request: { api: inputs.api, method: inputs.method, target: inputs.target },
+    operations,
+    nowMs: inputs.now,
+    lastEntryMs: inputs.last,
+    probe: inputs.probe,
+  })
+  return { kind: 'decided', decision, operations }
+}
+
+/** Name and arguments by this policy's catalog; that the payload was not understood is remembered, since its bytes are gone. */
+function describedAgain(api: PolicyApi, recorded: Operation): Operation {
+  const { name, args, account, scope, classes, baseClasses } = recorded
+  const opaque = classes.includes('opaque') && !baseClasses.includes('opaque')
+  return api.catalog.describe(api.name, {
+    name,
+    args,
+    ...(account === undefined ? {} : { account }),
+    ...(typeof scope.region === 'string' ? { region: scope.region } : {}),
+    ...(opaque ? { opaque: 'recorded' } : {}),
+  })
+}
+
+function inputBase({ entry }: RecordedAttempt, usage: Usage) {
+  const { id, environment, task, owner } = entry.agent
+  return { agent: { id, environment, task, owner }, usage }
+}
+
+function fromReceipt(
+  policy: ActivePolicy,
+  api: PolicyApi,
+  attempt: RecordedAttempt,
+  why: string,
+  usage: Usage,
+): Redecided {
+  const { entry } = attempt
+  if (entry.ops.some(({ more }) => more !== undefined))
+    return { kind: 'unknown', why: 'the operations were too many to be written in the receipt' }
+  if (entry.decision.code === 'outside_grant')
+    return { kind: 'unknown', why: `how narrow the grant was: ${why}` }
+  const operations = entry.ops.map(operation => inClear(api, operation))
+  const input: DecisionInput = {
+    ...inputBase(attempt, usage),
+    authorizationDetails: null,
+    request: { api: entry.req.api, method: entry.req.method, target: '' },
+    operations,
+    nowMs: entry.t,
+    lastEntryMs: 0,
+    probe: null,
+  }
+  if (needsArguments(policy, input)) return { kind: 'unknown', why }
+  const decision = policy.decide(input)
+  const elsewhere = policy.decide({ ...input, operations: operations.map(withAccount) })
+  if (decision.effect !== elsewhere.effect || decision.code !== elsewhere.code)
+    return { kind: 'unknown', why: `whether another account was named: ${why}` }
+  return { kind: 'decided', decision, operations }
+}
+
+/** What a receipt shows of an operation; the catalog adds its classes, so that one that grew more severe counts as that. */
+function inClear(api: PolicyApi, { name, classes, scope, resources }: AttemptOperation): Operation {
+  const spec = specOf(api.catalog, name)
+  const base: readonly OperationClass[] = spec?.classes ?? ['unknown']
+  return {
+    api: api.name,
+    name,
+    baseClasses: base,
+    classes: spec === undefined ? base : [...new Set([...base, ...classes])].sort(),
+    scope,
+    resources,
+    args: {} as JsonObject,
+    effects: spec?.effects ?? [],
+  }
+}
+
+const specs = new WeakMap<Catalog, ReadonlyMap<string, OperationSpec>>()
+
+/** What a catalog says of an operation by name; found in constant time after the first question. */
+export function specOf(catalog: Catalog, name: string): OperationSpec | undefined {
+  const known = specs.get(catalog) ?? new Map(catalog.operations().map(spec => [spec.name, spec]))
+  specs.set(catalog, known)
+  return known.get(name)
+}
+
+function withAccount(operation: Operation): Operation {
+  const { account } = operation.scope
+  return account === undefined ? operation : { ...operation, account }
+}
+
+/** A rule that fits asks for arguments, and no deny settles the matter without them. */
+function needsArguments(policy: ActivePolicy, input: DecisionInput): boolean {
+  const fitting = policy.fitting(input)
+  if (fitting.some(({ effect, when }) => effect === 'deny' && when === null)) return false
+  return fitting.some(({ when, sums }) => when !== null || sums)
+}
