@@ -1,7 +1,15 @@
 import { existsSync, readFileSync } from 'node:fs'
 import { dirname, join, resolve } from 'node:path'
 import { parseStrictJson } from '../canon/index.js'
-import { type ArgumentRule, type Catalog, type CatalogDocument, openCatalog } from '../protocol/index.js'
+import {
+  type ArgumentRule,
+  type AwsService,
+  awsCatalog,
+  type Catalog,
+  type CatalogDocument,
+  openCatalog,
+} from '../protocol/index.js'
+import { openAwsShelf } from './aws-shelf.js'
 import { loadShippedCatalogs } from './catalogs.js'
 import { compilePolicyFile, consultPolicy } from './policy-file.js'
 
@@ -27,7 +35,24 @@ export function catalogShelf(policy?: string): readonly ShelvedCatalog[] {
 }
 
 function shipped(): readonly ShelvedCatalog[] {
-  return [...loadShippedCatalogs().values()].map(document => shelved(document.name, document))
+  return [
+    ...[...loadShippedCatalogs().values()].map(document => shelved(document.name, document)),
+    ...awsServices(),
+  ]
+}
+
+/** The catalog aws, service by service; what they are called in and for whom is the policy's business. */
+function awsServices(): readonly ShelvedCatalog[] {
+  const shelf = openAwsShelf()
+  const anywhere = { regions: ['us-east-1'], partition: 'aws', account: '000000000000', more: [] }
+  return shelf.services.map(id => ({
+    name: 'aws',
+    mayHave: operation => operation.startsWith(`${id}:`),
+    open: () => {
+      const document = awsCatalog(shelf, { ...anywhere, services: [id] })
+      return opened(openCatalog(document), document)
+    },
+  }))
 }
 
 function shelved(name: string, document: CatalogDocument): ShelvedCatalog {
@@ -72,6 +97,7 @@ function rulesIn({ protocol, body }: CatalogDocument, operation: string): readon
     readonly route?: string
     readonly rules?: readonly ArgumentRule[]
   }
+  if (protocol === 'aws') return awsRules(body as AwsDocumentBody, operation)
   const { routes, operations } = body as {
     readonly routes?: readonly Ruled[]
     readonly operations?: Readonly<Record<string, Ruled>>
@@ -79,4 +105,16 @@ function rulesIn({ protocol, body }: CatalogDocument, operation: string): readon
   if (protocol === 'rest') return routes?.find(({ route }) => route === operation)?.rules ?? []
   if (protocol !== 'graphql' || operations === undefined || !Object.hasOwn(operations, operation)) return []
   return operations[operation]?.rules ?? []
+}
+
+interface AwsDocumentBody {
+  readonly services: Readonly<Record<string, string>>
+}
+
+function awsRules({ services }: AwsDocumentBody, operation: string): readonly ArgumentRule[] {
+  const colon = operation.indexOf(':')
+  const text = services[operation.slice(0, colon)]
+  if (text === undefined) return []
+  const { operations } = JSON.parse(text) as AwsService
+  return operations[operation.slice(colon + 1)]?.rules ?? []
 }
