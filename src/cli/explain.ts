@@ -1,6 +1,16 @@
 import { parseStrictJson } from '../canon/index.js'
-import type { ActivePolicy, Decision, DecisionInput, PolicyAgent } from '../policy/index.js'
-import { classify, type Header, type Operation, type RawRequest } from '../protocol/index.js'
+import type { ActivePolicy, Decision, DecisionInput, PolicyAgent, PolicyApi } from '../policy/index.js'
+import {
+  type AwsService,
+  classify,
+  type Header,
+  type Operation,
+  type RawRequest,
+  SIGV4_ALGORITHM,
+  scopeText,
+  UNSIGNED_PAYLOAD,
+} from '../protocol/index.js'
+import { openAwsShelf } from './aws-shelf.js'
 import { UsageError } from './io.js'
 
 /** A request to be explained: for which API, and what would be sent to it. */
@@ -136,8 +146,10 @@ export function requestOfCurl(
   flags: CurlFlags,
   apiName: string | undefined,
 ): ExplainedRequest {
-  const { api, target } = locate(policy, url, apiName)
+  const { api, target, label } = locate(policy, url, apiName)
   const headers = (flags.header ?? []).map(parseHeader)
+  if (label !== null && !headers.some(([name]) => name === 'authorization'))
+    headers.push(...signatureFor(policy.apis.get(api), label))
   const data = flags.data?.join('&')
   if (flags.get === true && data !== undefined) {
     const joined = `${target}${target.includes('?') ? '&' : '?'}${data}`
@@ -148,6 +160,25 @@ export function requestOfCurl(
     headers.push(['content-type', 'application/x-www-form-urlencoded'])
   }
   return { api, method, target, headers, body: data === undefined ? null : Buffer.from(data, 'utf8') }
+}
+
+/** Headers as of a signed request to that endpoint of AWS: which service and region is meant is said by the signature alone. */
+function signatureFor(api: PolicyApi | undefined, label: string): readonly Header[] {
+  if (api?.catalog.profile.slots.includes('aws-sigv4') !== true) return []
+  const dot = label.lastIndexOf('.')
+  const text = openAwsShelf().read(label.slice(0, dot))
+  const service = text === undefined ? label.slice(0, dot) : (JSON.parse(text) as AwsService).signingName
+  const date = '20260101T000000Z'
+  const scope = scopeText({ date, region: label.slice(dot + 1), service })
+  return [
+    ['host', new URL(api.origins[label] as string).host],
+    ['x-amz-date', date],
+    ['x-amz-content-sha256', UNSIGNED_PAYLOAD],
+    [
+      'authorization',
+      `${SIGV4_ALGORITHM} Credential=explained/${scope}, SignedHeaders=host;x-amz-content-sha256;x-amz-date, Signature=${'0'.repeat(64)}`,
+    ],
+  ]
 }
 
 export function parseHeader(text: string): Header {
@@ -161,7 +192,7 @@ function locate(
   policy: ActivePolicy,
   url: string,
   apiName: string | undefined,
-): { readonly api: string; readonly target: string } {
+): { readonly api: string; readonly target: string; readonly label: string | null } {
   const match = /^([a-z]+:\/\/[^/?#]*)?(.*)$/is.exec(url)
   const origin = match?.[1]?.toLowerCase()
   const target = match?.[2] === '' || match?.[2] === undefined ? '/' : match[2]
@@ -170,18 +201,20 @@ function locate(
       Object.values(api.origins).some(each => each.toLowerCase() === origin),
     )
     const owner = owners.find(api => apiName === undefined || api.name === apiName)
-    if (owner !== undefined) return { api: owner.name, target }
+    const [label] =
+      Object.entries(owner?.origins ?? {}).find(([, each]) => each.toLowerCase() === origin) ?? []
+    if (owner !== undefined) return { api: owner.name, target, label: label ?? null }
   }
   for (const name of policy.apis.keys()) {
     if (apiName !== undefined && apiName !== name) continue
     const prefix = `/${name}`
-    if (target === prefix) return { api: name, target: '/' }
+    if (target === prefix) return { api: name, target: '/', label: null }
     if (target.startsWith(`${prefix}/`) || target.startsWith(`${prefix}?`)) {
       const below = target.slice(prefix.length)
-      return { api: name, target: below.startsWith('?') ? `/${below}` : below }
+      return { api: name, target: below.startsWith('?') ? `/${below}` : below, label: null }
     }
   }
-  if (apiName !== undefined) return { api: apiName, target }
+  if (apiName !== undefined) return { api: apiName, target, label: null }
   throw new UsageError(
     `no API of the policy is at ${origin ?? target}`,
     `Pass --api with one of: ${[...policy.apis.keys()].join(', ')}.`,

@@ -1,3 +1,4 @@
+import { headersAsSigned, readSignature } from './aws/signature.js'
 import type { Catalog } from './catalog.js'
 import type { Classification, Unclassifiable } from './operation.js'
 import type { BodyPlan, Header, RawRequest, RequestBody, RequestHead } from './request.js'
@@ -20,10 +21,23 @@ export function classify(catalog: Catalog, request: RawRequest): Classification 
 
 function parseHead(catalog: Catalog, request: RawRequest): RequestHead | Unclassifiable {
   if (!/^[A-Z]{1,32}$/.test(request.method)) return unclassifiable('method_invalid')
-  const target = catalog.parseTarget(request.target)
-  if (isUnclassifiable(target)) return target
   const headers = request.headers.map(([name, value]): Header => [name.toLowerCase(), value])
-  return { method: request.method, target, headers }
+  const signs = catalog.profile.slots.includes('aws-sigv4')
+  const bare = signs ? withoutPresigning(request, headers) : { target: request.target, headers }
+  if (isUnclassifiable(bare)) return bare
+  const target = catalog.parseTarget(bare.target)
+  return isUnclassifiable(target) ? target : { method: request.method, target, headers: bare.headers }
+}
+
+/** A signed request as its catalog reads it: a presigned URL's signature is no part of the target. */
+function withoutPresigning(
+  request: RawRequest,
+  headers: readonly Header[],
+): Pick<RawRequest, 'target' | 'headers'> | Unclassifiable {
+  const signature = readSignature(request.target, headers)
+  if (signature === null) return { target: request.target, headers }
+  if (isUnclassifiable(signature)) return signature
+  return { target: signature.targetWithoutSignature, headers: headersAsSigned(signature, headers) }
 }
 
 function bodyUnder(plan: BodyPlan, bytes: Uint8Array | null): RequestBody | Unclassifiable {
