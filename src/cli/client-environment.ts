@@ -51,7 +51,8 @@ export function clientEnvironment(apis: readonly ReachableApi[], presented: Pres
   const variables: Record<string, string> = { COUNTERSIGN_GRANT: presented.grant }
   for (const api of apis) {
     variables[`COUNTERSIGN_URL_${api.name.toUpperCase().replaceAll(/[^A-Z0-9]/g, '_')}`] = api.url
-    Object.assign(variables, CLIENTS[api.catalog]?.(api, presented))
+    // Of two APIs with one catalog, the clients' own variables lead to the first.
+    Object.assign(variables, { ...CLIENTS[api.catalog]?.(api, presented), ...variables })
   }
   return variables
 }

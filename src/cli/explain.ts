@@ -162,6 +162,14 @@ export function requestOfCurl(
   return { api, method, target, headers, body: data === undefined ? null : Buffer.from(data, 'utf8') }
 }
 
+/** Labels of the endpoints at an origin: the policy's own, and those that it puts stand-ins before. */
+function labelsOf({ origins, catalog }: PolicyApi, origin: string): readonly string[] {
+  const labels = Object.keys(origins)
+  return labels.filter(label =>
+    [origins[label], catalog.profile.origins[label]].some(each => each?.toLowerCase() === origin),
+  )
+}
+
 /** Headers as of a signed request to that endpoint of AWS: which service and region is meant is said by the signature alone. */
 function signatureFor(api: PolicyApi | undefined, label: string): readonly Header[] {
   if (api?.catalog.profile.slots.includes('aws-sigv4') !== true) return []
@@ -171,7 +179,7 @@ function signatureFor(api: PolicyApi | undefined, label: string): readonly Heade
   const date = '20260101T000000Z'
   const scope = scopeText({ date, region: label.slice(dot + 1), service })
   return [
-    ['host', new URL(api.origins[label] as string).host],
+    ['host', new URL(api.catalog.profile.origins[label] ?? '').host],
     ['x-amz-date', date],
     ['x-amz-content-sha256', UNSIGNED_PAYLOAD],
     [
@@ -197,10 +205,9 @@ function locate(
   const origin = match?.[1]?.toLowerCase()
   const target = match?.[2] === '' || match?.[2] === undefined ? '/' : match[2]
   if (origin !== undefined) {
-    const owners = [...policy.apis.values()].filter(api =>
-      Object.values(api.origins).some(each => each.toLowerCase() === origin),
+    const owner = [...policy.apis.values()].find(
+      api => (apiName === undefined || api.name === apiName) && labelsOf(api, origin).length > 0,
     )
-    const owner = owners.find(api => apiName === undefined || api.name === apiName)
     const [label] =
       Object.entries(owner?.origins ?? {}).find(([, each]) => each.toLowerCase() === origin) ?? []
     if (owner !== undefined) return { api: owner.name, target, label: label ?? null }

@@ -12,8 +12,11 @@ const OBSERVABLE: readonly OperationClass[] = ['read', 'create', 'update']
  * Whether an operation that no rule reaches passes because its agent observes. INVARIANT: never above `update`:
  * an operation with any other class, raised, unknown or opaque among them, is enforced.
  */
-export function passesObserved(agent: PolicyAgent, { classes }: Operation, nowMs: number): boolean {
-  return isObserving(agent, nowMs) && classes.length > 0 && classes.every(each => OBSERVABLE.includes(each))
+export function passesObserved(agent: PolicyAgent, operation: Operation, nowMs: number): boolean {
+  const { classes, account } = operation
+  // ATTACK: `Stripe-Account`, the same operation on somebody else's account, which an allow has to name.
+  if (account !== undefined || classes.length === 0) return false
+  return isObserving(agent, nowMs) && classes.every(each => OBSERVABLE.includes(each))
 }
 
 export function isObserving({ observeUntilMs }: PolicyAgent, nowMs: number): boolean {

@@ -59,7 +59,7 @@ test('what only arguments make dangerous is found by that class too', async () =
     ['PATCH /repos/{owner}/{repo}/git/refs/{ref+}'],
   )
   const text = await countersign('catalog', 'search', 'PATCH', 'git/refs')
-  assert.match(text.out, /update \(irreversible\) {2}effect content-write/)
+  assert.match(text.out, /update \(irreversible, opaque\) {2}effect content-write/)
 })
 
 test('nothing found is a no; an unknown class or catalog is a mistake', async () => {

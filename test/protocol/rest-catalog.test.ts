@@ -150,7 +150,7 @@ describe('operations', () => {
           volume: 'string',
         },
       },
-      scope: ['environment', 'volume'],
+      scope: ['account', 'environment', 'volume'],
       resources: ['customer', 'price', 'volume'],
       effects: ['resize'],
     })
