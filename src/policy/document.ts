@@ -1,14 +1,12 @@
 import Type, { type Static } from 'typebox'
-import { OPERATION_CLASSES, type OperationClass } from '../protocol/index.js'
 import { Never, Rule } from './document-rule.js'
-import { API_NAME, duration, NAME, oneOrMany, strict, text } from './document-terms.js'
+import { API_NAME, className, duration, NAME, oneOrMany, strict, text } from './document-terms.js'
 
 /*
  * The grammar of a policy: one schema, from which the JSON Schema for editors is generated, which the parser
  * checks, and whose types the compiler reads. Every key carries its description.
  */
 
-const ClassName = Type.Unsafe<OperationClass>(Type.Union(OPERATION_CLASSES.map(name => Type.Literal(name))))
 const ArgTypeName = Type.Union([
   Type.Literal('string'),
   Type.Literal('int'),
@@ -23,7 +21,7 @@ const Route = Type.Object(
       maxLength: 400,
       description: 'Method and template: GET /invoices/{id}; {path+} takes the rest of the path.',
     }),
-    class: Type.Union([ClassName, Type.Array(ClassName, { minItems: 1 })], {
+    class: Type.Union([className, Type.Array(className, { minItems: 1 })], {
       description: 'What the route does.',
     }),
     effect: Type.Optional(oneOrMany('Tags that rules can name.')),
