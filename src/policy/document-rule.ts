@@ -1,14 +1,9 @@
 import Type, { type Static } from 'typebox'
-import { OPERATION_CLASSES, type OperationClass } from '../protocol/index.js'
-import { NAME, oneOrMany, strict, text } from './document-terms.js'
+import { classNameOrAll, NAME, oneOrMany, strict, text } from './document-terms.js'
 
 /* The grammar of one rule: selectors, limits and the rest. */
 
-const OperationClassName = Type.Unsafe<OperationClass | '*'>(
-  Type.Union([...OPERATION_CLASSES, '*'].map(name => Type.Literal(name))),
-)
-
-const Classes = Type.Union([OperationClassName, Type.Array(OperationClassName, { minItems: 1 })], {
+const Classes = Type.Union([classNameOrAll, Type.Array(classNameOrAll, { minItems: 1 })], {
   description:
     'Classes. An allow must cover all classes of an operation; hold and deny match on any. "*" never means opaque or unknown, except in a deny.',
 })

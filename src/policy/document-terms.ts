@@ -1,4 +1,5 @@
 import Type from 'typebox'
+import { OPERATION_CLASSES, type OperationClass } from '../protocol/index.js'
 
 /* Terms that the schema of a policy is written in. */
 
@@ -19,3 +20,28 @@ export const oneOrMany = (description: string) =>
     ],
     { description },
   )
+
+/** What each class means, for the editor's completion and hover. */
+const CLASS_WORDS: Readonly<Record<OperationClass, string>> = {
+  read: 'Looks something up; nothing secret comes back.',
+  sensitive_read: 'Looks something up and returns secrets.',
+  create: 'Makes something new.',
+  update: 'Changes what is there.',
+  destructive: 'Destroys something; it can be undone with effort.',
+  irreversible: 'Can’t be undone: a delete for good, a message sent, money moved.',
+  privilege: 'Changes who may do what: users, roles, keys, policies.',
+  billing: 'Moves money, or changes what is paid.',
+  opaque: 'Its effect is inside a payload that was not fully understood: shell, SQL, a patch.',
+  unknown: 'The catalog does not have it.',
+}
+
+/** One of the classes, each with its meaning. */
+export const className = Type.Unsafe<OperationClass>(
+  Type.Union(OPERATION_CLASSES.map(name => Type.Literal(name, { description: CLASS_WORDS[name] }))),
+)
+export const classNameOrAll = Type.Unsafe<OperationClass | '*'>(
+  Type.Union([
+    ...OPERATION_CLASSES.map(name => Type.Literal(name, { description: CLASS_WORDS[name] })),
+    Type.Literal('*', { description: 'Every class; never opaque and unknown, except in a deny or a never.' }),
+  ]),
+)

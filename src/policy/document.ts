@@ -1,7 +1,6 @@
 import Type, { type Static } from 'typebox'
-import { OPERATION_CLASSES, type OperationClass } from '../protocol/index.js'
 import { Never, Rule } from './document-rule.js'
-import { API_NAME, duration, NAME, oneOrMany, strict, text } from './document-terms.js'
+import { API_NAME, className, duration, NAME, oneOrMany, strict, text } from './document-terms.js'
 import { AWS_REGION, ROLE_ARN } from './sts-endpoint.js'
 
 /*
@@ -9,7 +8,6 @@ import { AWS_REGION, ROLE_ARN } from './sts-endpoint.js'
  * checks, and whose types the compiler reads. Every key carries its description.
  */
 
-const ClassName = Type.Unsafe<OperationClass>(Type.Union(OPERATION_CLASSES.map(name => Type.Literal(name))))
 const ArgTypeName = Type.Union([
   Type.Literal('string'),
   Type.Literal('int'),
@@ -24,7 +22,7 @@ const Route = Type.Object(
       maxLength: 400,
       description: 'Method and template: GET /invoices/{id}; {path+} takes the rest of the path.',
     }),
-    class: Type.Union([ClassName, Type.Array(ClassName, { minItems: 1 })], {
+    class: Type.Union([className, Type.Array(className, { minItems: 1 })], {
       description: 'What the route does.',
     }),
     effect: Type.Optional(oneOrMany('Tags that rules can name.')),

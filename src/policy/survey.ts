@@ -58,6 +58,8 @@ export interface ApiSurvey {
   readonly agent: string
   readonly api: string
   readonly operations: readonly OperationSpec[]
+  /** What became of operations of one kind. */
+  readonly alike: Map<string, readonly Case[]>
   rulesFor(spec: OperationSpec | null): readonly SurveyedRule[]
   constantsFor(spec: OperationSpec | null): Constants
 }
@@ -107,6 +109,7 @@ function surveyApi(
     agent,
     api,
     operations,
+    alike: new Map(),
     rulesFor: spec => (spec === null ? index.unlisted : index.byOperation(spec)),
     constantsFor: spec =>
       spec === null
@@ -137,15 +140,39 @@ function asCel(value: JsonValue): unknown {
 /** Surveys one operation; `null` for those that the catalog doesn't have. */
 export function surveyOperation(survey: ApiSurvey, spec: OperationSpec | null): OperationSurvey {
   const rules = survey.rulesFor(spec)
+  const key = spec === null || rules.some(dependsOnName) ? null : likenessOf(spec, rules)
+  const known = key === null ? undefined : survey.alike.get(key)
+  const cases = known ?? surveyCases(survey, spec, rules)
+  if (key !== null) survey.alike.set(key, cases)
+  return { api: survey.api, spec, cases }
+}
+
+/** Operations that are alike in all that their rules ask for end alike: a large API has few kinds of them. */
+function likenessOf(spec: OperationSpec, rules: readonly SurveyedRule[]): string {
+  const { classes, raisable, scope, resources, effects } = spec
+  return [classes, raisable, scope, resources, effects, rules.map(({ id }) => id)]
+    .map(list => list.join())
+    .join(' ')
+}
+
+function dependsOnName({ select, except, when }: SurveyedRule): boolean {
+  const names = select.names !== null || (except !== null && except.names !== null)
+  return names || when?.reads.includes('operation.name') === true
+}
+
+function surveyCases(
+  survey: ApiSurvey,
+  spec: OperationSpec | null,
+  rules: readonly SurveyedRule[],
+): readonly Case[] {
   // Most operations meet no condition, and then nobody asks what is known.
   const conditional = rules.some(({ when }) => when !== null)
   const constants = conditional ? survey.constantsFor(spec) : NOTHING_KNOWN
-  const cases = casesOf(spec).map(({ raised, otherAccount, supposed }) => ({
+  return casesOf(spec).map(({ raised, otherAccount, supposed }) => ({
     raised,
     otherAccount,
     ...outcomesOf(rules, supposed, conditional ? withClasses(constants, supposed) : constants),
   }))
-  return { api: survey.api, spec, cases }
 }
 
 const NOTHING_KNOWN: Constants = new Map()

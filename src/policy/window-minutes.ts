@@ -36,6 +36,7 @@ export function hoursExtent(hours: Hours, supposed: Supposition): Extent {
 export function supposeHours(hours: Hours, supposed: Supposition): Supposition {
   if (hours.kind !== 'minutes') return supposed
   const before = supposed.minutes.get(hours.zone)
-  const open = hours.open.map((each, minute) => each && (before?.[minute] ?? true))
+  const open =
+    before === undefined ? hours.open : hours.open.map((each, minute) => each && before[minute] === true)
   return { ...supposed, minutes: new Map(supposed.minutes).set(hours.zone, open) }
 }

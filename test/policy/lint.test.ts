@@ -96,6 +96,46 @@ describe('linting', () => {
       ['shadowed_rule rules.0.allow'],
     ],
     [
+      'an allow that several denies cover together',
+      quiet(`  - { id: pay, allow: { api: shop, effect: refund }, to: coder, when: args.amount > 5 }
+  - { id: no-pay, deny: { api: shop }, when: args.amount > 2, because: Closed. }`),
+      ['allows_destruction rules.2.allow', 'shadowed_rule rules.2.allow'],
+    ],
+    [
+      'a condition that can never be true',
+      quiet(
+        '  - { id: x, allow: { api: shop, operations: ["PATCH /orders/{order}"] }, to: coder, when: args.amount > 5 && args.amount < 3 }',
+      ),
+      ['when_never_true rules.2.when'],
+    ],
+    [
+      'a condition that is about another environment',
+      quiet(
+        '  - { id: x, deny: { api: shop }, when: \'agent.environment == "production"\', because: Closed. }',
+      ),
+      ['when_never_true rules.2.when'],
+    ],
+    [
+      'a rule that excepts all it selects',
+      quiet('  - { id: x, allow: { api: shop, class: read, except: { class: read } }, to: coder }'),
+      ['unreachable_rule rules.2.allow'],
+    ],
+    [
+      'two rules that mean the same',
+      quiet('  - { id: again, allow: { api: shop, class: read }, to: coder }'),
+      ['duplicate_rule rules.2.allow'],
+    ],
+    [
+      'a rule that another covers',
+      quiet('  - { id: again, allow: { api: shop, class: read, scope: { order: o1 } }, to: coder }'),
+      ['covered_rule rules.2.allow'],
+    ],
+    [
+      'a statement that the policy breaks',
+      quiet().replace('rules:', 'never: { class: read }\nrules:'),
+      ['never_broken never'],
+    ],
+    [
       'a policy that does not compile',
       quiet('  - { id: x, deny: { api: shp } }'),
       ['undefined_name rules.2.deny.api'],

@@ -1,0 +1,113 @@
+import assert from 'node:assert/strict'
+import { existsSync } from 'node:fs'
+import { writeFile } from 'node:fs/promises'
+import { describe, it } from 'node:test'
+import { countersign, scratch } from './command-line.js'
+import { writePolicy } from './policy-workbench.js'
+
+interface Proof {
+  readonly breaches: readonly {
+    readonly statement: string
+    readonly operation: string
+    readonly raised: readonly string[]
+    readonly effect: string
+    readonly request: { readonly body?: string } | null
+    readonly confirmed: boolean
+  }[]
+}
+
+const RULES = `  - { id: refund, allow: { api: stripe, operations: ["POST /v1/refunds"] }, to: coder, limit: { sum: args.amount, unit: eur, max: 5000, per: day } }
+  - { id: redeploy, allow: { api: railway, operations: [serviceInstanceRedeploy], scope: { environment: prod } }, to: coder, during: night }
+  - { id: instance, allow: { api: railway, operations: [volumeInstanceUpdate], class: [update, irreversible, destructive] }, to: coder }`
+
+describe('policy prove', () => {
+  it('shows a request for each breach that `policy explain` admits as well', async context => {
+    const at = await scratch(context)
+    const never = `never:
+  - { id: money, class: billing, when: args.amount > 100 }
+  - { id: prod, api: railway, class: update, scope: { environment: prod } }
+  - { id: final, class: irreversible }`
+    const policy = await writePolicy(at('p.yaml'), RULES, never)
+    const { code, out } = await countersign('policy', 'prove', policy, '--json')
+    const { breaches } = JSON.parse(out) as Proof
+    assert.equal(code, 1)
+    const shown = new Set(breaches.map(each => `${each.statement} ${each.operation}`))
+    for (const each of [
+      'money POST /v1/refunds',
+      'prod serviceInstanceRedeploy',
+      'final POST /v1/refunds',
+      'final volumeInstanceUpdate',
+    ])
+      assert.ok(shown.has(each), `${each} in ${[...shown].join(', ')}`)
+    assert.ok(
+      breaches.every(each => each.confirmed),
+      JSON.stringify(breaches.filter(each => !each.confirmed)),
+    )
+    const lines = breaches
+      .filter(each => each.operation !== 'serviceInstanceRedeploy')
+      .map(each => JSON.stringify(each.request))
+    await writeFile(at('calls.jsonl'), lines.join('\n'))
+    const asked = await countersign(
+      'policy',
+      'explain',
+      '--policy',
+      policy,
+      '--agent',
+      'coder',
+      '--requests',
+      at('calls.jsonl'),
+    )
+    const answers = asked.out
+      .trim()
+      .split('\n')
+      .map(line => JSON.parse(line) as { decision?: { effect: string } })
+    assert.equal(answers.length, lines.length)
+    assert.ok(
+      answers.every(each => each.decision?.effect === 'allow'),
+      asked.out,
+    )
+  })
+
+  it('says what is proven, and exits with 0', async context => {
+    const at = await scratch(context)
+    const policy = await writePolicy(
+      at('p.yaml'),
+      RULES,
+      'never: { id: volumes, api: railway, operations: ["volumeDelete"], to: "*" }',
+    )
+    const { code, out } = await countersign('policy', 'prove', policy)
+    assert.deepEqual([code, out], [0, 'PROVEN  volumes: cannot happen\n'])
+  })
+
+  it('takes statements from a file beside the policy', async context => {
+    const at = await scratch(context)
+    const policy = await writePolicy(at('p.yaml'), RULES)
+    await writeFile(at('never.yaml'), 'never: { id: money, class: billing, because: Money stays. }\n')
+    const { code, out } = await countersign('policy', 'prove', policy, '--never', at('never.yaml'))
+    assert.equal(code, 1)
+    assert.match(out, /^BROKEN {2}money \(Money stays\.\)$/m)
+    await writeFile(at('never.yaml'), 'never: { class: bling }\n')
+    const wrong = await countersign('policy', 'prove', policy, '--never', at('never.yaml'))
+    assert.equal(wrong.code, 2)
+    assert.match(wrong.err, /never\.yaml:1:/)
+  })
+})
+
+describe('policy seal', () => {
+  it('attack: a policy that breaks its own statement is not signed', async context => {
+    const at = await scratch(context)
+    const policy = await writePolicy(at('p.yaml'), RULES, 'never: { class: irreversible }')
+    const { code, out } = await countersign(
+      'policy',
+      'seal',
+      policy,
+      '--key',
+      at('none.jwk'),
+      '-o',
+      at('s.json'),
+    )
+    assert.equal(code, 1)
+    assert.match(out, /Nothing was signed/)
+    assert.ok(!existsSync(at('s.json')))
+  })
+})
