@@ -159,7 +159,7 @@ describe('a rollout', () => {
     assert.match(suspicious.out, new RegExp(`0 would pass by a rule, ${OBSERVED.length} by observing again`))
   })
 
-  it('says what a policy that lacks a rule would have stopped, from a stopped ledger as well', async () => {
+  it('says what a policy that lacks a rule would have stopped, from a dump as well', async () => {
     const less = join(sidecar.folder, 'policy', 'less.yaml')
     const shortened = parse(readFileSync(next, 'utf8'))
     shortened.rules = shortened.rules.filter(
