@@ -208,9 +208,11 @@ function locate(
     const owner = [...policy.apis.values()].find(
       api => (apiName === undefined || api.name === apiName) && labelsOf(api, origin).length > 0,
     )
-    const [label] =
-      Object.entries(owner?.origins ?? {}).find(([, each]) => each.toLowerCase() === origin) ?? []
-    if (owner !== undefined) return { api: owner.name, target, label: label ?? null }
+    if (owner !== undefined) {
+      // Where many services share one address, as stand-ins do, the address doesn't say which is meant.
+      const [label, second] = labelsOf(owner, origin)
+      return { api: owner.name, target, label: second === undefined ? (label ?? null) : null }
+    }
   }
   for (const name of policy.apis.keys()) {
     if (apiName !== undefined && apiName !== name) continue

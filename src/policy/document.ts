@@ -67,7 +67,7 @@ const AwsOperation = Type.Object(
           'Method and path, such as POST /2027-01-01/things/{ThingName}; for services that are called by path. Others are called by the operation’s name.',
       }),
     ),
-    class: Type.Union([ClassName, Type.Array(ClassName, { minItems: 1 })], {
+    class: Type.Union([className, Type.Array(className, { minItems: 1 })], {
       description: 'What the operation does.',
     }),
   },
