@@ -212,8 +212,10 @@ describe('decide, for any policy and request', () => {
           assert.equal(alone.code, 'no_matching_rule')
           assert.ok(each.classes.every(name => ['read', 'create', 'update'].includes(name)))
           const holds = list.filter(rule => rule.effect === 'hold')
+          // No rule here asks for the account: naming it lets the two allows reach any operation.
+          const scope = each.account === undefined ? each.scope : { ...each.scope, account: each.account }
           assert.equal(
-            policyOf([...holds, ...ALLOW_ALL]).decide(inputOf([each])).effect,
+            policyOf([...holds, ...ALLOW_ALL]).decide(inputOf([{ ...each, scope }])).effect,
             'allow',
             'a hold reaches it',
           )
