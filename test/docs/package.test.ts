@@ -28,6 +28,8 @@ describe('the package', () => {
       'config/catalogs/stripe.json',
       'config/policies/sandbox.yaml',
       'config/policies/staging.yaml',
+      'config/policy-repository/ci/check',
+      'config/policy-repository/policy.yaml',
       'config/schema/config.v1.json',
       'config/schema/policy.v1.json',
       'deploy/compose.yaml',
@@ -43,7 +45,7 @@ describe('the package', () => {
 
   it('holds nothing else: no tests, no sources, no keys', () => {
     const meant =
-      /^(dist\/src\/.+\.js|config\/.+\.(json|yaml)|deploy\/.+|docs\/.+\.md|[A-Z]+(\.md)?|package\.json)$/
+      /^(dist\/src\/.+\.js|config\/.+\.(json|jsonl|yaml)|config\/policy-repository\/.+|deploy\/.+|docs\/.+\.md|[A-Z]+(\.md)?|package\.json)$/
     assert.deepEqual(
       files.filter(file => !meant.test(file) || /\.(jwk|key|jwe)$/.test(file)),
       [],
