@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto'
 import { readFileSync } from 'node:fs'
-import { createRequire } from 'node:module'
 import { dirname, join } from 'node:path'
+import { fileURLToPath } from 'node:url'
 
 /** A JSON Schema as far as types of arguments are concerned. */
 export interface SourceSchema {
@@ -43,7 +43,7 @@ const METHODS = ['get', 'post', 'put', 'patch', 'delete'] as const
 
 /** The description of api.github.com in the npm package `@octokit/openapi`. Throws on what it doesn't know, so that an upgrade can't drop operations in silence. */
 export function readGithubSource(): GithubSource {
-  const root = dirname(createRequire(import.meta.url).resolve('@octokit/openapi'))
+  const root = dirname(fileURLToPath(import.meta.resolve('@octokit/openapi')))
   const bytes = readFileSync(join(root, 'generated', 'api.github.com.json'))
   const { version } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')) as { version: string }
   const description = JSON.parse(bytes.toString('utf8')) as Description

@@ -2,7 +2,7 @@ import { PassThrough } from 'node:stream'
 import type { Command } from 'commander'
 import { commandLine } from '../../src/cli/program.js'
 
-const program = commandLine({
+const program = await commandLine({
   stdin: new PassThrough(),
   stdout: new PassThrough(),
   stderr: new PassThrough(),

@@ -29,6 +29,8 @@ describe('the package', () => {
       'config/policies/sandbox.yaml',
       'config/policies/staging.yaml',
       'config/policies/tests/sandbox.yaml',
+      'config/policy-repository/ci/check',
+      'config/policy-repository/policy.yaml',
       'config/schema/cases.v1.json',
       'config/schema/config.v1.json',
       'config/schema/policy.v1.json',
@@ -45,7 +47,7 @@ describe('the package', () => {
 
   it('holds nothing else: no tests, no sources, no keys', () => {
     const meant =
-      /^(dist\/src\/.+\.js|config\/.+\.(jsonl?|yaml)|config\/policy-repository\/.+|deploy\/.+|docs\/.+\.md|[A-Z]+(\.md)?|package\.json)$/
+      /^(dist\/src\/.+\.js|config\/.+\.(json|jsonl|yaml)|config\/policy-repository\/.+|deploy\/.+|docs\/.+\.md|[A-Z]+(\.md)?|package\.json)$/
     assert.deepEqual(
       files.filter(file => !meant.test(file) || /\.(jwk|key|jwe)$/.test(file)),
       [],
