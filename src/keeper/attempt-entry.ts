@@ -145,7 +145,7 @@ function operationsOf(c: Case, crypto: Pick<Crypto, 'hmacSha256'>): readonly Att
     name,
     classes,
     scope,
-    resources,
+    resources: resources.map(({ type, id }) => ({ type, id })),
   }))
   return clearLength(listed) <= MAX_CLEAR_OPERATIONS
     ? listed

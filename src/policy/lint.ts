@@ -6,7 +6,7 @@ import { type CompiledPolicy, type CompiledRule, readCompiled } from './compiled
 import type { PolicyDocument } from './document.js'
 import type { NeverSource, RuleSource } from './document-rule.js'
 import { type DocumentPath, type Finding, Findings } from './finding.js'
-import { coveredRules, usesOf } from './lint-rules.js'
+import { coveredRules, type RuleUse, usesOf } from './lint-rules.js'
 import { couldMatch, selectionOf } from './match.js'
 import { UNLISTED } from './matrix.js'
 import { findBreaches } from './never.js'
@@ -66,7 +66,6 @@ const LINTS: readonly Lint[] = [
   broadWildcard,
   allowsDestruction,
   idleRules,
-  coveredRule,
   brokenNever,
 ]
 
@@ -204,27 +203,34 @@ function allowsDestruction(linted: Linted, findings: Findings): void {
   }
 }
 
-/** Rules that make no difference to any request. */
+/** Rules that make no difference to any request, and those of the others that another one makes superfluous. */
 function idleRules(linted: Linted, findings: Findings): void {
-  for (const { rule, selects, canBeTrue, matters, deniedBy } of usesOf(linted.survey)) {
-    const path = pathOf(rule, linted)
-    if (!selects) {
-      findings.add('unreachable_rule', path, `No request can be selected by the rule ${rule.id}.`)
-    } else if (!canBeTrue) {
-      const errs = rule.effect === 'allow' ? '' : ' It matches only where it can’t be answered.'
-      const at = [...path.slice(0, -1), 'when']
-      findings.add('when_never_true', at, `The condition of the rule ${rule.id} can never be true.${errs}`)
-    } else if (!matters) {
-      const who = deniedBy === null ? 'Other rules deny' : `The rule ${deniedBy} denies`
-      findings.add('shadowed_rule', path, `${who} all that ${rule.id} selects.`)
-    }
+  const uses = usesOf(linted.survey)
+  for (const use of uses) reportIdle(use, linted, findings)
+  const inOrder = linted.document.rules.flatMap(
+    ({ id }) => uses.find(({ rule, matters }) => matters && rule.id === id)?.rule ?? [],
+  )
+  for (const { rule, by, same } of coveredRules(inOrder)) {
+    if (same) findings.add('duplicate_rule', pathOf(rule, linted), `${rule.id} and ${by.id} mean the same.`)
+    else findings.add('covered_rule', pathOf(rule, linted), `The rule ${by.id} covers ${rule.id} as a whole.`)
   }
 }
 
-function coveredRule(linted: Linted, findings: Findings): void {
-  for (const { rule, by, same } of coveredRules(linted.policy.rules)) {
-    if (same) findings.add('duplicate_rule', pathOf(rule, linted), `${rule.id} and ${by.id} mean the same.`)
-    else findings.add('covered_rule', pathOf(rule, linted), `The rule ${by.id} covers ${rule.id} as a whole.`)
+function reportIdle(
+  { rule, selects, canBeTrue, matters, deniedBy }: RuleUse,
+  linted: Linted,
+  findings: Findings,
+): void {
+  const path = pathOf(rule, linted)
+  if (!selects) {
+    findings.add('unreachable_rule', path, `No request can be selected by the rule ${rule.id}.`)
+  } else if (!canBeTrue) {
+    const errs = rule.effect === 'allow' ? '' : ' It matches only where it can’t be answered.'
+    const at = [...path.slice(0, -1), 'when']
+    findings.add('when_never_true', at, `The condition of the rule ${rule.id} can never be true.${errs}`)
+  } else if (!matters) {
+    const who = deniedBy === null ? 'Other rules deny' : `The rule ${deniedBy} denies`
+    findings.add('shadowed_rule', path, `${who} all that ${rule.id} selects.`)
   }
 }
 

@@ -1,7 +1,7 @@
 import type { Operation, OperationClass, OperationSpec, Resource } from '../protocol/index.js'
 import type { Effect } from './active.js'
 import type { CompiledRule, Criteria } from './compiled.js'
-import { globMatches } from './glob.js'
+import { globCovers, globMatches, globsMeet } from './glob.js'
 
 /**
  * How a selector is read. An allow is read narrowly, a deny widely; a hold widely as well, but it can only let
@@ -127,9 +127,16 @@ function matchesResources(
     patterns.some(
       pattern =>
         (pattern.type === undefined || pattern.type === resource.type) &&
-        globMatches(pattern.id, resource.id),
+        matchesName(pattern.id, resource, reading),
     )
   return reading === 'deny' ? resources.some(matches) : resources.every(matches)
+}
+
+/** ATTACK: a secret by its name, a key by its alias, past a deny that names its ARN. */
+function matchesName(pattern: string, { id, like }: Resource, reading: Reading): boolean {
+  if (like === undefined) return globMatches(pattern, id)
+  if (reading === 'allow') return globMatches(pattern, id) && globCovers(pattern, like)
+  return globMatches(pattern, id) || globsMeet(pattern, like)
 }
 
 // ATTACK: the same path sent to another account (`Stripe-Account`). An allow must name it in its scope.

@@ -23,6 +23,12 @@ export type OperationClass = (typeof OPERATION_CLASSES)[number]
 export interface Resource {
   readonly type: string
   readonly id: string
+  /**
+   * Where the request may mean another than `id`, because the API knows it by several names (a secret without its
+   * suffix, an alias): all that it may mean, `*` standing for any text. Hold and deny match what may be meant; an allow
+   * has to cover all of it.
+   */
+  readonly like?: string
 }
 
 /** One API operation that a request asks for, with everything a policy can ask about it. */

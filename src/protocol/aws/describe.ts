@@ -22,7 +22,7 @@ export function describeKnown(
     account: document.account,
     region: recognised.region ?? null,
   })
-  const account = accountOf(found.resources, document.account)
+  const account = accountOf(found.resources, args, document.account)
   const opaque: readonly OperationClass[] = recognised.opaque === undefined ? [] : ['opaque']
   return {
     api,
@@ -79,6 +79,7 @@ function resourcesIn(operation: CompiledOperation, args: JsonObject, context: Ar
   for (const template of operation.resources) {
     const { named, unclear, absent } = template.resources(args, context)
     named.forEach(add)
+    if (named.some(isLoose)) complete = false
     for (const id of unclear) add({ type: UNMAPPED, id })
     if (absent || unclear.length > 0) complete = false
   }
@@ -91,14 +92,24 @@ function resourcesIn(operation: CompiledOperation, args: JsonObject, context: Ar
   return { resources: [...resources.values()], complete }
 }
 
+/** An alias is authorised on the key behind it, which IAM is told as any key; other names of several are not narrowed to. */
+function isLoose({ id, like }: Resource): boolean {
+  return like !== undefined && !/:kms:[^/]*:alias\//.test(id)
+}
+
 /** Longer ones are cut: they only have to be told apart. */
 function textOf(value: JsonValue): string {
   const text = typeof value === 'string' ? value : JSON.stringify(value)
   return text.slice(0, 1_024)
 }
 
-/** The account of all resources; that of the role where an ARN names none (S3). Null where they differ. */
-function accountOf(resources: readonly Resource[], own: string): string | null {
+/**
+ * The account of all resources, that of the role where an ARN names none. Null where they differ, and for a bucket: anybody
+ * may own a name, unless the request itself says whose it has to be.
+ */
+function accountOf(resources: readonly Resource[], args: JsonObject, own: string): string | null {
+  const foreign = resources.some(({ id }) => /^arn:[a-z0-9-]+:s3:::/.test(id))
+  if (foreign && args.ExpectedBucketOwner !== own) return null
   const accounts = new Set(resources.map(({ id }) => ownerOf(id)?.account || own))
   if (accounts.size > 1) return null
   const [account] = accounts

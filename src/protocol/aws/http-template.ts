@@ -127,9 +127,11 @@ export function meets(
   headers: ReadonlyMap<string, string>,
   query: ReadonlyMap<string, readonly string[]>,
 ): boolean {
-  return conditions.every(({ at, name, value }) => {
-    if (at === 'header') return headers.has(name)
+  return conditions.every(({ at, name, value, fixed }) => {
+    if (at === 'header') return (headers.get(name) ?? '') !== ''
     const values = query.get(name)
+    // ATTACK: `?uploadId=`, which is there for one reader and not for another.
+    if (!fixed && values?.some(given => given === '')) return false
     return values !== undefined && (value === null || values.every(given => given === value))
   })
 }

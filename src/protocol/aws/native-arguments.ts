@@ -67,7 +67,8 @@ function scalarOfNative(value: JsonValue, type: AwsScalar, reading: Reading): Js
     case 'bool':
       return typeof value === 'boolean' ? value : unexpected(value, reading)
     case 'int':
-      return typeof value === 'number' ? value : unexpected(value, reading)
+      // ATTACK: 0.4, which is not the 0 that a rule asks for, and is cut to it by some.
+      return Number.isSafeInteger(value) ? value : unexpected(value, reading)
     case 'double':
       return typeof value === 'number' || NOT_FINITE.has(value) ? value : unexpected(value, reading)
     case 'time':

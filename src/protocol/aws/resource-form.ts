@@ -10,8 +10,10 @@ export interface ArnContext {
 
 /** What the values in a template's places turn out to be. */
 export type Form =
-  /** The ARN whole. */
-  | { readonly kind: 'arn'; readonly arn: string }
+  /** The ARN whole; with what else the name may mean (`Resource.like`). */
+  | { readonly kind: 'arn'; readonly arn: string; readonly like?: string }
+  /** One thing under two ARNs, each of which a rule may name. */
+  | { readonly kind: 'arns'; readonly arns: readonly string[] }
   /** Values for the places of the template. */
   | { readonly kind: 'values'; readonly values: readonly string[] }
   | { readonly kind: 'unclear' }
@@ -35,6 +37,10 @@ export function formOf(from: AwsResource['from'], row: readonly string[], contex
       return bucket(row)
     case 'parameter':
       return parameter(row)
+    case 'parameter-path':
+      return parameterPath(row, context)
+    case 'secret':
+      return secret(row, context)
     case undefined:
       return plain(row)
   }
@@ -57,17 +63,24 @@ function queue([url = '']: readonly string[], { partition, region }: ArnContext)
   return { kind: 'arn', arn: `arn:${partition}:sqs:${region}:${match[1]}:${match[2]}` }
 }
 
-/** `name`, `name:alias`, `111122223333:function:name`, `function:name` and the ARN. */
+/**
+ * `name`, `name:alias`, `111122223333:function:name`, `function:name` and the ARN. ATTACK: `payments:$LATEST`, past a
+ * rule for the function: what is qualified is named twice.
+ */
 function lambdaFunction(row: readonly string[], { partition, account, region }: ArnContext): Form {
   const name = row.at(-1) ?? ''
-  if (name.startsWith('arn:')) return plain([name])
-  const match = /^(?:(?:([0-9]{12}):)?function:)?([A-Za-z0-9_-]{1,140}(?::[A-Za-z0-9$_-]{1,128})?)$/.exec(
+  const whole = /^(arn:[a-z0-9-]+:lambda:[a-z0-9-]+:[0-9]{12}:function:)([^:]+(?::[^:]+)?)$/.exec(name)
+  const short = /^(?:(?:([0-9]{12}):)?function:)?([A-Za-z0-9_-]{1,140}(?::[A-Za-z0-9$_-]{1,128})?)$/.exec(
     name,
   )
-  if (match === null || region === null) return UNCLEAR
+  const match = whole ?? short
+  if (match === null) return name.startsWith('arn:') ? plain([name]) : UNCLEAR
+  if (region === null) return UNCLEAR
+  const home = whole?.[1] ?? `arn:${partition}:lambda:${region}:${short?.[1] ?? account}:function:`
+  const qualified = match[2] ?? ''
   return {
-    kind: 'arn',
-    arn: `arn:${partition}:lambda:${region}:${match[1] ?? account}:function:${match[2]}`,
+    kind: 'arns',
+    arns: [...new Set([qualified.replace(/:.*$/, ''), qualified])].map(each => home + each),
   }
 }
 
@@ -91,11 +104,34 @@ function copySource([text = '']: readonly string[], { partition }: ArnContext): 
   return { kind: 'arn', arn: `arn:${partition}:s3:::${source}` }
 }
 
-/** A key's id, `alias/name` or the ARN of either. */
+/** A key's id, `alias/name` or the ARN of either; which key an alias is for nobody says. */
 function key(row: readonly string[], { partition, account, region }: ArnContext): Form {
   const id = row.at(-1) ?? ''
-  if (!id.startsWith('alias/')) return plain(row)
-  return region === null ? UNCLEAR : { kind: 'arn', arn: `arn:${partition}:kms:${region}:${account}:${id}` }
+  const named = /^arn:[a-z0-9-]+:kms:[a-z0-9-]+:[0-9]{12}:alias\/./.test(id)
+  if (!named && !id.startsWith('alias/')) return plain([...row.slice(0, -1), id.toLowerCase()])
+  if (region === null) return UNCLEAR
+  const home = named ? id.slice(0, id.indexOf(':alias/') + 1) : `arn:${partition}:kms:${region}:${account}:`
+  return { kind: 'arn', arn: named ? id : home + id, like: `${home}key/*` }
+}
+
+/** A secret's name or its ARN, which ends in six characters that AWS adds; without them it means the secret as well. */
+function secret(row: readonly string[], { partition, account, region }: ArnContext): Form {
+  const id = row.at(-1) ?? ''
+  if (region === null || id === '') return UNCLEAR
+  const whole = id.startsWith('arn:')
+  if (whole && !ARN.test(id)) return UNCLEAR
+  if (whole && /-[A-Za-z0-9]{6}$/.test(id)) return { kind: 'arn', arn: id }
+  const arn = whole ? id : `arn:${partition}:secretsmanager:${region}:${account}:secret:${id}`
+  return { kind: 'arn', arn, like: `${arn}-*` }
+}
+
+/** All parameters below a path, `/` for every one. */
+function parameterPath(row: readonly string[], { partition, account, region }: ArnContext): Form {
+  const path = row.at(-1) ?? ''
+  if (region === null || !path.startsWith('/')) return UNCLEAR
+  const home = `arn:${partition}:ssm:${region}:${account}:parameter`
+  const bare = path.replace(/\/+$/, '')
+  return { kind: 'arn', arn: `${home}${bare === '' ? '/' : bare}`, like: `${home}${bare}/*` }
 }
 
 /** A bucket, or an access point by its ARN; a second place is the object's key, which may look like anything. */
@@ -105,9 +141,14 @@ function bucket([name = '', ...keys]: readonly string[]): Form {
   return { kind: 'arn', arn: keys.length === 0 ? name : `${name}/object/${keys.join('/')}` }
 }
 
-/** A parameter of SSM: `/prod/key` is `parameter/prod/key`, `key` is `parameter/key`. */
+/**
+ * A parameter of SSM: `/prod/key` is `parameter/prod/key`, `key` is `parameter/key`. A version or a label behind a
+ * colon is the same parameter.
+ */
 function parameter(row: readonly string[]): Form {
-  return plain(row.map(name => (name.startsWith('/') ? name.slice(1) : name)))
+  const name = row.at(-1) ?? ''
+  if (name.startsWith('arn:')) return plain([name.replace(/^((?:[^:]*:){5}[^:]*):.*$/, '$1')])
+  return { kind: 'values', values: [name.replace(/^\//, '').replace(/:.*$/, '')] }
 }
 
 /** What an ARN ends in: `arn:…:cluster/name` → `name`. */

@@ -25,20 +25,33 @@ type Piece =
   | { readonly kind: 'context'; readonly name: keyof ArnContext }
   | { readonly kind: 'argument'; readonly steps: readonly string[] }
 
-const FORMS = ['queue-url', 'function', 'copy-source', 'key-id', 'bucket', 'parameter'] as const
+const FORMS = [
+  'queue-url',
+  'function',
+  'copy-source',
+  'key-id',
+  'bucket',
+  'parameter',
+  'parameter-path',
+  'secret',
+] as const
 const CONTEXT: ReadonlySet<string> = new Set(['partition', 'region', 'account'])
+/** As long as an ARN gets (IAM, and a key of 1,024 bytes in S3). */
+const MAX_ARN = 2_048
 /** More items than a session policy or a receipt can hold say nothing more. */
 const MAX_RESOURCES = 1_000
 
 /** Checks and prepares `{ type, arn, from }` of a catalog; throws `catalog_malformed`. */
 export function compileResource(value: unknown, where: string): ResourceTemplate {
-  const it = readMembers(value, where, ['type', 'arn'], ['from'])
+  const it = readMembers(value, where, ['type', 'arn'], ['from', 'fold'])
   const type = readText(it.type, `${where}.type`)
   const pieces = readPieces(readText(it.arn, `${where}.arn`), where)
   const from = it.from === undefined ? undefined : readOneOf(it.from, `${where}.from`, FORMS)
   const places = pieces.filter(piece => piece.kind === 'argument')
   if (places.filter(({ steps }) => steps.includes('[]')).length > 1) throw malformed(where, 'one list')
-  return { type, resources: (args, context) => resourcesOf({ type, pieces, places, from }, args, context) }
+  if (it.fold !== undefined && it.fold !== true) throw malformed(`${where}.fold`, 'true, or nothing')
+  const prepared = { type, pieces, places, from, fold: it.fold === true }
+  return { type, resources: (args, context) => resourcesOf(prepared, args, context) }
 }
 
 interface Prepared {
@@ -46,6 +59,7 @@ interface Prepared {
   readonly pieces: readonly Piece[]
   readonly places: readonly Extract<Piece, { kind: 'argument' }>[]
   readonly from: AwsResource['from']
+  readonly fold: boolean
 }
 
 function readPieces(arn: string, where: string): readonly Piece[] {
@@ -75,9 +89,15 @@ function resourcesOf(template: Prepared, args: JsonObject, context: ArnContext):
     if (row.length < places.length) absent = true
     else if (named.length === MAX_RESOURCES) unclear.push('more')
     else {
-      const id = row.every(value => value !== null) ? arnOf(template, row as string[], context) : null
-      if (id !== null) named.push({ type, id })
-      else unclear.push(row.map(value => value ?? '?').join(' '))
+      const ids = row.every(value => value !== null) ? idsOf(template, row as string[], context) : null
+      if (ids?.every(({ id }) => id.length <= MAX_ARN)) named.push(...ids.map(each => ({ type, ...each })))
+      else
+        unclear.push(
+          row
+            .map(value => value ?? '?')
+            .join(' ')
+            .slice(0, MAX_ARN),
+        )
     }
   }
   return { named, unclear: [...new Set(unclear)], absent }
@@ -99,18 +119,45 @@ function rowsOf(places: Prepared['places'], args: JsonObject): readonly (readonl
   )
 }
 
-/** None for what isn't given; null for what is no name. */
+/** None for what isn't given; null for what is no name, an empty one for instance. */
 function textOf(value: JsonValue): readonly (string | null)[] {
-  if (value === null || value === '') return []
+  if (value === null) return []
+  if (value === '') return [null]
   if (typeof value === 'string') return [value]
   return typeof value === 'number' ? [String(value)] : [null]
 }
 
-function arnOf(template: Prepared, row: readonly string[], context: ArnContext): string | null {
-  const { from, pieces } = template
-  const form = formOf(from, row, context)
-  if (form.kind === 'arn') return form.arn
-  if (form.kind === 'unclear') return null
+function idsOf(
+  template: Prepared,
+  row: readonly string[],
+  context: ArnContext,
+): readonly Omit<Resource, 'type'>[] | null {
+  const { from, pieces, fold } = template
+  const form = formOf(from, fold ? row.map(folded) : row, context)
+  switch (form.kind) {
+    case 'arn':
+      return [form.like === undefined ? { id: form.arn } : { id: form.arn, like: form.like }]
+    case 'arns':
+      return form.arns.map(id => ({ id }))
+    case 'unclear':
+      return null
+    case 'values': {
+      const id = arnOf(template, form.values, context)
+      if (id === null) return null
+      // A star of the template's own stands for what the request doesn't say.
+      const open = pieces.some(piece => piece.kind === 'text' && piece.text.includes('*'))
+      return [open ? { id, like: id } : { id }]
+    }
+  }
+}
+
+/** ATTACK: `PROD`, which is `prod` to a service that folds case. Of an ARN, what names the resource. */
+function folded(value: string): string {
+  const [, head = '', name = value] = /^(arn:(?:[^:]*:){4})(.*)$/s.exec(value) ?? []
+  return head + name.toLowerCase()
+}
+
+function arnOf({ pieces }: Prepared, values: readonly string[], context: ArnContext): string | null {
   let next = 0
   let arn = ''
   for (const piece of pieces) {
@@ -120,9 +167,9 @@ function arnOf(template: Prepared, row: readonly string[], context: ArnContext):
       if (value === null) return null
       arn += value
     } else {
-      const value = form.values[next++] as string
+      const value = values[next++] as string
       // Another place's ARN, such as that of the cluster a service is in.
-      arn += next < form.values.length && value.startsWith('arn:') ? lastPartOfArn(value) : value
+      arn += next < values.length && value.startsWith('arn:') ? lastPartOfArn(value) : value
     }
   }
   return arn

@@ -16,6 +16,9 @@ export interface RestRequest {
   readonly hint: string | null
 }
 
+/** Parameters that say nothing of what is done. */
+const TRANSPORT = /^x-amz-(?:checksum-[a-z0-9]+|sdk-checksum-algorithm)$/
+
 /** Reads target and headers. Throws `parameter_syntax`, and `parameter_ambiguous` where S3 gets a header in both places. */
 export function readRestRequest(head: RequestHead, keys: boolean): RestRequest {
   const { target } = head
@@ -29,8 +32,9 @@ export function readRestRequest(head: RequestHead, keys: boolean): RestRequest {
       if (hint !== null) throw protocolFault('parameter_duplicate')
       hint = value
     } else if (keys && lower.startsWith('x-amz-')) {
-      // ATTACK: `?x-amz-copy-source=…`, a header by another name: S3 takes it from a presigned URL.
-      if (headers.has(lower)) throw protocolFault('parameter_ambiguous')
+      // ATTACK: `?x-amz-copy-source=…`, a header by another name: S3 takes it from a presigned URL, and what is sent to
+      // it is none any more. What only concerns the transport may stay.
+      if (headers.has(lower) || !TRANSPORT.test(lower)) throw protocolFault('parameter_ambiguous')
       headers.set(lower, value)
     } else {
       const same = query.get(name)
