@@ -1,6 +1,7 @@
 import { writeFileSync } from 'node:fs'
 import { configJsonSchema } from '../src/cli/config-schema.js'
 import { casesJsonSchema } from '../src/cli/policy-test/case-schema.js'
+import { policyJsonSchema } from '../src/policy/index.js'
 import { errorsPage } from './docs/errors-page.js'
 
 const ROOT = new URL('../../', import.meta.url)
@@ -9,4 +10,8 @@ writeFileSync(new URL('config/schema/cases.v1.json', ROOT), `${JSON.stringify(ca
 writeFileSync(
   new URL('config/schema/config.v1.json', ROOT),
   `${JSON.stringify(configJsonSchema(), null, 2)}\n`,
+)
+writeFileSync(
+  new URL('config/schema/policy.v1.json', ROOT),
+  `${JSON.stringify(policyJsonSchema(), null, 2)}\n`,
 )

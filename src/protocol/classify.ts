@@ -1,4 +1,4 @@
-import { headersAsSigned, readSignature } from './aws/signature.js'
+import { headersAsSigned, readSignature, withoutSignature } from './aws/signature.js'
 import type { Catalog } from './catalog.js'
 import type { Classification, Unclassifiable } from './operation.js'
 import type { BodyPlan, Header, RawRequest, RequestBody, RequestHead } from './request.js'
@@ -34,6 +34,7 @@ function withoutPresigning(
   request: RawRequest,
   headers: readonly Header[],
 ): Pick<RawRequest, 'target' | 'headers'> | Unclassifiable {
+  if (withoutSignature(request.target) === request.target) return { target: request.target, headers }
   const signature = readSignature(request.target, headers)
   if (signature === null) return { target: request.target, headers }
   if (isUnclassifiable(signature)) return signature

@@ -39,7 +39,7 @@ describe('the schema for editors', () => {
   it('is one that a validator takes, and accepts every sample', () => {
     const validate = new Ajv2020({ strict: false }).compile(schema)
     const folder = new URL('config/policies/', ROOT)
-    for (const file of readdirSync(folder)) {
+    for (const file of readdirSync(folder).filter(name => name.endsWith('.yaml'))) {
       assert.ok(validate(parse(readFileSync(new URL(file, folder), 'utf8'))), JSON.stringify(validate.errors))
     }
     assert.ok(!validate({ apiVersion: 'countersign.dev/v1', rulez: [] }))

@@ -114,7 +114,7 @@ describe('attacks on the selector', () => {
 })
 
 describe('attacks on S3', () => {
-  it('attack: x-amz-copy-source makes a copy of a PUT, in the header and in a presigned URL', () => {
+  it('attack: x-amz-copy-source makes a copy of a PUT, and is refused in a presigned URL', () => {
     const header = s3('PUT', '/b/k', { headers: [['x-amz-copy-source', '/other/secret%20file?versionId=v']] })
     const operation = operationIn(EC2, header)
     assert.equal(operation.name, 's3:CopyObject')
@@ -122,7 +122,8 @@ describe('attacks on S3', () => {
       operation.resources.map(({ id }) => id),
       ['arn:aws:s3:::other/secret file', 'arn:aws:s3:::b/k'],
     )
-    assert.equal(operationIn(EC2, s3('PUT', '/b/k?x-amz-copy-source=other%2Fk2')).name, 's3:CopyObject')
+    // A presigned URL may carry it in the query; sent on under a signature in a header it would mean nothing there.
+    assert.equal(refusalOf(EC2, s3('PUT', '/b/k?x-amz-copy-source=other%2Fk2')), 'parameter_ambiguous')
     assert.equal(
       refusalOf(EC2, s3('PUT', '/b/k?x-amz-copy-source=a%2Fb', { headers: [['x-amz-copy-source', 'c/d']] })),
       'parameter_ambiguous',

@@ -51,8 +51,9 @@ function secretFiles({ config, path }: LoadedConfig): string[] {
     ...keys,
     ...vaultKey,
     path(config.vault.file),
-    path('trust/keys/enrol.jwk'),
-    path('trust/keys/policy.jwk'),
+    // The keys of the trust root's roles, and the one that opens what decisions were made of.
+    ...['root', 'recover', 'operate', 'policy', 'enrol'].map(role => path(`trust/keys/${role}.jwk`)),
+    path('auditor/private.jwk'),
   ]
 }
 

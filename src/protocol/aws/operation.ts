@@ -85,7 +85,8 @@ export function compileOperation(name: string, value: unknown, home: OperationHo
     spec: {
       name: where,
       classes,
-      raisable: [...new Set(rules.flatMap(rule => rule.adds))].sort(),
+      // What isn't understood of any request makes it opaque.
+      raisable: [...new Set([...rules.flatMap(rule => rule.adds), 'opaque' as const])].sort(),
       // Read by the type check of a few operations; a policy has thousands.
       get args() {
         return argumentTypeOf(input, home.shapes)
