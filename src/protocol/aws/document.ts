@@ -110,7 +110,17 @@ export interface AwsResource {
    * How the argument names it where that isn't by the last part of its ARN. `parameter`: `/prod/key` of SSM is
    * `parameter/prod/key`.
    */
-  readonly from?: 'queue-url' | 'function' | 'copy-source' | 'key-id' | 'bucket' | 'parameter'
+  readonly from?:
+    | 'queue-url'
+    | 'function'
+    | 'copy-source'
+    | 'key-id'
+    | 'bucket'
+    | 'parameter'
+    | 'parameter-path'
+    | 'secret'
+  /** The service folds the case of what the places hold: they are written in lower case. */
+  readonly fold?: true
 }
 
 /** A type of the model: a scalar by name, or what is built of others. */
