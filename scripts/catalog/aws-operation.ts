@@ -9,6 +9,7 @@ import type {
 import { actionsOf } from './aws-actions.js'
 import { awsClasses } from './aws-classes.js'
 import { effectsOf } from './aws-effects.js'
+import { folded } from './aws-folded.js'
 import { type Place, placesOf } from './aws-places.js'
 import { renewedOf } from './aws-renewed.js'
 import { targetsOf } from './aws-resources.js'
@@ -71,7 +72,7 @@ export function operationOf(parts: OperationParts): AwsOperation {
     hostPrefix: model.operations[name]?.endpoint?.hostPrefix,
     rules: withoutKnown([...rulesOf(id, name, changes ? scalars : [], creates), ...roles.rules], classes),
     effects: effectsOf(`${id}:${name}`),
-    resources,
+    resources: resources.map(folded),
     unmapped: known ? shortest([...unmapped, ...roles.unmapped]) : [],
     renewed: renewedOf(id, name, model),
     actions: all.length === 1 && all[0]?.action === `${iam}:${name}` ? [] : all,

@@ -50,13 +50,7 @@ export function targetsOf(operation: TargetsOf): OperationTargets {
   const resources = asked.flatMap(type => type.resources)
   const told = distinct(resources)
   if (told.length === 0) return NOTHING
-  const tail = operation.service === 'secretsmanager' ? told.map(withSuffix) : []
-  return targets([...told, ...tail, ...unnamed.flatMap(({ name, arn }) => unfilled(name, arn))])
-}
-
-/** A secret's ARN ends in six letters of its own, which a name doesn't tell. */
-function withSuffix({ type, arn }: AwsResource): AwsResource {
-  return { type, arn: `${arn}-{Suffix}` }
+  return targets([...told, ...unnamed.flatMap(({ name, arn }) => unfilled(name, arn))])
 }
 
 function targets(resources: readonly AwsResource[]): OperationTargets {
@@ -218,6 +212,8 @@ function formOf(service: string, type: string, { name }: Place): Pick<AwsResourc
   if (service === 'sqs' && name === 'QueueUrl') return { from: 'queue-url' }
   if (service === 'lambda' && name === 'FunctionName') return { from: 'function' }
   if (service === 's3' && name === 'Bucket') return { from: 'bucket' }
+  // Its ARN ends in six letters of its own, which a name doesn't tell.
+  if (service === 'secretsmanager' && type.toLowerCase() === 'secret') return { from: 'secret' }
   if (service === 'ssm' && type === 'parameter') return { from: 'parameter' }
   return service === 'kms' ? { from: 'key-id' } : {}
 }

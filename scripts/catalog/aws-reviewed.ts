@@ -51,6 +51,7 @@ batch: SubmitJob RegisterJobDefinition
 bedrock: CreateModelCustomizationJob
 bedrock-agent: CreateAgentActionGroup UpdateAgentActionGroup
 bedrock-agent-runtime: InvokeAgent InvokeFlow
+bedrock-runtime: Converse ConverseStream InvokeModel InvokeModelWithResponseStream
 braket: CreateJob CreateQuantumTask
 cloudcontrol: CreateResource UpdateResource
 clouddirectory: BatchWrite
@@ -74,6 +75,7 @@ elasticbeanstalk: CreateApplicationVersion CreateEnvironment UpdateEnvironment C
 emr: AddInstanceGroups AddJobFlowSteps RunJobFlow StartNotebookExecution
 emr-containers: StartJobRun CreateJobTemplate
 emr-serverless: StartJobRun
+events: PutTargets
 finspace: CreateKxChangeset UpdateKxClusterCodeConfiguration
 fis: CreateExperimentTemplate StartExperiment UpdateExperimentTemplate
 gamelift: CreateScript UpdateScript CreateBuild
@@ -82,7 +84,7 @@ greengrass: CreateDeployment CreateFunctionDefinition CreateFunctionDefinitionVe
 greengrassv2: CreateComponentVersion CreateDeployment
 imagebuilder: CreateComponent ImportComponent CreateImage StartImagePipelineExecution CreateWorkflow
 iot: CreateDynamicThingGroup CreateJob CreateJobTemplate CreateOTAUpdate CreateTopicRule ReplaceTopicRule StartThingRegistrationTask TestInvokeAuthorizer UpdateJob
-iotanalytics: CreateDataset UpdateDataset CreateDatasetContent
+iotanalytics: CreateDataset UpdateDataset CreateDatasetContent RunPipelineActivity
 iotsitewise: ExecuteQuery
 iottwinmaker: ExecuteQuery
 kafkaconnect: CreateConnector CreateCustomPlugin UpdateConnector
@@ -101,7 +103,9 @@ neptunedata: ExecuteGremlinExplainQuery ExecuteGremlinProfileQuery ExecuteGremli
 omics: CreateWorkflow StartRun
 opsworks: CreateDeployment CreateInstance CreateLayer UpdateLayer UpdateStack
 osis: CreatePipeline UpdatePipeline
+pipes: CreatePipe UpdatePipe
 proton: CreateEnvironment CreateService UpdateEnvironment UpdateService UpdateServicePipeline UpdateServiceInstance CreateServiceInstance
+qbusiness: ChatSync
 qldb-session: SendCommand
 rds-data: BatchExecuteStatement ExecuteSql ExecuteStatement
 redshift-data: BatchExecuteStatement ExecuteStatement
@@ -109,6 +113,7 @@ robomaker: CreateDeploymentJob CreateSimulationJob StartSimulationJobBatch
 s3: PutBucketNotificationConfiguration PutBucketReplication
 s3control: CreateJob PutAccessPointConfigurationForObjectLambda PutBucketReplication
 sagemaker: CreateAutoMLJob CreateAutoMLJobV2 CreateModel CreateNotebookInstanceLifecycleConfig CreatePipeline CreateProcessingJob CreateStudioLifecycleConfig CreateTrainingJob CreateTransformJob StartPipelineExecution UpdateNotebookInstanceLifecycleConfig UpdatePipeline CreateHyperParameterTuningJob CreateLabelingJob
+sagemaker-runtime: InvokeEndpoint InvokeEndpointAsync InvokeEndpointWithResponseStream
 scheduler: CreateSchedule UpdateSchedule
 serverlessrepo: CreateApplication CreateApplicationVersion CreateCloudFormationChangeSet CreateCloudFormationTemplate
 servicecatalog: CreateProduct CreateProvisioningArtifact ExecuteProvisionedProductPlan ExecuteProvisionedProductServiceAction ProvisionProduct UpdateProvisionedProduct CreateServiceAction UpdateServiceAction CreateProvisionedProductPlan
@@ -122,7 +127,7 @@ swf: StartWorkflowExecution RespondDecisionTaskCompleted
 synthetics: CreateCanary StartCanary UpdateCanary
 timestream-query: Query CreateScheduledQuery ExecuteScheduledQuery
 tnb: InstantiateSolNetworkInstance UpdateSolNetworkInstance
-transfer: CreateWorkflow TestConnection
+transfer: CreateWorkflow TestConnection TestIdentityProvider
 waf: CreateWebACLMigrationStack
 waf-regional: CreateWebACLMigrationStack`
 
@@ -238,6 +243,12 @@ kms: CancelKeyDeletion
 ec2: MonitorInstances UnmonitorInstances RestoreSnapshotTier
 lambda: Invoke InvokeAsync InvokeWithResponseStream
 bedrock-agent-runtime: InvokeAgent InvokeFlow
+bedrock-runtime: Converse ConverseStream InvokeModel InvokeModelWithResponseStream
+config: DeliverConfigSnapshot
+iotanalytics: RunPipelineActivity
+qbusiness: ChatSync
+sagemaker-runtime: InvokeEndpoint InvokeEndpointAsync InvokeEndpointWithResponseStream
+transfer: TestIdentityProvider
 neptunedata: ExecuteGremlinQuery ExecuteOpenCypherQuery ExecuteGremlinProfileQuery
 timestream-query: Query
 sns: Publish PublishBatch
@@ -250,7 +261,6 @@ servicediscovery: RegisterInstance
 `,
   read: `
 dynamodb: TransactGetItems
-bedrock-runtime: Converse ConverseStream
 kms: Encrypt GenerateRandom Verify VerifyMac
 neptunedata: ExecuteGremlinExplainQuery ExecuteOpenCypherExplainQuery
 s3: SelectObjectContent

@@ -180,6 +180,7 @@ export const UNNAMED_TYPES: Readonly<Record<string, readonly string[]>> = {
 const EC2 = 'arn:{partition}:ec2:{region}:{account}'
 const KMS = 'arn:{partition}:kms:{region}:{account}'
 const LAMBDA = 'arn:{partition}:lambda:{region}:{account}'
+const ECS = 'arn:{partition}:ecs:{region}:{account}'
 const RDS = 'arn:{partition}:rds:{region}:{account}'
 const SSM = 'arn:{partition}:ssm:{region}:{account}'
 const ALIAS = { type: 'alias', arn: `${KMS}:alias/{AliasName}`, from: 'key-id' } as const
@@ -203,6 +204,19 @@ const WRITTEN: Readonly<Record<string, readonly AwsResource[]>> = {
     { type: 'instance', arn: `${EC2}:instance/{InstanceId}` },
     { type: 'volume', arn: `${EC2}:volume/{VolumeId}` },
   ],
+  'ecs:DeleteTaskDefinitions': [
+    { type: 'task-definition', arn: `${ECS}:task-definition/{taskDefinitions[]}` },
+  ],
+  ...Object.fromEntries(
+    ['RunTask', 'StartTask'].map(name => [
+      `ecs:${name}`,
+      [
+        { type: 'task-definition', arn: `${ECS}:task-definition/{taskDefinition}` },
+        // A family without a revision means its latest, and IAM is asked for that.
+        { type: 'task-definition', arn: `${ECS}:task-definition/{taskDefinition}:{Revision}` },
+      ],
+    ]),
+  ),
   'kms:CreateAlias': [ALIAS, { ...KEY, arn: `${KMS}:key/{TargetKeyId}` }],
   'kms:DeleteAlias': [ALIAS, KEY],
   'kms:UpdateAlias': [ALIAS, { ...KEY, arn: `${KMS}:key/{TargetKeyId}` }],
@@ -237,11 +251,7 @@ const WRITTEN: Readonly<Record<string, readonly AwsResource[]>> = {
       ],
     ]),
   ),
-  'ssm:GetParametersByPath': [
-    { type: 'parameter', arn: `${SSM}:parameter/{Path}`, from: 'parameter' },
-    // And on all that is below the path.
-    { type: 'parameter', arn: `${SSM}:parameter/{Path}/{Name}` },
-  ],
+  'ssm:GetParametersByPath': [{ type: 'parameter', arn: `${SSM}:parameter/{Path}`, from: 'parameter-path' }],
   's3:AbortMultipartUpload': [OBJECT],
   's3:CompleteMultipartUpload': [OBJECT],
   's3:CopyObject': [COPIED, OBJECT],

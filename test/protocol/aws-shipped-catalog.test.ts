@@ -19,12 +19,19 @@ const EXPECTED: Readonly<Record<string, string>> = {
   sensitive_read: `ecr:GetAuthorizationToken iam:GetCredentialReport kms:Decrypt kms:GenerateDataKey lambda:GetFunction
     redshift:GetClusterCredentials secretsmanager:BatchGetSecretValue secretsmanager:GetSecretValue
     ssm:GetParameter ssm:GetParametersByPath ec2:GetPasswordData codeartifact:GetAuthorizationToken
-    ecs:DescribeTaskDefinition acm:ExportCertificate`,
+    ecs:DescribeTaskDefinition acm:ExportCertificate cloudcontrol:GetResource cloudcontrol:ListResources
+    cloudhsmv2:DescribeClusters codepipeline:GetPipelineState cognito-idp:DescribeUserImportJob dataexchange:GetAsset
+    dataexchange:ListRevisionAssets ec2:DescribeSpotFleetRequests ec2:DescribeSpotInstanceRequests
+    emr:DescribeNotebookExecution glue:BatchGetJobs glue:GetJob glue:GetJobRun glue:GetJobRuns glue:GetJobs
+    imagebuilder:GetImage imagebuilder:GetImageRecipe iot:GetTopicRule
+    kinesisanalyticsv2:CreateApplicationPresignedUrl robomaker:BatchDescribeSimulationJob
+    robomaker:DescribeDeploymentJob robomaker:DescribeSimulationJob robomaker:DescribeSimulationJobBatch
+    sms:GetAppLaunchConfiguration`,
   create: `dynamodb:CreateTable ec2:CreateVolume ec2:CreateSnapshot rds:CreateDBInstance s3:CreateBucket sqs:CreateQueue
     rds:RestoreDBInstanceToPointInTime s3:CreateMultipartUpload`,
   update: `dynamodb:PutItem dynamodb:UpdateItem dynamodb:BatchWriteItem ec2:CreateTags ec2:StartInstances s3:PutObject
     s3:PutBucketTagging s3:PutBucketVersioning sns:Publish sqs:SendMessage route53:ChangeResourceRecordSets
-    ecs:UpdateService rds:ModifyDBInstance`,
+    ecs:UpdateService rds:ModifyDBInstance config:DeliverConfigSnapshot`,
   destructive: `autoscaling:DeleteLaunchConfiguration cloudtrail:StopLogging ec2:DetachVolume ec2:RebootInstances
     ec2:StopInstances ecs:DeleteService elbv2:DeleteLoadBalancer logs:PutRetentionPolicy s3:DeleteBucketReplication
     s3:PutBucketLifecycleConfiguration sqs:DeleteMessage`,
@@ -45,9 +52,13 @@ const EXPECTED: Readonly<Record<string, string>> = {
   'destructive privilege': 'iam:DetachRolePolicy s3:DeleteBucketPolicy kms:DisableKey',
   'privilege sensitive_read': 'iam:CreateAccessKey sts:AssumeRole sts:GetSessionToken sts:GetFederationToken',
   'create opaque':
-    'cloudformation:CreateStack ec2:RunInstances lambda:CreateFunction stepfunctions:StartExecution',
+    'cloudformation:CreateStack ec2:RunInstances lambda:CreateFunction pipes:CreatePipe stepfunctions:StartExecution',
   'opaque update': `cloudformation:UpdateStack dynamodb:ExecuteStatement lambda:Invoke ssm:SendCommand ecs:ExecuteCommand
-    rds-data:ExecuteStatement cloudformation:ExecuteChangeSet`,
+    rds-data:ExecuteStatement cloudformation:ExecuteChangeSet bedrock-runtime:Converse bedrock-runtime:ConverseStream
+    bedrock-runtime:InvokeModel bedrock-runtime:InvokeModelWithResponseStream events:PutTargets
+    iotanalytics:RunPipelineActivity pipes:UpdatePipe qbusiness:ChatSync sagemaker-runtime:InvokeEndpoint
+    sagemaker-runtime:InvokeEndpointAsync sagemaker-runtime:InvokeEndpointWithResponseStream
+    transfer:TestIdentityProvider`,
 }
 
 describe('the shipped AWS catalog', () => {
@@ -178,6 +189,72 @@ describe('the shipped AWS catalog', () => {
     assert.ok(operation.rules?.some(({ path, adds }) => path === 'Role' && adds.includes('privilege')))
     assert.ok(operation.actions?.some(({ action, when }) => action === 'iam:PassRole' && when === 'Role'))
     assert.ok(operation.unmapped?.includes('Role'))
+  })
+
+  it('names a task definition as the request does, with its revision or without', () => {
+    const arns = (name: string) => shippedOperation(name).resources?.map(({ arn }) => arn)
+    const definition = 'arn:{partition}:ecs:{region}:{account}:task-definition'
+    for (const name of ['ecs:RunTask', 'ecs:StartTask'])
+      assert.deepEqual(arns(name), [
+        `${definition}/{taskDefinition}`,
+        `${definition}/{taskDefinition}:{Revision}`,
+      ])
+    assert.deepEqual(arns('ecs:DeleteTaskDefinitions'), [`${definition}/{taskDefinitions[]}`])
+    for (const [service, name, { resources = [] }] of everyOperation())
+      for (const { arn } of resources)
+        assert.doesNotMatch(arn, /:task-definition\/\*/, `${service.id}:${name}`)
+  })
+
+  it('attack: a secret named without the letters that end its ARN is a secret still', () => {
+    const { operations } = shippedServices().get('secretsmanager') as AwsService
+    const secrets = Object.values(operations).flatMap(({ resources = [] }) => resources)
+    assert.ok(secrets.length > 15)
+    for (const { type, arn, from } of secrets) {
+      assert.equal(type.toLowerCase(), 'secret')
+      assert.match(
+        arn,
+        /^arn:\{partition\}:secretsmanager:\{region\}:\{account\}:secret:\{(?:SecretId|Name)\}$/,
+      )
+      assert.equal(from, 'secret')
+    }
+  })
+
+  it('attack: a path of parameters stands for all that is below it', () => {
+    assert.deepEqual(shippedOperation('ssm:GetParametersByPath').resources, [
+      {
+        type: 'parameter',
+        arn: 'arn:{partition}:ssm:{region}:{account}:parameter/{Path}',
+        from: 'parameter-path',
+      },
+    ])
+  })
+
+  it('attack: another case of a name is no other resource where the service folds it', () => {
+    const folds = (name: string) => [
+      ...new Set(shippedOperation(name).resources?.map(({ fold }) => fold === true)),
+    ]
+    for (const name of `docdb:DeleteDBCluster elasticache:DeleteCacheCluster elasticache:DeleteReplicationGroup
+      glue:DeleteTable memorydb:DeleteCluster neptune:DeleteDBCluster rds:DeleteDBCluster rds:DeleteDBInstance
+      rds:DeleteDBSnapshot rds-data:ExecuteStatement redshift:DeleteCluster`.split(/\s+/))
+      assert.ok(folds(name).includes(true), name)
+    for (const name of `dynamodb:DeleteTable glue:DeleteJob iam:DeleteRole opensearch:DeleteDomain s3:DeleteObject
+      rds:DeleteDBInstanceAutomatedBackup`.split(/\s+/))
+      assert.deepEqual(folds(name), [false], name)
+    for (const [service, name, { resources = [] }] of everyOperation())
+      for (const { arn, fold } of resources)
+        if (fold === true) {
+          assert.match(
+            arn,
+            /^arn:\{partition\}:(?:elasticache|glue|memorydb|rds|redshift):/,
+            `${service.id}:${name}`,
+          )
+          assert.match(
+            arn.replace(/\{(?:partition|region|account)\}/g, ''),
+            /\{/,
+            `${service.id}:${name} ${arn}`,
+          )
+        } else if (/^arn:\{partition\}:rds:.*\{DB(?:Instance|Cluster)Identifier\}$/.test(arn))
+          assert.fail(`${service.id}:${name} ${arn} doesn't fold`)
   })
 
   it('attack: an id that the models call a token stays in what an approval is bound to', () => {
