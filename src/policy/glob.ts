@@ -25,6 +25,16 @@ export function isGlob(pattern: string): boolean {
 
 /** Whether some text matches both patterns. Exact; time is the product of their lengths. */
 export function globsMeet(a: string, b: string): boolean {
+  return meet(a, b, '')
+}
+
+/** Whether a pattern matches one of the names that `like` stands for, whose stars stand for no colon (`Resource.like`). */
+export function globMeetsName(pattern: string, like: string): boolean {
+  return meet(pattern, like, ':')
+}
+
+/** `closed`: a letter that no star of `b` stands for. */
+function meet(a: string, b: string, closed: string): boolean {
   // reach[j]: the part of `a` read so far and the first j letters of `b` match a common text.
   let reach = starts(b)
   for (const letter of a.split('')) {
@@ -32,7 +42,7 @@ export function globsMeet(a: string, b: string): boolean {
     for (let j = 0; j <= b.length; j++) {
       const byStar = letter === '*' && (reach[j] === true || (j > 0 && next[j - 1] === true))
       const other = b[j - 1]
-      const byOther = other === '*' && (next[j - 1] === true || reach[j] === true)
+      const byOther = other === '*' && letter !== closed && (next[j - 1] === true || reach[j] === true)
       const byLetter = other === letter && reach[j - 1] === true
       next.push(byStar || byOther || byLetter)
     }

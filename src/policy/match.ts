@@ -1,7 +1,7 @@
 import type { Operation, OperationClass, OperationSpec, Resource } from '../protocol/index.js'
 import type { Effect } from './active.js'
 import type { CompiledRule, Criteria } from './compiled.js'
-import { globCovers, globMatches, globsMeet } from './glob.js'
+import { globCovers, globMatches, globMeetsName } from './glob.js'
 
 /**
  * How a selector is read. An allow is read narrowly, a deny widely; a hold widely as well, but it can only let
@@ -136,7 +136,7 @@ function matchesResources(
 function matchesName(pattern: string, { id, like }: Resource, reading: Reading): boolean {
   if (like === undefined) return globMatches(pattern, id)
   if (reading === 'allow') return globMatches(pattern, id) && globCovers(pattern, like)
-  return globMatches(pattern, id) || globsMeet(pattern, like)
+  return globMatches(pattern, id) || globMeetsName(pattern, like)
 }
 
 // ATTACK: the same path sent to another account (`Stripe-Account`). An allow must name it in its scope.

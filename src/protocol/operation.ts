@@ -25,7 +25,7 @@ export interface Resource {
   readonly id: string
   /**
    * Where the request may mean another than `id`, because the API knows it by several names (a secret without its
-   * suffix, an alias): all that it may mean, `*` standing for any text. Hold and deny match what may be meant; an allow
+   * suffix, an alias): all that it may mean, `*` standing for any text without a colon. Hold and deny match what may be meant; an allow
    * has to cover all of it.
    */
   readonly like?: string
