@@ -77,7 +77,7 @@ export function explain(
     name,
     classes,
     scope,
-    resources,
+    resources: resources.map(({ type, id }) => ({ type, id })),
   }))
   return { operations, decision: imagined.decision }
 }

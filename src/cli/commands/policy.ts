@@ -52,6 +52,9 @@ export function registerPolicy(program: Command, io: Io): void {
     .addHelpText(
       'after',
       `
+With --requests, each line is {"api":"stripe","method":"GET","target":"/v1/charges","headers":[["accept","*/*"]],"body":"…"},
+or with "bodyBase64"; headers and body may be left out. A request to AWS is asked about by the URL of its endpoint.
+
 Exits with 0 where the request passes and 1 where it does not; with --requests, 0 once all are answered.
 
 Examples:
@@ -132,8 +135,10 @@ async function explainMany(
   const agent = chooseAgent(active, agentId)
   const input = file === '-' ? io.stdin : createReadStream(file)
   const nowMs = Date.now()
+  let number = 0
   try {
     for await (const line of createInterface({ input, crlfDelay: Number.POSITIVE_INFINITY })) {
+      number++
       if (line.trim() === '') continue
       const request = parseRequestLine(line)
       const answer: Explanation =
@@ -141,7 +146,7 @@ async function explainMany(
           ? {
               refused: {
                 code: 'request_line_malformed',
-                detail: 'the line is not a request in the documented form',
+                detail: `line ${number} is no request: see countersign policy explain --help for the form`,
               },
             }
           : explain(active, agent, request, nowMs)
