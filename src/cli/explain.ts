@@ -3,12 +3,10 @@ import type { ActivePolicy, Decision, DecisionInput, PolicyAgent, PolicyApi } fr
 import {
   type AwsService,
   classify,
+  exampleSignature,
   type Header,
   type Operation,
   type RawRequest,
-  SIGV4_ALGORITHM,
-  scopeText,
-  UNSIGNED_PAYLOAD,
 } from '../protocol/index.js'
 import { openAwsShelf } from './aws-shelf.js'
 import { UsageError } from './io.js'
@@ -176,17 +174,11 @@ function signatureFor(api: PolicyApi | undefined, label: string): readonly Heade
   const dot = label.lastIndexOf('.')
   const text = openAwsShelf().read(label.slice(0, dot))
   const service = text === undefined ? label.slice(0, dot) : (JSON.parse(text) as AwsService).signingName
-  const date = '20260101T000000Z'
-  const scope = scopeText({ date, region: label.slice(dot + 1), service })
-  return [
-    ['host', new URL(api.catalog.profile.origins[label] ?? '').host],
-    ['x-amz-date', date],
-    ['x-amz-content-sha256', UNSIGNED_PAYLOAD],
-    [
-      'authorization',
-      `${SIGV4_ALGORITHM} Credential=explained/${scope}, SignedHeaders=host;x-amz-content-sha256;x-amz-date, Signature=${'0'.repeat(64)}`,
-    ],
-  ]
+  return exampleSignature(
+    service,
+    label.slice(dot + 1),
+    new URL(api.catalog.profile.origins[label] ?? '').host,
+  )
 }
 
 export function parseHeader(text: string): Header {

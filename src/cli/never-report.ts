@@ -9,6 +9,7 @@ import {
   UNLISTED,
 } from '../policy/index.js'
 import type { RawRequest } from '../protocol/index.js'
+import { curlText } from './curl-text.js'
 
 /** One breach as it is reported. */
 export interface NeverReport {
@@ -24,6 +25,8 @@ export interface NeverReport {
   readonly effect: 'allow' | 'hold'
   /** A line for `policy explain --requests`; null where the catalog can't write one. */
   readonly request: Record<string, unknown> | null
+  /** The same as a line of curl. */
+  readonly curl: string | null
   /** True where the policy itself was asked and let the request pass. */
   readonly confirmed: boolean
   /** A time at which it passes. */
@@ -69,6 +72,7 @@ export function proveNever(
 
 function reportOf(breach: Breach, active: ActivePolicy, nowMs: number): NeverReport {
   const example = counterexampleOf(breach, active, nowMs)
+  const api = active.apis.get(breach.api)
   return {
     statement: breach.statement.id,
     because: breach.statement.because ?? null,
@@ -80,6 +84,7 @@ function reportOf(breach: Breach, active: ActivePolicy, nowMs: number): NeverRep
     rule: breach.rule.id,
     effect: breach.effect,
     request: example === null ? null : requestLine(breach.api, example.request),
+    curl: example === null || api === undefined ? null : curlText(api, example.request),
     confirmed: example?.confirmed ?? false,
     at: example === null ? null : new Date(example.nowMs).toISOString(),
   }
@@ -112,7 +117,7 @@ export function neverLines({ statements, breaches, more }: NeverProof): readonly
 }
 
 function breachLines(each: NeverReport): readonly string[] {
-  const { agent, api, operation, raised, otherAccount, rule, effect, request, confirmed, at } = each
+  const { agent, api, operation, raised, otherAccount, rule, effect, request, curl, confirmed, at } = each
   const where = [
     ...(raised.length === 0 ? [] : [`with arguments that raise ${raised.join(' and ')}`]),
     ...(otherAccount ? ['in another account'] : []),
@@ -123,5 +128,5 @@ function breachLines(each: NeverReport): readonly string[] {
   const note = confirmed
     ? `  passes${at === null ? '' : `, at ${at}`}:`
     : '  such as this, where the rule’s other conditions are met:'
-  return [words, `  ${note}`, `      ${JSON.stringify(request)}`]
+  return [words, `  ${note}`, `      ${curl ?? JSON.stringify(request)}`]
 }

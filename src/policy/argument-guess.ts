@@ -1,8 +1,10 @@
 import type { JsonObject, JsonValue } from '../canon/index.js'
 import type { ArgumentRule, ArgumentType, Catalog } from '../protocol/index.js'
+import { place } from './argument-path.js'
+import { placesOf } from './argument-place.js'
 import { alternatives, parseCondition } from './condition-parts.js'
-import { globMatches } from './glob.js'
 import type { Breach } from './never.js'
+import { placeResource, regionOf, scopeValue } from './resource-guess.js'
 import type { Fact } from './satisfiable.js'
 
 /* Arguments by which a request may be what a breach supposes. Guesses only: whoever makes one asks `decide`. */
@@ -12,9 +14,11 @@ export function* guesses(breach: Breach, catalog: Catalog): Generator<JsonObject
   const { spec, supposed, raised, statement } = breach
   if (spec === null) return
   const base: JsonObject = {}
-  for (const { path, member, type } of placesOf(breach, catalog)) {
-    const value = member === null ? resourceId(breach, type) : scopeValue(breach, member)
-    if (value !== null) place(base, path, value)
+  for (const found of placesOf(spec, breach.api, catalog, regionOf(breach, catalog))) {
+    if (found.kind === 'member') {
+      const value = scopeValue(breach, found.member)
+      if (value !== null) place(base, found.path, value)
+    } else placeResource(base, found, breach)
   }
   placeAmount(base, breach)
   const wished = statement.when === undefined ? [] : [{ condition: parseCondition(statement.when), is: true }]
@@ -40,99 +44,6 @@ function placeAmount(args: JsonObject, { rule, spec }: Breach): void {
   place(args, limit.sum, 1)
   const hasCurrency = typeAt(spec?.args ?? 'any', ['currency']) === 'string'
   if (limit.unit !== undefined && hasCurrency) args.currency = limit.unit
-}
-
-const MARK = 'countersign-mark'
-const MAX_LEAVES = 400
-
-interface ArgumentPlace {
-  readonly path: readonly string[]
-  readonly member: string | null
-  readonly type: string
-}
-
-/** Where an operation takes its scope and its resources from: a mark is put into each text, and looked for in what is described. */
-function placesOf({ spec, api }: Breach, catalog: Catalog): readonly ArgumentPlace[] {
-  if (spec === null) return []
-  return textLeaves(spec.args).flatMap((path): readonly ArgumentPlace[] => {
-    const args: JsonObject = {}
-    place(args, path, MARK)
-    const { scope, resources } = catalog.describe(api, { name: spec.name, args })
-    const members = Object.keys(scope).filter(member => scope[member] === MARK)
-    const types = resources.filter(({ id }) => id === MARK).map(({ type }) => type)
-    const [member] = members
-    const [type] = types
-    if (member !== undefined) return [{ path, member, type: type ?? '' }]
-    return type === undefined ? [] : [{ path, member: null, type }]
-  })
-}
-
-function textLeaves(type: ArgumentType, before: readonly string[] = []): readonly (readonly string[])[] {
-  if (type === 'string' || type === 'any') return before.length === 0 ? [] : [before]
-  if (typeof type === 'string' || before.length > 3) return []
-  if ('list' in type) return textLeaves(type.list, [...before, '[]']).slice(0, MAX_LEAVES)
-  if (!('fields' in type)) return []
-  return Object.entries(type.fields)
-    .flatMap(([name, inner]) => textLeaves(inner, [...before, name]))
-    .slice(0, MAX_LEAVES)
-}
-
-function place(args: JsonObject, path: readonly string[], value: JsonValue): void {
-  const [step, ...rest] = path as [string, ...string[]]
-  if (rest.length === 0) {
-    args[step] = value
-    return
-  }
-  if (rest[0] === '[]') {
-    const inner = rest.slice(1)
-    if (inner.length === 0) args[step] = [value]
-    else {
-      const known = args[step]
-      const item = Array.isArray(known) && isObject(known[0]) ? known[0] : {}
-      place(item, inner, value)
-      args[step] = [item]
-    }
-    return
-  }
-  const known = args[step]
-  const inner = isObject(known) ? known : {}
-  place(inner, rest, value)
-  args[step] = inner
-}
-
-function isObject(value: JsonValue | undefined): value is JsonObject {
-  return typeof value === 'object' && value !== null && !Array.isArray(value)
-}
-
-/** A value that a member may have; null where it has to stay unknown. */
-function scopeValue({ supposed, statement }: Breach, member: string): string | null {
-  const range = supposed.scope.get(member)
-  if (range?.values === null || range === undefined) return statement.select.scope?.[member]?.[0] ?? 'example'
-  return [...range.values][0] ?? null
-}
-
-export function accountOf(breach: Breach): string {
-  return scopeValue(breach, 'account') ?? 'acct_example'
-}
-
-/** An id that fits every pattern that the rules ask for, as far as one star of theirs can stand for another. */
-function resourceId({ supposed, statement }: Breach, type: string): string {
-  const groups = [
-    ...supposed.resources.every,
-    ...supposed.resources.some,
-    ...[statement.select.resources ?? []],
-  ]
-    .map(group => group.filter(pattern => pattern.type === undefined || pattern.type === type))
-    .filter(group => group.length > 0)
-  const fits = (id: string): boolean =>
-    groups.every(group => group.some(pattern => globMatches(pattern.id, id)))
-  const written = groups.flatMap(group => group.map(({ id }) => id))
-  const candidates = [
-    'example',
-    ...['example', ''].flatMap(text => written.map(id => id.replaceAll('*', text))),
-  ]
-  const joined = written.flatMap(a => written.map(b => a.replace('*', b.replaceAll('*', ''))))
-  return [...candidates, ...joined].find(id => id !== '' && fits(id)) ?? 'example'
 }
 
 type Choice = readonly { readonly path: readonly string[]; readonly value: JsonValue }[]

@@ -1,9 +1,10 @@
 import { type Catalog, classify, type Operation, type RawRequest } from '../protocol/index.js'
 import type { ActivePolicy, DecisionInput } from './active.js'
-import { accountOf, guesses } from './argument-guess.js'
+import { guesses } from './argument-guess.js'
 import { ConditionContext, compileCondition } from './condition.js'
 import { matchSelector } from './match.js'
 import { type Breach, ruleOf } from './never.js'
+import { accountOf, regionOf } from './resource-guess.js'
 import { surveyedRule } from './survey-rule.js'
 
 /** A request that shows a breach. */
@@ -25,15 +26,17 @@ const HOUR_MS = 3_600_000
 export function counterexampleOf(breach: Breach, policy: ActivePolicy, nowMs: number): Counterexample | null {
   const api = policy.apis.get(breach.api)
   const { spec } = breach
-  const write = api?.catalog.write
-  if (api === undefined || spec === null || write === undefined) return null
+  if (api === undefined || spec === null) return null
+  const { catalog } = api
   let first: Counterexample | null = null
-  for (const args of guesses(breach, api.catalog)) {
-    const account = breach.otherAccount ? { account: accountOf(breach) } : {}
-    const request = write({ name: spec.name, args, ...account })
+  for (const args of guesses(breach, catalog)) {
+    const named = { name: spec.name, args, ...regionOf(breach, catalog) }
+    // Where an API has a header for it; elsewhere the arguments name the other account.
+    const other = breach.otherAccount ? { ...named, account: accountOf(breach) } : named
+    const request = catalog.write?.(other) ?? catalog.write?.(named) ?? null
     if (request === null) continue
     for (const at of timesAround(nowMs, policy.expiresMs)) {
-      const confirmed = passes(breach, policy, api.catalog, request, at)
+      const confirmed = passes(breach, policy, catalog, request, at)
       if (confirmed) return { request, nowMs: at, confirmed }
       first ??= { request, nowMs: at, confirmed }
     }

@@ -34,6 +34,7 @@ export {
   signingKey,
   UNSIGNED_PAYLOAD,
 } from './aws/sigv4.js'
+export { exampleSignature } from './aws/write-request.js'
 export {
   type ApiProfile,
   type ArgumentType,

@@ -93,6 +93,64 @@ describe('policy prove', () => {
   })
 })
 
+describe('policy prove for AWS', () => {
+  it('shows as curl what a rule lets through that its author didn’t mean, and explain admits it', async context => {
+    const at = await scratch(context)
+    const policy = at('p.yaml')
+    await writeFile(
+      policy,
+      AWS_POLICY.replace('RESOURCES', '"arn:aws:ecs:eu-west-1:111122223333:*/staging*"'),
+    )
+    const { code, out } = await countersign('policy', 'prove', policy)
+    assert.equal(code, 1)
+    assert.match(out, /aws ecs:UpdateService is admitted by rule roll\n {4}passes/)
+    assert.match(out, /aws s3:PutObject is admitted by rule put\n {4}passes/)
+    const [, json = ''] = /ecs:UpdateService[\s\S]*?-d '([^']*)' https:\/\/ecs/.exec(out) ?? []
+    const { cluster, service } = JSON.parse(json) as { cluster: string; service: string }
+    assert.notEqual(cluster, 'staging')
+    assert.match(service, /^staging/)
+    const asked = await countersign(
+      ...['policy', 'explain', '--policy', policy, '--agent', 'coder', '--json'],
+      ...['-H', 'X-Amz-Target: AmazonEC2ContainerServiceV20141113.UpdateService'],
+      ...['-H', 'Content-Type: application/x-amz-json-1.1', '-d', json],
+      'https://ecs.eu-west-1.amazonaws.com/',
+    )
+    assert.equal(asked.code, 0, asked.err)
+    assert.match(asked.out, /"rule":\s*"roll"/)
+  })
+
+  it('proves it where the rule names the cluster', async context => {
+    const at = await scratch(context)
+    const policy = at('p.yaml')
+    await writeFile(
+      policy,
+      AWS_POLICY.replace('RESOURCES', '"arn:aws:ecs:eu-west-1:111122223333:service/staging/*"'),
+    )
+    const { code, out } = await countersign('policy', 'prove', policy)
+    assert.equal(code, 1)
+    assert.match(out, /^PROVEN {2}other-clusters: cannot happen$/m)
+    assert.match(out, /^BROKEN {2}prod-releases$/m)
+    assert.match(out, /curl -X PUT https:\/\/s3\.eu-west-1\.amazonaws\.com\/releases\/prod\/\S+$/m)
+  })
+})
+
+const AWS_POLICY = `apiVersion: countersign.dev/v1
+kind: RoutePolicy
+metadata: { name: aws, version: 1, expires: 2099-01-01T00:00:00Z, audience: [sandbox] }
+apis:
+  aws: { catalog: aws, services: [ecs, s3], regions: [eu-west-1], credential: aws }
+credentials:
+  aws: { minter: aws-sts, role: "arn:aws:iam::111122223333:role/agents", region: eu-west-1 }
+agents:
+  coder: { environment: staging }
+rules:
+  - { id: roll, allow: { api: aws, operations: ["ecs:UpdateService"], resources: [RESOURCES] }, to: coder }
+  - { id: put, allow: { api: aws, operations: ["s3:PutObject"], resources: ["arn:aws:s3:::releases/*"] }, to: coder }
+never:
+  - { id: other-clusters, api: aws, operations: ["ecs:UpdateService"], resources: ["arn:aws:ecs:eu-west-1:111122223333:service/production/*"] }
+  - { id: prod-releases, api: aws, operations: ["s3:*"], resources: ["arn:aws:s3:::releases/prod/*"] }
+`
+
 describe('policy seal', () => {
   it('attack: a policy that breaks its own statement is not signed', async context => {
     const at = await scratch(context)

@@ -1,10 +1,11 @@
 import { fromUtf8, type JsonObject, type JsonValue, parseStrictJson } from '../../canon/index.js'
+import type { ArgumentRule } from '../argument-rule.js'
 import type { Catalog, CatalogDocument, OperationSpec } from '../catalog.js'
 import { parseContentType } from '../content-type.js'
 import { protocolFault } from '../error-table.js'
 import type { Classification, Operation, Recognised, Unclassifiable } from '../operation.js'
 import { parsePairs } from '../parameter-pairs.js'
-import type { BodyPlan, Header, RequestBody, RequestFacts, RequestHead } from '../request.js'
+import type { BodyPlan, Header, RawRequest, RequestBody, RequestFacts, RequestHead } from '../request.js'
 import { headerValue, refuseHeaders } from '../request-headers.js'
 import { asUnclassifiable, unclassifiable } from '../unclassifiable.js'
 import { parseCbor } from './cbor.js'
@@ -12,20 +13,20 @@ import { describeKnown, describeUnknown } from './describe.js'
 import { argumentsOfForm } from './form-arguments.js'
 import { structureOfNative } from './native-arguments.js'
 import type { CompiledOperation } from './operation.js'
-import { readAwsDocument } from './read-document.js'
 import { emptyObject, type Naming, Reading } from './reading.js'
 import { argumentsOfRest, declaredHeaders, hasBody } from './rest-arguments.js'
 import { type FoundOperation, type Selection, select, settleForm } from './select.js'
 import type { CompiledService } from './service.js'
-import { Services } from './services.js'
+import { type Services, servicesOf } from './services.js'
 import { parseAwsTarget } from './target.js'
 import { bareEncoding, planUpload, refuseChunks } from './upload.js'
+import { writeAwsRequest } from './write-request.js'
 
 const MAX_BODY_BYTES = 16 * 1024 * 1024
 
 /** Opens a catalog of protocol `aws`; throws `catalog_malformed`. A service's own text is opened with its first request. */
 export function openAwsCatalog(document: CatalogDocument): Catalog {
-  return new AwsCatalog(document, new Services(readAwsDocument(document.body)))
+  return new AwsCatalog(document, servicesOf(document.body))
 }
 
 class AwsCatalog implements Catalog {
@@ -146,6 +147,25 @@ class AwsCatalog implements Catalog {
       const service = this.services.open(id) as CompiledService
       return service.names().map(name => (service.operation(name) as CompiledOperation).spec)
     })
+  }
+
+  /** In the first of its regions unless another is named; another account than the catalog's no request can name. */
+  write({ name, args, region, account }: Recognised): RawRequest | null {
+    const { service, operation } = this.find(name)
+    if (service === null || operation === null || account !== undefined) return null
+    const endpoint = this.services.endpoint(service)
+    const { regions } = this.services.document
+    const served = endpoint?.region ?? (regions.includes(region ?? '') ? region : regions[0])
+    if (endpoint === undefined || served === undefined) return null
+    const host = `${this.services.filled(operation.hostPrefix)}${endpoint.host.replaceAll('{region}', served)}`
+    const own = operation.hostPrefix.includes('{AccountId}')
+      ? { AccountId: this.services.document.account }
+      : {}
+    return writeAwsRequest({ service, region: served, host }, operation, { ...args, ...own })
+  }
+
+  argumentRules(name: string): readonly ArgumentRule[] {
+    return this.find(name).operation?.rules ?? []
   }
 
   /** `ec2:TerminateInstances` */

@@ -1,10 +1,9 @@
 import type { ApiProfile, CatalogDocument } from '../catalog.js'
 import { protocolFault } from '../error-table.js'
-import type { AwsDocument } from './document.js'
 import { AWS_REQUEST_HEADERS, AWS_RESPONSE_HEADERS } from './headers.js'
-import { isRegion, readAwsDocument } from './read-document.js'
+import { isRegion } from './read-document.js'
 import type { CompiledService } from './service.js'
-import { Services } from './services.js'
+import { type Services, servicesOf } from './services.js'
 import type { AwsChoice, AwsShelf } from './shelf.js'
 
 /** Regions of a partition by the beginning of their names; `aws` has all others. */
@@ -23,14 +22,13 @@ export function awsCatalog(shelf: AwsShelf, choice: AwsChoice): CatalogDocument 
   const regions = [...new Set(choice.regions)].sort()
   for (const region of regions) checkRegion(region, choice.partition)
   const ids = [...new Set(choice.services)].sort()
-  const body: AwsDocument = readAwsDocument({
+  const services = servicesOf({
     partition: choice.partition,
     account: choice.account,
     regions,
     services: Object.fromEntries(ids.map(id => [id, textOf(shelf, id)])),
     more: choice.more,
   })
-  const services = new Services(body)
   const opened = ids.map(id => services.open(id) as CompiledService)
   return {
     v: 1,
@@ -44,7 +42,7 @@ export function awsCatalog(shelf: AwsShelf, choice: AwsChoice): CatalogDocument 
       responseHeaders: AWS_RESPONSE_HEADERS,
       origins: originsOf(services, opened),
     },
-    body,
+    body: services.document,
   }
 }
 

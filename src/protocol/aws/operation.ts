@@ -1,4 +1,10 @@
-import { compileArgumentRules, type RaisedClasses, readArgumentRule, stepsOf } from '../argument-rule.js'
+import {
+  type ArgumentRule,
+  compileArgumentRules,
+  type RaisedClasses,
+  readArgumentRule,
+  stepsOf,
+} from '../argument-rule.js'
 import type { OperationSpec } from '../catalog.js'
 import { malformed, readList, readMembers, readOneOf, readText } from '../document-shape.js'
 import { OPERATION_CLASSES, type OperationClass } from '../operation.js'
@@ -22,6 +28,8 @@ export interface CompiledOperation {
   readonly unmapped: readonly (readonly string[])[]
   readonly actions: readonly CompiledAction[]
   readonly raised: RaisedClasses
+  /** What `raised` was made of. */
+  readonly rules: readonly ArgumentRule[]
   readonly lasting: LastingArguments
   readonly spec: OperationSpec
 }
@@ -81,6 +89,7 @@ export function compileOperation(name: string, value: unknown, home: OperationHo
     unmapped: optionalList(it.unmapped, `${where}.unmapped`, readText).map(stepsOf),
     actions: actions.length === 0 ? [{ action: `${home.iam}:${name}`, when: null }] : actions,
     raised: compileArgumentRules(rules),
+    rules,
     lasting: compileRenewed(optionalList(it.renewed, `${where}.renewed`, readText)),
     spec: {
       name: where,
@@ -115,6 +124,7 @@ export function addedOperation(
     unmapped: [],
     actions: [{ action: `${home.iam}:${name}`, when: null }],
     raised: () => [],
+    rules: [],
     lasting: args => args,
     spec: {
       name: `${home.service}:${name}`,

@@ -8,17 +8,24 @@ const PARTITION = /^aws(?:-[a-z]+)*$/
 const REGION = /^[a-z]{2,3}(?:-[a-z]+)+-[0-9]{1,2}$/
 const OPERATION = /^[A-Za-z][A-Za-z0-9_]{0,127}$/
 
-/** Checks the body of a catalog of AWS whole, but for the services' texts; throws `catalog_malformed`. */
+/**
+ * Checks the body of a catalog of AWS whole, but for the services' texts; throws `catalog_malformed`. What it gives
+ * can't change any more, at any depth.
+ */
 export function readAwsDocument(body: unknown): AwsDocument {
   const it = readMembers(body, 'body', ['partition', 'account', 'regions', 'services', 'more'])
-  const services = readMap(it.services, 'body.services', readText)
-  return {
+  const services = Object.freeze(readMap(it.services, 'body.services', readText))
+  return Object.freeze({
     partition: readMatching(it.partition, 'body.partition', PARTITION),
     account: readMatching(it.account, 'body.account', /^[0-9]{12}$/),
-    regions: readList(it.regions, 'body.regions', (region, at) => readMatching(region, at, REGION)),
+    regions: Object.freeze(
+      readList(it.regions, 'body.regions', (region, at) => readMatching(region, at, REGION)),
+    ),
     services,
-    more: readList(it.more, 'body.more', (value, where) => readAddition(value, where, services)),
-  }
+    more: Object.freeze(
+      readList(it.more, 'body.more', (value, where) => readAddition(value, where, services)),
+    ),
+  })
 }
 
 /** Region names as AWS gives them: they become part of a host. */
@@ -36,12 +43,12 @@ function readAddition(
   if (!Object.hasOwn(services, service)) throw malformed(`${where}.service`, 'a service of the catalog')
   const http = it.http === null ? null : readText(it.http, `${where}.http`)
   if (http !== null) readHttpTemplate(http, [], `${where}.http`)
-  return {
+  return Object.freeze({
     service,
     name: readMatching(it.name, `${where}.name`, OPERATION),
     http,
-    classes: readClasses(it.classes, `${where}.classes`),
-  }
+    classes: Object.freeze(readClasses(it.classes, `${where}.classes`)),
+  })
 }
 
 function readMatching(value: unknown, where: string, form: RegExp): string {

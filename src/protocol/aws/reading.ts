@@ -52,7 +52,7 @@ export function fieldsBy(naming: Naming, structure: OpenStructure): ReadonlyMap<
   FIELDS.set(structure, byNaming)
   const known = byNaming.get(naming)
   if (known !== undefined) return known
-  const fields = new Map([...structure.fields.values()].map(field => [nameOf(field, naming), field]))
+  const fields = new Map([...structure.fields.values()].map(field => [wireName(field, naming), field]))
   byNaming.set(naming, fields)
   return fields
 }
@@ -60,7 +60,8 @@ export function fieldsBy(naming: Naming, structure: OpenStructure): ReadonlyMap<
 const FIELDS = new WeakMap<OpenStructure, Map<Naming, ReadonlyMap<string, OpenField>>>()
 const FOLDED = new WeakMap<OpenStructure, ReadonlySet<string>>()
 
-function nameOf(field: OpenField, naming: Naming): string {
+/** What a member is called on one wire. */
+export function wireName(field: OpenField, naming: Naming): string {
   switch (naming) {
     case 'own':
       return field.name

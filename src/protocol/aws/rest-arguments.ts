@@ -41,8 +41,8 @@ export function argumentsOfRest(
   return args
 }
 
-/** The members of an input by where they stand; worked out once. */
-interface Places {
+/** The members of an input by where they stand. */
+export interface Places {
   readonly path: ReadonlyMap<string, OpenField>
   readonly query: ReadonlyMap<string, OpenField>
   readonly queryMap: OpenField | null
@@ -55,7 +55,8 @@ interface Places {
 
 const PLACES = new WeakMap<OpenStructure, Places>()
 
-function placesOf(input: OpenStructure): Places {
+/** Worked out once for each input. */
+export function placesOf(input: OpenStructure): Places {
   const known = PLACES.get(input)
   if (known !== undefined) return known
   const fields = [...input.fields.values()]

@@ -102,6 +102,14 @@ export class CompiledService {
     return this.bound.get(method) ?? []
   }
 
+  /** REST bindings of one operation. */
+  bindingsOf(name: string): readonly HttpTemplate[] {
+    this.bound ??= this.bind()
+    return [...this.bound.values()].flatMap(bindings =>
+      bindings.filter(binding => binding.name === name).map(({ template }) => template),
+    )
+  }
+
   /** What operations put before the endpoint's host, each once; most put nothing, which is one of them. */
   hostPrefixes(): readonly string[] {
     const prefixes = Object.entries(this.texts).map(([name, operation]) =>

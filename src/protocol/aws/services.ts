@@ -3,6 +3,7 @@ import type { RequestHead } from '../request.js'
 import { headerValue } from '../request-headers.js'
 import { isUnclassifiable } from '../unclassifiable.js'
 import type { AwsDocument, AwsEndpoint } from './document.js'
+import { readAwsDocument } from './read-document.js'
 import { CompiledService, signingNameIn } from './service.js'
 import { readAuthorization } from './signature.js'
 
@@ -14,6 +15,21 @@ export interface Candidate {
 
 /** Names that older clients sign other services by: IoT was called as an API of API Gateway until 2023. */
 const ALSO_SIGNED: ReadonlyMap<string, readonly string[]> = new Map([['execute-api', ['iot']]])
+
+const SERVICES = new WeakMap<AwsDocument, Services>()
+
+/**
+ * The services of a document; throws `catalog_malformed`. A document that `readAwsDocument` made can't change any more,
+ * so its services are opened once, however often the catalog is: choosing, compiling and surveying all of AWS would
+ * otherwise parse it three times.
+ */
+export function servicesOf(body: unknown): Services {
+  const known = SERVICES.get(body as AwsDocument)
+  if (known !== undefined) return known
+  const services = new Services(readAwsDocument(body))
+  SERVICES.set(services.document, services)
+  return services
+}
 
 /** The services of one policy. Each is opened when it is first asked for. */
 export class Services {
