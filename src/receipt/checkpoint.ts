@@ -1,15 +1,22 @@
 import {
   base64,
   type Crypto,
-  concat,
   equalBytes,
   fromBase64,
-  fromUtf8,
+  fromHex,
   hex,
   type SigningKey,
   utf8,
 } from '../canon/index.js'
-import { receiptFault } from './error-table.js'
+import {
+  formatNote,
+  isNoteName,
+  malformedNote,
+  type NoteKey,
+  noteKeyHash,
+  parseNote,
+  type SignedNote,
+} from './note.js'
 
 /** What a checkpoint says: the tree with this root over this many entries is this log. */
 export interface Checkpoint {
@@ -20,43 +27,11 @@ export interface Checkpoint {
   readonly root: string
 }
 
-/** A signature line of a signed note; 4 bytes of key id, then whatever the algorithm writes. */
-export interface NoteSignature {
-  readonly name: string
-  readonly keyHash: Uint8Array
-  readonly signature: Uint8Array
-}
-
 /**
- * A checkpoint in a signed note (https://c2sp.org/tlog-checkpoint, https://c2sp.org/signed-note):
- *
- *     acme.dev/countersign/edge/1
- *     4183
- *     <base64 of the 32-byte root>
- *
- *     — acme.dev/countersign/edge/1 <base64 of key id (4 bytes) and signature (64 bytes)>
+ * A checkpoint (https://c2sp.org/tlog-checkpoint) in a signed note: origin, size, root; signed by the log, and by
+ * witnesses where some have seen it.
  */
-export interface SignedCheckpoint extends Checkpoint {
-  /** The bytes that were signed: the three lines. */
-  readonly body: string
-  readonly signatures: readonly NoteSignature[]
-}
-
-/** Algorithm byte of plain Ed25519 in a signed note. */
-const ED25519 = 0x01
-const NAME = /^[^\s+]+$/u
-const SIGNATURE_LINE = /^— ([^\s+]+) ([A-Za-z0-9+/]+={0,2})$/u
-const MAX_NOTE_BYTES = 1_000_000
-
-/** Key id of an Ed25519 key in signed notes: the first 4 bytes of SHA-256(name ‖ 0x0A ‖ 0x01 ‖ key). */
-export function noteKeyHash(crypto: Pick<Crypto, 'sha256'>, name: string, publicKey: Uint8Array): Uint8Array {
-  return crypto.sha256(utf8(`${name}\n`), Uint8Array.of(ED25519), publicKey).subarray(0, 4)
-}
-
-/** `name+hash+key`, the form in which verifiers of signed notes take a public key (https://c2sp.org/signed-note#verifier-keys). */
-export function noteVerifierKey(crypto: Pick<Crypto, 'sha256'>, name: string, publicKey: Uint8Array): string {
-  return `${name}+${hex(noteKeyHash(crypto, name, publicKey))}+${base64(concat(Uint8Array.of(ED25519), publicKey))}`
-}
+export interface SignedCheckpoint extends Checkpoint, SignedNote {}
 
 /** Signs a checkpoint as its log. INVARIANT: only called with a root that is durable. */
 export function signCheckpoint(
@@ -65,28 +40,20 @@ export function signCheckpoint(
   key: SigningKey,
 ): string {
   const body = checkpointBody(checkpoint)
-  const signature = base64(
-    concat(noteKeyHash(crypto, checkpoint.origin, key.publicKey), key.sign(utf8(body))),
-  )
-  return `${body}\n— ${checkpoint.origin} ${signature}\n`
+  const keyHash = noteKeyHash(crypto, logKey(checkpoint.origin, key.publicKey))
+  const signature = { name: checkpoint.origin, keyHash, signature: key.sign(utf8(body)) }
+  return formatNote({ body, signatures: [signature] })
 }
 
 /** Parses a note; throws `checkpoint_malformed` unless it would be written back byte for byte. Signatures are not verified. */
 export function parseCheckpoint(note: Uint8Array): SignedCheckpoint {
-  const text = noteText(note)
-  const split = text.lastIndexOf('\n\n')
-  if (split < 0) throw malformed('no signatures')
-  const body = text.slice(0, split + 1)
+  const { body, signatures } = parseNote(note)
   const [origin = '', size = '', root = '', ...rest] = body.slice(0, -1).split('\n')
-  if (rest.length > 0) throw malformed('extension lines are not used by this log')
-  if (!NAME.test(origin)) throw malformed('origin')
+  if (rest.length > 0) throw malformedNote('extension lines are not used by this log')
+  if (!isNoteName(origin)) throw malformedNote('origin')
   const count = Number(size)
-  if (!/^(0|[1-9][0-9]{0,15})$/.test(size) || !Number.isSafeInteger(count)) throw malformed('size')
-  const checkpoint = { origin, size: count, root: hex(bytesOf(root, 'root')) }
-  if (checkpoint.root.length !== 64) throw malformed('root')
-  const lines = text.slice(split + 2)
-  if (!lines.endsWith('\n')) throw malformed('last line')
-  return { ...checkpoint, body, signatures: lines.slice(0, -1).split('\n').map(parseSignature) }
+  if (!/^(0|[1-9][0-9]{0,15})$/.test(size) || !Number.isSafeInteger(count)) throw malformedNote('size')
+  return { origin, size: count, root: rootHex(root), body, signatures }
 }
 
 /** True where one signature is by this key under the checkpoint's own name. */
@@ -95,7 +62,7 @@ export function isCheckpointSignedBy(
   checkpoint: SignedCheckpoint,
   publicKey: Uint8Array,
 ): boolean {
-  const keyHash = noteKeyHash(crypto, checkpoint.origin, publicKey)
+  const keyHash = noteKeyHash(crypto, logKey(checkpoint.origin, publicKey))
   return checkpoint.signatures.some(
     line =>
       line.name === checkpoint.origin &&
@@ -104,37 +71,22 @@ export function isCheckpointSignedBy(
   )
 }
 
-function checkpointBody(checkpoint: Checkpoint): string {
-  const root = Uint8Array.from({ length: 32 }, (_, i) =>
-    Number.parseInt(checkpoint.root.slice(2 * i, 2 * i + 2), 16),
-  )
-  return `${checkpoint.origin}\n${checkpoint.size}\n${base64(root)}\n`
+/** A log's key signs under the origin of its log. */
+export function logKey(origin: string, publicKey: Uint8Array): NoteKey {
+  return { name: origin, use: 'log', publicKey }
 }
 
-function parseSignature(line: string): NoteSignature {
-  const [, name = '', encoded = ''] = SIGNATURE_LINE.exec(line) ?? []
-  const raw = bytesOf(encoded, 'signature')
-  if (name === '' || raw.length < 5) throw malformed('signature')
-  return { name, keyHash: raw.subarray(0, 4), signature: raw.subarray(4) }
+/** The three lines that are signed. */
+export function checkpointBody({ origin, size, root }: Checkpoint): string {
+  return `${origin}\n${size}\n${base64(fromHex(root) as Uint8Array)}\n`
 }
 
-function noteText(note: Uint8Array): string {
-  if (note.length > MAX_NOTE_BYTES) throw malformed('larger than a note may be')
+function rootHex(text: string): string {
   try {
-    return fromUtf8(note)
+    const root = fromBase64(text)
+    if (root.length === 32) return hex(root)
   } catch {
-    throw malformed('not UTF-8')
+    // named below
   }
-}
-
-function bytesOf(text: string, what: string): Uint8Array {
-  try {
-    return fromBase64(text)
-  } catch {
-    throw malformed(what)
-  }
-}
-
-function malformed(detail: string): Error {
-  return receiptFault('checkpoint_malformed', detail)
+  throw malformedNote('root')
 }

@@ -24,8 +24,19 @@ export const receiptErrors = {
   },
   proof_malformed: {
     status: null,
-    sentence: 'A proof was asked for over a tree that does not have that shape.',
-    mend: 'Ask for an index below the size, and for an older size not above the newer.',
+    sentence:
+      'It is not a proof in its one form, or one was asked for over a tree that does not have that shape.',
+    mend: 'Pass the proof unchanged; ask for an index below the size, and for an older size not above the newer.',
+  },
+  verifier_key_malformed: {
+    status: null,
+    sentence: 'The text is not a verifier key of a log or a witness with Ed25519.',
+    mend: 'Copy the whole key: name, plus, eight hex digits, plus, base64. The digits are a checksum over name and key.',
+  },
+  witness_policy_malformed: {
+    status: null,
+    sentence: 'The file is not a policy of logs and witnesses (c2sp.org/tlog-policy).',
+    mend: 'Mend the line that is named: log KEY [URL], witness NAME KEY [URL], group NAME all|any|K NAME…, one quorum NAME or none.',
   },
 } as const satisfies ErrorTable
 

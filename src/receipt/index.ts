@@ -1,12 +1,14 @@
 export {
   type Checkpoint,
+  checkpointBody,
   isCheckpointSignedBy,
-  noteVerifierKey,
+  logKey,
   parseCheckpoint,
   type SignedCheckpoint,
   signCheckpoint,
 } from './checkpoint.js'
 export { ATTEMPT_SECRET_BYTES, type CommittedField, commitment, fieldKey } from './commitment.js'
+export { cosign, cosignedAt } from './cosignature.js'
 export {
   type AttemptAgent,
   type AttemptBody,
@@ -26,6 +28,15 @@ export { receiptErrors } from './error-table.js'
 export { FINDINGS, type FindingCode, type FindingInLog } from './findings.js'
 export { CONTROL_FORMATS, entryProblem } from './formats.js'
 export { type DecisionInputs, encodeInputs, encodeSideRecord, openInputs, type SideRecord } from './inputs.js'
+export {
+  formatNote,
+  formatVerifierKey,
+  type NoteKey,
+  type NoteSignature,
+  parseSignatures,
+  parseVerifierKey,
+  signatureLine,
+} from './note.js'
 export { consistencyProof, inclusionProof, verifyConsistency, verifyInclusion } from './proof.js'
 export {
   decodeEntry,
@@ -36,6 +47,7 @@ export {
   openEntry,
   type SealedEntry,
 } from './seal.js'
+export { formatTlogProof, parseTlogProof, provesEntry, type TlogProof } from './tlog-proof.js'
 export {
   emptyRoot,
   frontier,
@@ -54,3 +66,9 @@ export {
   type VerifyOptions,
   verifyEntries,
 } from './verify.js'
+export {
+  isSignedByLogOf,
+  parseWitnessPolicy,
+  type WitnessPolicy,
+  witnessedAt,
+} from './witness-policy.js'

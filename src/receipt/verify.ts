@@ -4,6 +4,7 @@ import type { ControlBody, Entry, EntryPosition } from './entry.js'
 import { type FindingCode, type FindingInLog, findingAt } from './findings.js'
 import { type OpenedEntry, openEntry } from './seal.js'
 import { GrowingTree, leafHash } from './tree.js'
+import { type WitnessPolicy, witnessedAt } from './witness-policy.js'
 
 /** Raw public keys, from outside of what is verified: a trust root and enrolment, or the command line. */
 export interface PinnedKeys {
@@ -19,6 +20,8 @@ export interface VerifyOptions {
   readonly keys: PinnedKeys | null
   /** Checkpoints that the log must contain; any order. */
   readonly checkpoints: readonly SignedCheckpoint[]
+  /** Which witnesses have to have seen a checkpoint for it to count as witnessed. */
+  readonly witnesses?: WitnessPolicy
 }
 
 /** What was proven, and what was found. There is no bare "OK": `mode`, `checkpointed`, `witnessed` and `open` belong to the answer. */
@@ -39,8 +42,10 @@ export interface Verification {
   readonly counts: Readonly<Record<string, number>>
   /** Size of the largest checkpoint given that the log contains; null where none was given or none fits. */
   readonly checkpointed: number | null
-  /** Size that witnesses in other trust domains have cosigned; null where no cosignature was given. */
+  /** Largest size that witnesses in other trust domains have cosigned as the policy asks; null where there is none, or no policy. */
   readonly witnessed: number | null
+  /** Since when they have, Unix milliseconds. */
+  readonly witnessedT: number | null
   /** Entries that only this log's own keys vouch for. */
   readonly unwitnessedTail: number
   /** Admitted attempts without an outcome. */
@@ -90,6 +95,7 @@ export class LogVerifier {
   private findingCount = 0
   private validPrefix: number | undefined
   private checkpointed: number | null = null
+  private witnessed: { readonly size: number; readonly t: number } | null = null
   private chain: string | null = null
   private boot: string | null = null
   private firstT: number | null = null
@@ -162,8 +168,9 @@ export class LogVerifier {
       lastT: this.lastT,
       counts: this.counts,
       checkpointed: this.checkpointed,
-      witnessed: null,
-      unwitnessedTail: this.size,
+      witnessed: this.witnessed?.size ?? null,
+      witnessedT: this.witnessed?.t ?? null,
+      unwitnessedTail: this.size - (this.witnessed?.size ?? 0),
       open: this.open(),
       findings: this.findings,
       findingCount: this.findingCount,
@@ -265,11 +272,19 @@ export class LogVerifier {
     while (this.checkpoints[0]?.size === this.size) {
       const checkpoint = this.checkpoints.shift() as SignedCheckpoint
       if (!this.isOfThisLog(checkpoint)) continue
-      if (checkpoint.root === this.root()) this.checkpointed = this.size
+      if (checkpoint.root === this.root()) this.takeCheckpoint(checkpoint)
       // A damaged entry changes the root by itself; only without one is everything since the last checkpoint in doubt.
       else
         this.report('root_differs', null, `at size ${this.size}`, this.validPrefix ?? this.checkpointed ?? 0)
     }
+  }
+
+  private takeCheckpoint(checkpoint: SignedCheckpoint): void {
+    this.checkpointed = this.size
+    const { crypto, witnesses } = this.options
+    if (witnesses === undefined || witnesses.quorum === null) return
+    const seconds = witnessedAt(crypto, witnesses, checkpoint)
+    if (seconds !== null) this.witnessed = { size: this.size, t: seconds * 1_000 }
   }
 
   private missTail(checkpoint: SignedCheckpoint): void {

@@ -3,8 +3,8 @@ import { test } from 'node:test'
 import { fromBase64, utf8 } from '../../src/canon/index.js'
 import { nativeCrypto } from '../../src/native/index.js'
 import {
+  formatVerifierKey,
   isCheckpointSignedBy,
-  noteVerifierKey,
   parseCheckpoint,
   signCheckpoint,
 } from '../../src/receipt/index.js'
@@ -24,7 +24,7 @@ test('the key id is that of the signed-note specification', () => {
   // The example key in the documentation of Go's golang.org/x/mod/sumdb/note.
   const publicKey = fromBase64('ARpc2QcUPDhMQegwxbzhKqiBfsVkmqq/LDE4izWy10TW').subarray(1)
   assert.equal(
-    noteVerifierKey(nativeCrypto, 'PeterNeumann', publicKey),
+    formatVerifierKey(nativeCrypto, { name: 'PeterNeumann', use: 'log', publicKey }),
     'PeterNeumann+c74f20a3+ARpc2QcUPDhMQegwxbzhKqiBfsVkmqq/LDE4izWy10TW',
   )
 })

@@ -1,5 +1,12 @@
 import { randomBytes } from 'node:crypto'
-import { formatPublicKey, hex, portableSigningKey, type SigningKey, utf8 } from '../../src/canon/index.js'
+import {
+  formatPublicKey,
+  fromHex,
+  hex,
+  portableSigningKey,
+  type SigningKey,
+  utf8,
+} from '../../src/canon/index.js'
 import { nativeCrypto, nativeSigningKey } from '../../src/native/index.js'
 import {
   type AttemptBody,
@@ -7,7 +14,9 @@ import {
   type EntryBody,
   entrySealer,
   GrowingTree,
+  type NodeReader,
   type OutcomeBody,
+  type PinnedKeys,
   parseCheckpoint,
   type SignedCheckpoint,
   signCheckpoint,
@@ -67,8 +76,34 @@ export class LogOnPaper {
   }
 
   checkpoint(key = this.checkpointKey, origin = CHAIN): SignedCheckpoint {
-    const checkpoint = { origin, size: this.tree.size, root: this.tree.rootHex() }
-    return parseCheckpoint(utf8(signCheckpoint(nativeCrypto, checkpoint, key)))
+    return parseCheckpoint(utf8(this.note(key, origin)))
+  }
+
+  note(key = this.checkpointKey, origin = CHAIN): string {
+    return signCheckpoint(nativeCrypto, { origin, size: this.tree.size, root: this.tree.rootHex() }, key)
+  }
+
+  heartbeat(): EntryBody {
+    return { type: 'heartbeat', data: { size: this.tree.size, open: 0 } }
+  }
+
+  keys(): PinnedKeys {
+    const { receiptKey, checkpointKey } = this
+    return { origin: null, receipt: [receiptKey.publicKey], checkpoint: [checkpointKey.publicKey] }
+  }
+
+  async *read(): AsyncGenerator<Uint8Array> {
+    yield* this.entries
+  }
+
+  /** Complete subtrees, each hashed anew. */
+  nodes(): NodeReader {
+    return async ({ level, index }) => {
+      const tree = new GrowingTree(nativeCrypto)
+      for (const leaf of this.leaves.slice(index * 2 ** level, (index + 1) * 2 ** level))
+        tree.append(fromHex(leaf) as Uint8Array)
+      return tree.root()
+    }
   }
 
   private place() {
