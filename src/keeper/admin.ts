@@ -7,6 +7,7 @@ import type { Ledger } from '../ledger/index.js'
 import { observers, policyFault } from '../policy/index.js'
 import type { Activation } from './activation.js'
 import type { Approvals } from './approvals.js'
+import type { Erasures } from './erasures.js'
 import { keeperFault } from './error-table.js'
 import type { Grants } from './grants.js'
 import { removeStaleSocket } from './link-server.js'
@@ -20,6 +21,7 @@ export interface AdminParts {
   readonly grants: Grants
   readonly awsKeys: Pick<AwsGrantKeys, 'secretOf'>
   readonly approvals: Approvals
+  readonly erasures: Erasures
   readonly log: Log
   /** What `GET /v1/status` says beside the ledger and the policy. */
   readonly facts: () => { readonly gates: number; readonly openAttempts: number; readonly startedMs: number }
@@ -34,7 +36,7 @@ const MAX_RECEIPTS = 1_000
 
 /**
  * Serves the admin API on a Unix socket that only the keeper's own user may open (0600). Whoever reaches it can
- * read and revoke; a grant takes an order signed by the `enrol` role besides. Errors are
+ * read and revoke; a grant takes an order signed by the `enrol` role besides, an erasure one by the `operate` role. Errors are
  * `{"code","message","mend"}` with the status of the error's table.
  */
 export async function serveAdmin(socketPath: string, parts: AdminParts): Promise<AdminServer> {
@@ -45,6 +47,9 @@ export async function serveAdmin(socketPath: string, parts: AdminParts): Promise
   routeReceipts(app, parts.ledger)
   routeGrants(app, parts)
   routePolicy(app, parts)
+  app.post('/v1/erasures', async request => ({
+    erased: await parts.erasures.fulfil(orderOf(request.body, 'operate_order_malformed')),
+  }))
   app.get('/v1/approvals', () => ({ approvals: parts.approvals.pending() }))
   await mkdir(dirname(socketPath), { recursive: true, mode: 0o750 })
   await removeStaleSocket(socketPath)
@@ -116,7 +121,7 @@ function routeReceipts(app: FastifyInstance, ledger: Ledger): void {
 function routeGrants(app: FastifyInstance, { grants, awsKeys }: AdminParts): void {
   app.get('/v1/grants', () => ({ grants: grants.list() }))
   app.post('/v1/grants', async request => {
-    const { token, grant } = await grants.issue(orderOf(request.body))
+    const { token, grant } = await grants.issue(orderOf(request.body, 'grant_order_malformed'))
     const { jti, slot, expiresMs } = grant
     return { token, jti, expiresMs, ...(slot === 'aws-sigv4' ? { secret: awsKeys.secretOf(jti) } : {}) }
   })
@@ -176,12 +181,12 @@ function readStrictly(app: FastifyInstance): void {
 }
 
 /** `{"order": <DSSE envelope>}` with its members as on the wire. */
-function orderOf(body: unknown): Uint8Array {
+function orderOf(body: unknown, malformed: 'grant_order_malformed' | 'operate_order_malformed'): Uint8Array {
   const order = (body as { order?: unknown } | null)?.order
-  if (typeof order !== 'object' || order === null) throw policyFault('grant_order_malformed')
+  if (typeof order !== 'object' || order === null) throw policyFault(malformed)
   const { payload, payloadType, signatures } = order as Record<string, unknown>
   if (typeof payload !== 'string' || typeof payloadType !== 'string' || !Array.isArray(signatures))
-    throw policyFault('grant_order_malformed')
+    throw policyFault(malformed)
   try {
     return encodeEnvelope({
       payload: fromBase64(payload),
@@ -192,7 +197,7 @@ function orderOf(body: unknown): Uint8Array {
       })),
     })
   } catch {
-    throw policyFault('grant_order_malformed')
+    throw policyFault(malformed)
   }
 }
 

@@ -51,6 +51,12 @@ export { type Breach, findBreaches } from './never.js'
 export { observers, refuseLongObserving } from './observe.js'
 export { type OpenPolicyOptions, openPolicy, readSealedMetadata, type SealedMetadata } from './open.js'
 export type { SignedPayload } from './open-signed.js'
+export {
+  OPERATE_ORDER_WINDOW_MS,
+  openOperateOrder,
+  type SignedOperateOrder,
+  sealOperateOrder,
+} from './operate-order.js'
 export { addSignature, sealPolicy } from './seal.js'
 export { keysOfRole, signersOf } from './signatures.js'
 export { type PolicySource, parsePolicySource, parseSource, type Source } from './source.js'

@@ -83,6 +83,7 @@ export const CONTROL_FORMATS: Readonly<
     { chain: text, size: count, root: hex32, because: text },
     { lost: count, statement: text },
   ],
+  erase: [{ attempt: count, id: uuid, by: text, because: text, order: contentId }],
   close: [{ reason: text }],
 }
 
