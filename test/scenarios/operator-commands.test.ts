@@ -123,3 +123,25 @@ test('grant list shows the grants in force', async t => {
   assert.equal(listed.code, 0, listed.err)
   assert.match(listed.out, /coder .* until 20/)
 })
+
+test('receipts erase closes an attempt for ever, and the log says so and still verifies', async t => {
+  const sidecar = await running(t)
+  const { receipt } = await ask(sidecar, 'GET', '/invoices/7')
+  const [, seq = ''] = /seq=([0-9]+)/.exec(receipt) ?? []
+  const erase = (...more: string[]) =>
+    command(sidecar, 'receipts', 'erase', seq, '--because', 'ticket 77', '--by', 'maria', ...more)
+
+  const stranger = await erase('--key', sidecar.loaded.path('trust/keys/enrol.jwk'))
+  assert.equal(stranger.code, 2, stranger.err)
+  assert.match(stranger.err, /signing_key_unknown/)
+
+  const done = await erase()
+  assert.equal(done.code, 0, done.err)
+  const [, said = ''] = /^Attempt \d+ is closed for ever; receipt (\d+) says so\.\n$/.exec(done.out) ?? []
+  const shown = JSON.parse((await command(sidecar, 'receipts', 'show', said, '--json')).out)
+  assert.deepEqual([shown.type, shown.data.attempt, shown.data.because], ['erase', Number(seq), 'ticket 77'])
+  assert.equal((await command(sidecar, 'receipts', 'verify')).code, 0)
+
+  const twice = await erase()
+  assert.match(twice.err, /no decision inputs/)
+})
