@@ -1,4 +1,4 @@
-import { Agent, request } from 'undici'
+import { undici } from '../native/index.js'
 import { UsageError } from './io.js'
 
 /** The keeper's admin API over its Unix socket. Every call throws a UsageError with the keeper's own code and mend. */
@@ -9,6 +9,7 @@ export interface AdminClient {
 }
 
 export function connectAdmin(socketPath: string): AdminClient {
+  const { Agent, request } = undici()
   const dispatcher = new Agent({ connect: { socketPath } })
   async function call<T>(method: 'GET' | 'POST', path: string, body?: unknown): Promise<T> {
     const answer = await request(`http://keeper${path}`, {
