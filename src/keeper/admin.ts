@@ -1,6 +1,6 @@
 import { chmod, mkdir } from 'node:fs/promises'
 import { dirname } from 'node:path'
-import Fastify, { type FastifyInstance } from 'fastify'
+import type { FastifyInstance } from 'fastify'
 import { base64, CountersignError, encodeEnvelope, fromBase64, parseStrictJson } from '../canon/index.js'
 import type { AwsGrantKeys } from '../credential/index.js'
 import type { Ledger } from '../ledger/index.js'
@@ -40,6 +40,8 @@ const MAX_RECEIPTS = 1_000
  * `{"code","message","mend"}` with the status of the error's table.
  */
 export async function serveAdmin(socketPath: string, parts: AdminParts): Promise<AdminServer> {
+  // Whoever else uses this room serves nothing, and needn't load a server.
+  const { default: Fastify } = await import('fastify')
   const app = Fastify({ logger: false, bodyLimit: MAX_BODY_BYTES, forceCloseConnections: true })
   readStrictly(app)
   answerErrors(app, parts.log)

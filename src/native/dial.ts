@@ -1,8 +1,9 @@
 import { type LookupAddress, type LookupOptions, lookup as systemLookup } from 'node:dns'
 import { isIP } from 'node:net'
-import { buildConnector } from 'undici'
+import type { buildConnector } from 'undici'
 import { addressReach } from './address.js'
 import { nativeFault } from './error-table.js'
+import { undici } from './undici.js'
 
 export type LookupAll = (
   hostname: string,
@@ -26,7 +27,7 @@ export interface DialOptions {
  * verified. Fails the connection with `address_refused`.
  */
 export function guardedConnector(options: DialOptions): buildConnector.connector {
-  const connect = buildConnector({
+  const connect = undici().buildConnector({
     rejectUnauthorized: true,
     timeout: options.connectTimeoutMs,
     lookup: guardedLookup(options),

@@ -57,7 +57,9 @@ export {
   type SignedOperateOrder,
   sealOperateOrder,
 } from './operate-order.js'
+export { Type } from './schema-type.js'
 export { addSignature, sealPolicy } from './seal.js'
+export { misfitIn } from './shape.js'
 export { keysOfRole, signersOf } from './signatures.js'
 export { type PolicySource, parsePolicySource, parseSource, type Source } from './source.js'
 export {

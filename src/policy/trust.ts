@@ -1,6 +1,6 @@
-import Type from 'typebox'
 import { type JsonValue, parsePublicKey } from '../canon/index.js'
 import { policyFault } from './error-table.js'
+import { Type } from './schema-type.js'
 import { checkShape } from './shape.js'
 
 const strict = { additionalProperties: false }
