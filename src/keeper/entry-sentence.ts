@@ -59,6 +59,8 @@ function controlSentence({ type, data }: ControlBody): string {
       const lost = told.lost === undefined ? '' : `; ${entries(told.lost)} lost`
       return `this log takes over from ${told.chain} after ${entries(told.size)}${because(told)}${lost}.`
     }
+    case 'erase':
+      return `what only the auditor could read of receipt ${told.attempt} was erased by ${told.by}${because(told)}.`
     case 'close':
       return `the keeper closed the log: ${told.reason}.`
   }
