@@ -40,7 +40,7 @@ export function pinnedKeys(source: KeySource, firstEntry: Uint8Array | undefined
       }
     case 'trust-root': {
       const chain = trustChainIn(source.root)
-      const trust = openTrustRoot(chain, source.pin ?? firstVersion(chain, source.root), nativeCrypto)
+      const trust = openTrustRoot(chain, pinOf(source, chain), nativeCrypto)
       const envelope = source.enrolment === null ? enrolmentOf(firstEntry) : readBytes(source.enrolment)
       const nowMs = startOf(envelope)
       const { keys, origin } = openEnrolment(envelope, trust, { crypto: nativeCrypto, nowMs })
@@ -59,10 +59,15 @@ function startOf(envelope: Uint8Array): number {
   return typeof notBefore === 'string' ? Date.parse(notBefore) : 0
 }
 
-function firstVersion(chain: readonly Uint8Array[], file: string): string {
+/** Content id of the version that is trusted: the one that was named, or the first of the verifier's own file. */
+export function pinOf(
+  { pin, root }: Pick<Extract<KeySource, { kind: 'trust-root' }>, 'pin' | 'root'>,
+  chain: readonly Uint8Array[],
+): string {
+  if (pin !== null) return pin
   const first = chain[0]
   if (first === undefined)
-    throw new UsageError(`${file} holds no trust root`, 'Pass trust/root.json of the sidecar.')
+    throw new UsageError(`${root} holds no trust root`, 'Pass trust/root.json of the sidecar.')
   return contentId(nativeCrypto, decodeEnvelope(first).payload)
 }
 

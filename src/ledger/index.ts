@@ -11,5 +11,6 @@ export type {
   StateReader,
 } from './ledger.js'
 export { type OpenLedgerOptions, openLedger } from './open.js'
+export { parallelChecks } from './parallel-checks.js'
 export { openSide, type SideCipher, type SideReader, sideCipher } from './side.js'
 export type { LedgerLimits } from './writer.js'

@@ -1,4 +1,12 @@
 export {
+  type CheckedEntry,
+  checkEntry,
+  type EntryChecker,
+  type KeysById,
+  type LogStep,
+  type SignatureVerdict,
+} from './checked-entry.js'
+export {
   type Checkpoint,
   checkpointBody,
   isCheckpointSignedBy,
@@ -24,6 +32,7 @@ export {
   type OutcomeBody,
   type OutcomeStatus,
 } from './entry.js'
+export type { EntryAudit, ReportDeviation } from './entry-audit.js'
 export { receiptErrors } from './error-table.js'
 export { FINDINGS, type FindingCode, type FindingInLog } from './findings.js'
 export { CONTROL_FORMATS, entryProblem } from './formats.js'
@@ -37,7 +46,9 @@ export {
   parseVerifierKey,
   signatureLine,
 } from './note.js'
+export { idTime } from './placed-attempt.js'
 export { consistencyProof, inclusionProof, verifyConsistency, verifyInclusion } from './proof.js'
+export { type ReferenceSummary, References } from './references.js'
 export {
   decodeEntry,
   encodeEntry,
@@ -58,10 +69,11 @@ export {
   rootAt,
   type TreeNode,
 } from './tree.js'
+export { type KeyPlace, type PinnedKeys, TrustedKeys } from './trusted-keys.js'
 export {
   LogVerifier,
   type OpenInLog,
-  type PinnedKeys,
+  takeAll,
   type Verification,
   type VerifyOptions,
   verifyEntries,

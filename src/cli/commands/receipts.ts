@@ -1,3 +1,6 @@
+import { existsSync } from 'node:fs'
+import { availableParallelism } from 'node:os'
+import { dirname } from 'node:path'
 import { type Command, InvalidArgumentError, Option } from 'commander'
 import { writeDump } from '../../ledger/index.js'
 import { decodeEntry, type Entry } from '../../receipt/index.js'
@@ -5,11 +8,15 @@ import { loadConfig } from '../config.js'
 import { entryLine } from '../entry-text.js'
 import { AnswerNo, type Io, printJson, printLine, UsageError } from '../io.js'
 import type { KeySource } from '../pinned-keys.js'
+import { sealedFileOf } from '../policy-location.js'
 import { group } from '../program-group.js'
 import { progress } from '../progress.js'
 import { openReceipts, type ReceiptSource } from '../receipt-source.js'
+import { readAuditorKey } from '../replay/log-options.js'
 import { addConfigOption } from '../session-options.js'
-import { verifyLog } from '../verify-log.js'
+import { type DecisionSources, verifyLog } from '../verify-log.js'
+
+const MAX_JOBS = 64
 
 interface SourceOptions {
   readonly config: string
@@ -30,6 +37,10 @@ interface VerifyOptions extends SourceOptions {
   readonly key?: string[]
   readonly checkpointKey?: string[]
   readonly checkpoint?: string[]
+  readonly policies?: string
+  readonly auditorKey?: string
+  readonly treeOnly?: true
+  readonly jobs: number
 }
 
 export function registerReceipts(program: Command, io: Io): void {
@@ -72,21 +83,79 @@ function registerVerify(receipts: Command, io: Io): void {
     .option('--key <key...>', 'receipt keys to trust, ed25519:…')
     .option('--checkpoint-key <key...>', 'checkpoint keys to trust, ed25519:…')
     .option('--checkpoint <file...>', 'checkpoints or high-water marks that the log must contain')
+    .option(
+      '--policies <dir>',
+      'sealed policies, old ones too: every decision is derived again from the one that it cites',
+    )
+    .option(
+      '--auditor-key <file>',
+      'the auditor’s private key: decisions are derived from their recorded inputs',
+    )
+    .option('--tree-only', 'form, chain, tree and checkpoints alone: fast, and no proof of who wrote it')
+    .addOption(jobsOption())
     .addOption(new Option('--json', 'one JSON document'))
     .addHelpText(
       'after',
-      '\nExit code 0: nothing was found; 1: something was; 2: it could not be tried.\n\nExample:\n' +
-        '  countersign receipts verify evidence.jsonl --trust root.json\n',
+      `
+Exit code 0: nothing was found; 1: something was; 2: it could not be tried.
+
+Examples:
+  countersign receipts verify evidence.jsonl --trust root.json
+  countersign receipts verify ledger --trust root.json --policies policy --auditor-key private.jwk
+`,
     )
     .action(async (path: string | undefined, options: VerifyOptions) => {
+      if (options.treeOnly === true && (options.policies ?? options.auditorKey) !== undefined)
+        throw new UsageError(
+          '--tree-only derives no decisions',
+          'Leave it out, or --policies and --auditor-key.',
+        )
       const keys = keySource(path, options)
+      const decisions = decisionSources(path, options)
       const source = await openReceipts(path, options.config)
       await verifyLog(
         source,
-        { keys, checkpoints: options.checkpoint ?? [], json: options.json === true },
+        {
+          keys,
+          decisions,
+          checkpoints: options.checkpoint ?? [],
+          signatures: options.treeOnly !== true,
+          jobs: options.jobs,
+          json: options.json === true,
+        },
         io,
       )
     })
+}
+
+/** How many threads check entries; of the commands that verify a whole log. */
+export function jobsOption(): Option {
+  return new Option('--jobs <n>', 'threads that check entries')
+    .argParser(jobs)
+    .default(availableParallelism())
+}
+
+function jobs(text: string): number {
+  const count = wholeNumber(text)
+  if (count < 1 || count > MAX_JOBS) throw new InvalidArgumentError(`expected 1 to ${MAX_JOBS}`)
+  return count
+}
+
+function decisionSources(path: string | undefined, options: VerifyOptions): DecisionSources {
+  const { policies, auditorKey, treeOnly, trust, key } = options
+  if (policies === undefined && auditorKey !== undefined && path !== undefined)
+    throw new UsageError('--auditor-key serves to derive decisions again', 'Pass --policies DIR as well.')
+  const own = path === undefined && treeOnly !== true && trust === undefined && key === undefined
+  return {
+    policies: policies ?? (own ? configuredPolicies(options.config) : null),
+    auditorKey: auditorKey === undefined ? null : readAuditorKey(auditorKey),
+  }
+}
+
+/** The folder with the sealed policy of the configuration, and whatever older ones lie there; null where there is none. */
+export function configuredPolicies(file: string): string | null {
+  const folder = dirname(sealedFileOf(loadConfig(file)))
+  return existsSync(folder) ? folder : null
 }
 
 function keySource(path: string | undefined, options: VerifyOptions): KeySource {

@@ -57,7 +57,7 @@ export function refuseWrongKey(options: LogOptions, attempts: number, opened: nu
 }
 
 /** Throws `key_unusable` where the file isn't there or others can read it. */
-function readAuditorKey(file: string): JWK {
+export function readAuditorKey(file: string): JWK {
   const text = readPrivateText(file)
   try {
     const key = JSON.parse(text) as JWK
