@@ -58,10 +58,10 @@ export {
   rootAt,
   type TreeNode,
 } from './tree.js'
+export { type KeyPlace, type PinnedKeys, TrustedKeys } from './trusted-keys.js'
 export {
   LogVerifier,
   type OpenInLog,
-  type PinnedKeys,
   type Verification,
   type VerifyOptions,
   verifyEntries,

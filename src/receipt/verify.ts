@@ -1,18 +1,11 @@
-import { type Crypto, hex, keyIdOf, parsePublicKey } from '../canon/index.js'
+import { type Crypto, hex } from '../canon/index.js'
 import { isCheckpointSignedBy, type SignedCheckpoint } from './checkpoint.js'
-import type { ControlBody, Entry, EntryPosition } from './entry.js'
+import type { Entry } from './entry.js'
 import { type FindingCode, type FindingInLog, findingAt } from './findings.js'
 import { type OpenedEntry, openEntry } from './seal.js'
 import { GrowingTree, leafHash } from './tree.js'
+import { type PinnedKeys, TrustedKeys } from './trusted-keys.js'
 import { type WitnessPolicy, witnessedAt } from './witness-policy.js'
-
-/** Raw public keys, from outside of what is verified: a trust root and enrolment, or the command line. */
-export interface PinnedKeys {
-  /** The keys are good for logs of this origin only; null where that is not known. */
-  readonly origin: string | null
-  readonly receipt: readonly Uint8Array[]
-  readonly checkpoint: readonly Uint8Array[]
-}
 
 export interface VerifyOptions {
   readonly crypto: Crypto
@@ -85,13 +78,12 @@ export async function verifyEntries(
 /** One pass over a log: `add` every entry in order, then `finish`. */
 export class LogVerifier {
   private readonly options: VerifyOptions
+  private readonly trust: TrustedKeys
   private readonly tree: GrowingTree
   private readonly checkpoints: SignedCheckpoint[]
   private readonly findings: FindingInLog[] = []
   private readonly openAttempts = new Map<number, OpenInLog & { readonly leaf: string }>()
   private readonly counts: Record<string, number> = {}
-  private receiptKeys = new Map<string, Uint8Array>()
-  private checkpointKeys: readonly Uint8Array[] = []
   private findingCount = 0
   private validPrefix: number | undefined
   private checkpointed: number | null = null
@@ -107,9 +99,9 @@ export class LogVerifier {
 
   constructor(options: VerifyOptions) {
     this.options = options
+    this.trust = new TrustedKeys(options.keys)
     this.tree = new GrowingTree(options.crypto)
     this.checkpoints = [...options.checkpoints].sort((a, b) => a.size - b.size)
-    if (options.keys !== null) this.trust(options.keys)
   }
 
   /** Entries added so far. */
@@ -157,7 +149,7 @@ export class LogVerifier {
     if (this.size === 0) this.report('log_empty', null)
     for (const checkpoint of this.checkpoints.splice(0)) this.missTail(checkpoint)
     return {
-      mode: this.options.keys === null ? 'integrity only' : 'pinned keys',
+      mode: this.trust.mode,
       sound: this.findingCount === 0,
       chain: this.chain,
       size: this.size,
@@ -200,7 +192,7 @@ export class LogVerifier {
     this.boot = entry.boot
     this.firstT = entry.t
     // ATTACK: the keys of one sidecar must not vouch for a log that claims to be another's.
-    const enrolled = this.options.keys?.origin ?? null
+    const enrolled = this.trust.origin
     if (enrolled !== null && !entry.chain.startsWith(`${enrolled}/`))
       this.report('chain_origin', 0, `the keys are enrolled for ${enrolled}`)
     if (entry.type !== 'genesis' || entry.seq !== 0) {
@@ -208,28 +200,11 @@ export class LogVerifier {
       return
     }
     if (!entry.chain.startsWith(`${entry.data.origin}/`)) this.report('chain_origin', 0)
-    if (this.options.keys === null) this.trustGenesis(entry)
+    if (!this.trust.begin(entry)) this.report('entry_malformed', 0, 'a key that is no Ed25519 key')
   }
 
-  /** Without pinned keys the log can only be held to its own word. */
-  private trustGenesis(entry: EntryPosition & ControlBody): void {
-    try {
-      const [receipt, checkpoint] = [entry.data.receipt, entry.data.checkpoint].map(key =>
-        parsePublicKey(key as string),
-      )
-      this.trust({ origin: null, receipt: [receipt as Uint8Array], checkpoint: [checkpoint as Uint8Array] })
-    } catch {
-      this.report('entry_malformed', 0, 'a key that is no Ed25519 key')
-    }
-  }
-
-  private trust(keys: PinnedKeys): void {
-    this.receiptKeys = new Map(keys.receipt.map(key => [keyIdOf(key), key]))
-    this.checkpointKeys = keys.checkpoint
-  }
-
-  private checkSignature({ keyid, signed, signature }: OpenedEntry): void {
-    const key = this.receiptKeys.get(keyid)
+  private checkSignature({ entry, keyid, signed, signature }: OpenedEntry): void {
+    const key = this.trust.receiptKey(keyid, entry)
     if (key === undefined) this.report('entry_key', this.size, keyid)
     else if (!this.options.crypto.verify(key, signed, signature)) this.report('entry_signature', this.size)
   }
@@ -303,7 +278,9 @@ export class LogVerifier {
 
   private isOfThisLog(checkpoint: SignedCheckpoint): boolean {
     const { crypto } = this.options
-    if (!this.checkpointKeys.some(key => isCheckpointSignedBy(crypto, checkpoint, key))) {
+    if (
+      !this.trust.checkpointKeys(checkpoint.size).some(key => isCheckpointSignedBy(crypto, checkpoint, key))
+    ) {
       this.report('checkpoint_signature', null, checkpoint.origin, 0)
       return false
     }
