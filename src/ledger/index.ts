@@ -12,4 +12,5 @@ export type {
 } from './ledger.js'
 export { type OpenLedgerOptions, openLedger } from './open.js'
 export { openSide, type SideCipher, type SideReader, sideCipher } from './side.js'
+export { type HandOver, type KeySuccession, lastHandOver, type RetiringKey } from './succession.js'
 export type { LedgerLimits } from './writer.js'
