@@ -28,6 +28,8 @@ export interface VerifyRequest {
   readonly signatures: boolean
   /** Threads that check entries. */
   readonly jobs: number
+  /** Those that the verifier has kept from before any revocation. */
+  readonly kept?: readonly string[]
   readonly json: boolean
 }
 
@@ -65,6 +67,8 @@ async function verified(source: ReceiptSource, request: VerifyRequest, io: Io): 
   const own = await source.checkpoint()
   if (own !== null) checkpoints.push(own)
   for (const file of request.checkpoints) checkpoints.push(await readCheckpointFile(file, nativeCrypto))
+  const kept: SignedCheckpoint[] = []
+  for (const file of request.kept ?? []) kept.push(await readCheckpointFile(file, nativeCrypto))
   const references = request.signatures ? new References() : null
   const decisions = request.signatures ? decisionReplay(source, request) : null
   const audits: readonly (EntryAudit | null)[] = [references, decisions]
@@ -74,7 +78,8 @@ async function verified(source: ReceiptSource, request: VerifyRequest, io: Io): 
     {
       crypto: nativeCrypto,
       keys,
-      checkpoints,
+      checkpoints: [...checkpoints, ...kept],
+      kept,
       signatures: request.signatures,
       audits: audits.filter(audit => audit !== null),
       ...(request.jobs > 1 ? { checker: parallelChecks(nativeCrypto, request.jobs) } : {}),

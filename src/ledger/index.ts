@@ -13,4 +13,5 @@ export type {
 export { type OpenLedgerOptions, openLedger } from './open.js'
 export { parallelChecks } from './parallel-checks.js'
 export { openSide, type SideCipher, type SideReader, sideCipher } from './side.js'
+export { type HandOver, type KeySuccession, lastHandOver, type RetiringKey } from './succession.js'
 export type { LedgerLimits } from './writer.js'

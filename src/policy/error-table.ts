@@ -142,6 +142,17 @@ export const policyErrors = {
     sentence: 'The trust root has revoked a key of this sidecar.',
     mend: 'Give the sidecar new keys and enrol it again.',
   },
+  enrolment_request_malformed: {
+    status: null,
+    sentence: 'The enrolment request is not one that this build reads.',
+    mend: 'Make it on the instance with `countersign trust request`.',
+  },
+  enrolment_request_unproven: {
+    status: null,
+    sentence:
+      'The enrolment request is not signed by every key that it asks for, and by every key that it replaces.',
+    mend: 'Make the request anew on the instance, which holds all of these keys.',
+  },
   grant_order_malformed: {
     status: 400,
     sentence: 'The grant order is not one that this build reads.',

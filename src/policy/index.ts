@@ -28,7 +28,21 @@ export {
 export { type PolicyDocument, policyJsonSchema } from './document.js'
 export { type NeverDocument, NeverFile } from './document-rule.js'
 export { parseDurationSeconds } from './duration.js'
-export { type Enrolment, openEnrolment, sealEnrolment } from './enrolment.js'
+export {
+  type Enrolment,
+  INSTANCE_ROLES,
+  type InstanceRole,
+  isEnrolledAt,
+  openEnrolment,
+  openPastEnrolment,
+  sealEnrolment,
+} from './enrolment.js'
+export {
+  type EnrolmentRequest,
+  enrolmentIn,
+  openEnrolmentRequest,
+  sealEnrolmentRequest,
+} from './enrolment-request.js'
 export { policyErrors, policyFault } from './error-table.js'
 export { type Finding, type FindingCode, findingCodes } from './finding.js'
 export {
@@ -72,11 +86,13 @@ export {
   type Way,
 } from './survey.js'
 export { requireHttps } from './transport.js'
-export { readTrustRoot, TRUST_ROLES, type TrustRole, type TrustRoot } from './trust.js'
+export { readTrustRoot, revokedSinceMs, TRUST_ROLES, type TrustRole, type TrustRoot } from './trust.js'
 export {
   openNext,
+  openTrustChain,
   openTrustRoot,
   readTrustChain,
+  retireKey,
   revokeKey,
   rotateTrustRoot,
   sealTrustRoot,
