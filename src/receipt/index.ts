@@ -1,4 +1,23 @@
 export {
+  type Bundle,
+  type BundledEntry,
+  type Disclosure,
+  encodeBundle,
+  looksLikeBundle,
+  MAX_BUNDLE_BYTES,
+  parseBundle,
+  parseSettledEnvelope,
+  settledCatalogs,
+  settledDisclosures,
+  settledEnvelope,
+  settledNote,
+  settledPolicies,
+} from './bundle.js'
+export { type Citation, citationsOf } from './bundle-citations.js'
+export { BUNDLE_FINDINGS, type BundleFinding, type BundleFindingCode } from './bundle-findings.js'
+export { gatherProofs } from './bundle-proofs.js'
+export type { OwnTrust } from './bundle-trust.js'
+export {
   type Checkpoint,
   checkpointBody,
   isCheckpointSignedBy,
@@ -7,7 +26,14 @@ export {
   type SignedCheckpoint,
   signCheckpoint,
 } from './checkpoint.js'
-export { ATTEMPT_SECRET_BYTES, type CommittedField, commitment, fieldKey } from './commitment.js'
+export {
+  ATTEMPT_SECRET_BYTES,
+  COMMITTED_FIELD,
+  type CommittedField,
+  commitment,
+  fieldKey,
+  opensCommitment,
+} from './commitment.js'
 export { cosign, cosignedAt } from './cosignature.js'
 export {
   type AttemptAgent,
@@ -66,6 +92,13 @@ export {
   type VerifyOptions,
   verifyEntries,
 } from './verify.js'
+export {
+  type BundledPolicy,
+  type BundleOptions,
+  type BundleVerification,
+  commitmentIn,
+  verifyBundle,
+} from './verify-bundle.js'
 export {
   isSignedByLogOf,
   parseWitnessPolicy,
