@@ -11,6 +11,8 @@ export interface VerifyRequest {
   readonly keys: KeySource
   /** Files with checkpoints or high-water marks. */
   readonly checkpoints: readonly string[]
+  /** Those that the verifier has kept from before any revocation. */
+  readonly kept?: readonly string[]
   readonly json: boolean
 }
 
@@ -33,8 +35,13 @@ async function verified(source: ReceiptSource, request: VerifyRequest, io: Io): 
   const own = await source.checkpoint()
   if (own !== null) checkpoints.push(own)
   for (const file of request.checkpoints) checkpoints.push(await readCheckpointFile(file, nativeCrypto))
+  const kept: SignedCheckpoint[] = []
+  for (const file of request.kept ?? []) kept.push(await readCheckpointFile(file, nativeCrypto))
   const shown = progress(io, 'entries')
-  const found = await source.verify({ crypto: nativeCrypto, keys, checkpoints }, shown.count)
+  const found = await source.verify(
+    { crypto: nativeCrypto, keys, checkpoints: [...checkpoints, ...kept], kept },
+    shown.count,
+  )
   shown.done()
   return found
 }

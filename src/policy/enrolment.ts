@@ -23,7 +23,10 @@ export type InstanceRole = (typeof INSTANCE_ROLES)[number]
 const strict = { additionalProperties: false }
 const PublicKey = Type.String({ pattern: '^ed25519:[A-Za-z0-9_-]{43}$' })
 export const Origin = Type.String({ pattern: '^[a-z0-9.-]+/countersign/[a-z0-9-]+$' })
-export const InstanceKeys = Type.Object({ receipt: PublicKey, checkpoint: PublicKey, grant: PublicKey }, strict)
+export const InstanceKeys = Type.Object(
+  { receipt: PublicKey, checkpoint: PublicKey, grant: PublicKey },
+  strict,
+)
 const EnrolmentSchema = Type.Object(
   {
     v: Type.Literal(1),

@@ -149,7 +149,8 @@ export const policyErrors = {
   },
   enrolment_request_unproven: {
     status: null,
-    sentence: 'The enrolment request is not signed by every key that it asks for, and by every key that it replaces.',
+    sentence:
+      'The enrolment request is not signed by every key that it asks for, and by every key that it replaces.',
     mend: 'Make the request anew on the instance, which holds all of these keys.',
   },
   grant_order_malformed: {

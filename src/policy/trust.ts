@@ -79,7 +79,8 @@ export function readTrustRoot(payload: JsonValue): TrustRoot {
   if (Object.values(root.keys).some(key => root.revoked.keys.includes(key)))
     throw malformed('a key is revoked')
   for (const [key, time] of Object.entries(root.revoked.since ?? {})) {
-    if (!root.revoked.keys.includes(key)) throw malformed('a time of revocation is of a key that is not revoked')
+    if (!root.revoked.keys.includes(key))
+      throw malformed('a time of revocation is of a key that is not revoked')
     if (parseUtcMs(time) === null) throw malformed('a time of revocation')
   }
   for (const role of TRUST_ROLES) {

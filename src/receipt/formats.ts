@@ -75,7 +75,7 @@ export const CONTROL_FORMATS: Readonly<
       role: exactly('receipt', 'checkpoint', 'grant'),
       key: publicKey,
     },
-    { enrolment: text },
+    { enrolment: text, replaces: publicKey },
   ],
   heartbeat: [{ size: count, open: count }, { policy: contentId }],
   suppressed: [{ code: text, count, from: count, to: count }],

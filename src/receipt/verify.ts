@@ -5,6 +5,7 @@ import { type FindingCode, type FindingInLog, findingAt } from './findings.js'
 import { type OpenedEntry, openEntry } from './seal.js'
 import { GrowingTree, leafHash } from './tree.js'
 import { type PinnedKeys, TrustedKeys } from './trusted-keys.js'
+import { UncoveredStretch } from './uncovered.js'
 import { type WitnessPolicy, witnessedAt } from './witness-policy.js'
 
 export interface VerifyOptions {
@@ -13,6 +14,8 @@ export interface VerifyOptions {
   readonly keys: PinnedKeys | null
   /** Checkpoints that the log must contain; any order. */
   readonly checkpoints: readonly SignedCheckpoint[]
+  /** Those of them that the verifier has kept from before any key was revoked: what they cover is believed. */
+  readonly kept?: readonly SignedCheckpoint[]
   /** Which witnesses have to have seen a checkpoint for it to count as witnessed. */
   readonly witnesses?: WitnessPolicy
 }
@@ -84,6 +87,7 @@ export class LogVerifier {
   private readonly findings: FindingInLog[] = []
   private readonly openAttempts = new Map<number, OpenInLog & { readonly leaf: string }>()
   private readonly counts: Record<string, number> = {}
+  private readonly uncovered = new UncoveredStretch()
   private findingCount = 0
   private validPrefix: number | undefined
   private checkpointed: number | null = null
@@ -131,7 +135,7 @@ export class LogVerifier {
     if (opened !== undefined) {
       const { entry } = opened
       this.checkStart(entry)
-      this.checkSignature(opened)
+      if (this.checkSignature(opened)) this.followKeys(entry)
       this.checkPlace(entry)
       this.checkBoot(entry)
       this.checkPairing(entry, hex(leaf))
@@ -148,6 +152,8 @@ export class LogVerifier {
   finish(): Verification {
     if (this.size === 0) this.report('log_empty', null)
     for (const checkpoint of this.checkpoints.splice(0)) this.missTail(checkpoint)
+    const revoked = this.uncovered.rest()
+    if (revoked !== null) this.report('entry_key_revoked', revoked.start, `${revoked.entries} from here on`)
     return {
       mode: this.trust.mode,
       sound: this.findingCount === 0,
@@ -203,10 +209,20 @@ export class LogVerifier {
     if (!this.trust.begin(entry)) this.report('entry_malformed', 0, 'a key that is no Ed25519 key')
   }
 
-  private checkSignature({ entry, keyid, signed, signature }: OpenedEntry): void {
+  private checkSignature({ entry, keyid, signed, signature }: OpenedEntry): boolean {
     const key = this.trust.receiptKey(keyid, entry)
     if (key === undefined) this.report('entry_key', this.size, keyid)
     else if (!this.options.crypto.verify(key, signed, signature)) this.report('entry_signature', this.size)
+    else {
+      this.uncovered.add(this.size, this.trust.revokedSince(key))
+      return true
+    }
+    return false
+  }
+
+  private followKeys(entry: Entry): void {
+    const problem = this.trust.follow(entry)
+    if (problem !== null) this.report(problem.code, this.size, problem.detail)
   }
 
   private checkPlace(entry: Entry): void {
@@ -256,10 +272,23 @@ export class LogVerifier {
 
   private takeCheckpoint(checkpoint: SignedCheckpoint): void {
     this.checkpointed = this.size
+    if (this.isKept(checkpoint)) this.uncovered.clear()
+    const t = this.witnessedMs(checkpoint)
+    if (t === null) return
+    this.witnessed = { size: this.size, t }
+    this.uncovered.seenAt(t)
+  }
+
+  /** When witnesses in other trust domains had seen a checkpoint, as the policy asks for it. */
+  private witnessedMs(checkpoint: SignedCheckpoint): number | null {
     const { crypto, witnesses } = this.options
-    if (witnesses === undefined || witnesses.quorum === null) return
+    if (witnesses === undefined || witnesses.quorum === null) return null
     const seconds = witnessedAt(crypto, witnesses, checkpoint)
-    if (seconds !== null) this.witnessed = { size: this.size, t: seconds * 1_000 }
+    return seconds === null ? null : seconds * 1_000
+  }
+
+  private isKept({ body }: SignedCheckpoint): boolean {
+    return this.options.kept?.some(kept => kept.body === body) === true
   }
 
   private missTail(checkpoint: SignedCheckpoint): void {
@@ -278,10 +307,14 @@ export class LogVerifier {
 
   private isOfThisLog(checkpoint: SignedCheckpoint): boolean {
     const { crypto } = this.options
-    if (
-      !this.trust.checkpointKeys(checkpoint.size).some(key => isCheckpointSignedBy(crypto, checkpoint, key))
-    ) {
-      this.report('checkpoint_signature', null, checkpoint.origin, 0)
+    const keys =
+      checkpoint.size > this.size || checkpoint.size === 0
+        ? this.trust.laterCheckpointKeys()
+        : this.trust.checkpointKeys(checkpoint.size)
+    const signers = keys.filter(key => isCheckpointSignedBy(crypto, checkpoint, key))
+    if (signers.length === 0 || !signers.some(key => this.isBelieved(key, checkpoint))) {
+      const why = signers.length === 0 ? '' : ': its key is revoked'
+      this.report('checkpoint_signature', null, `${checkpoint.origin}${why}`, 0)
       return false
     }
     if (checkpoint.origin !== this.chain) {
@@ -289,5 +322,13 @@ export class LogVerifier {
       return false
     }
     return true
+  }
+
+  /** ATTACK: a stolen checkpoint key signs a tree of the thief's. What it signed counts where others saw it before. */
+  private isBelieved(key: Uint8Array, checkpoint: SignedCheckpoint): boolean {
+    const since = this.trust.revokedSince(key)
+    if (since === null || this.isKept(checkpoint)) return true
+    const t = this.witnessedMs(checkpoint)
+    return t !== null && t < since
   }
 }

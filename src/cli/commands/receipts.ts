@@ -25,7 +25,8 @@ interface ListOptions extends SourceOptions {
 interface VerifyOptions extends SourceOptions {
   readonly trust?: string
   readonly pin?: string
-  readonly enrolment?: string
+  readonly enrolment?: string[]
+  readonly kept?: string[]
   readonly key?: string[]
   readonly checkpointKey?: string[]
   readonly checkpoint?: string[]
@@ -63,11 +64,12 @@ function registerVerify(receipts: Command, io: Io): void {
     )
     .option('--trust <file>', 'your own copy of the trust root: pins the keys that it leads to')
     .option('--pin <id>', 'content id of a version in that file, sha256:…, where the copy is not your own')
-    .option('--enrolment <file>', 'enrolment of the keys; the one in the log by default')
+    .option('--enrolment <file...>', 'enrolments of its keys, beside those that the log carries')
     .option('--key <key...>', 'receipt keys to trust, ed25519:…')
     .option('--checkpoint-key <key...>', 'checkpoint keys to trust, ed25519:…')
     .option('--witnesses <file>', 'witness policy that the checkpoint of a bundle has to meet')
     .option('--checkpoint <file...>', 'checkpoints or high-water marks that the log must contain')
+    .option('--kept <file...>', 'such checkpoints that you have kept yourself since before a key was revoked')
     .addOption(new Option('--json', 'one JSON document'))
     .addHelpText(
       'after',
@@ -82,7 +84,12 @@ function registerVerify(receipts: Command, io: Io): void {
       const source = await openReceipts(path, options.config)
       await verifyLog(
         source,
-        { keys, checkpoints: options.checkpoint ?? [], json: options.json === true },
+        {
+          keys,
+          checkpoints: options.checkpoint ?? [],
+          kept: options.kept ?? [],
+          json: options.json === true,
+        },
         io,
       )
     })
@@ -95,7 +102,7 @@ function keySource(path: string | undefined, options: VerifyOptions): KeySource 
   if (trust === undefined && pin !== undefined)
     throw new UsageError('--pin names a version of a trust root', 'Pass the root itself with --trust FILE.')
   if (trust !== undefined)
-    return { kind: 'trust-root', root: trust, pin: pin ?? null, enrolment: options.enrolment ?? null }
+    return { kind: 'trust-root', root: trust, pin: pin ?? null, enrolments: options.enrolment ?? [] }
   if (key !== undefined) return { kind: 'keys', receipt: key, checkpoint: checkpointKey ?? [] }
   return path === undefined ? configuredKeys(options.config) : { kind: 'none' }
 }
@@ -108,7 +115,7 @@ export function configuredKeys(file: string): KeySource {
     kind: 'trust-root',
     root: loaded.path(trust.root),
     pin: trust.pin,
-    enrolment: loaded.path(keeper.enrolment),
+    enrolments: [loaded.path(keeper.enrolment)],
   }
 }
 
