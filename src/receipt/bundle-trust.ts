@@ -83,11 +83,17 @@ export function keysByGenesis(
     return NOBODY
   }
   try {
-    const { origin, keys } = openPastEnrolment(utf8(envelope), versions, crypto)
+    const certify = (bytes: Uint8Array) => openPastEnrolment(bytes, versions, crypto)
+    const { origin, keys } = certify(utf8(envelope))
     // ATTACK: the keys of one sidecar must not vouch for a log that claims to be another's.
     if (!genesis.chain.startsWith(`${origin}/`))
       report('chain_origin', 0, `the keys are enrolled for ${origin}`)
-    return { origin, receipt: [parsePublicKey(keys.receipt)], checkpoint: [parsePublicKey(keys.checkpoint)] }
+    return {
+      origin,
+      receipt: [parsePublicKey(keys.receipt)],
+      checkpoint: [parsePublicKey(keys.checkpoint)],
+      certify,
+    }
   } catch (error) {
     report('enrolment', 0, (error as Error).message)
     return NOBODY

@@ -14,6 +14,7 @@ export {
   settledPolicies,
 } from './bundle.js'
 export { type Citation, citationsOf } from './bundle-citations.js'
+export type { BundledPolicy } from './bundle-documents.js'
 export { BUNDLE_FINDINGS, type BundleFinding, type BundleFindingCode } from './bundle-findings.js'
 export { gatherProofs } from './bundle-proofs.js'
 export type { OwnTrust } from './bundle-trust.js'
@@ -35,6 +36,7 @@ export {
   opensCommitment,
 } from './commitment.js'
 export { cosign, cosignedAt } from './cosignature.js'
+export { commitmentIn } from './disclosed.js'
 export {
   type AttemptAgent,
   type AttemptBody,
@@ -93,10 +95,8 @@ export {
   verifyEntries,
 } from './verify.js'
 export {
-  type BundledPolicy,
   type BundleOptions,
   type BundleVerification,
-  commitmentIn,
   verifyBundle,
 } from './verify-bundle.js'
 export {

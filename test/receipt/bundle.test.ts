@@ -1,6 +1,13 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
-import { contentId, decodeEnvelope, formatPublicKey, fromUtf8, utf8 } from '../../src/canon/index.js'
+import {
+  contentId,
+  decodeEnvelope,
+  formatPublicKey,
+  fromUtf8,
+  type SigningKey,
+  utf8,
+} from '../../src/canon/index.js'
 import { nativeCrypto } from '../../src/native/index.js'
 import { type TrustRoot, trustRootId } from '../../src/policy/index.js'
 import {
@@ -271,18 +278,60 @@ describe('keys of a bundle', () => {
     assert.deepEqual([found.sound, found.policies[0]?.withdrawn], [true, true])
   })
 
-  it('attack: what a revoked receipt key signed counts only where witnesses saw it before', () => {
-    const key = formatPublicKey(incident.log.receiptKey.publicKey)
-    const revoke = (since?: string) =>
-      nextRoot(incident.root, {
-        revoked: { keys: [key], ids: [], ...(since === undefined ? {} : { since: { [key]: since } }) },
-      })
+  it('attack: what revoked keys signed counts only where witnesses saw it before', () => {
+    const { receiptKey, checkpointKey } = incident.log
+    const revoked = (since?: string, signers = [receiptKey, checkpointKey]) => {
+      const keys = signers.map(({ publicKey }) => formatPublicKey(publicKey))
+      const times = since === undefined ? {} : { since: Object.fromEntries(keys.map(key => [key, since])) }
+      return nextRoot(incident.root, { revoked: { keys, ids: [], ...times } })
+    }
     const { bundle, options } = witnessed(1_790_000_000)
     const judged = (root: TrustRoot) =>
       codesOf(incident.verify({ ...bundle, trust: [...good.trust, settled(root)] }, options))
-    assert.deepEqual(judged(revoke()), ['key_revoked'])
-    assert.deepEqual(judged(revoke('2026-09-21T00:00:00Z')), ['key_revoked'])
-    assert.deepEqual(judged(revoke('2026-09-22T00:00:00Z')), [])
+    assert.deepEqual(judged(revoked()), ['key_revoked'])
+    assert.deepEqual(judged(revoked('2026-09-21T00:00:00Z')), ['key_revoked'])
+    assert.deepEqual(judged(revoked('2026-09-22T00:00:00Z')), [])
+    // A thief of the receipt key alone makes no checkpoint.
+    assert.deepEqual(judged(revoked(undefined, [receiptKey])), [])
+    assert.deepEqual(judged(revoked(undefined, [checkpointKey])), ['key_revoked'])
+  })
+
+  it('attack: what a revoked policy key sealed counts only where the log cites it from before', () => {
+    const revoked = (since: string) => {
+      const [key, role] = [written('admin'), { keys: ['next'], threshold: 1 }]
+      const roles = { root: role, policy: role, enrol: role, operate: role, recover: role }
+      const keys = { next: written('next') }
+      // The same key enrolled the instance, so that goes with it: only the policy's finding is looked at.
+      const change = { keys, roles, revoked: { keys: [key], ids: [], since: { [key]: since } } }
+      const trust = [...good.trust, settled(nextRoot(incident.root, change), 'admin', 'next')]
+      return incident
+        .verify({ ...good, trust })
+        .findings.filter(({ message }) => message.includes(`policy ${POLICY}`))
+    }
+    assert.deepEqual(revoked('2026-09-22T00:00:00Z'), [])
+    assert.equal(revoked('2026-09-20T00:00:00Z')[0]?.code, 'key_revoked')
+  })
+
+  const replaced = async (enrolment: (story: Incident, next: SigningKey) => Uint8Array) => {
+    const story = new Incident()
+    const next = newKey()
+    const key = formatPublicKey(next.publicKey)
+    const data = { action: 'enrolled', role: 'receipt', key, enrolment: fromUtf8(enrolment(story, next)) }
+    story.take({ type: 'key', data })
+    story.log.receiptKey = next
+    story.take(story.log.bootEntry())
+    story.tellBriefly()
+    return story.verify(await story.bundle({ policies: [], disclosures: [] }))
+  }
+
+  it('follow a log whose receipt key was replaced, by the enrolment in its key entry', async () => {
+    const found = await replaced((story, next) => story.enrolment(next, story.log.checkpointKey))
+    assert.deepEqual(found.findings, [])
+  })
+
+  it('attack: a replacement that the trust root didn’t certify is refused with all that follows', async () => {
+    const found = await replaced((story, next) => story.enrolment(newKey(), next))
+    assert.deepEqual(codesOf(found), ['key_enrolment', 'entry_key'])
   })
 })
 
