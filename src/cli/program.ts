@@ -37,6 +37,7 @@ const COMMANDS: readonly (readonly [word: string, load: () => Promise<Register>]
   ['receipts', async () => (await import('./commands/receipts.js')).registerReceipts],
   ['receipts', async () => (await import('./commands/receipts-erase.js')).registerReceiptsErase],
   ['receipts', async () => (await import('./commands/receipts-reconcile.js')).registerReceiptsReconcile],
+  ['receipts', async () => (await import('./commands/receipts-bundle.js')).registerReceiptsBundle],
   ['ledger', async () => (await import('./commands/ledger.js')).registerLedger],
 ]
 

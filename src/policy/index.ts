@@ -64,7 +64,7 @@ export {
 export { type Breach, findBreaches } from './never.js'
 export { observers, refuseLongObserving } from './observe.js'
 export { type OpenPolicyOptions, openPolicy, readSealedMetadata, type SealedMetadata } from './open.js'
-export type { SignedPayload } from './open-signed.js'
+export { openSigned, type SignedPayload } from './open-signed.js'
 export {
   OPERATE_ORDER_WINDOW_MS,
   openOperateOrder,

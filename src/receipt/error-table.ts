@@ -28,6 +28,11 @@ export const receiptErrors = {
       'It is not a proof in its one form, or one was asked for over a tree that does not have that shape.',
     mend: 'Pass the proof unchanged; ask for an index below the size, and for an older size not above the newer.',
   },
+  bundle_malformed: {
+    status: null,
+    sentence: 'The file is not a bundle of receipts in its one canonical form.',
+    mend: 'Pass the file that `countersign receipts export` wrote, unchanged.',
+  },
   verifier_key_malformed: {
     status: null,
     sentence: 'The text is not a verifier key of a log or a witness with Ed25519.',

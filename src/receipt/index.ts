@@ -7,6 +7,26 @@ export {
   type SignatureVerdict,
 } from './checked-entry.js'
 export {
+  type Bundle,
+  type BundledEntry,
+  type Disclosure,
+  encodeBundle,
+  looksLikeBundle,
+  MAX_BUNDLE_BYTES,
+  parseBundle,
+  parseSettledEnvelope,
+  settledCatalogs,
+  settledDisclosures,
+  settledEnvelope,
+  settledNote,
+  settledPolicies,
+} from './bundle.js'
+export { type Citation, citationsOf } from './bundle-citations.js'
+export type { BundledPolicy } from './bundle-documents.js'
+export { BUNDLE_FINDINGS, type BundleFinding, type BundleFindingCode } from './bundle-findings.js'
+export { gatherProofs } from './bundle-proofs.js'
+export type { OwnTrust } from './bundle-trust.js'
+export {
   type Checkpoint,
   checkpointBody,
   isCheckpointSignedBy,
@@ -15,8 +35,16 @@ export {
   type SignedCheckpoint,
   signCheckpoint,
 } from './checkpoint.js'
-export { ATTEMPT_SECRET_BYTES, type CommittedField, commitment, fieldKey } from './commitment.js'
+export {
+  ATTEMPT_SECRET_BYTES,
+  COMMITTED_FIELD,
+  type CommittedField,
+  commitment,
+  fieldKey,
+  opensCommitment,
+} from './commitment.js'
 export { cosign, cosignedAt } from './cosignature.js'
+export { commitmentIn } from './disclosed.js'
 export {
   type AttemptAgent,
   type AttemptBody,
@@ -78,6 +106,11 @@ export {
   type VerifyOptions,
   verifyEntries,
 } from './verify.js'
+export {
+  type BundleOptions,
+  type BundleVerification,
+  verifyBundle,
+} from './verify-bundle.js'
 export {
   isSignedByLogOf,
   parseWitnessPolicy,

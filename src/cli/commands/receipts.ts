@@ -2,7 +2,6 @@ import { existsSync } from 'node:fs'
 import { availableParallelism } from 'node:os'
 import { dirname } from 'node:path'
 import { type Command, InvalidArgumentError, Option } from 'commander'
-import { writeDump } from '../../ledger/index.js'
 import { decodeEntry, type Entry } from '../../receipt/index.js'
 import { loadConfig } from '../config.js'
 import { entryLine } from '../entry-text.js'
@@ -10,11 +9,11 @@ import { AnswerNo, type Io, printJson, printLine, UsageError } from '../io.js'
 import type { KeySource } from '../pinned-keys.js'
 import { sealedFileOf } from '../policy-location.js'
 import { group } from '../program-group.js'
-import { progress } from '../progress.js'
 import { openReceipts, type ReceiptSource } from '../receipt-source.js'
 import { readAuditorKey } from '../replay/log-options.js'
 import { addConfigOption } from '../session-options.js'
 import { type DecisionSources, verifyLog } from '../verify-log.js'
+import { isBundleFile, verifyBundleFile } from './receipts-bundle.js'
 
 const MAX_JOBS = 64
 
@@ -42,6 +41,7 @@ interface VerifyOptions extends SourceOptions {
   readonly auditorKey?: string
   readonly treeOnly?: true
   readonly jobs: number
+  readonly witnesses?: string
 }
 
 export function registerReceipts(program: Command, io: Io): void {
@@ -63,11 +63,6 @@ export function registerReceipts(program: Command, io: Io): void {
     .option('--limit <n>', 'how many', wholeNumber, 10)
     .addHelpText('after', '\nExample:\n  countersign receipts tail --limit 20\n')
     .action((options: SourceOptions & { limit: number }) => tail(options, io))
-  withSource(receipts.command('export'))
-    .summary('write all entries into a file, with a checkpoint beside it')
-    .argument('<file>', 'file to make; FILE.checkpoint is made as well')
-    .addHelpText('after', '\nExample:\n  countersign receipts export evidence.jsonl\n')
-    .action((file: string, options: SourceOptions) => exportDump(file, options, io))
   registerVerify(receipts, io)
 }
 
@@ -76,13 +71,14 @@ function registerVerify(receipts: Command, io: Io): void {
     .summary('say what a log proves')
     .argument(
       '[path]',
-      'ledger folder or dump; without it the running keeper is asked, its keys pinned by the configuration',
+      'ledger folder, dump or bundle; without it the running keeper is asked, its keys pinned by the configuration',
     )
     .option('--trust <file>', 'your own copy of the trust root: pins the keys that it leads to')
     .option('--pin <id>', 'content id of a version in that file, sha256:…, where the copy is not your own')
     .option('--enrolment <file...>', 'enrolments of its keys, beside those that the log carries')
     .option('--key <key...>', 'receipt keys to trust, ed25519:…')
     .option('--checkpoint-key <key...>', 'checkpoint keys to trust, ed25519:…')
+    .option('--witnesses <file>', 'witness policy that the checkpoint of a bundle has to meet')
     .option('--checkpoint <file...>', 'checkpoints or high-water marks that the log must contain')
     .option(
       '--policies <dir>',
@@ -107,11 +103,14 @@ Examples:
 `,
     )
     .action(async (path: string | undefined, options: VerifyOptions) => {
+      if (path !== undefined && (await isBundleFile(path))) return verifyBundleFile(path, options, io)
       if (options.treeOnly === true && (options.policies ?? options.auditorKey) !== undefined)
         throw new UsageError(
           '--tree-only derives no decisions',
           'Leave it out, or --policies and --auditor-key.',
         )
+      if (options.witnesses !== undefined)
+        throw new UsageError('--witnesses is for a bundle', 'Pass the file of a bundle.')
       const keys = keySource(path, options)
       const decisions = decisionSources(path, options)
       const source = await openReceipts(path, options.config)
@@ -221,21 +220,6 @@ async function show(seq: number, options: SourceOptions, io: Io): Promise<void> 
     }
     printLine(io, `There is no entry ${seq}.`)
     throw new AnswerNo()
-  })
-}
-
-async function exportDump(file: string, options: SourceOptions, io: Io): Promise<void> {
-  await reading(options, async source => {
-    const note = await source.checkpointNote()
-    const shown = progress(io, 'entries')
-    const count = await writeDump(file, source.entries(), note, shown.count)
-    shown.done()
-    if (options.json === true) printJson(io, { file, entries: count, checkpoint: note !== null })
-    else
-      printLine(
-        io,
-        `${count} entries in ${file}${note === null ? ', no checkpoint' : `, checkpoint in ${file}.checkpoint`}`,
-      )
   })
 }
 
