@@ -11,7 +11,7 @@ import { Grants, type Revocations } from './grants.js'
 import type { LinkHandlers, LinkServer } from './link-server.js'
 import { listenForGates } from './link-server.js'
 import { OpenAttempts } from './open-attempts.js'
-import type { KeeperPorts } from './ports.js'
+import type { EvidenceFollowers, KeeperPorts } from './ports.js'
 import { type RateBounds, RefusalRate } from './refusal-rate.js'
 import { Settlement } from './settle.js'
 import { SpentSignatures } from './spent-signatures.js'
@@ -37,6 +37,8 @@ export interface KeeperOptions extends KeeperPorts {
   readonly drainMs?: number
   readonly suppression?: SuppressionBounds
   readonly refusalRate?: RateBounds
+  /** What follows the ledger, for the bounds that a policy sets; nothing does unless told. */
+  readonly followers?: EvidenceFollowers
 }
 
 export interface Keeper {
@@ -72,6 +74,7 @@ export async function startKeeper(options: KeeperOptions): Promise<Keeper> {
     policies: activation,
     counters,
     spent,
+    followers: options.followers ?? { witnesses: null, shipping: null },
     approvals,
     suppression,
     refusals: new RefusalRate(options.refusalRate),

@@ -30,6 +30,7 @@ export { type NeverDocument, NeverFile } from './document-rule.js'
 export { parseDurationSeconds } from './duration.js'
 export { type Enrolment, openEnrolment, sealEnrolment } from './enrolment.js'
 export { policyErrors, policyFault } from './error-table.js'
+export { type EvidenceBound, type EvidenceBounds, type EvidenceLag, isBeyond } from './evidence.js'
 export { type Finding, type FindingCode, findingCodes } from './finding.js'
 export {
   GRANT_ORDER_WINDOW_MS,
