@@ -121,8 +121,8 @@ export class Lane {
   }
 
   /** Null where nothing of this ledger can be said to be there. */
-  lag(): ShippingLag | null {
-    return this.stuck ? null : this.behind()
+  lag(nowMs: number): ShippingLag | null {
+    return this.stuck ? null : this.behind(nowMs)
   }
 
   status(): LaneStatus {
@@ -133,7 +133,7 @@ export class Lane {
       to: sink.to,
       acknowledges: sink.acknowledges,
       shipped: this.cursor.size,
-      lag: this.behind(),
+      lag: this.behind(this.options.nowMs()),
       lastStoredMs: this.lastStoredMs,
       failing: this.failure,
     }
@@ -161,10 +161,10 @@ export class Lane {
     await this.options.sink.close()
   }
 
-  private behind(): ShippingLag {
+  private behind(nowMs: number): ShippingLag {
     const entries = Math.max(0, this.options.ledger.head().size - this.cursor.size)
     if (entries === 0 || this.oldestMs === null) return { entries, seconds: 0 }
-    return { entries, seconds: Math.max(0, Math.floor((this.options.nowMs() - this.oldestMs) / 1_000)) }
+    return { entries, seconds: Math.max(0, Math.floor((nowMs - this.oldestMs) / 1_000)) }
   }
 
   private async run(): Promise<void> {

@@ -50,7 +50,7 @@ export interface SinkStatus extends LaneStatus {
 /** The ledger's entries on their way off the host, behind its head and never in anybody's way. */
 export interface Shipping {
   /** How far the last of the required sinks is behind; null where there is none, or where one holds what this ledger doesn't. */
-  lag(): ShippingLag | null
+  lag(nowMs: number): ShippingLag | null
   /** What somebody allows to be behind; batches wait for company within it. Null for no bound. */
   keepWithin(bound: ShipBound | null): void
   status(): readonly SinkStatus[]
@@ -88,7 +88,7 @@ export async function startShipping(options: ShippingOptions): Promise<Shipping>
   // A batch may have been committed between an opening and the subscription.
   for (const { lane } of lanes) if (lane.status().lag.entries > 0) lane.committed(ledger.head().t)
   return {
-    lag: () => worst(lanes.filter(({ required }) => required).map(({ lane }) => lane.lag())),
+    lag: at => worst(lanes.filter(({ required }) => required).map(({ lane }) => lane.lag(at))),
     keepWithin: bound => {
       for (const { lane } of lanes) lane.keepWithin(bound)
     },
