@@ -1,5 +1,6 @@
 import type { Static } from 'typebox'
 import { Type } from '../policy/index.js'
+import { Ship } from './ship-schema.js'
 
 const strict = { additionalProperties: false }
 const text = (description: string) => Type.String({ minLength: 1, description })
@@ -69,6 +70,7 @@ const Ledger = Type.Object(
         description: 'Seconds between heartbeat entries; silence is evidence too.',
       }),
     ),
+    ship: Type.Optional(Ship),
   },
   { ...strict, description: 'Where receipts are kept.' },
 )

@@ -1,5 +1,5 @@
 import type { JWK } from 'jose'
-import { parallelChecks, readCheckpointFile } from '../ledger/index.js'
+import { compareWithCopy, parallelChecks, readCheckpointFile } from '../ledger/index.js'
 import { nativeCrypto } from '../native/index.js'
 import {
   type EntryAudit,
@@ -8,6 +8,7 @@ import {
   type SignedCheckpoint,
   type Verification,
 } from '../receipt/index.js'
+import { type Against, againstLines, isSame } from './against-text.js'
 import { AnswerNo, type Io, printJson, printLine, UsageError } from './io.js'
 import { type KeySource, pinnedKeys } from './pinned-keys.js'
 import { progress } from './progress.js'
@@ -31,6 +32,8 @@ export interface VerifyRequest {
   /** Those that the verifier has kept from before any revocation. */
   readonly kept?: readonly string[]
   readonly json: boolean
+  /** A shipped copy that the log is held against. */
+  readonly against?: { readonly copy: ReceiptSource; readonly mayBeUnshipped: number }
 }
 
 export interface DecisionSources {
@@ -52,20 +55,37 @@ export interface Verdict extends Verification {
 export async function verifyLog(source: ReceiptSource, request: VerifyRequest, io: Io): Promise<void> {
   try {
     const found = await verified(source, request, io)
-    if (request.json) printJson(io, { source: source.where, ...found })
-    else for (const line of verdictLines(found)) printLine(io, line)
-    if (!found.sound) throw new AnswerNo()
+    const against = await heldAgainst(source, request, io)
+    if (request.json)
+      printJson(io, { source: source.where, ...found, ...(against === null ? {} : { against }) })
+    else for (const line of [...verdictLines(found), ...againstLines(against)]) printLine(io, line)
+    if (!found.sound || (against !== null && !isSame(against))) throw new AnswerNo()
   } finally {
     await source.close()
+    await request.against?.copy.close()
   }
+}
+
+/** The copy is verified by itself as well: what it holds beyond the log counts only when the log's keys have signed it. */
+async function heldAgainst(source: ReceiptSource, request: VerifyRequest, io: Io): Promise<Against | null> {
+  if (request.against === undefined) return null
+  const { copy, mayBeUnshipped } = request.against
+  // A copy has no decision inputs: its decisions are those of the log.
+  const { against: _, ...rest } = request
+  const alone = { ...rest, decisions: { policies: null, auditorKey: null } }
+  const verification = await verified(copy, alone, io)
+  const shown = progress(io, 'entries compared')
+  const comparison = await compareWithCopy(source.entries(), copy.entries(), mayBeUnshipped, shown.count)
+  shown.done()
+  return { copy: copy.where, verification, comparison }
 }
 
 async function verified(source: ReceiptSource, request: VerifyRequest, io: Io): Promise<Verdict> {
   const keys = pinnedKeys(request.keys, await firstOf(source))
   const checkpoints: SignedCheckpoint[] = []
   // Asked for before the entries, so that a log that grows meanwhile still contains it.
-  const own = await source.checkpoint()
-  if (own !== null) checkpoints.push(own)
+  for (const own of [await source.checkpoint(), (await request.against?.copy.checkpoint()) ?? null])
+    if (own !== null) checkpoints.push(own)
   for (const file of request.checkpoints) checkpoints.push(await readCheckpointFile(file, nativeCrypto))
   const kept: SignedCheckpoint[] = []
   for (const file of request.kept ?? []) kept.push(await readCheckpointFile(file, nativeCrypto))

@@ -3,7 +3,7 @@ import { dirname } from 'node:path'
 import type { FastifyInstance } from 'fastify'
 import { base64, CountersignError, encodeEnvelope, fromBase64, parseStrictJson } from '../canon/index.js'
 import type { AwsGrantKeys } from '../credential/index.js'
-import type { Ledger } from '../ledger/index.js'
+import type { Ledger, SinkStatus } from '../ledger/index.js'
 import { observers, policyFault } from '../policy/index.js'
 import type { Activation } from './activation.js'
 import type { Approvals } from './approvals.js'
@@ -24,7 +24,12 @@ export interface AdminParts {
   readonly erasures: Erasures
   readonly log: Log
   /** What `GET /v1/status` says beside the ledger and the policy. */
-  readonly facts: () => { readonly gates: number; readonly openAttempts: number; readonly startedMs: number }
+  readonly facts: () => {
+    readonly gates: number
+    readonly openAttempts: number
+    readonly startedMs: number
+    readonly shipping: readonly SinkStatus[]
+  }
 }
 
 export interface AdminServer {

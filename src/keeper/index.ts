@@ -8,7 +8,14 @@ export { type Keeper, type KeeperOptions, startKeeper } from './keeper.js'
 export { policyFetch } from './policy-fetch.js'
 export { type PolicyFilesOptions, policyFiles } from './policy-files.js'
 export { CACHED_POLICY, policyUrl } from './policy-url.js'
-export type { Clock, KeeperPorts, Log, RandomBytes } from './ports.js'
+export type {
+  Clock,
+  EvidenceFollower,
+  EvidenceFollowers,
+  KeeperPorts,
+  Log,
+  RandomBytes,
+} from './ports.js'
 export { recordMint } from './record-mint.js'
 export { recordVaultChange } from './record-vault.js'
 export type { Explanation } from './why.js'

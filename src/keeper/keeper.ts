@@ -1,4 +1,5 @@
 import { CountersignError } from '../canon/index.js'
+import type { Shipping } from '../ledger/index.js'
 import type { PolicyView } from '../link/index.js'
 import type { SignedGrantOrder, SignedOperateOrder, TrustRoot } from '../policy/index.js'
 import { Activation, type SealedSource } from './activation.js'
@@ -12,7 +13,7 @@ import { Grants, type Revocations } from './grants.js'
 import type { LinkHandlers, LinkServer } from './link-server.js'
 import { listenForGates } from './link-server.js'
 import { OpenAttempts } from './open-attempts.js'
-import type { KeeperPorts } from './ports.js'
+import type { EvidenceFollowers, KeeperPorts } from './ports.js'
 import { type RateBounds, RefusalRate } from './refusal-rate.js'
 import { Settlement } from './settle.js'
 import { SpentSignatures } from './spent-signatures.js'
@@ -40,6 +41,10 @@ export interface KeeperOptions extends KeeperPorts {
   readonly drainMs?: number
   readonly suppression?: SuppressionBounds
   readonly refusalRate?: RateBounds
+  /** What follows the ledger, for the bounds that a policy sets; nothing does unless told. */
+  readonly followers?: EvidenceFollowers
+  /** Ships the ledger off the host; ended here, behind the last entry. Null where the configuration names no place. */
+  readonly shipping?: Shipping | null
 }
 
 export interface Keeper {
@@ -52,6 +57,7 @@ export interface Keeper {
 }
 
 const SWEEP_MS = 1_000
+const HEARTBEAT_MS = 60_000
 
 /**
  * Starts the keeper over its ports: loads the durable state, puts the policy in force, then listens. Without a good
@@ -82,6 +88,10 @@ export async function startKeeper(options: KeeperOptions): Promise<Keeper> {
     policies: activation,
     counters,
     spent,
+    followers: {
+      witnesses: options.followers?.witnesses ?? null,
+      shipping: options.followers?.shipping ?? options.shipping ?? null,
+    },
     approvals,
     suppression,
     refusals: new RefusalRate(options.refusalRate),
@@ -116,6 +126,7 @@ export async function startKeeper(options: KeeperOptions): Promise<Keeper> {
       openAttempts: open.size,
       startedMs,
       enrolmentExpiresMs: options.enrolmentExpiresMs,
+      shipping: options.shipping?.status() ?? [],
     }),
   }).catch(async error => {
     await listening.close()
@@ -124,12 +135,15 @@ export async function startKeeper(options: KeeperOptions): Promise<Keeper> {
   chores.every(SWEEP_MS, () => settlement.sweep())
   chores.every(SWEEP_MS, () => approvals.expire())
   chores.every(SWEEP_MS, () => activation.noteExpiry())
+  const { shipping } = options
+  if (shipping != null) chores.every(SWEEP_MS, async () => lookAtShipping(shipping, activation, listening))
   const alarm = new ExpiryAlarm(log)
   const lookAhead = async () => alarm.look(endingsOf(activation, options.enrolmentExpiresMs), clock.nowMs())
   chores.run(lookAhead)
   chores.every(options.lookAheadMs ?? 60_000, lookAhead)
   chores.every(bounds.intervalMs, () => suppression.flush())
-  chores.every(options.heartbeatMs ?? 60_000, () => beat(options, open, activation))
+  const heartbeatMs = options.heartbeatMs ?? HEARTBEAT_MS
+  chores.every(heartbeatMs, () => beat(options, heartbeatMs, open, activation))
   let stopping: Promise<void> | undefined
   const stop = async (): Promise<void> => {
     unwatch()
@@ -141,7 +155,7 @@ export async function startKeeper(options: KeeperOptions): Promise<Keeper> {
       await options.broker.close().catch(error => chores.failed(error))
       await listening.close()
     } finally {
-      await ledger.close()
+      await ledger.close(() => options.shipping?.stop() ?? Promise.resolve())
     }
   }
   return { activation, stop: () => (stopping ??= stop()) }
@@ -182,6 +196,20 @@ async function lastAnswer(link: LinkServer, open: OpenAttempts): Promise<void> {
   await link.idle()
 }
 
+/** Batches wait for company no longer than the policy lets them, and the gates show how far the places are. */
+function lookAtShipping(shipping: Shipping, activation: Activation, link: LinkServer): void {
+  shipping.keepWithin(activation.inForce()?.evidence.maxUnshipped ?? null)
+  link.announceShipping(
+    shipping.status().map(({ name, shipped, lag, failing }) => ({
+      name,
+      shipped,
+      lagEntries: lag.entries,
+      lagSeconds: lag.seconds,
+      failing: failing !== null,
+    })),
+  )
+}
+
 function endingsOf(activation: Activation, enrolmentExpiresMs: number): readonly Ending[] {
   const policy = activation.inForce()
   return [
@@ -191,7 +219,12 @@ function endingsOf(activation: Activation, enrolmentExpiresMs: number): readonly
 }
 
 /** Silence is evidence too: a log that stops beating was stopped or cut. */
-async function beat({ ledger }: KeeperOptions, open: OpenAttempts, activation: Activation): Promise<void> {
+async function beat(
+  { ledger }: KeeperOptions,
+  everyMs: number,
+  open: OpenAttempts,
+  activation: Activation,
+): Promise<void> {
   const policy = activation.inForce()
   await ledger.append(
     {
@@ -199,6 +232,7 @@ async function beat({ ledger }: KeeperOptions, open: OpenAttempts, activation: A
       data: {
         size: ledger.head().size,
         open: open.size,
+        every: everyMs,
         ...(policy === null ? {} : { policy: policy.cid }),
       },
     },

@@ -44,6 +44,7 @@ export {
   sealEnrolmentRequest,
 } from './enrolment-request.js'
 export { policyErrors, policyFault } from './error-table.js'
+export { type EvidenceBound, type EvidenceBounds, type EvidenceLag, isBeyond } from './evidence.js'
 export { type Finding, type FindingCode, findingCodes } from './finding.js'
 export {
   GRANT_ORDER_WINDOW_MS,

@@ -41,7 +41,7 @@ export const receiptErrors = {
   witness_policy_malformed: {
     status: null,
     sentence: 'The file is not a policy of logs and witnesses (c2sp.org/tlog-policy).',
-    mend: 'Mend the line that is named: log KEY [URL], witness NAME KEY [URL], group NAME with all, any or a number and NAMEs, one quorum NAME or none.',
+    mend: 'Mend the line that is named: log KEY [URL], witness NAME KEY [URL], group NAME with all, any or a number and its members, and one quorum NAME or none.',
   },
 } as const satisfies ErrorTable
 

@@ -1,12 +1,4 @@
 export {
-  type CheckedEntry,
-  checkEntry,
-  type EntryChecker,
-  type KeysById,
-  type LogStep,
-  type SignatureVerdict,
-} from './checked-entry.js'
-export {
   type Bundle,
   type BundledEntry,
   type Disclosure,
@@ -26,6 +18,14 @@ export type { BundledPolicy } from './bundle-documents.js'
 export { BUNDLE_FINDINGS, type BundleFinding, type BundleFindingCode } from './bundle-findings.js'
 export { gatherProofs } from './bundle-proofs.js'
 export type { OwnTrust } from './bundle-trust.js'
+export {
+  type CheckedEntry,
+  checkEntry,
+  type EntryChecker,
+  type KeysById,
+  type LogStep,
+  type SignatureVerdict,
+} from './checked-entry.js'
 export {
   type Checkpoint,
   checkpointBody,
@@ -62,7 +62,7 @@ export {
 } from './entry.js'
 export type { EntryAudit, ReportDeviation } from './entry-audit.js'
 export { receiptErrors } from './error-table.js'
-export { FINDINGS, type FindingCode, type FindingInLog } from './findings.js'
+export { FINDINGS, type FindingCode, type FindingInLog, findingAt } from './findings.js'
 export { CONTROL_FORMATS, entryProblem } from './formats.js'
 export { type DecisionInputs, encodeInputs, encodeSideRecord, openInputs, type SideRecord } from './inputs.js'
 export {
@@ -86,6 +86,7 @@ export {
   openEntry,
   type SealedEntry,
 } from './seal.js'
+export { type Silence, Silences } from './silence.js'
 export { formatTlogProof, parseTlogProof, provesEntry, type TlogProof } from './tlog-proof.js'
 export {
   emptyRoot,

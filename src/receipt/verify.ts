@@ -277,7 +277,10 @@ export class LogVerifier {
   }
 
   /** True where nothing is wrong with it: then what it says about keys counts. */
-  private checkSignature(checked: Extract<CheckedEntry, { kind: 'well-formed' }>, bytes: Uint8Array): boolean {
+  private checkSignature(
+    checked: Extract<CheckedEntry, { kind: 'well-formed' }>,
+    bytes: Uint8Array,
+  ): boolean {
     const { entry, keyid, signature } = checked
     if (signature === 'unchecked') return true
     const key = this.trust.receiptKey(keyid, entry)

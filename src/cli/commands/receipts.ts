@@ -4,16 +4,18 @@ import { dirname } from 'node:path'
 import { type Command, InvalidArgumentError, Option } from 'commander'
 import { decodeEntry, type Entry } from '../../receipt/index.js'
 import { loadConfig } from '../config.js'
+import { addCopyOptions, type CopyFlags } from '../copy-access.js'
 import { entryLine } from '../entry-text.js'
 import { AnswerNo, type Io, printJson, printLine, UsageError } from '../io.js'
 import type { KeySource } from '../pinned-keys.js'
 import { sealedFileOf } from '../policy-location.js'
 import { group } from '../program-group.js'
-import { openReceipts, type ReceiptSource } from '../receipt-source.js'
+import { openReceipts, openShipped, type ReceiptSource } from '../receipt-source.js'
 import { readAuditorKey } from '../replay/log-options.js'
 import { addConfigOption } from '../session-options.js'
 import { type DecisionSources, verifyLog } from '../verify-log.js'
 import { isBundleFile, verifyBundleFile } from './receipts-bundle.js'
+import { registerInventory } from './receipts-inventory.js'
 
 const MAX_JOBS = 64
 
@@ -29,13 +31,19 @@ interface ListOptions extends SourceOptions {
   readonly type?: string
 }
 
-interface VerifyOptions extends SourceOptions {
+interface KeyOptions {
+  readonly config: string
   readonly trust?: string
   readonly pin?: string
   readonly enrolment?: string[]
   readonly kept?: string[]
   readonly key?: string[]
   readonly checkpointKey?: string[]
+}
+
+interface VerifyOptions extends SourceOptions, KeyOptions, CopyFlags {
+  readonly against?: string
+  readonly unshipped: number
   readonly checkpoint?: string[]
   readonly policies?: string
   readonly auditorKey?: string
@@ -64,14 +72,15 @@ export function registerReceipts(program: Command, io: Io): void {
     .addHelpText('after', '\nExample:\n  countersign receipts tail --limit 20\n')
     .action((options: SourceOptions & { limit: number }) => tail(options, io))
   registerVerify(receipts, io)
+  registerInventory(receipts, io)
 }
 
 function registerVerify(receipts: Command, io: Io): void {
-  addConfigOption(receipts.command('verify'))
+  addCopyOptions(addConfigOption(receipts.command('verify')))
     .summary('say what a log proves')
     .argument(
       '[path]',
-      'ledger folder, dump or bundle; without it the running keeper is asked, its keys pinned by the configuration',
+      'ledger folder, dump, bundle or shipped copy; without it the running keeper is asked, its keys pinned by the configuration',
     )
     .option('--trust <file>', 'your own copy of the trust root: pins the keys that it leads to')
     .option('--pin <id>', 'content id of a version in that file, sha256:…, where the copy is not your own')
@@ -91,6 +100,17 @@ function registerVerify(receipts: Command, io: Io): void {
     .option('--tree-only', 'form, chain, tree and checkpoints alone: fast, and no proof of who wrote it')
     .addOption(jobsOption())
     .option('--kept <file...>', 'such checkpoints that you have kept yourself since before a key was revoked')
+    .option(
+      '--against <copy>',
+      'shipped copy, a folder or s3://bucket/prefix, that must hold the same entries',
+    )
+    .option(
+      '--unshipped <n>',
+      'with --against: entries at the end that may not be shipped yet',
+      wholeNumber,
+      0,
+    )
+    .option('--chain <chain>', 'which log of a place that holds several: its origin with epoch')
     .addOption(new Option('--json', 'one JSON document'))
     .addHelpText(
       'after',
@@ -100,6 +120,7 @@ Exit code 0: nothing was found; 1: something was; 2: it could not be tried.
 Examples:
   countersign receipts verify evidence.jsonl --trust root.json
   countersign receipts verify ledger --trust root.json --policies policy --auditor-key private.jwk
+  countersign receipts verify ledger --trust root.json --against s3://acme-evidence/countersign --region eu-west-1
 `,
     )
     .action(async (path: string | undefined, options: VerifyOptions) => {
@@ -113,17 +134,23 @@ Examples:
         throw new UsageError('--witnesses is for a bundle', 'Pass the file of a bundle.')
       const keys = keySource(path, options)
       const decisions = decisionSources(path, options)
-      const source = await openReceipts(path, options.config)
+      const copy = { flags: options, io }
+      const source = await openReceipts(path, options.config, copy)
+      const against =
+        options.against === undefined
+          ? {}
+          : { against: { copy: await openShipped(options.against, copy), mayBeUnshipped: options.unshipped } }
       await verifyLog(
         source,
         {
           keys,
-            decisions,
-            checkpoints: options.checkpoint ?? [],
-            kept: options.kept ?? [],
-            signatures: options.treeOnly !== true,
-            jobs: options.jobs,
+          decisions,
+          checkpoints: options.checkpoint ?? [],
+          kept: options.kept ?? [],
+          signatures: options.treeOnly !== true,
+          jobs: options.jobs,
           json: options.json === true,
+          ...against,
         },
         io,
       )
@@ -160,7 +187,8 @@ export function configuredPolicies(file: string): string | null {
   return existsSync(folder) ? folder : null
 }
 
-function keySource(path: string | undefined, options: VerifyOptions): KeySource {
+/** Where the keys of a command's options come from; without any, those of the configuration where the log is the running keeper's. */
+function keySource(path: string | undefined, options: KeyOptions): KeySource {
   const { trust, pin, key, checkpointKey } = options
   if (trust !== undefined && key !== undefined)
     throw new UsageError('--trust and --key name two sources of trust', 'Pass one of them.')
