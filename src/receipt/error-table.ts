@@ -28,6 +28,11 @@ export const receiptErrors = {
       'It is not a proof in its one form, or one was asked for over a tree that does not have that shape.',
     mend: 'Pass the proof unchanged; ask for an index below the size, and for an older size not above the newer.',
   },
+  add_checkpoint_malformed: {
+    status: 400,
+    sentence: 'It is not an old size, a proof and a checkpoint (c2sp.org/tlog-witness).',
+    mend: 'Send `old SIZE`, at most 63 hashes, an empty line and the signed checkpoint; the old size is at most the new one.',
+  },
   verifier_key_malformed: {
     status: null,
     sentence: 'The text is not a verifier key of a log or a witness with Ed25519.',

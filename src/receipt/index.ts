@@ -1,4 +1,10 @@
 export {
+  type AddCheckpoint,
+  formatAddCheckpoint,
+  MAX_ADD_CHECKPOINT_BYTES,
+  parseAddCheckpoint,
+} from './add-checkpoint.js'
+export {
   type Checkpoint,
   checkpointBody,
   isCheckpointSignedBy,
@@ -31,8 +37,10 @@ export { type DecisionInputs, encodeInputs, encodeSideRecord, openInputs, type S
 export {
   formatNote,
   formatVerifierKey,
+  isNoteName,
   type NoteKey,
   type NoteSignature,
+  noteKeyHash,
   parseSignatures,
   parseVerifierKey,
   signatureLine,
@@ -68,6 +76,8 @@ export {
 } from './verify.js'
 export {
   isSignedByLogOf,
+  type LocatedKey,
+  parseLogList,
   parseWitnessPolicy,
   type WitnessPolicy,
   witnessedAt,
