@@ -1,4 +1,5 @@
 import Type, { type Static } from 'typebox'
+import { Ship } from './ship-schema.js'
 
 const strict = { additionalProperties: false }
 const text = (description: string) => Type.String({ minLength: 1, description })
@@ -68,6 +69,7 @@ const Ledger = Type.Object(
         description: 'Seconds between heartbeat entries; silence is evidence too.',
       }),
     ),
+    ship: Type.Optional(Ship),
   },
   { ...strict, description: 'Where receipts are kept.' },
 )

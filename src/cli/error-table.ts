@@ -17,6 +17,11 @@ export const cliErrors = {
     sentence: 'A production audience doesn’t fetch its policy over plain HTTP.',
     mend: 'Serve it over https://; plain HTTP is for an audience that the trust root lists as a test audience.',
   },
+  ship_plaintext: {
+    status: null,
+    sentence: 'A production audience doesn’t ship receipts in the clear.',
+    mend: 'Use https:// or tls://; tcp:// to this host alone is for a relay on it.',
+  },
   users_invalid: {
     status: null,
     sentence: 'Gate and keeper must be two users, neither of them root, in a group that is not root’s.',

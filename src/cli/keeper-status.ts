@@ -1,3 +1,5 @@
+import type { SinkStatus } from '../ledger/index.js'
+
 /** `GET /v1/status` of the keeper's admin API. */
 export interface KeeperStatus {
   /** Origin with epoch. */
@@ -21,6 +23,8 @@ export interface KeeperStatus {
     readonly failing: { readonly message: string; readonly sinceMs: number; readonly polls: number } | null
   } | null
   readonly enrolmentExpiresMs: number
+  /** The places that receipts are shipped to. */
+  readonly shipping: readonly SinkStatus[]
   /** Grants in force. */
   readonly grants: number
   readonly approvals: number

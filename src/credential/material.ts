@@ -49,6 +49,21 @@ const StripeKey = Type.Object(
 )
 export type StripeKey = Static<typeof StripeKey>
 
+/** What is sent to the places that receipts are shipped to. No minter takes these, so that no policy can have one sent elsewhere. */
+const SHIPPING = {
+  'ship-s3': Type.Object(
+    {
+      accessKeyId: Type.String({ pattern: '^[A-Za-z0-9_]{4,128}$' }),
+      secretAccessKey: HeaderSecret,
+      /** Of temporary credentials. */
+      sessionToken: Type.Optional(HeaderSecret),
+    },
+    strict,
+  ),
+  'ship-http': Type.Object({ secret: HeaderSecret }, strict),
+} as const
+export type ShipKind = keyof typeof SHIPPING
+
 /** What the vault holds for each minter that needs a secret, field by field. The one source of the types and of the check. */
 export const MATERIAL = {
   jwt: Type.Object({ jwk: SigningJwk }, strict),
@@ -82,10 +97,11 @@ export const MATERIAL = {
     },
     strict,
   ),
-} as const satisfies Partial<Record<MinterKind, TSchema>>
+  ...SHIPPING,
+} as const satisfies Partial<Record<MinterKind | ShipKind, TSchema>>
 
 export type VaultKind = keyof typeof MATERIAL
-export type Material<K extends MinterKind = MinterKind> = K extends VaultKind
+export type Material<K extends MinterKind | ShipKind = MinterKind | ShipKind> = K extends VaultKind
   ? Static<(typeof MATERIAL)[K]>
   : never
 

@@ -90,6 +90,7 @@ class RunningGate implements Gate {
         policyInForce: () => keeper.policy() !== null,
         policyExpiresMs: () => keeper.policy()?.expiresMs ?? null,
         enrolmentExpiresMs: () => keeper.enrolmentExpiresMs(),
+        shipping: () => keeper.shipping() ?? [],
       }),
       outcomes: new Outcomes(keeper, logger),
       transfers: new Set(),

@@ -1,4 +1,5 @@
 import { Counter, Gauge, Histogram, Registry } from 'prom-client'
+import type { SinkReading } from '../link/index.js'
 
 const SECONDS = [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 10, 60]
 
@@ -8,6 +9,7 @@ export interface Readings {
   readonly policyInForce: () => boolean
   readonly policyExpiresMs: () => number | null
   readonly enrolmentExpiresMs: () => number | null
+  readonly shipping: () => readonly SinkReading[]
 }
 
 /**
@@ -53,7 +55,7 @@ export class Metrics {
     registers: [this.registry],
   })
 
-  constructor({ openRequests, policyInForce, policyExpiresMs, enrolmentExpiresMs }: Readings) {
+  constructor({ openRequests, policyInForce, policyExpiresMs, enrolmentExpiresMs, shipping }: Readings) {
     new Gauge({
       name: 'countersign_open_requests',
       help: 'Requests between arrival and outcome.',
@@ -80,6 +82,49 @@ export class Metrics {
       'When the certificate over this sidecar’s keys expires, Unix time; no start after it.',
       enrolmentExpiresMs,
     )
+    this.perSink(
+      'countersign_shipped_entries',
+      'Receipts that a place off the host has.',
+      shipping,
+      sink => sink.shipped,
+    )
+    this.perSink(
+      'countersign_shipping_lag_entries',
+      'Receipts that a place off the host hasn’t yet.',
+      shipping,
+      sink => sink.lagEntries,
+    )
+    this.perSink(
+      'countersign_shipping_lag_seconds',
+      'Age of the oldest receipt that a place off the host hasn’t yet.',
+      shipping,
+      sink => sink.lagSeconds,
+    )
+    this.perSink(
+      'countersign_shipping_failing',
+      '1 while receipts can’t be shipped to a place.',
+      shipping,
+      sink => (sink.failing ? 1 : 0),
+    )
+  }
+
+  /** Labels are the names in the configuration. */
+  private perSink(
+    name: string,
+    help: string,
+    sinks: Readings['shipping'],
+    value: (sink: SinkReading) => number,
+  ): void {
+    new Gauge({
+      name,
+      help,
+      labelNames: ['sink'],
+      registers: [this.registry],
+      collect() {
+        this.reset()
+        for (const sink of sinks()) this.set({ sink: sink.name }, value(sink))
+      },
+    })
   }
 
   /** Without a sample while unknown: an alarm on its absence is an alarm of its own, and a zero would be a lie. */

@@ -3,7 +3,7 @@ import { dirname } from 'node:path'
 import Fastify, { type FastifyInstance } from 'fastify'
 import { base64, CountersignError, encodeEnvelope, fromBase64, parseStrictJson } from '../canon/index.js'
 import type { AwsGrantKeys } from '../credential/index.js'
-import type { Ledger } from '../ledger/index.js'
+import type { Ledger, SinkStatus } from '../ledger/index.js'
 import { observers, policyFault } from '../policy/index.js'
 import type { Activation } from './activation.js'
 import type { Approvals } from './approvals.js'
@@ -22,7 +22,12 @@ export interface AdminParts {
   readonly approvals: Approvals
   readonly log: Log
   /** What `GET /v1/status` says beside the ledger and the policy. */
-  readonly facts: () => { readonly gates: number; readonly openAttempts: number; readonly startedMs: number }
+  readonly facts: () => {
+    readonly gates: number
+    readonly openAttempts: number
+    readonly startedMs: number
+    readonly shipping: readonly SinkStatus[]
+  }
 }
 
 export interface AdminServer {

@@ -1,4 +1,5 @@
 import { CountersignError } from '../canon/index.js'
+import type { Shipping } from '../ledger/index.js'
 import type { PolicyView } from '../link/index.js'
 import type { SignedGrantOrder, TrustRoot } from '../policy/index.js'
 import { Activation, type SealedSource } from './activation.js'
@@ -39,6 +40,8 @@ export interface KeeperOptions extends KeeperPorts {
   readonly refusalRate?: RateBounds
   /** What follows the ledger, for the bounds that a policy sets; nothing does unless told. */
   readonly followers?: EvidenceFollowers
+  /** Ships the ledger off the host; ended here, behind the last entry. Null where the configuration names no place. */
+  readonly shipping?: Shipping | null
 }
 
 export interface Keeper {
@@ -74,7 +77,10 @@ export async function startKeeper(options: KeeperOptions): Promise<Keeper> {
     policies: activation,
     counters,
     spent,
-    followers: options.followers ?? { witnesses: null, shipping: null },
+    followers: {
+      witnesses: options.followers?.witnesses ?? null,
+      shipping: options.followers?.shipping ?? options.shipping ?? null,
+    },
     approvals,
     suppression,
     refusals: new RefusalRate(options.refusalRate),
@@ -108,6 +114,7 @@ export async function startKeeper(options: KeeperOptions): Promise<Keeper> {
       openAttempts: open.size,
       startedMs,
       enrolmentExpiresMs: options.enrolmentExpiresMs,
+      shipping: options.shipping?.status() ?? [],
     }),
   }).catch(async error => {
     await listening.close()
@@ -116,6 +123,8 @@ export async function startKeeper(options: KeeperOptions): Promise<Keeper> {
   chores.every(SWEEP_MS, () => settlement.sweep())
   chores.every(SWEEP_MS, () => approvals.expire())
   chores.every(SWEEP_MS, () => activation.noteExpiry())
+  const { shipping } = options
+  if (shipping != null) chores.every(SWEEP_MS, async () => lookAtShipping(shipping, activation, listening))
   const alarm = new ExpiryAlarm(log)
   const lookAhead = async () => alarm.look(endingsOf(activation, options.enrolmentExpiresMs), clock.nowMs())
   chores.run(lookAhead)
@@ -133,7 +142,7 @@ export async function startKeeper(options: KeeperOptions): Promise<Keeper> {
       await options.broker.close().catch(error => chores.failed(error))
       await listening.close()
     } finally {
-      await ledger.close()
+      await ledger.close(() => options.shipping?.stop() ?? Promise.resolve())
     }
   }
   return { activation, stop: () => (stopping ??= stop()) }
@@ -172,6 +181,20 @@ async function lastAnswer(link: LinkServer, open: OpenAttempts): Promise<void> {
   await link.idle()
   await open.settled()
   await link.idle()
+}
+
+/** Batches wait for company no longer than the policy lets them, and the gates show how far the places are. */
+function lookAtShipping(shipping: Shipping, activation: Activation, link: LinkServer): void {
+  shipping.keepWithin(activation.inForce()?.evidence.maxUnshipped ?? null)
+  link.announceShipping(
+    shipping.status().map(({ name, shipped, lag, failing }) => ({
+      name,
+      shipped,
+      lagEntries: lag.entries,
+      lagSeconds: lag.seconds,
+      failing: failing !== null,
+    })),
+  )
 }
 
 function endingsOf(activation: Activation, enrolmentExpiresMs: number): readonly Ending[] {

@@ -14,6 +14,7 @@ import {
   type PolicyView,
   type SettleReply,
   type SettleRequest,
+  type SinkReading,
 } from '../link/index.js'
 import { keeperFault } from './error-table.js'
 
@@ -58,6 +59,8 @@ export interface LinkServer {
   readonly gates: number
   /** Sends the policy to every gate, and to those that connect later. */
   announce(policy: PolicyView | null): void
+  /** Sends every gate how far the ledger's copies are, where that changed, and to those that connect later. */
+  announceShipping(sinks: readonly SinkReading[]): void
   /** Takes no more connections and no more admits; `settle` still works. */
   drain(): void
   /** Resolves when no call is under way. */
@@ -100,6 +103,7 @@ class GateListener implements LinkServer {
   private readonly server: Server
   private readonly connections = new Set<Connection>()
   private policy: PolicyView | null
+  private shipping: Buffer | null = null
   private draining = false
   private callsUnderWay = 0
   private readonly idlers: (() => void)[] = []
@@ -132,6 +136,13 @@ class GateListener implements LinkServer {
     for (const connection of this.connections) if (connection.greeted) connection.channel.sendEncoded(frame)
   }
 
+  announceShipping(sinks: readonly SinkReading[]): void {
+    const frame = encodeMessage({ type: 'shipping', sinks })
+    if (this.shipping !== null && frame.equals(this.shipping)) return
+    this.shipping = frame
+    for (const connection of this.connections) if (connection.greeted) connection.channel.sendEncoded(frame)
+  }
+
   drain(): void {
     this.draining = true
     this.server.close()
@@ -160,6 +171,7 @@ class GateListener implements LinkServer {
         policy: this.policy,
         enrolmentExpiresMs: this.options.enrolmentExpiresMs,
       }),
+      shipping: () => this.shipping,
       draining: () => this.draining,
       underWay: calls => this.changeUnderWay(calls),
       gone: () => this.connections.delete(connection),
@@ -170,6 +182,8 @@ class GateListener implements LinkServer {
 
 interface ConnectionEvents {
   welcome(): KeeperMessage
+  /** The last announcement as a frame; null before the first. */
+  shipping(): Buffer | null
   draining(): boolean
   underWay(calls: 1 | -1): void
   gone(): void
@@ -226,6 +240,8 @@ class Connection {
     clearTimeout(this.helloTimer)
     this.from = { gate }
     this.channel.send(this.events.welcome())
+    const shipping = this.events.shipping()
+    if (shipping !== null) this.channel.sendEncoded(shipping)
   }
 
   private async answer(call: number, bytes: number, reply: Promise<AdmitReply | SettleReply>): Promise<void> {

@@ -90,6 +90,51 @@ export const ledgerErrors = {
     sentence: 'The ledger folder changed while it was copied.',
     mend: 'Stop its keeper first, or use `countersign receipts export --config FILE`.',
   },
+  ship_unreachable: {
+    status: null,
+    sentence: 'The place that receipts are shipped to can’t be reached.',
+    mend: 'Check DNS, egress and certificates from the keeper; shipping goes on by itself.',
+  },
+  ship_timeout: {
+    status: null,
+    sentence: 'The place that receipts are shipped to did not take them in time.',
+    mend: 'Look at that side; shipping goes on by itself.',
+  },
+  ship_refused: {
+    status: null,
+    sentence: 'The place that receipts are shipped to refuses them.',
+    mend: 'Check the credential, what it may do there, and the settings under `ledger.ship`.',
+  },
+  ship_answer: {
+    status: null,
+    sentence: 'The place that receipts are shipped to gives no usable answer.',
+    mend: 'Look at that side; a redirect is never followed, so name the place itself.',
+  },
+  ship_address: {
+    status: null,
+    sentence: 'The place that receipts are shipped to has an address that is not dialled.',
+    mend: 'Name a host whose addresses are not link-local; look for a rebinding DNS answer.',
+  },
+  ship_conflict: {
+    status: null,
+    sentence: 'The shipped copy holds another entry than the ledger in the same place.',
+    mend: 'One of the two was changed or is a fork: keep both, and compare them with `countersign receipts verify LEDGER --against COPY`.',
+  },
+  ship_ahead: {
+    status: null,
+    sentence: 'The shipped copy holds entries that the ledger does not.',
+    mend: 'The ledger has lost entries: keep both, and compare them with `countersign receipts verify LEDGER --against COPY`.',
+  },
+  ship_cursor: {
+    status: null,
+    sentence: 'The file that says how far receipts were shipped can’t be used.',
+    mend: 'Check space and mode of the folder `shipped` beside the high-water file; what was shipped is sent again.',
+  },
+  copy_malformed: {
+    status: null,
+    sentence: 'There is no shipped copy of a log here, or more than one.',
+    mend: 'Pass the folder or prefix that holds `entries` and `checkpoint`, or name the log with --chain.',
+  },
 } as const satisfies ErrorTable
 
 export const ledgerFault = errorsOf(ledgerErrors)

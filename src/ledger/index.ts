@@ -11,5 +11,18 @@ export type {
   StateReader,
 } from './ledger.js'
 export { type OpenLedgerOptions, openLedger } from './open.js'
+export { type Exchange, type ExchangeOptions, exchange } from './ship/exchange.js'
+export { type HttpFacts, httpSink } from './ship/http.js'
+export type { ShipBound, ShippingLag } from './ship/lane.js'
+export { type S3Place, type S3Sign, s3Sink } from './ship/s3.js'
+export {
+  type Shipping,
+  type ShippingLimits,
+  type ShipTo,
+  type SinkStatus,
+  startShipping,
+} from './ship/shipping.js'
+export type { Batch, Delivery, Sink } from './ship/sink.js'
+export { syslogSink } from './ship/syslog.js'
 export { openSide, type SideCipher, type SideReader, sideCipher } from './side.js'
 export type { LedgerLimits } from './writer.js'

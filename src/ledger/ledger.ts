@@ -24,8 +24,13 @@ export interface Ledger {
   checkpoint(): Promise<string>
   /** Resolves when the high-water file covers `seq`. */
   marked(seq: number): Promise<void>
-  /** Appends `close`, waits for what was given before and for the mark, releases the lock. Rejects where that `close` could not be written; the lock is released all the same. */
-  close(): Promise<void>
+  /** Calls back after every durable batch, with the new head; what it returns ends that. The listener must not throw. */
+  onCommit(listener: (head: LedgerHead) => void): () => void
+  /**
+   * Appends `close`, waits for what was given before and for the mark, lets `lastly` read what is there, releases the lock. Rejects
+   * where that `close` could not be written; `lastly` runs and the lock is released all the same.
+   */
+  close(lastly?: () => Promise<void>): Promise<void>
 }
 
 export interface LedgerHead {

@@ -53,6 +53,7 @@ export class LedgerWriter implements Ledger {
   private readonly options: WriterOptions
   private readonly commits: CommitQueue
   private readonly highWater: HighWater
+  private readonly listeners = new Set<(head: LedgerHead) => void>()
   private note: { readonly size: number; readonly text: string } | undefined
   private closing: Promise<void> | undefined
 
@@ -88,7 +89,7 @@ export class LedgerWriter implements Ledger {
         limits,
         write: changes => store.write(changes),
         covered: () => this.highWater.covered,
-        onCommitted: () => this.highWater.advance(),
+        onCommitted: () => this.committed(),
         onFailure: fault => this.highWater.fail(fault),
       },
       start,
@@ -130,12 +131,17 @@ export class LedgerWriter implements Ledger {
     return this.highWater.cover(seq + 1)
   }
 
-  close(): Promise<void> {
-    this.closing ??= this.finish()
+  onCommit(listener: (head: LedgerHead) => void): () => void {
+    this.listeners.add(listener)
+    return () => this.listeners.delete(listener)
+  }
+
+  close(lastly: () => Promise<void> = async () => {}): Promise<void> {
+    this.closing ??= this.finish(lastly)
     return this.closing
   }
 
-  private async finish(): Promise<void> {
+  private async finish(lastly: () => Promise<void>): Promise<void> {
     try {
       const closed = await this.commits.append({ type: 'close', data: { reason: 'stopped' } })
       await this.commits.drained()
@@ -143,8 +149,14 @@ export class LedgerWriter implements Ledger {
     } finally {
       this.fail('ledger_closed')
       await this.highWater.settled()
-      await this.store.close()
+      await lastly().finally(() => this.store.close())
     }
+  }
+
+  private committed(): void {
+    this.highWater.advance()
+    const head = this.head()
+    for (const listener of this.listeners) listener(head)
   }
 
   private async openAttempt(seq: number, { leaf, t }: OpenMark): Promise<OpenAttempt> {

@@ -6,6 +6,7 @@ import {
   readLinkFault,
   readPolicyUpdate,
   readSettleReply,
+  readShippingUpdate,
   readWelcome,
 } from './keeper-messages.js'
 import type { GateMessage, KeeperMessage } from './messages.js'
@@ -31,6 +32,7 @@ const keeperWire: { readonly [T in KeeperMessage['type']]: Wire<Extract<KeeperMe
   policy: { byte: 0x82, maxPayloadBytes: 32 * MIB, read: readPolicyUpdate },
   admitted: { byte: 0x83, maxPayloadBytes: 128 * KIB, read: readAdmitReply },
   settled: { byte: 0x84, maxPayloadBytes: 256, read: readSettleReply },
+  shipping: { byte: 0x86, maxPayloadBytes: 8 * KIB, read: readShippingUpdate },
   fault: { byte: 0x85, maxPayloadBytes: KIB, read: readLinkFault },
 }
 

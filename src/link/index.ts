@@ -17,7 +17,9 @@ export type {
   ReceiptAnchor,
   SettleReply,
   SettleRequest,
+  ShippingUpdate,
   SignedRequest,
+  SinkReading,
   Verdict,
   Welcome,
 } from './messages.js'

@@ -8,6 +8,8 @@ import type {
   PolicyView,
   ReceiptAnchor,
   SettleReply,
+  ShippingUpdate,
+  SinkReading,
   Verdict,
   Welcome,
 } from './messages.js'
@@ -29,6 +31,7 @@ const POLICY_CID = /^sha256:[0-9a-f]{64}$/
 /** 32 bytes in base64. */
 const CHUNK_KEY = /^[A-Za-z0-9+/]{43}=$/
 const MAX_APIS = 256
+const MAX_SINKS = 16
 
 export function readWelcome(value: unknown): Welcome {
   const m = membersOf(value, ['origin', 'policy', 'enrolmentExpiresMs'])
@@ -43,6 +46,22 @@ export function readWelcome(value: unknown): Welcome {
 export function readPolicyUpdate(value: unknown): PolicyUpdate {
   const m = membersOf(value, ['policy'])
   return { type: 'policy', policy: nullable(m.policy, readPolicyView) }
+}
+
+export function readShippingUpdate(value: unknown): ShippingUpdate {
+  const m = membersOf(value, ['sinks'])
+  return { type: 'shipping', sinks: listOf(m.sinks, MAX_SINKS, readSink) }
+}
+
+function readSink(value: unknown): SinkReading {
+  const m = membersOf(value, ['name', 'shipped', 'lagEntries', 'lagSeconds', 'failing'])
+  return {
+    name: text(m.name, 64),
+    shipped: count(m.shipped),
+    lagEntries: count(m.lagEntries),
+    lagSeconds: count(m.lagSeconds),
+    failing: flag(m.failing),
+  }
 }
 
 function readPolicyView(value: unknown): PolicyView {

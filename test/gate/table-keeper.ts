@@ -4,6 +4,7 @@ import {
   linkFault,
   type PolicyView,
   type SettleReply,
+  type SinkReading,
   type Verdict,
 } from '../../src/link/index.js'
 import type { Header } from '../../src/protocol/index.js'
@@ -48,6 +49,13 @@ export class TableKeeper implements KeeperPort {
 
   policy(): PolicyView | null {
     return this.view
+  }
+
+  /** What the metrics show of the ledger's copies. */
+  sinks: readonly SinkReading[] | null = null
+
+  shipping(): readonly SinkReading[] | null {
+    return this.sinks
   }
 
   setPolicy(view: PolicyView | null): void {

@@ -84,6 +84,8 @@ const DAY_MS = 86_400_000
 const AHEAD_MS = 14 * DAY_MS
 /** A policy's server that missed so many polls in a row is no passing fault. */
 const MISSED_POLLS = 3
+/** The same for a place that receipts are shipped to. */
+const MISSED_TRIES = 3
 
 function problemsOf(status: KeeperStatus, nowMs: number): string[] {
   const { policy, refusedUpdate, gates, distribution } = status
@@ -103,6 +105,11 @@ function problemsOf(status: KeeperStatus, nowMs: number): string[] {
     ...(failing !== null && failing.polls >= MISSED_POLLS
       ? [`the policy can’t be fetched since ${timeOf(failing.sinceMs)}: ${failing.message}`]
       : []),
+    ...status.shipping.flatMap(({ name, failing }) =>
+      failing === null || failing.tries < MISSED_TRIES
+        ? []
+        : [`receipts can’t be shipped to ${name} since ${timeOf(failing.sinceMs)}: ${failing.message}`],
+    ),
     ...(gates === 0 ? ['no gate is connected: agents get no answer'] : []),
   ]
 }
@@ -168,11 +175,22 @@ function printKeeper(keeper: KeeperStatus, io: Io): void {
     printLine(io, `  refused     ${refusedUpdate.code} at ${timeOf(refusedUpdate.atMs)}`)
   printLine(io, `  ledger      ${keeper.chain}, ${head.size} entries, the newest at ${timeOf(head.t)}`)
   printLine(io, `              root ${head.root}`)
+  for (const sink of keeper.shipping) printShipping(sink, io)
   printLine(io, `  running     since ${timeOf(keeper.startedMs)}, ${keeper.gates} gate(s) connected`)
   printLine(
     io,
     `  now         ${keeper.openAttempts} open attempt(s), ${keeper.grants} grant(s), ${keeper.approvals} approval(s) pending`,
   )
+}
+
+function printShipping(
+  { name, to, shipped, lag, acknowledges }: KeeperStatus['shipping'][number],
+  io: Io,
+): void {
+  const behind =
+    lag.entries === 0 ? 'nothing behind' : `${lag.entries} behind, the oldest ${lag.seconds} s old`
+  const word = acknowledges ? 'shipped' : 'sent, unacknowledged,'
+  printLine(io, `  shipping    ${name}: ${shipped} ${word} to ${to}, ${behind}`)
 }
 
 function printDistribution(distribution: NonNullable<KeeperStatus['distribution']>, io: Io): void {

@@ -33,6 +33,7 @@ import { serveUntilStopped } from '../supervise.js'
 import { readTrustRoot } from '../trust-files.js'
 import { vaultLocation } from '../vault-location.js'
 import { policySource } from './policy-source.js'
+import { ledgerShipping } from './shipping.js'
 
 /** The keeper as a process: everything secret is opened here and handed to nobody. */
 export async function runKeeper(loaded: LoadedConfig, io: Io): Promise<void> {
@@ -42,6 +43,7 @@ export async function runKeeper(loaded: LoadedConfig, io: Io): Promise<void> {
   const enrolment = openInstance(loaded, trust)
   const vault = await openVault(vaultLocation(loaded, io.env))
   const { ledger, side } = await openInstanceLedger(loaded)
+  const shipping = await ledgerShipping(loaded, { ledger, vault, trust, log })
   const revocations = await loadRevocations(ledger)
   const broker = brokerOf(loaded, vault, ledger, trust)
   const clock = { nowMs: Date.now }
@@ -49,6 +51,7 @@ export async function runKeeper(loaded: LoadedConfig, io: Io): Promise<void> {
   const keeper = await startKeeper({
     ledger,
     side,
+    shipping,
     broker,
     revocations,
     clock,
