@@ -25,4 +25,7 @@ export {
 export type { Batch, Delivery, Sink } from './ship/sink.js'
 export { syslogSink } from './ship/syslog.js'
 export { openSide, type SideCipher, type SideReader, sideCipher } from './side.js'
+export { askWitnesses } from './witnesses/ask.js'
+export { type Cosigning, type CosigningStatus, startCosigning } from './witnesses/cosigning.js'
+export { readWitnessed, type Witnessed, witnessedBeside } from './witnesses/witnessed.js'
 export type { LedgerLimits } from './writer.js'

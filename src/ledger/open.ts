@@ -1,12 +1,12 @@
 import { mkdir } from 'node:fs/promises'
 import { dirname } from 'node:path'
 import { type Crypto, formatPublicKey, hex, type SigningKey } from '../canon/index.js'
-import { type ControlBody, emptyRoot } from '../receipt/index.js'
+import { type Checkpoint, type ControlBody, emptyRoot } from '../receipt/index.js'
 import { ledgerFault } from './error-table.js'
 import type { Ledger, LedgerHead } from './ledger.js'
 import { encodeMark, type Mark, readMark, writeMark } from './mark.js'
 import type { SideCipher } from './side.js'
-import { checkAgainstMark, EMPTY_LEAF, readOpen, readTail } from './sound.js'
+import { checkAgainstMark, checkAgainstWitnessed, EMPTY_LEAF, readOpen, readTail } from './sound.js'
 import { Store, type StoredHead, storeExists } from './store.js'
 import { type LedgerLimits, LedgerWriter } from './writer.js'
 
@@ -32,13 +32,15 @@ export interface OpenLedgerOptions {
   /** Null where decision inputs are not kept. */
   readonly side: SideCipher | null
   readonly limits?: Partial<LedgerLimits>
+  /** The newest checkpoint that witnesses have cosigned, verified; the ledger must contain it. Of another epoch it says nothing. */
+  readonly witnessed?: Checkpoint | null
 }
 
 /**
  * Opens the ledger for its one writer. Makes it on the first run; otherwise nothing is appended before the tail is
  * sound and the high-water mark is met. Writes `genesis` (first run) and `boot`, and closes the attempts that a crash
  * left open as `indeterminate`. Faults: `ledger_locked ledger_unreadable ledger_missing ledger_damaged
- * ledger_behind_mark ledger_differs ledger_foreign mark_missing mark_invalid`.
+ * ledger_behind_mark ledger_behind_witness ledger_differs ledger_foreign mark_missing mark_invalid`.
  */
 export async function openLedger(options: OpenLedgerOptions): Promise<Ledger> {
   const mark = await settleMark(options)
@@ -46,6 +48,7 @@ export async function openLedger(options: OpenLedgerOptions): Promise<Ledger> {
   try {
     const head = await headOf(store, options)
     await checkAgainstMark(store, head, mark, options.crypto)
+    await checkAgainstWitnessed(store, head, options.witnessed ?? null, options.crypto)
     const tail = await readTail(store, head, options.crypto, options.signer.publicKey)
     const open = await readOpen(store, head, options.crypto)
     const ledger = new LedgerWriter(store, { head, ...tail, open }, mark.size, options)
