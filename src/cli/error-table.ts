@@ -62,6 +62,11 @@ export const cliErrors = {
     sentence: 'A process of the sidecar ended before it was ready.',
     mend: 'Mend what it says above.',
   },
+  witnesses_unfit: {
+    status: null,
+    sentence: 'The file of `witnesses.policy` doesn’t say whom to ask, or asks for nobody.',
+    mend: 'Give every witness the URL of its submission prefix, http:// or https:// without query, and name a quorum.',
+  },
   catalog_unreadable: {
     status: null,
     sentence: 'A shipped catalog is not the file that this version came with.',

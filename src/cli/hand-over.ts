@@ -3,6 +3,7 @@ import { dirname, join, sep } from 'node:path'
 import process from 'node:process'
 import { fileURLToPath } from 'node:url'
 import type { CountersignError } from '../canon/index.js'
+import { witnessedBeside } from '../ledger/index.js'
 import { foldersTo, obstacleTo, obstacleToMaking, permits } from './access.js'
 import type { LoadedConfig } from './config.js'
 import { cliFault } from './error-table.js'
@@ -55,6 +56,7 @@ function keeperFiles({ config, path }: LoadedConfig): string[] {
     ...('file' in vault.key ? [path(vault.key.file)] : []),
     path(vault.file),
     path(ledger.highWater),
+    witnessedBeside(path(ledger.highWater)),
   ]
 }
 
@@ -132,6 +134,8 @@ function needs(loaded: LoadedConfig): Need[] {
     path(vault.file),
     ...('file' in vault.key ? [path(vault.key.file)] : []),
     ...(ledger.auditorKey === undefined ? [] : [path(ledger.auditorKey)]),
+    ...(config.witnesses === undefined ? [] : [path(config.witnesses.policy)]),
+    ...(config.witnesses?.ca === undefined ? [] : [path(config.witnesses.ca)]),
     ...(gate.upstreamCa === undefined ? [] : [path(gate.upstreamCa)]),
   ]
   const forGate = [

@@ -1,4 +1,4 @@
-import type { SinkStatus } from '../ledger/index.js'
+import type { CosigningStatus, SinkStatus } from '../ledger/index.js'
 
 /** `GET /v1/status` of the keeper's admin API. */
 export interface KeeperStatus {
@@ -25,6 +25,8 @@ export interface KeeperStatus {
   readonly enrolmentExpiresMs: number
   /** The places that receipts are shipped to. */
   readonly shipping: readonly SinkStatus[]
+  /** Null where the configuration names no witness. */
+  readonly witnesses: CosigningStatus | null
   /** Grants in force. */
   readonly grants: number
   readonly approvals: number

@@ -91,6 +91,7 @@ class RunningGate implements Gate {
         policyExpiresMs: () => keeper.policy()?.expiresMs ?? null,
         enrolmentExpiresMs: () => keeper.enrolmentExpiresMs(),
         shipping: () => keeper.shipping() ?? [],
+        witnesses: () => keeper.witnesses(),
       }),
       outcomes: new Outcomes(keeper, logger),
       transfers: new Set(),

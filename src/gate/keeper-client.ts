@@ -13,6 +13,7 @@ import {
   type SettleReply,
   type SettleRequest,
   type SinkReading,
+  type WitnessReading,
 } from '../link/index.js'
 import type { AdmitCall, KeeperPort, SettleCall } from './keeper-port.js'
 import { type OpenCall, OpenCalls } from './open-calls.js'
@@ -58,6 +59,7 @@ class Link implements KeeperClient {
   private enrolmentExpires: number | null = null
   private view: PolicyView | null = null
   private sinks: readonly SinkReading[] | null = null
+  private cosigned: WitnessReading | null = null
   private readonly listeners = new Set<(view: PolicyView | null) => void>()
   private readonly options: KeeperClientOptions
   private readonly calls: OpenCalls
@@ -100,6 +102,10 @@ class Link implements KeeperClient {
 
   shipping(): readonly SinkReading[] | null {
     return this.sinks
+  }
+
+  witnesses(): WitnessReading | null {
+    return this.cosigned
   }
 
   onPolicy(listener: (view: PolicyView | null) => void): () => void {
@@ -174,6 +180,9 @@ class Link implements KeeperClient {
       case 'shipping':
         this.sinks = message.sinks
         return
+      case 'witnesses':
+        this.cosigned = message.reading
+        return
       case 'admitted':
         if (!this.calls.resolve(message) && this.calls.isLate(message.call)) this.disown(message)
         return
@@ -210,6 +219,7 @@ class Link implements KeeperClient {
     this.channel = undefined
     this.welcomed = false
     this.sinks = null
+    this.cosigned = null
     this.calls.rejectAll(linkFault('keeper_gone'))
     if (wasConnected) this.setPolicy(null)
     if (wasConnected || fault !== null) this.options.onLost?.(fault)

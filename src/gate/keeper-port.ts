@@ -5,6 +5,7 @@ import type {
   SettleReply,
   SettleRequest,
   SinkReading,
+  WitnessReading,
 } from '../link/index.js'
 
 /** An `admit` without its framing: the client of the link numbers the call. */
@@ -21,6 +22,8 @@ export interface KeeperPort {
   enrolmentExpiresMs(): number | null
   /** How far the ledger's copies are; null where there are none, or the keeper is out of reach. */
   shipping(): readonly SinkReading[] | null
+  /** What witnesses have cosigned; null where none is asked, or the keeper is out of reach. */
+  witnesses(): WitnessReading | null
   /** Calls the listener after every change of what `policy()` answers. Returns a function that ends it. */
   onPolicy(listener: (view: PolicyView | null) => void): () => void
   /**

@@ -3,8 +3,10 @@ import { dirname } from 'node:path'
 import type { FastifyInstance } from 'fastify'
 import { base64, CountersignError, encodeEnvelope, fromBase64, parseStrictJson } from '../canon/index.js'
 import type { AwsGrantKeys } from '../credential/index.js'
-import type { Ledger, SinkStatus } from '../ledger/index.js'
+import type { Cosigning, CosigningStatus, Ledger, SinkStatus } from '../ledger/index.js'
+import { nativeCrypto } from '../native/index.js'
 import { observers, policyFault } from '../policy/index.js'
+import { consistencyProof, inclusionProof } from '../receipt/index.js'
 import type { Activation } from './activation.js'
 import type { Approvals } from './approvals.js'
 import type { Erasures } from './erasures.js'
@@ -16,6 +18,8 @@ import { explainReceipt } from './why.js'
 
 export interface AdminParts {
   readonly ledger: Ledger
+  /** Null where no witness is asked. */
+  readonly cosigning: Cosigning | null
   readonly activation: Activation
   readonly clock: Clock
   readonly grants: Grants
@@ -29,6 +33,7 @@ export interface AdminParts {
     readonly openAttempts: number
     readonly startedMs: number
     readonly shipping: readonly SinkStatus[]
+    readonly witnesses: CosigningStatus | null
   }
 }
 
@@ -52,6 +57,7 @@ export async function serveAdmin(socketPath: string, parts: AdminParts): Promise
   answerErrors(app, parts.log)
   routeStatus(app, parts)
   routeReceipts(app, parts.ledger)
+  routeProofs(app, parts)
   routeGrants(app, parts)
   routePolicy(app, parts)
   app.post('/v1/erasures', async request => ({
@@ -118,10 +124,34 @@ function routeReceipts(app: FastifyInstance, ledger: Ledger): void {
     const record = await ledger.side.get(id)
     return { inputs: record === undefined ? null : base64(record) }
   })
-  app.get('/v1/checkpoint', async () => ({ checkpoint: await ledger.checkpoint() }))
   app.get('/v1/why/:seq', request =>
     explainReceipt(ledger, numberOf((request.params as { seq: string }).seq)),
   )
+}
+
+/** The checkpoint over the head, the newest one that witnesses have cosigned, and the hashes that lead to either. */
+function routeProofs(
+  app: FastifyInstance,
+  { ledger, cosigning }: Pick<AdminParts, 'ledger' | 'cosigning'>,
+): void {
+  app.get('/v1/checkpoint', async () => {
+    const note = await ledger.checkpoint()
+    return {
+      checkpoint: cosigning?.withCosignatures(note) ?? note,
+      witnessed: cosigning?.witnessed() ?? null,
+    }
+  })
+  app.get('/v1/proofs/inclusion', async request => {
+    const { seq, size } = numbersOf(request.query, ['seq', 'size'])
+    if (seq >= size || size > ledger.head().size) throw keeperFault('receipt_unknown', `${seq} of ${size}`)
+    return { hashes: (await inclusionProof(nativeCrypto, seq, size, ledger.node)).map(base64) }
+  })
+  app.get('/v1/proofs/consistency', async request => {
+    const { from, size } = numbersOf(request.query, ['from', 'size'])
+    if (from === 0 || from > size || size > ledger.head().size)
+      throw keeperFault('receipt_unknown', `from ${from} to ${size}`)
+    return { hashes: (await consistencyProof(nativeCrypto, from, size, ledger.node)).map(base64) }
+  })
 }
 
 /** A grant for AWS has a secret beside its token: it goes to whoever ordered the grant, in this answer and nowhere else. */
@@ -206,6 +236,11 @@ function orderOf(body: unknown, malformed: 'grant_order_malformed' | 'operate_or
   } catch {
     throw policyFault(malformed)
   }
+}
+
+function numbersOf<K extends string>(query: unknown, names: readonly K[]): Record<K, number> {
+  const given = query as Record<string, string | undefined>
+  return Object.fromEntries(names.map(name => [name, numberOf(given[name] ?? '')])) as Record<K, number>
 }
 
 function numberOf(text: string): number {

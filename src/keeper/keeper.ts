@@ -1,5 +1,5 @@
 import { CountersignError } from '../canon/index.js'
-import type { Shipping } from '../ledger/index.js'
+import type { Cosigning, Shipping } from '../ledger/index.js'
 import type { PolicyView } from '../link/index.js'
 import type { SignedGrantOrder, SignedOperateOrder, TrustRoot } from '../policy/index.js'
 import { Activation, type SealedSource } from './activation.js'
@@ -45,6 +45,8 @@ export interface KeeperOptions extends KeeperPorts {
   readonly followers?: EvidenceFollowers
   /** Ships the ledger off the host; ended here, behind the last entry. Null where the configuration names no place. */
   readonly shipping?: Shipping | null
+  /** Asks witnesses; ended here, behind the last entry. Null where the configuration names none. */
+  readonly cosigning?: Cosigning | null
 }
 
 export interface Keeper {
@@ -89,7 +91,7 @@ export async function startKeeper(options: KeeperOptions): Promise<Keeper> {
     counters,
     spent,
     followers: {
-      witnesses: options.followers?.witnesses ?? null,
+      witnesses: options.followers?.witnesses ?? options.cosigning ?? null,
       shipping: options.followers?.shipping ?? options.shipping ?? null,
     },
     approvals,
@@ -114,6 +116,7 @@ export async function startKeeper(options: KeeperOptions): Promise<Keeper> {
   const startedMs = clock.nowMs()
   const admin = await serveAdmin(options.adminSocket, {
     ledger,
+    cosigning: options.cosigning ?? null,
     activation,
     clock,
     grants,
@@ -127,6 +130,7 @@ export async function startKeeper(options: KeeperOptions): Promise<Keeper> {
       startedMs,
       enrolmentExpiresMs: options.enrolmentExpiresMs,
       shipping: options.shipping?.status() ?? [],
+      witnesses: options.cosigning?.status() ?? null,
     }),
   }).catch(async error => {
     await listening.close()
@@ -135,8 +139,9 @@ export async function startKeeper(options: KeeperOptions): Promise<Keeper> {
   chores.every(SWEEP_MS, () => settlement.sweep())
   chores.every(SWEEP_MS, () => approvals.expire())
   chores.every(SWEEP_MS, () => activation.noteExpiry())
-  const { shipping } = options
+  const { shipping, cosigning } = options
   if (shipping != null) chores.every(SWEEP_MS, async () => lookAtShipping(shipping, activation, listening))
+  if (cosigning != null) chores.every(SWEEP_MS, async () => lookAtWitnesses(cosigning, listening))
   const alarm = new ExpiryAlarm(log)
   const lookAhead = async () => alarm.look(endingsOf(activation, options.enrolmentExpiresMs), clock.nowMs())
   chores.run(lookAhead)
@@ -155,7 +160,9 @@ export async function startKeeper(options: KeeperOptions): Promise<Keeper> {
       await options.broker.close().catch(error => chores.failed(error))
       await listening.close()
     } finally {
-      await ledger.close(() => options.shipping?.stop() ?? Promise.resolve())
+      await ledger.close(async () => {
+        await Promise.all([shipping?.stop(), cosigning?.stop()])
+      })
     }
   }
   return { activation, stop: () => (stopping ??= stop()) }
@@ -208,6 +215,15 @@ function lookAtShipping(shipping: Shipping, activation: Activation, link: LinkSe
       failing: failing !== null,
     })),
   )
+}
+
+function lookAtWitnesses(cosigning: Cosigning, link: LinkServer): void {
+  const { witnessed, lag, witnesses } = cosigning.status()
+  link.announceWitnesses({
+    witnessed,
+    lag,
+    witnesses: witnesses.map(({ name, failing }) => ({ name, failing: failing !== null })),
+  })
 }
 
 function endingsOf(activation: Activation, enrolmentExpiresMs: number): readonly Ending[] {

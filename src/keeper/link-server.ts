@@ -15,6 +15,7 @@ import {
   type SettleReply,
   type SettleRequest,
   type SinkReading,
+  type WitnessReading,
 } from '../link/index.js'
 import { keeperFault } from './error-table.js'
 
@@ -61,6 +62,8 @@ export interface LinkServer {
   announce(policy: PolicyView | null): void
   /** Sends every gate how far the ledger's copies are, where that changed, and to those that connect later. */
   announceShipping(sinks: readonly SinkReading[]): void
+  /** The same for what witnesses have cosigned. */
+  announceWitnesses(reading: WitnessReading): void
   /** Takes no more connections and no more admits; `settle` still works. */
   drain(): void
   /** Resolves when no call is under way. */
@@ -104,6 +107,7 @@ class GateListener implements LinkServer {
   private readonly connections = new Set<Connection>()
   private policy: PolicyView | null
   private shipping: Buffer | null = null
+  private witnesses: Buffer | null = null
   private draining = false
   private callsUnderWay = 0
   private readonly idlers: (() => void)[] = []
@@ -143,6 +147,13 @@ class GateListener implements LinkServer {
     for (const connection of this.connections) if (connection.greeted) connection.channel.sendEncoded(frame)
   }
 
+  announceWitnesses(reading: WitnessReading): void {
+    const frame = encodeMessage({ type: 'witnesses', reading })
+    if (this.witnesses !== null && frame.equals(this.witnesses)) return
+    this.witnesses = frame
+    for (const connection of this.connections) if (connection.greeted) connection.channel.sendEncoded(frame)
+  }
+
   drain(): void {
     this.draining = true
     this.server.close()
@@ -171,7 +182,7 @@ class GateListener implements LinkServer {
         policy: this.policy,
         enrolmentExpiresMs: this.options.enrolmentExpiresMs,
       }),
-      shipping: () => this.shipping,
+      readings: () => [this.shipping, this.witnesses].filter(frame => frame !== null),
       draining: () => this.draining,
       underWay: calls => this.changeUnderWay(calls),
       gone: () => this.connections.delete(connection),
@@ -182,8 +193,8 @@ class GateListener implements LinkServer {
 
 interface ConnectionEvents {
   welcome(): KeeperMessage
-  /** The last announcement as a frame; null before the first. */
-  shipping(): Buffer | null
+  /** The last announcements as frames. */
+  readings(): readonly Buffer[]
   draining(): boolean
   underWay(calls: 1 | -1): void
   gone(): void
@@ -240,8 +251,7 @@ class Connection {
     clearTimeout(this.helloTimer)
     this.from = { gate }
     this.channel.send(this.events.welcome())
-    const shipping = this.events.shipping()
-    if (shipping !== null) this.channel.sendEncoded(shipping)
+    for (const frame of this.events.readings()) this.channel.sendEncoded(frame)
   }
 
   private async answer(call: number, bytes: number, reply: Promise<AdmitReply | SettleReply>): Promise<void> {

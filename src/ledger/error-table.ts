@@ -135,6 +135,41 @@ export const ledgerErrors = {
     sentence: 'The file that says how far receipts were shipped can’t be used.',
     mend: 'Check space and mode of the folder `shipped` beside the high-water file; what was shipped is sent again.',
   },
+  ledger_behind_witness: {
+    status: null,
+    sentence: 'The ledger has lost entries that witnesses have cosigned, or holds others in their place.',
+    mend: inspect,
+  },
+  witnessed_invalid: {
+    status: null,
+    sentence: 'The file with the newest witnessed checkpoint is not what this keeper wrote.',
+    mend: 'Restore the file beside the high-water file. If it is lost, remove it: the witnesses are asked again, and they remember.',
+  },
+  witness_unreachable: {
+    status: null,
+    sentence: 'A witness can’t be reached.',
+    mend: 'Check its URL in the file of `witnesses.policy` and whether it runs; it is asked again by itself.',
+  },
+  witness_refused: {
+    status: null,
+    sentence: 'A witness refuses the checkpoint.',
+    mend: '403 and 404: let its operator list the line of `countersign witness log`. 422: the ledger is not the one that it has cosigned; keep it, and compare it with the shipped copy.',
+  },
+  witness_answer: {
+    status: null,
+    sentence: 'A witness gives no usable answer.',
+    mend: 'Check its URL and its verifier key in the file of `witnesses.policy`.',
+  },
+  witness_ahead: {
+    status: null,
+    sentence: 'A witness has cosigned more entries than the ledger has.',
+    mend: 'The ledger has lost entries, or is an old copy: keep it, and compare it with the shipped copy.',
+  },
+  witness_forgot: {
+    status: null,
+    sentence: 'A witness says that it has seen less than it cosigned.',
+    mend: 'Its memory was rolled back: its operator must make a new witness, and you must stop counting this one.',
+  },
   copy_malformed: {
     status: null,
     sentence: 'There is no shipped copy of a log here, or more than one.',

@@ -1,4 +1,4 @@
-import type { AttemptBody, Entry, EntryBody } from '../receipt/index.js'
+import type { AttemptBody, Entry, EntryBody, NodeReader } from '../receipt/index.js'
 import type { KeySuccession } from './succession.js'
 
 /** The durable, append-only, signed log of one keeper. One active writer; see `openLedger`. Reads see what is durable. */
@@ -21,6 +21,8 @@ export interface Ledger {
   readonly state: StateReader
   /** Encrypted decision inputs by attempt id; written only through companions. */
   readonly side: SideStore
+  /** Hashes of complete subtrees, for proofs. Throws `ledger_damaged` past the head. */
+  readonly node: NodeReader
   /** C2SP signed note over the current head, signed after its batch was committed. */
   checkpoint(): Promise<string>
   /**

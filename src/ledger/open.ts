@@ -1,12 +1,12 @@
 import { mkdir } from 'node:fs/promises'
 import { dirname } from 'node:path'
 import { type Crypto, formatPublicKey, hex, type SigningKey } from '../canon/index.js'
-import { type ControlBody, emptyRoot } from '../receipt/index.js'
+import { type Checkpoint, type ControlBody, emptyRoot } from '../receipt/index.js'
 import { ledgerFault } from './error-table.js'
 import type { Ledger, LedgerHead } from './ledger.js'
 import { encodeMark, type Mark, readMark, writeMark } from './mark.js'
 import type { SideCipher } from './side.js'
-import { checkAgainstMark, EMPTY_LEAF, readOpen, readTail } from './sound.js'
+import { checkAgainstMark, checkAgainstWitnessed, EMPTY_LEAF, readOpen, readTail } from './sound.js'
 import { Store, type StoredHead, storeExists } from './store.js'
 import { type HandOver, isDone, type KeySuccession, lastHandOver, type RetiringKey } from './succession.js'
 import { type LedgerLimits, LedgerWriter, type WriterOptions } from './writer.js'
@@ -37,13 +37,15 @@ export interface OpenLedgerOptions {
   /** Null where decision inputs are not kept. */
   readonly side: SideCipher | null
   readonly limits?: Partial<LedgerLimits>
+  /** The newest checkpoint that witnesses have cosigned, verified; the ledger must contain it. Of another epoch it says nothing. */
+  readonly witnessed?: Checkpoint | null
 }
 
 /**
  * Opens the ledger for its one writer. Makes it on the first run; otherwise nothing is appended before the tail is
  * sound and the high-water mark is met. Writes `genesis` (first run) and `boot`, and closes the attempts that a crash
- * left open as `indeterminate`; hands over to other keys where there are some. Faults: `ledger_locked ledger_unreadable ledger_missing ledger_damaged
- * ledger_behind_mark ledger_differs ledger_foreign mark_missing mark_invalid`.
+ * left open as `indeterminate`; hands over to other keys where there are some. Faults: `ledger_locked ledger_unreadable
+ * ledger_missing ledger_damaged ledger_behind_mark ledger_behind_witness ledger_differs ledger_foreign mark_missing mark_invalid`.
  */
 export async function openLedger(options: OpenLedgerOptions): Promise<Ledger> {
   const mark = await settleMark(options)
@@ -51,6 +53,7 @@ export async function openLedger(options: OpenLedgerOptions): Promise<Ledger> {
   try {
     const head = await headOf(store, options)
     await checkAgainstMark(store, head, mark, options.crypto)
+    await checkAgainstWitnessed(store, head, options.witnessed ?? null, options.crypto)
     const last = await lastHandOver({ get: key => store.state(key) })
     const keys = keysInForce(options, last)
     const tail = await readTail(store, head, options.crypto, keys.signer.publicKey)

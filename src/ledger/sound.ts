@@ -1,5 +1,12 @@
 import { type Crypto, formatPublicKey, hex, parsePublicKey } from '../canon/index.js'
-import { GrowingTree, leafHash, type OpenedEntry, openEntry, rootAt } from '../receipt/index.js'
+import {
+  type Checkpoint,
+  GrowingTree,
+  leafHash,
+  type OpenedEntry,
+  openEntry,
+  rootAt,
+} from '../receipt/index.js'
 import type { OpenMark } from './commit.js'
 import { ledgerFault } from './error-table.js'
 import type { Mark } from './mark.js'
@@ -106,6 +113,20 @@ export async function checkAgainstMark(
     throw ledgerFault('ledger_behind_mark', `${head.size} entries, the mark covers ${mark.size}`)
   if (hex(await rootAt(crypto, mark.size, store.node)) !== mark.root)
     throw ledgerFault('ledger_differs', `at size ${mark.size}`)
+}
+
+/** The same for what witnesses have cosigned, where it is of this epoch; throws `ledger_behind_witness`. */
+export async function checkAgainstWitnessed(
+  store: Store,
+  head: Pick<StoredHead, 'size' | 'chain'>,
+  witnessed: Checkpoint | null,
+  crypto: Crypto,
+): Promise<void> {
+  if (witnessed === null || witnessed.origin !== head.chain) return
+  if (witnessed.size > head.size)
+    throw ledgerFault('ledger_behind_witness', `${head.size} entries, ${witnessed.size} are cosigned`)
+  if (hex(await rootAt(crypto, witnessed.size, store.node)) !== witnessed.root)
+    throw ledgerFault('ledger_behind_witness', `another root at size ${witnessed.size}`)
 }
 
 function wholeTiles(size: number): number {

@@ -4,6 +4,7 @@ import {
   decodeEntry,
   type Entry,
   type EntryBody,
+  type NodeReader,
   signCheckpoint,
 } from '../receipt/index.js'
 import { type CommitLimits, CommitQueue, type CommitStart, type OpenMark } from './commit.js'
@@ -52,6 +53,7 @@ export class LedgerWriter implements Ledger {
   readonly chain: string
   readonly state: StateReader
   readonly side: SideStore
+  readonly node: NodeReader
   private readonly store: Store
   private readonly options: WriterOptions
   private readonly commits: CommitQueue
@@ -69,6 +71,7 @@ export class LedgerWriter implements Ledger {
     this.options = options
     this.chain = start.head.chain
     this.state = { get: key => store.state(key), list: prefix => store.states(prefix) }
+    this.node = node => store.node(node)
     this.side = { get: id => store.side(id), erase: id => store.eraseSide(id) }
     this.highWater = new HighWater(
       {

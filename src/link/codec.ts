@@ -8,6 +8,7 @@ import {
   readSettleReply,
   readShippingUpdate,
   readWelcome,
+  readWitnessUpdate,
 } from './keeper-messages.js'
 import type { GateMessage, KeeperMessage } from './messages.js'
 
@@ -33,6 +34,7 @@ const keeperWire: { readonly [T in KeeperMessage['type']]: Wire<Extract<KeeperMe
   admitted: { byte: 0x83, maxPayloadBytes: 128 * KIB, read: readAdmitReply },
   settled: { byte: 0x84, maxPayloadBytes: 256, read: readSettleReply },
   shipping: { byte: 0x86, maxPayloadBytes: 8 * KIB, read: readShippingUpdate },
+  witnesses: { byte: 0x87, maxPayloadBytes: 16 * KIB, read: readWitnessUpdate },
   fault: { byte: 0x85, maxPayloadBytes: KIB, read: readLinkFault },
 }
 

@@ -22,4 +22,6 @@ export type {
   SinkReading,
   Verdict,
   Welcome,
+  WitnessReading,
+  WitnessUpdate,
 } from './messages.js'

@@ -12,6 +12,8 @@ import type {
   SinkReading,
   Verdict,
   Welcome,
+  WitnessReading,
+  WitnessUpdate,
 } from './messages.js'
 import {
   count,
@@ -32,6 +34,7 @@ const POLICY_CID = /^sha256:[0-9a-f]{64}$/
 const CHUNK_KEY = /^[A-Za-z0-9+/]{43}=$/
 const MAX_APIS = 256
 const MAX_SINKS = 16
+const MAX_WITNESSES = 32
 
 export function readWelcome(value: unknown): Welcome {
   const m = membersOf(value, ['origin', 'policy', 'enrolmentExpiresMs'])
@@ -62,6 +65,30 @@ function readSink(value: unknown): SinkReading {
     lagSeconds: count(m.lagSeconds),
     failing: flag(m.failing),
   }
+}
+
+export function readWitnessUpdate(value: unknown): WitnessUpdate {
+  const m = membersOf(value, ['reading'])
+  return { type: 'witnesses', reading: readWitnessReading(m.reading) }
+}
+
+function readWitnessReading(value: unknown): WitnessReading {
+  const m = membersOf(value, ['witnessed', 'lag', 'witnesses'])
+  return {
+    witnessed: nullable(m.witnessed, count),
+    lag: nullable(m.lag, readLag),
+    witnesses: listOf(m.witnesses, MAX_WITNESSES, readWitness),
+  }
+}
+
+function readLag(value: unknown): { readonly entries: number; readonly seconds: number } {
+  const m = membersOf(value, ['entries', 'seconds'])
+  return { entries: count(m.entries), seconds: count(m.seconds) }
+}
+
+function readWitness(value: unknown): { readonly name: string; readonly failing: boolean } {
+  const m = membersOf(value, ['name', 'failing'])
+  return { name: text(m.name, 256), failing: flag(m.failing) }
 }
 
 function readPolicyView(value: unknown): PolicyView {

@@ -1,4 +1,10 @@
 export {
+  type AddCheckpoint,
+  formatAddCheckpoint,
+  MAX_ADD_CHECKPOINT_BYTES,
+  parseAddCheckpoint,
+} from './add-checkpoint.js'
+export {
   type Bundle,
   type BundledEntry,
   type Disclosure,
@@ -68,8 +74,10 @@ export { type DecisionInputs, encodeInputs, encodeSideRecord, openInputs, type S
 export {
   formatNote,
   formatVerifierKey,
+  isNoteName,
   type NoteKey,
   type NoteSignature,
+  noteKeyHash,
   parseSignatures,
   parseVerifierKey,
   signatureLine,
@@ -114,6 +122,8 @@ export {
 } from './verify-bundle.js'
 export {
   isSignedByLogOf,
+  type LocatedKey,
+  parseLogList,
   parseWitnessPolicy,
   type WitnessPolicy,
   witnessedAt,

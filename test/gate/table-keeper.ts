@@ -6,6 +6,7 @@ import {
   type SettleReply,
   type SinkReading,
   type Verdict,
+  type WitnessReading,
 } from '../../src/link/index.js'
 import type { Header } from '../../src/protocol/index.js'
 
@@ -56,6 +57,13 @@ export class TableKeeper implements KeeperPort {
 
   shipping(): readonly SinkReading[] | null {
     return this.sinks
+  }
+
+  /** What the metrics show of the witnesses. */
+  cosigned: WitnessReading | null = null
+
+  witnesses(): WitnessReading | null {
+    return this.cosigned
   }
 
   setPolicy(view: PolicyView | null): void {

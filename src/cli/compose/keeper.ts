@@ -35,6 +35,7 @@ import { readTrustRoot } from '../trust-files.js'
 import { vaultLocation } from '../vault-location.js'
 import { policySource } from './policy-source.js'
 import { ledgerShipping } from './shipping.js'
+import { type ConfiguredWitnesses, configuredWitnesses, ledgerCosigning } from './witnesses.js'
 
 /** The keeper as a process: everything secret is opened here and handed to nobody. */
 export async function runKeeper(loaded: LoadedConfig, io: Io): Promise<void> {
@@ -43,8 +44,10 @@ export async function runKeeper(loaded: LoadedConfig, io: Io): Promise<void> {
   const trust = readTrustRoot(loaded)
   const enrolment = openInstance(loaded, trust)
   const vault = await openVault(vaultLocation(loaded, io.env))
-  const { ledger, side } = await openInstanceLedger(loaded)
+  const witnesses = await configuredWitnesses(loaded)
+  const { ledger, side } = await openInstanceLedger(loaded, witnesses)
   const shipping = await ledgerShipping(loaded, { ledger, vault, trust, log })
+  const cosigning = ledgerCosigning(loaded, witnesses, { ledger, log })
   const revocations = await loadRevocations(ledger)
   const broker = brokerOf(loaded, vault, ledger, trust)
   const clock = { nowMs: Date.now }
@@ -54,6 +57,7 @@ export async function runKeeper(loaded: LoadedConfig, io: Io): Promise<void> {
     ledger,
     side,
     shipping,
+    cosigning,
     broker,
     revocations,
     clock,
@@ -113,7 +117,7 @@ function openInstance(loaded: LoadedConfig, trust: TrustRoot): Enrolment {
   return enrolment
 }
 
-async function openInstanceLedger({ config, path }: LoadedConfig) {
+async function openInstanceLedger({ config, path }: LoadedConfig, witnesses: ConfiguredWitnesses | null) {
   const { auditorKey, dir, highWater } = config.ledger
   const side = auditorKey === undefined ? null : await auditorCipher(path(auditorKey))
   const ledger = await openLedger({
@@ -128,6 +132,7 @@ async function openInstanceLedger({ config, path }: LoadedConfig) {
     boot: randomUUID(),
     software: `countersign/${packageVersion()}`,
     enrolment: fromUtf8(readNeeded(path(config.keeper.enrolment))),
+    witnessed: witnesses?.known?.checkpoint ?? null,
   })
   return { ledger, side }
 }
