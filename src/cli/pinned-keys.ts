@@ -54,7 +54,7 @@ function certifiedKeys(
   firstEntry: Uint8Array | undefined,
 ): PinnedKeys {
   const bytes = trustChainIn(source.root)
-  const chain = openTrustChain(bytes, source.pin ?? firstVersion(bytes, source.root), nativeCrypto)
+  const chain = openTrustChain(bytes, pinOf(source, bytes), nativeCrypto)
   const certify = (envelope: Uint8Array) => openPastEnrolment(envelope, chain, nativeCrypto)
   const inHand = source.enrolments.map(file => certify(readBytes(file)))
   const own = firstEntry === undefined ? undefined : genesisEnrolment(firstEntry)
