@@ -21,6 +21,8 @@ export interface KeeperStatus {
     readonly failing: { readonly message: string; readonly sinceMs: number; readonly polls: number } | null
   } | null
   readonly enrolmentExpiresMs: number
+  /** Why keys that were installed are not in force; null where they are, or none were. */
+  readonly refusedKeys: { readonly code: string; readonly message: string; readonly atMs: number } | null
   /** Grants in force. */
   readonly grants: number
   readonly approvals: number

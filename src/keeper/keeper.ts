@@ -15,6 +15,7 @@ import type { KeeperPorts } from './ports.js'
 import { type RateBounds, RefusalRate } from './refusal-rate.js'
 import { Settlement } from './settle.js'
 import { SpentSignatures } from './spent-signatures.js'
+import { type InstanceKeys, Succession } from './succession.js'
 import { SUPPRESSION, Suppression, type SuppressionBounds } from './suppressed.js'
 
 export interface KeeperOptions extends KeeperPorts {
@@ -25,8 +26,8 @@ export interface KeeperOptions extends KeeperPorts {
   readonly openOrder: (envelope: Uint8Array, trust: TrustRoot) => SignedGrantOrder
   /** The same set that the grant verifier asks; see `loadRevocations`. */
   readonly revocations: Revocations
-  /** Unix milliseconds: when the certificate over this sidecar’s keys ends. It is looked at again at the next start. */
-  readonly enrolmentExpiresMs: number
+  /** This sidecar’s keys, and those that follow them. */
+  readonly instanceKeys: InstanceKeys
   /** Between two `heartbeat` entries; 60,000 unless told. */
   readonly heartbeatMs?: number
   /** A gate must settle an attempt by then; 3,900,000 unless told: longer than the longest upstream timeout. */
@@ -80,14 +81,23 @@ export async function startKeeper(options: KeeperOptions): Promise<Keeper> {
     attemptDeadlineMs: options.attemptDeadlineMs ?? 3_900_000,
   })
   const chores = new Chores(options)
+  const announceKeys = () => link?.greetAgain()
+  const succession = new Succession({
+    ledger,
+    keys: options.instanceKeys,
+    clock,
+    log,
+    announce: announceKeys,
+  })
   // Watched before it is read, so that no change falls in between.
-  const unwatch = options.policySource.watch(() => chores.run(() => activation.reload()))
-  await activation.reload()
+  const look = () => chores.run(() => reloadAll(activation, succession))
+  const watches = [options.policySource.watch(look), options.instanceKeys.watch(look)]
+  await reloadAll(activation, succession)
   link = await listenForGates({
     socketPath: options.linkSocket,
     chain: ledger.chain,
     policy: activation.view(),
-    enrolmentExpiresMs: options.enrolmentExpiresMs,
+    enrolmentExpiresMs: () => succession.expiresMs(),
     handlers: handlersOf(admission, settlement, chores),
   })
   const listening = link
@@ -95,6 +105,7 @@ export async function startKeeper(options: KeeperOptions): Promise<Keeper> {
   const admin = await serveAdmin(options.adminSocket, {
     ledger,
     activation,
+    succession,
     clock,
     grants,
     awsKeys,
@@ -104,7 +115,6 @@ export async function startKeeper(options: KeeperOptions): Promise<Keeper> {
       gates: listening.gates,
       openAttempts: open.size,
       startedMs,
-      enrolmentExpiresMs: options.enrolmentExpiresMs,
     }),
   }).catch(async error => {
     await listening.close()
@@ -114,15 +124,16 @@ export async function startKeeper(options: KeeperOptions): Promise<Keeper> {
   chores.every(SWEEP_MS, () => approvals.expire())
   chores.every(SWEEP_MS, () => activation.noteExpiry())
   const alarm = new ExpiryAlarm(log)
-  const lookAhead = async () => alarm.look(endingsOf(activation, options.enrolmentExpiresMs), clock.nowMs())
+  const lookAhead = async () => alarm.look(endingsOf(activation, succession.expiresMs()), clock.nowMs())
   chores.run(lookAhead)
   chores.every(options.lookAheadMs ?? 60_000, lookAhead)
   chores.every(bounds.intervalMs, () => suppression.flush())
   chores.every(options.heartbeatMs ?? 60_000, () => beat(options, open, activation))
   let stopping: Promise<void> | undefined
   const stop = async (): Promise<void> => {
-    unwatch()
+    for (const unwatch of watches) unwatch()
     chores.end()
+    await succession.settled()
     try {
       await drain(listening, admin, open, options.drainMs ?? 10_000)
       await settlement.abandon()
@@ -171,10 +182,16 @@ async function lastAnswer(link: LinkServer, open: OpenAttempts): Promise<void> {
   await link.idle()
 }
 
+/** Keys that were revoked with the new trust root withdraw the policy first, and may have their successors beside them. */
+async function reloadAll(activation: Activation, succession: Succession): Promise<void> {
+  await activation.reload()
+  if (await succession.reload(activation.trust())) await activation.reload()
+}
+
 function endingsOf(activation: Activation, enrolmentExpiresMs: number): readonly Ending[] {
   const policy = activation.inForce()
   return [
-    { what: 'enrolment', id: 'enrolment', expiresMs: enrolmentExpiresMs },
+    { what: 'enrolment', id: String(enrolmentExpiresMs), expiresMs: enrolmentExpiresMs },
     ...(policy === null ? [] : [{ what: 'policy' as const, id: policy.cid, expiresMs: policy.expiresMs }]),
   ]
 }
@@ -199,6 +216,7 @@ async function beat({ ledger }: KeeperOptions, open: OpenAttempts, activation: A
 class Chores {
   private readonly log: KeeperPorts['log']
   private readonly timers: NodeJS.Timeout[] = []
+  private ended = false
 
   constructor({ log }: Pick<KeeperPorts, 'log'>) {
     this.log = log
@@ -211,6 +229,7 @@ class Chores {
   }
 
   run(chore: () => Promise<unknown>): void {
+    if (this.ended) return
     chore().catch(error => this.failed(error))
   }
 
@@ -221,6 +240,7 @@ class Chores {
   }
 
   end(): void {
+    this.ended = true
     for (const timer of this.timers) clearInterval(timer)
   }
 }

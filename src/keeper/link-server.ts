@@ -41,7 +41,7 @@ export interface LinkServerOptions {
   /** For the welcome. */
   readonly chain: string
   readonly policy: PolicyView | null
-  readonly enrolmentExpiresMs: number
+  readonly enrolmentExpiresMs: () => number
   /** Unanswered calls of one connection before its socket is no longer read; 4,096 unless told. */
   readonly maxOpenCalls?: number
   /** Bytes of one connection's unanswered calls before its socket is no longer read; 32 MiB unless told. */
@@ -58,6 +58,8 @@ export interface LinkServer {
   readonly gates: number
   /** Sends the policy to every gate, and to those that connect later. */
   announce(policy: PolicyView | null): void
+  /** Greets every gate again, where what a welcome says beside the policy has changed. */
+  greetAgain(): void
   /** Takes no more connections and no more admits; `settle` still works. */
   drain(): void
   /** Resolves when no call is under way. */
@@ -132,6 +134,11 @@ class GateListener implements LinkServer {
     for (const connection of this.connections) if (connection.greeted) connection.channel.sendEncoded(frame)
   }
 
+  greetAgain(): void {
+    const frame = encodeMessage(this.welcome())
+    for (const connection of this.connections) if (connection.greeted) connection.channel.sendEncoded(frame)
+  }
+
   drain(): void {
     this.draining = true
     this.server.close()
@@ -152,14 +159,14 @@ class GateListener implements LinkServer {
     if (this.callsUnderWay === 0) for (const wake of this.idlers.splice(0)) wake()
   }
 
+  private welcome(): KeeperMessage {
+    const { chain, enrolmentExpiresMs } = this.options
+    return { type: 'welcome', origin: chain, policy: this.policy, enrolmentExpiresMs: enrolmentExpiresMs() }
+  }
+
   private accept(socket: Socket): void {
     const connection = new Connection(socket, this.options, {
-      welcome: () => ({
-        type: 'welcome',
-        origin: this.options.chain,
-        policy: this.policy,
-        enrolmentExpiresMs: this.options.enrolmentExpiresMs,
-      }),
+      welcome: () => this.welcome(),
       draining: () => this.draining,
       underWay: calls => this.changeUnderWay(calls),
       gone: () => this.connections.delete(connection),
