@@ -57,6 +57,11 @@ export const cliErrors = {
     sentence: 'The enrolment is not for this sidecar’s origin and keys.',
     mend: 'Restore the keys, mend `origin`, or enrol the instance again.',
   },
+  keys_not_moved: {
+    status: null,
+    sentence: 'The sidecar’s new keys are in force, and their files could not be moved to their place.',
+    mend: 'Let the keeper’s user write in the folder of `keeper.keys`, then restart it: it finds the keys where they lie.',
+  },
   role_not_ready: {
     status: null,
     sentence: 'A process of the sidecar ended before it was ready.',

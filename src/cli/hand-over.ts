@@ -35,6 +35,8 @@ function keeperFolders(loaded: LoadedConfig): string[] {
   const { config, path } = loaded
   const policy = policyLocation(loaded)
   return [
+    // The keeper moves its own keys there when they are replaced.
+    path(config.keeper.keys),
     path(config.ledger.dir),
     dirname(path(config.ledger.highWater)),
     ...(policy.kind === 'url' ? [policy.cache] : []),
@@ -53,6 +55,7 @@ function keeperFiles({ config, path }: LoadedConfig): string[] {
   const { keeper, vault, ledger } = config
   return [
     ...['receipt', 'checkpoint', 'grant'].map(name => path(`${keeper.keys}/${name}.jwk`)),
+    path(keeper.enrolment),
     ...('file' in vault.key ? [path(vault.key.file)] : []),
     path(vault.file),
     path(ledger.highWater),

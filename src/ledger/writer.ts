@@ -20,7 +20,7 @@ import type {
   StateReader,
 } from './ledger.js'
 import type { Store } from './store.js'
-import { CheckpointKeys, checkSuccession, handOverChange, type KeySuccession } from './succession.js'
+import { CheckpointKeys, checkSuccession, handOverChanges, type KeySuccession } from './succession.js'
 
 export interface LedgerLimits extends CommitLimits {
   /** Least time between two writes of the high-water file while nobody waits for it. */
@@ -143,7 +143,7 @@ export class LedgerWriter implements Ledger {
     const { entries, signer, checkpointKey, overlapMs } = succession
     const t = clock()
     const onPlaced = (size: number) => this.checkpointKeys.follow(size, checkpointKey, t + overlapMs)
-    const state = [handOverChange(crypto, succession, t)]
+    const state = handOverChanges(crypto, succession, t)
     return this.commits.handOver(entries, { state }, { signer, onPlaced })
   }
 
