@@ -75,6 +75,7 @@ export {
   openEntry,
   type SealedEntry,
 } from './seal.js'
+export { type StoryFact, type StoryStep, storyOf } from './story.js'
 export { formatTlogProof, parseTlogProof, provesEntry, type TlogProof } from './tlog-proof.js'
 export {
   emptyRoot,
