@@ -95,6 +95,7 @@ export {
   type SealedEntry,
 } from './seal.js'
 export { type Silence, Silences } from './silence.js'
+export { type StoryFact, type StoryStep, storyOf } from './story.js'
 export { formatTlogProof, parseTlogProof, provesEntry, type TlogProof } from './tlog-proof.js'
 export {
   emptyRoot,
