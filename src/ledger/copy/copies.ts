@@ -51,6 +51,7 @@ interface Copy {
 
 /** So many checkpoints are read, spread over the log, the newest among them. */
 const MAX_CHECKPOINTS = 256
+const MAX_FINDINGS = 20
 
 /** Lists what was shipped to a place. */
 export async function openCopies(files: CopyFiles): Promise<Copies> {
@@ -224,7 +225,8 @@ function withFindings(verification: Verification, found: readonly FindingInLog[]
     ...verification,
     sound: false,
     validPrefix: Math.min(verification.validPrefix, ...places.slice(0, 1_000)),
-    findings: [...verification.findings, ...found.slice(0, 20)],
+    // What is wrong with the objects explains what the verification met.
+    findings: [...found, ...verification.findings].slice(0, MAX_FINDINGS),
     findingCount: verification.findingCount + found.length,
   }
 }
