@@ -55,7 +55,14 @@ function keeperFiles({ config, path }: LoadedConfig): string[] {
     ...('file' in vault.key ? [path(vault.key.file)] : []),
     path(vault.file),
     path(ledger.highWater),
+    ...shipSecrets({ config, path }),
   ]
+}
+
+function shipSecrets({ config, path }: Pick<LoadedConfig, 'config' | 'path'>): string[] {
+  return (config.ledger.ship ?? []).flatMap(place =>
+    'credential' in place && 'file' in place.credential ? [path(place.credential.file)] : [],
+  )
 }
 
 /** A folder that the operator made elsewhere stays as it is. */
@@ -132,6 +139,8 @@ function needs(loaded: LoadedConfig): Need[] {
     path(vault.file),
     ...('file' in vault.key ? [path(vault.key.file)] : []),
     ...(ledger.auditorKey === undefined ? [] : [path(ledger.auditorKey)]),
+    ...shipSecrets(loaded),
+    ...(ledger.ship ?? []).flatMap(({ ca }) => (ca === undefined ? [] : [path(ca)])),
     ...(gate.upstreamCa === undefined ? [] : [path(gate.upstreamCa)]),
   ]
   const forGate = [
