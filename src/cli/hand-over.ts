@@ -60,7 +60,14 @@ function keeperFiles({ config, path }: LoadedConfig): string[] {
     path(vault.file),
     path(ledger.highWater),
     witnessedBeside(path(ledger.highWater)),
+    ...shipSecrets({ config, path }),
   ]
+}
+
+function shipSecrets({ config, path }: Pick<LoadedConfig, 'config' | 'path'>): string[] {
+  return (config.ledger.ship ?? []).flatMap(place =>
+    'credential' in place && 'file' in place.credential ? [path(place.credential.file)] : [],
+  )
 }
 
 /** A folder that the operator made elsewhere stays as it is. */
@@ -139,6 +146,8 @@ function needs(loaded: LoadedConfig): Need[] {
     ...(ledger.auditorKey === undefined ? [] : [path(ledger.auditorKey)]),
     ...(config.witnesses === undefined ? [] : [path(config.witnesses.policy)]),
     ...(config.witnesses?.ca === undefined ? [] : [path(config.witnesses.ca)]),
+    ...shipSecrets(loaded),
+    ...(ledger.ship ?? []).flatMap(({ ca }) => (ca === undefined ? [] : [path(ca)])),
     ...(gate.upstreamCa === undefined ? [] : [path(gate.upstreamCa)]),
   ]
   const forGate = [
