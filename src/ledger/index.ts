@@ -25,6 +25,8 @@ export {
 export type { Batch, Delivery, Sink } from './ship/sink.js'
 export { syslogSink } from './ship/syslog.js'
 export { openSide, type SideCipher, type SideReader, sideCipher } from './side.js'
+export { exportTiles } from './tiles/export-tiles.js'
+export { serveTiles, type TilesServer } from './tiles/serve-tiles.js'
 export { askWitnesses } from './witnesses/ask.js'
 export { type Cosigning, type CosigningStatus, startCosigning } from './witnesses/cosigning.js'
 export { readWitnessed, type Witnessed, witnessedBeside } from './witnesses/witnessed.js'
