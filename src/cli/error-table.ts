@@ -22,6 +22,11 @@ export const cliErrors = {
     sentence: 'A production audience doesn’t ship receipts in the clear.',
     mend: 'Use https:// or tls://; tcp:// to this host alone is for a relay on it.',
   },
+  inventory_malformed: {
+    status: null,
+    sentence: 'The file is not an inventory of sidecars.',
+    mend: 'Mend what is listed: apiVersion, kind: Inventory, and `sidecars` with an origin each; docs/shipping.md shows one.',
+  },
   users_invalid: {
     status: null,
     sentence: 'Gate and keeper must be two users, neither of them root, in a group that is not root’s.',

@@ -56,6 +56,7 @@ export interface Keeper {
 }
 
 const SWEEP_MS = 1_000
+const HEARTBEAT_MS = 60_000
 
 /**
  * Starts the keeper over its ports: loads the durable state, puts the policy in force, then listens. Without a good
@@ -135,7 +136,8 @@ export async function startKeeper(options: KeeperOptions): Promise<Keeper> {
   chores.run(lookAhead)
   chores.every(options.lookAheadMs ?? 60_000, lookAhead)
   chores.every(bounds.intervalMs, () => suppression.flush())
-  chores.every(options.heartbeatMs ?? 60_000, () => beat(options, open, activation))
+  const heartbeatMs = options.heartbeatMs ?? HEARTBEAT_MS
+  chores.every(heartbeatMs, () => beat(options, heartbeatMs, open, activation))
   let stopping: Promise<void> | undefined
   const stop = async (): Promise<void> => {
     unwatch()
@@ -222,7 +224,12 @@ function endingsOf(activation: Activation, enrolmentExpiresMs: number): readonly
 }
 
 /** Silence is evidence too: a log that stops beating was stopped or cut. */
-async function beat({ ledger }: KeeperOptions, open: OpenAttempts, activation: Activation): Promise<void> {
+async function beat(
+  { ledger }: KeeperOptions,
+  everyMs: number,
+  open: OpenAttempts,
+  activation: Activation,
+): Promise<void> {
   const policy = activation.inForce()
   await ledger.append(
     {
@@ -230,6 +237,7 @@ async function beat({ ledger }: KeeperOptions, open: OpenAttempts, activation: A
       data: {
         size: ledger.head().size,
         open: open.size,
+        every: everyMs,
         ...(policy === null ? {} : { policy: policy.cid }),
       },
     },

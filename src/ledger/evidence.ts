@@ -11,15 +11,17 @@ import {
   type VerifyOptions,
   verifyEntries,
 } from '../receipt/index.js'
+import { openCopies } from './copy/copies.js'
+import { folderFiles } from './copy/copy-files.js'
 import { checkpointBeside, readDump } from './dump.js'
 import { ledgerFault } from './error-table.js'
 import { decodeMark } from './mark.js'
 import { Store, storeExists } from './store.js'
 import { OpenTile, TILE_LEAVES } from './tile.js'
 
-/** A log that somebody hands over: a ledger folder (stopped, or a copy) or a dump. Opening it changes nothing in it. */
+/** A log that somebody hands over: a ledger folder (stopped, or a copy), a dump, or what was shipped. Opening it changes nothing in it. */
 export interface Evidence {
-  readonly kind: 'folder' | 'dump'
+  readonly kind: 'folder' | 'dump' | 'shipped'
   entries(from?: number): AsyncIterable<Uint8Array>
   /** Encrypted decision inputs of an attempt; undefined where they were not kept, erased, or this is a dump. */
   side(id: string): Promise<Uint8Array | undefined>
@@ -32,10 +34,16 @@ export interface Evidence {
   close(): Promise<void>
 }
 
-/** Opens a ledger folder or a dump. Throws `dump_malformed` where the path is neither, `evidence_moving`, `ledger_unreadable`. */
-export async function openEvidence(path: string, crypto: Crypto): Promise<Evidence> {
+/**
+ * Opens a ledger folder, a dump, or a folder of shipped objects, of which `chain` names one log where there are several.
+ * Throws `dump_malformed` where the path is none of these, `evidence_moving`, `ledger_unreadable`, `copy_malformed`.
+ */
+export async function openEvidence(path: string, crypto: Crypto, chain?: string): Promise<Evidence> {
   const found = await stat(path).catch(() => undefined)
   if (found === undefined) throw ledgerFault('dump_malformed', `there is no ${path}`)
+  const shipped =
+    found.isDirectory() && !(await storeExists(path)) ? await openCopies(folderFiles(path)) : undefined
+  if (shipped !== undefined && shipped.chains.length > 0) return shipped.open(chain, crypto)
   return found.isDirectory() ? openFolder(path, crypto) : openDump(path)
 }
 

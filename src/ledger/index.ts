@@ -1,3 +1,6 @@
+export { type Comparison, compareWithCopy } from './copy/compare.js'
+export { type Copies, openCopies } from './copy/copies.js'
+export { type CopyFiles, folderFiles, objectFiles } from './copy/copy-files.js'
 export { writeDump } from './dump.js'
 export { ledgerErrors } from './error-table.js'
 export { type Evidence, openEvidence, readCheckpointFile } from './evidence.js'

@@ -20,6 +20,11 @@ export const FINDINGS = {
   store_tree: 'a stored tree hash is not that of the entries',
   store_head: 'the stored head is not that of the entries',
   store_open: 'the stored open attempts are not those of the entries',
+  copy_object: 'a shipped object does not hold what its name says',
+  copy_batches: 'two shipped batches hold different entries in this place',
+  copy_differs: 'is another entry in the shipped copy',
+  copy_missing: 'is not in the shipped copy',
+  copy_only: 'is in the shipped copy and not in the log',
 } as const
 export type FindingCode = keyof typeof FINDINGS
 

@@ -77,7 +77,10 @@ export const CONTROL_FORMATS: Readonly<
     },
     { enrolment: text },
   ],
-  heartbeat: [{ size: count, open: count }, { policy: contentId }],
+  heartbeat: [
+    { size: count, open: count },
+    { policy: contentId, every: count },
+  ],
   suppressed: [{ code: text, count, from: count, to: count }],
   recover: [
     { chain: text, size: count, root: hex32, because: text },

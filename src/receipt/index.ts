@@ -31,7 +31,7 @@ export {
   type OutcomeStatus,
 } from './entry.js'
 export { receiptErrors } from './error-table.js'
-export { FINDINGS, type FindingCode, type FindingInLog } from './findings.js'
+export { FINDINGS, type FindingCode, type FindingInLog, findingAt } from './findings.js'
 export { CONTROL_FORMATS, entryProblem } from './formats.js'
 export { type DecisionInputs, encodeInputs, encodeSideRecord, openInputs, type SideRecord } from './inputs.js'
 export {
@@ -55,6 +55,7 @@ export {
   openEntry,
   type SealedEntry,
 } from './seal.js'
+export { type Silence, Silences } from './silence.js'
 export { formatTlogProof, parseTlogProof, provesEntry, type TlogProof } from './tlog-proof.js'
 export {
   emptyRoot,

@@ -2,14 +2,16 @@ import { type Command, InvalidArgumentError, Option } from 'commander'
 import { writeDump } from '../../ledger/index.js'
 import { decodeEntry, type Entry } from '../../receipt/index.js'
 import { loadConfig } from '../config.js'
+import { addCopyOptions, type CopyFlags } from '../copy-access.js'
 import { entryLine } from '../entry-text.js'
 import { AnswerNo, type Io, printJson, printLine, UsageError } from '../io.js'
 import type { KeySource } from '../pinned-keys.js'
 import { group } from '../program-group.js'
 import { progress } from '../progress.js'
-import { openReceipts, type ReceiptSource } from '../receipt-source.js'
+import { openReceipts, openShipped, type ReceiptSource } from '../receipt-source.js'
 import { addConfigOption } from '../session-options.js'
 import { verifyLog } from '../verify-log.js'
+import { registerInventory } from './receipts-inventory.js'
 
 interface SourceOptions {
   readonly config: string
@@ -23,12 +25,18 @@ interface ListOptions extends SourceOptions {
   readonly type?: string
 }
 
-interface VerifyOptions extends SourceOptions {
+interface KeyOptions {
+  readonly config: string
   readonly trust?: string
   readonly pin?: string
   readonly enrolment?: string
   readonly key?: string[]
   readonly checkpointKey?: string[]
+}
+
+interface VerifyOptions extends SourceOptions, KeyOptions, CopyFlags {
+  readonly against?: string
+  readonly unshipped: number
   readonly checkpoint?: string[]
 }
 
@@ -57,14 +65,15 @@ export function registerReceipts(program: Command, io: Io): void {
     .addHelpText('after', '\nExample:\n  countersign receipts export evidence.jsonl\n')
     .action((file: string, options: SourceOptions) => exportDump(file, options, io))
   registerVerify(receipts, io)
+  registerInventory(receipts, io)
 }
 
 function registerVerify(receipts: Command, io: Io): void {
-  addConfigOption(receipts.command('verify'))
+  addCopyOptions(addConfigOption(receipts.command('verify')))
     .summary('say what a log proves')
     .argument(
       '[path]',
-      'ledger folder or dump; without it the running keeper is asked, its keys pinned by the configuration',
+      'ledger folder, dump or shipped copy; without it the running keeper is asked, its keys pinned by the configuration',
     )
     .option('--trust <file>', 'your own copy of the trust root: pins the keys that it leads to')
     .option('--pin <id>', 'content id of a version in that file, sha256:…, where the copy is not your own')
@@ -72,24 +81,42 @@ function registerVerify(receipts: Command, io: Io): void {
     .option('--key <key...>', 'receipt keys to trust, ed25519:…')
     .option('--checkpoint-key <key...>', 'checkpoint keys to trust, ed25519:…')
     .option('--checkpoint <file...>', 'checkpoints or high-water marks that the log must contain')
+    .option(
+      '--against <copy>',
+      'shipped copy, a folder or s3://bucket/prefix, that must hold the same entries',
+    )
+    .option(
+      '--unshipped <n>',
+      'with --against: entries at the end that may not be shipped yet',
+      wholeNumber,
+      0,
+    )
+    .option('--chain <chain>', 'which log of a place that holds several: its origin with epoch')
     .addOption(new Option('--json', 'one JSON document'))
     .addHelpText(
       'after',
-      '\nExit code 0: nothing was found; 1: something was; 2: it could not be tried.\n\nExample:\n' +
-        '  countersign receipts verify evidence.jsonl --trust root.json\n',
+      '\nExit code 0: nothing was found; 1: something was; 2: it could not be tried.\n\nExamples:\n' +
+        '  countersign receipts verify evidence.jsonl --trust root.json\n' +
+        '  countersign receipts verify ledger --trust root.json --against s3://acme-evidence/countersign --region eu-west-1\n',
     )
     .action(async (path: string | undefined, options: VerifyOptions) => {
       const keys = keySource(path, options)
-      const source = await openReceipts(path, options.config)
+      const copy = { flags: options, io }
+      const source = await openReceipts(path, options.config, copy)
+      const against =
+        options.against === undefined
+          ? {}
+          : { against: { copy: await openShipped(options.against, copy), mayBeUnshipped: options.unshipped } }
       await verifyLog(
         source,
-        { keys, checkpoints: options.checkpoint ?? [], json: options.json === true },
+        { keys, checkpoints: options.checkpoint ?? [], json: options.json === true, ...against },
         io,
       )
     })
 }
 
-function keySource(path: string | undefined, options: VerifyOptions): KeySource {
+/** Where the keys of a command's options come from; without any, those of the configuration where the log is the running keeper's. */
+function keySource(path: string | undefined, options: KeyOptions): KeySource {
   const { trust, pin, key, checkpointKey } = options
   if (trust !== undefined && key !== undefined)
     throw new UsageError('--trust and --key name two sources of trust', 'Pass one of them.')
