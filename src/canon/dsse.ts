@@ -26,8 +26,10 @@ export const PAYLOAD_TYPES = {
   policy: 'application/vnd.countersign.policy.v1+json',
   trustRoot: 'application/vnd.countersign.trust-root.v1+json',
   enrolment: 'application/vnd.countersign.enrolment.v1+json',
+  enrolmentRequest: 'application/vnd.countersign.enrolment-request.v1+json',
   receipt: 'application/vnd.countersign.receipt.v1+json',
   grantOrder: 'application/vnd.countersign.grant-order.v1+json',
+  operateOrder: 'application/vnd.countersign.operate-order.v1+json',
 } as const
 
 /** Pre-authentication encoding: what is signed (DSSE protocol §"Signature Definition"). */

@@ -1,4 +1,5 @@
-import Type, { type Static } from 'typebox'
+import type { Static } from 'typebox'
+import { Type } from '../policy/index.js'
 import { Ship } from './ship-schema.js'
 
 const strict = { additionalProperties: false }

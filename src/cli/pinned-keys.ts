@@ -1,14 +1,13 @@
 import { readFileSync } from 'node:fs'
-import {
-  contentId,
-  decodeEnvelope,
-  type JsonObject,
-  parsePublicKey,
-  parseStrictJson,
-  utf8,
-} from '../canon/index.js'
+import { contentId, decodeEnvelope, parsePublicKey, utf8 } from '../canon/index.js'
 import { nativeCrypto } from '../native/index.js'
-import { openEnrolment, openTrustRoot } from '../policy/index.js'
+import {
+  type Enrolment,
+  openPastEnrolment,
+  openTrustChain,
+  revokedSinceMs,
+  type TrustRoot,
+} from '../policy/index.js'
 import { decodeEntry, type PinnedKeys } from '../receipt/index.js'
 import { UsageError } from './io.js'
 import { trustChainIn } from './trust-files.js'
@@ -23,8 +22,11 @@ export type KeySource =
       readonly root: string
       /** `sha256:…` of the payload of one of them; null where the file itself is the verifier's own and its first version is trusted. */
       readonly pin: string | null
-      /** Enrolment envelope; null to take the one that the log's genesis carries, which the trust root must have signed. */
-      readonly enrolment: string | null
+      /**
+       * Files with enrolment envelopes, beside those that the log carries: for keys whose own enrolment is sealed by
+       * a key that was revoked since, or is not in the log.
+       */
+      readonly enrolments: readonly string[]
     }
 
 /** The keys to hold a log against; null where none are pinned. `firstEntry` is the log's genesis as envelope bytes. */
@@ -38,42 +40,74 @@ export function pinnedKeys(source: KeySource, firstEntry: Uint8Array | undefined
         receipt: source.receipt.map(parsePublicKey),
         checkpoint: source.checkpoint.map(parsePublicKey),
       }
-    case 'trust-root': {
-      const chain = trustChainIn(source.root)
-      const trust = openTrustRoot(chain, source.pin ?? firstVersion(chain, source.root), nativeCrypto)
-      const envelope = source.enrolment === null ? enrolmentOf(firstEntry) : readBytes(source.enrolment)
-      const nowMs = startOf(envelope)
-      const { keys, origin } = openEnrolment(envelope, trust, { crypto: nativeCrypto, nowMs })
-      return {
-        origin,
-        receipt: [parsePublicKey(keys.receipt)],
-        checkpoint: [parsePublicKey(keys.checkpoint)],
-      }
-    }
+    case 'trust-root':
+      return certifiedKeys(source, firstEntry)
   }
 }
 
-/** The enrolment's own beginning: a log is read long after it was written, and whoever holds the keys sets the times in it. */
-function startOf(envelope: Uint8Array): number {
-  const { notBefore } = parseStrictJson(decodeEnvelope(envelope).payload) as JsonObject
-  return typeof notBefore === 'string' ? Date.parse(notBefore) : 0
-}
-
-function firstVersion(chain: readonly Uint8Array[], file: string): string {
-  const first = chain[0]
+/**
+ * The keys that a trust root leads to: those that the log began with, by the enrolment in its genesis, and those of
+ * the enrolments in hand. What follows in the log is certified entry by entry. Throws where nothing leads anywhere.
+ */
+function certifiedKeys(
+  source: Extract<KeySource, { kind: 'trust-root' }>,
+  firstEntry: Uint8Array | undefined,
+): PinnedKeys {
+  const bytes = trustChainIn(source.root)
+  const chain = openTrustChain(bytes, pinOf(source, bytes), nativeCrypto)
+  const certify = (envelope: Uint8Array) => openPastEnrolment(envelope, chain, nativeCrypto)
+  const inHand = source.enrolments.map(file => certify(readBytes(file)))
+  const own = firstEntry === undefined ? undefined : genesisEnrolment(firstEntry)
+  const enrolments = [...(own === undefined ? [] : startOf(utf8(own), certify, inHand)), ...inHand]
+  const [first] = enrolments
   if (first === undefined)
-    throw new UsageError(`${file} holds no trust root`, 'Pass trust/root.json of the sidecar.')
-  return contentId(nativeCrypto, decodeEnvelope(first).payload)
-}
-
-function enrolmentOf(firstEntry: Uint8Array | undefined): Uint8Array {
-  const enrolment = firstEntry === undefined ? undefined : genesisEnrolment(firstEntry)
-  if (enrolment === undefined)
     throw new UsageError(
       'the log carries no enrolment that leads from the trust root to its keys',
       'Pass --enrolment FILE, or pin the keys with --key.',
     )
-  return utf8(enrolment)
+  const foreign = enrolments.find(({ origin }) => origin !== first.origin)
+  if (foreign !== undefined)
+    throw new UsageError(
+      `the enrolments are of ${first.origin} and ${foreign.origin}`,
+      'Pass those of one instance.',
+    )
+  return {
+    origin: first.origin,
+    receipt: enrolments.map(({ keys }) => parsePublicKey(keys.receipt)),
+    checkpoint: enrolments.map(({ keys }) => parsePublicKey(keys.checkpoint)),
+    certify,
+    revoked: revocations(chain.at(-1) as TrustRoot),
+  }
+}
+
+/** The genesis's own enrolment; one that the trust root has nothing to do with counts for nothing where others are in hand. */
+function startOf(
+  envelope: Uint8Array,
+  certify: (envelope: Uint8Array) => Enrolment,
+  inHand: readonly Enrolment[],
+): readonly Enrolment[] {
+  try {
+    return [certify(envelope)]
+  } catch (error) {
+    if (inHand.length === 0) throw error
+    return []
+  }
+}
+
+function revocations(newest: TrustRoot): ReadonlyMap<string, number> {
+  return new Map(newest.revoked.keys.map(key => [key, revokedSinceMs(newest, key) as number]))
+}
+
+/** Content id of the version that is trusted: the one that was named, or the first of the verifier's own file. */
+export function pinOf(
+  { pin, root }: Pick<Extract<KeySource, { kind: 'trust-root' }>, 'pin' | 'root'>,
+  chain: readonly Uint8Array[],
+): string {
+  if (pin !== null) return pin
+  const first = chain[0]
+  if (first === undefined)
+    throw new UsageError(`${root} holds no trust root`, 'Pass trust/root.json of the sidecar.')
+  return contentId(nativeCrypto, decodeEnvelope(first).payload)
 }
 
 function genesisEnrolment(bytes: Uint8Array): string | undefined {

@@ -35,6 +35,9 @@ const COMMANDS: readonly (readonly [word: string, load: () => Promise<Register>]
   ['grant', async () => (await import('./commands/grant.js')).registerGrant],
   ['approvals', async () => (await import('./commands/approvals.js')).registerApprovals],
   ['receipts', async () => (await import('./commands/receipts.js')).registerReceipts],
+  ['receipts', async () => (await import('./commands/receipts-erase.js')).registerReceiptsErase],
+  ['receipts', async () => (await import('./commands/receipts-reconcile.js')).registerReceiptsReconcile],
+  ['receipts', async () => (await import('./commands/receipts-bundle.js')).registerReceiptsBundle],
   ['ledger', async () => (await import('./commands/ledger.js')).registerLedger],
   ['witness', async () => (await import('./commands/witness.js')).registerWitness],
 ]

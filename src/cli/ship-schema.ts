@@ -1,4 +1,5 @@
-import Type, { type Static } from 'typebox'
+import type { Static } from 'typebox'
+import { Type } from '../policy/index.js'
 
 const strict = { additionalProperties: false }
 const text = (description: string) => Type.String({ minLength: 1, description })

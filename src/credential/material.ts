@@ -1,5 +1,5 @@
-import Type, { type Static, type TSchema } from 'typebox'
-import { Value } from 'typebox/value'
+import type { Static, TSchema } from 'typebox'
+import { misfitIn, Type } from '../policy/index.js'
 import { credentialFault } from './error-table.js'
 import type { MinterKind } from './ports.js'
 
@@ -113,9 +113,9 @@ export function isVaultKind(kind: string): kind is VaultKind {
 
 /** Checks that the value is material of this kind; throws `vault_entry_invalid` that names the member at fault, never its value. */
 export function checkMaterial<K extends VaultKind>(kind: K, value: unknown): Material<K> {
-  const problem = [...Value.Errors(MATERIAL[kind], value)][0]
-  if (problem === undefined) return narrowOnly(value as Material<K>)
-  throw credentialFault('vault_entry_invalid', `${kind}${problem.instancePath.replaceAll('/', '.')}`)
+  const misfit = misfitIn(MATERIAL[kind], value)
+  if (misfit === null) return narrowOnly(value as Material<K>)
+  throw credentialFault('vault_entry_invalid', [kind, ...misfit].join('.'))
 }
 
 /** ATTACK: a key that may do everything, pasted where a restricted one belongs. */

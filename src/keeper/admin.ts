@@ -1,6 +1,6 @@
 import { chmod, mkdir } from 'node:fs/promises'
 import { dirname } from 'node:path'
-import Fastify, { type FastifyInstance } from 'fastify'
+import type { FastifyInstance } from 'fastify'
 import { base64, CountersignError, encodeEnvelope, fromBase64, parseStrictJson } from '../canon/index.js'
 import type { AwsGrantKeys } from '../credential/index.js'
 import type { Cosigning, CosigningStatus, Ledger, SinkStatus } from '../ledger/index.js'
@@ -9,6 +9,7 @@ import { observers, policyFault } from '../policy/index.js'
 import { consistencyProof, inclusionProof } from '../receipt/index.js'
 import type { Activation } from './activation.js'
 import type { Approvals } from './approvals.js'
+import type { Erasures } from './erasures.js'
 import { keeperFault } from './error-table.js'
 import type { Grants } from './grants.js'
 import { removeStaleSocket } from './link-server.js'
@@ -24,6 +25,7 @@ export interface AdminParts {
   readonly grants: Grants
   readonly awsKeys: Pick<AwsGrantKeys, 'secretOf'>
   readonly approvals: Approvals
+  readonly erasures: Erasures
   readonly log: Log
   /** What `GET /v1/status` says beside the ledger and the policy. */
   readonly facts: () => {
@@ -44,10 +46,12 @@ const MAX_RECEIPTS = 1_000
 
 /**
  * Serves the admin API on a Unix socket that only the keeper's own user may open (0600). Whoever reaches it can
- * read and revoke; a grant takes an order signed by the `enrol` role besides. Errors are
+ * read and revoke; a grant takes an order signed by the `enrol` role besides, an erasure one by the `operate` role. Errors are
  * `{"code","message","mend"}` with the status of the error's table.
  */
 export async function serveAdmin(socketPath: string, parts: AdminParts): Promise<AdminServer> {
+  // Whoever else uses this room serves nothing, and needn't load a server.
+  const { default: Fastify } = await import('fastify')
   const app = Fastify({ logger: false, bodyLimit: MAX_BODY_BYTES, forceCloseConnections: true })
   readStrictly(app)
   answerErrors(app, parts.log)
@@ -56,6 +60,9 @@ export async function serveAdmin(socketPath: string, parts: AdminParts): Promise
   routeProofs(app, parts)
   routeGrants(app, parts)
   routePolicy(app, parts)
+  app.post('/v1/erasures', async request => ({
+    erased: await parts.erasures.fulfil(orderOf(request.body, 'operate_order_malformed')),
+  }))
   app.get('/v1/approvals', () => ({ approvals: parts.approvals.pending() }))
   await mkdir(dirname(socketPath), { recursive: true, mode: 0o750 })
   await removeStaleSocket(socketPath)
@@ -151,7 +158,7 @@ function routeProofs(
 function routeGrants(app: FastifyInstance, { grants, awsKeys }: AdminParts): void {
   app.get('/v1/grants', () => ({ grants: grants.list() }))
   app.post('/v1/grants', async request => {
-    const { token, grant } = await grants.issue(orderOf(request.body))
+    const { token, grant } = await grants.issue(orderOf(request.body, 'grant_order_malformed'))
     const { jti, slot, expiresMs } = grant
     return { token, jti, expiresMs, ...(slot === 'aws-sigv4' ? { secret: awsKeys.secretOf(jti) } : {}) }
   })
@@ -211,12 +218,12 @@ function readStrictly(app: FastifyInstance): void {
 }
 
 /** `{"order": <DSSE envelope>}` with its members as on the wire. */
-function orderOf(body: unknown): Uint8Array {
+function orderOf(body: unknown, malformed: 'grant_order_malformed' | 'operate_order_malformed'): Uint8Array {
   const order = (body as { order?: unknown } | null)?.order
-  if (typeof order !== 'object' || order === null) throw policyFault('grant_order_malformed')
+  if (typeof order !== 'object' || order === null) throw policyFault(malformed)
   const { payload, payloadType, signatures } = order as Record<string, unknown>
   if (typeof payload !== 'string' || typeof payloadType !== 'string' || !Array.isArray(signatures))
-    throw policyFault('grant_order_malformed')
+    throw policyFault(malformed)
   try {
     return encodeEnvelope({
       payload: fromBase64(payload),
@@ -227,7 +234,7 @@ function orderOf(body: unknown): Uint8Array {
       })),
     })
   } catch {
-    throw policyFault('grant_order_malformed')
+    throw policyFault(malformed)
   }
 }
 

@@ -1,6 +1,7 @@
 export type { HighestPolicy, OpenedPolicy, PolicyRefusal, SealedSource } from './activation.js'
 export type { PendingApproval } from './approvals.js'
 export { Counters, type Hold } from './counters.js'
+export { entrySentence } from './entry-sentence.js'
 export { keeperErrors } from './error-table.js'
 export { type IssuedGrant, loadRevocations, type Revocations } from './grants.js'
 export { type Keeper, type KeeperOptions, startKeeper } from './keeper.js'

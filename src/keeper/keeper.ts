@@ -1,12 +1,13 @@
 import { CountersignError } from '../canon/index.js'
 import type { Cosigning, Shipping } from '../ledger/index.js'
 import type { PolicyView } from '../link/index.js'
-import type { SignedGrantOrder, TrustRoot } from '../policy/index.js'
+import type { SignedGrantOrder, SignedOperateOrder, TrustRoot } from '../policy/index.js'
 import { Activation, type SealedSource } from './activation.js'
 import { type AdminServer, serveAdmin } from './admin.js'
 import { Admission } from './admit.js'
 import { Approvals } from './approvals.js'
 import { Counters } from './counters.js'
+import { Erasures } from './erasures.js'
 import { type Ending, ExpiryAlarm } from './expiry-alarm.js'
 import { Grants, type Revocations } from './grants.js'
 import type { LinkHandlers, LinkServer } from './link-server.js'
@@ -24,6 +25,8 @@ export interface KeeperOptions extends KeeperPorts {
   readonly policySource: SealedSource
   /** Opens a grant order against the trust root: fresh, to this sidecar, by the `enrol` role; see `openGrantOrder`. */
   readonly openOrder: (envelope: Uint8Array, trust: TrustRoot) => SignedGrantOrder
+  /** Opens an operate order likewise: by the `operate` role; see `openOperateOrder`. */
+  readonly openOperateOrder: (envelope: Uint8Array, trust: TrustRoot) => SignedOperateOrder
   /** The same set that the grant verifier asks; see `loadRevocations`. */
   readonly revocations: Revocations
   /** Unix milliseconds: when the certificate over this sidecar’s keys ends. It is looked at again at the next start. */
@@ -75,6 +78,13 @@ export async function startKeeper(options: KeeperOptions): Promise<Keeper> {
   const announce = (view: PolicyView | null) => link?.announce(view)
   const activation = new Activation({ ledger, clock, log, source: options.policySource, announce })
   const grants = await Grants.load({ ...options, policies: activation }, options.revocations)
+  const erasures = await Erasures.load({
+    ledger,
+    crypto,
+    clock,
+    trust: () => activation.trust(),
+    openOrder: options.openOperateOrder,
+  })
   const admission = new Admission({
     ...options,
     policies: activation,
@@ -112,6 +122,7 @@ export async function startKeeper(options: KeeperOptions): Promise<Keeper> {
     grants,
     awsKeys,
     approvals,
+    erasures,
     log,
     facts: () => ({
       gates: listening.gates,

@@ -70,6 +70,11 @@ export const ledgerErrors = {
     sentence: 'The ledger is closed.',
     mend: 'The keeper is stopping; try again when it runs.',
   },
+  succession_unfit: {
+    status: null,
+    sentence: 'The entries that hand the log over are not those of the keys that are to follow.',
+    mend: 'Make the request and the enrolment anew with `countersign trust request`.',
+  },
   attempt_not_open: {
     status: null,
     sentence: 'The outcome names no open attempt.',

@@ -7,6 +7,7 @@ import {
   LogVerifier,
   parseCheckpoint,
   type SignedCheckpoint,
+  takeAll,
   type Verification,
   type VerifyOptions,
   verifyEntries,
@@ -125,20 +126,34 @@ async function verifyStore(
 ): Promise<Verification> {
   const verifier = new LogVerifier(options)
   const tile = new OpenTile([])
-  try {
-    for await (const [seq, bytes] of store.entries(0, Number.MAX_SAFE_INTEGER)) {
-      if (seq !== verifier.size) verifier.report('chain_seq', verifier.size, `stored as ${seq}`)
-      const record = tile.add(verifier.add(bytes))
-      const number = Math.floor((verifier.size - 1) / TILE_LEAVES)
-      if (record !== undefined && !Buffer.from(record).equals((await store.tile(number)) ?? Buffer.of()))
-        verifier.report('store_tree', null, `tile ${number}`)
-      onEntry(verifier.size)
-    }
-    await verifyHead(store, verifier)
-  } catch (error) {
-    verifier.report('source_damaged', verifier.size, error instanceof Error ? error.message : String(error))
-  }
+  const whole = await takeAll(verifier, inPlace(store, verifier), options, {
+    onEntry,
+    onCompleted: completed => {
+      const record = tile.add(completed)
+      return record === undefined ? undefined : compareTile(store, verifier, record)
+    },
+  })
+  if (whole)
+    await verifyHead(store, verifier).catch((error: Error) =>
+      verifier.report('source_damaged', verifier.size, error.message),
+    )
   return verifier.finish()
+}
+
+/** The entries in the order of their keys; one that is stored under another number is a finding. */
+async function* inPlace(store: Store, verifier: LogVerifier): AsyncGenerator<Uint8Array> {
+  let place = 0
+  for await (const [seq, bytes] of store.entries(0, Number.MAX_SAFE_INTEGER)) {
+    if (seq !== place) verifier.report('chain_seq', place, `stored as ${seq}`)
+    place++
+    yield bytes
+  }
+}
+
+async function compareTile(store: Store, verifier: LogVerifier, record: Uint8Array): Promise<void> {
+  const number = Math.floor((verifier.size - 1) / TILE_LEAVES)
+  if (!Buffer.from(record).equals((await store.tile(number)) ?? Buffer.of()))
+    verifier.report('store_tree', null, `tile ${number}`)
 }
 
 async function verifyHead(store: Store, verifier: LogVerifier): Promise<void> {

@@ -14,6 +14,7 @@ export type {
   StateReader,
 } from './ledger.js'
 export { type OpenLedgerOptions, openLedger } from './open.js'
+export { parallelChecks } from './parallel-checks.js'
 export { type Exchange, type ExchangeOptions, exchange } from './ship/exchange.js'
 export { type HttpFacts, httpSink } from './ship/http.js'
 export type { ShipBound, ShippingLag } from './ship/lane.js'
@@ -28,6 +29,7 @@ export {
 export type { Batch, Delivery, Sink } from './ship/sink.js'
 export { syslogSink } from './ship/syslog.js'
 export { openSide, type SideCipher, type SideReader, sideCipher } from './side.js'
+export { type HandOver, type KeySuccession, lastHandOver, type RetiringKey } from './succession.js'
 export { exportTiles } from './tiles/export-tiles.js'
 export { serveTiles, type TilesServer } from './tiles/serve-tiles.js'
 export { askWitnesses } from './witnesses/ask.js'

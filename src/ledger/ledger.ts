@@ -1,4 +1,5 @@
 import type { AttemptBody, Entry, EntryBody, NodeReader } from '../receipt/index.js'
+import type { KeySuccession } from './succession.js'
 
 /** The durable, append-only, signed log of one keeper. One active writer; see `openLedger`. Reads see what is durable. */
 export interface Ledger {
@@ -24,6 +25,12 @@ export interface Ledger {
   readonly node: NodeReader
   /** C2SP signed note over the current head, signed after its batch was committed. */
   checkpoint(): Promise<string>
+  /**
+   * Hands the log over to other keys: its entries are durable in one batch when it resolves, and everything behind
+   * them is signed by the new receipt key, checkpoints that cover them by the new checkpoint key and, for a while, by
+   * both. Rejects with `succession_unfit` or a ledger fault.
+   */
+  succeed(succession: KeySuccession): Promise<Appended>
   /** Resolves when the high-water file covers `seq`. */
   marked(seq: number): Promise<void>
   /** Calls back after every durable batch, with the new head; what it returns ends that. The listener must not throw. */

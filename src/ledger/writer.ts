@@ -20,6 +20,7 @@ import type {
   StateReader,
 } from './ledger.js'
 import type { Store } from './store.js'
+import { CheckpointKeys, checkSuccession, handOverChange, type KeySuccession } from './succession.js'
 
 export interface LedgerLimits extends CommitLimits {
   /** Least time between two writes of the high-water file while nobody waits for it. */
@@ -39,6 +40,8 @@ export interface WriterOptions {
   readonly highWater: string
   readonly signer: SigningKey
   readonly checkpointKey: SigningKey
+  /** A replaced checkpoint key that still signs beside, and until when, Unix milliseconds. */
+  readonly beside: { readonly key: SigningKey; readonly untilMs: number } | null
   readonly crypto: Crypto
   readonly clock: () => number
   readonly boot: string
@@ -55,12 +58,14 @@ export class LedgerWriter implements Ledger {
   private readonly options: WriterOptions
   private readonly commits: CommitQueue
   private readonly highWater: HighWater
+  private readonly checkpointKeys: CheckpointKeys
   private readonly listeners = new Set<(head: LedgerHead) => void>()
   private note: { readonly size: number; readonly text: string } | undefined
   private closing: Promise<void> | undefined
 
   constructor(store: Store, start: CommitStart, markedSize: number, options: WriterOptions) {
-    const { crypto, signer, checkpointKey, boot, clock } = options
+    const { crypto, signer, checkpointKey, beside, boot, clock } = options
+    this.checkpointKeys = new CheckpointKeys(checkpointKey, beside, clock)
     const limits = { ...DEFAULT_LIMITS, ...options.limits }
     this.store = store
     this.options = options
@@ -72,7 +77,7 @@ export class LedgerWriter implements Ledger {
       {
         file: options.highWater,
         crypto,
-        key: checkpointKey,
+        keys: size => this.checkpointKeys.signers(size),
         paceMs: limits.markPaceMs,
         newest: () => {
           const { chain, size, root, leaf } = this.commits.head
@@ -124,10 +129,22 @@ export class LedgerWriter implements Ledger {
   async checkpoint(): Promise<string> {
     const { chain, size, root } = this.commits.head
     if (this.note?.size !== size) {
-      const { crypto, checkpointKey } = this.options
-      this.note = { size, text: signCheckpoint(crypto, { origin: chain, size, root }, checkpointKey) }
+      const keys = this.checkpointKeys.signers(size)
+      const checkpoint = { origin: chain, size, root }
+      this.note = { size, text: signCheckpoint(this.options.crypto, checkpoint, ...keys) }
     }
     return this.note.text
+  }
+
+  async succeed(succession: KeySuccession): Promise<Appended> {
+    if (this.closing !== undefined) throw ledgerFault('ledger_closed')
+    checkSuccession(succession)
+    const { crypto, clock } = this.options
+    const { entries, signer, checkpointKey, overlapMs } = succession
+    const t = clock()
+    const onPlaced = (size: number) => this.checkpointKeys.follow(size, checkpointKey, t + overlapMs)
+    const state = [handOverChange(crypto, succession, t)]
+    return this.commits.handOver(entries, { state }, { signer, onPlaced })
   }
 
   marked(seq: number): Promise<void> {

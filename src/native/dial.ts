@@ -1,9 +1,10 @@
 import { type LookupAddress, type LookupOptions, lookup as systemLookup } from 'node:dns'
 import { isIP, type LookupFunction, Socket, connect as tcpConnect } from 'node:net'
 import { connect as tlsConnect } from 'node:tls'
-import { buildConnector } from 'undici'
+import type { buildConnector } from 'undici'
 import { addressReach } from './address.js'
 import { nativeFault } from './error-table.js'
+import { undici } from './undici.js'
 
 export type LookupAll = (
   hostname: string,
@@ -27,7 +28,7 @@ export interface DialOptions {
  * verified. Fails the connection with `address_refused`.
  */
 export function guardedConnector(options: DialOptions): buildConnector.connector {
-  const connect = buildConnector({
+  const connect = undici().buildConnector({
     rejectUnauthorized: true,
     timeout: options.connectTimeoutMs,
     lookup: guardedLookup(options),

@@ -1,6 +1,7 @@
-import Type, { type Static } from 'typebox'
+import type { Static } from 'typebox'
 import type { JsonValue } from '../canon/index.js'
 import { OPERATION_CLASSES, type OperationClass } from '../protocol/index.js'
+import { Type } from './schema-type.js'
 import { checkShape } from './shape.js'
 
 /*

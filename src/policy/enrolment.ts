@@ -1,5 +1,5 @@
-import Type from 'typebox'
 import {
+  CountersignError,
   type Crypto,
   canonicalBytes,
   type Envelope,
@@ -12,16 +12,26 @@ import {
 import { parseUtcMs } from './duration.js'
 import { policyFault } from './error-table.js'
 import { openSigned } from './open-signed.js'
+import { Type } from './schema-type.js'
 import { checkShape } from './shape.js'
 import type { TrustRoot } from './trust.js'
 
+/** What an instance's keys are for. */
+export const INSTANCE_ROLES = ['receipt', 'checkpoint', 'grant'] as const
+export type InstanceRole = (typeof INSTANCE_ROLES)[number]
+
 const strict = { additionalProperties: false }
 const PublicKey = Type.String({ pattern: '^ed25519:[A-Za-z0-9_-]{43}$' })
+export const Origin = Type.String({ pattern: '^[a-z0-9.-]+/countersign/[a-z0-9-]+$' })
+export const InstanceKeys = Type.Object(
+  { receipt: PublicKey, checkpoint: PublicKey, grant: PublicKey },
+  strict,
+)
 const EnrolmentSchema = Type.Object(
   {
     v: Type.Literal(1),
-    origin: Type.String({ pattern: '^[a-z0-9.-]+/countersign/[a-z0-9-]+$' }),
-    keys: Type.Object({ receipt: PublicKey, checkpoint: PublicKey, grant: PublicKey }, strict),
+    origin: Origin,
+    keys: InstanceKeys,
     notBefore: Type.String(),
     notAfter: Type.String(),
   },
@@ -34,7 +44,7 @@ export interface Enrolment {
   /** `<domain>/countersign/<sidecar>`: the epoch is added by the ledger. */
   readonly origin: string
   /** `ed25519:…` keys, all different. */
-  readonly keys: { readonly receipt: string; readonly checkpoint: string; readonly grant: string }
+  readonly keys: Readonly<Record<InstanceRole, string>>
   /** RFC 3339, UTC. */
   readonly notBefore: string
   readonly notAfter: string
@@ -47,8 +57,8 @@ export function sealEnrolment(enrolment: Enrolment, keys: readonly SigningKey[])
 }
 
 /**
- * Opens an enrolment. Throws what is wrong with the seal, `enrolment_malformed`, or `enrolment_not_current`
- * outside `notBefore ≤ now < notAfter`. Who verifies an old ledger passes the time of its entries.
+ * Opens an enrolment for an instance that is to run: throws what is wrong with the seal, `enrolment_malformed`,
+ * `enrolled_key_revoked`, or `enrolment_not_current` outside `notBefore ≤ now < notAfter`.
  */
 export function openEnrolment(
   bytes: Uint8Array,
@@ -56,8 +66,8 @@ export function openEnrolment(
   options: { readonly crypto: Pick<Crypto, 'sha256' | 'verify'>; readonly nowMs: number },
 ): Enrolment {
   const { payload } = openSigned(bytes, 'enrolment', trust, options.crypto)
-  const { enrolment, notBeforeMs, notAfterMs } = checkEnrolment(payload)
-  if (options.nowMs < notBeforeMs || options.nowMs >= notAfterMs) {
+  const enrolment = checkEnrolment(payload)
+  if (!isEnrolledAt(enrolment, options.nowMs)) {
     throw policyFault('enrolment_not_current', `${enrolment.notBefore} to ${enrolment.notAfter}`)
   }
   const revoked = Object.values(enrolment.keys).find(key => trust.revoked.keys.includes(key))
@@ -65,11 +75,38 @@ export function openEnrolment(
   return enrolment
 }
 
-function checkEnrolment(payload: JsonObject): {
-  readonly enrolment: Enrolment
-  readonly notBeforeMs: number
-  readonly notAfterMs: number
-} {
+/** True for a time, Unix milliseconds, in which these keys may be used. */
+export function isEnrolledAt({ notBefore, notAfter }: Enrolment, ms: number): boolean {
+  return (parseUtcMs(notBefore) as number) <= ms && ms < (parseUtcMs(notAfter) as number)
+}
+
+/**
+ * Opens an enrolment for who reads an old log: any version of the trust root may have certified it, oldest first in
+ * `chain`, by keys that the newest has not revoked. Says nothing about times and about the enrolled keys, which are
+ * held against what they signed. Throws what the newest version has against it where none accepts it.
+ */
+export function openPastEnrolment(
+  bytes: Uint8Array,
+  chain: readonly TrustRoot[],
+  crypto: Pick<Crypto, 'sha256' | 'verify'>,
+): Enrolment {
+  const newest = chain.at(-1)
+  if (newest === undefined) throw policyFault('trust_root_chain', 'it is empty')
+  let fault: unknown
+  for (const version of chain.toReversed()) {
+    try {
+      // INVARIANT: what was revoked since is revoked for what an older version said too.
+      const { payload } = openSigned(bytes, 'enrolment', { ...version, revoked: newest.revoked }, crypto)
+      return checkEnrolment(payload)
+    } catch (error) {
+      if (!(error instanceof CountersignError)) throw error
+      fault ??= error
+    }
+  }
+  throw fault
+}
+
+function checkEnrolment(payload: JsonObject): Enrolment {
   const enrolment: Enrolment = checkShape(EnrolmentSchema, payload, 'enrolment_malformed')
   const keys = Object.values(enrolment.keys)
   for (const key of keys) parsePublicKey(key)
@@ -79,5 +116,5 @@ function checkEnrolment(payload: JsonObject): {
   if (notBeforeMs === null || notAfterMs === null || notBeforeMs >= notAfterMs) {
     throw policyFault('enrolment_malformed', 'its times')
   }
-  return { enrolment, notBeforeMs, notAfterMs }
+  return enrolment
 }

@@ -142,6 +142,17 @@ export const policyErrors = {
     sentence: 'The trust root has revoked a key of this sidecar.',
     mend: 'Give the sidecar new keys and enrol it again.',
   },
+  enrolment_request_malformed: {
+    status: null,
+    sentence: 'The enrolment request is not one that this build reads.',
+    mend: 'Make it on the instance with `countersign trust request`.',
+  },
+  enrolment_request_unproven: {
+    status: null,
+    sentence:
+      'The enrolment request is not signed by every key that it asks for, and by every key that it replaces.',
+    mend: 'Make the request anew on the instance, which holds all of these keys.',
+  },
   grant_order_malformed: {
     status: 400,
     sentence: 'The grant order is not one that this build reads.',
@@ -155,6 +166,21 @@ export const policyErrors = {
   grant_order_stale: {
     status: 403,
     sentence: 'The grant order was signed more than a minute away from now.',
+    mend: 'Sign a new order, and check both clocks.',
+  },
+  operate_order_malformed: {
+    status: 400,
+    sentence: 'The operate order is not one that this build reads.',
+    mend: 'Give it with the command-line tool of the same version.',
+  },
+  operate_order_elsewhere: {
+    status: 403,
+    sentence: 'The operate order is for another sidecar.',
+    mend: 'Order it for the origin of this sidecar.',
+  },
+  operate_order_stale: {
+    status: 403,
+    sentence: 'The operate order was signed more than a minute away from now.',
     mend: 'Sign a new order, and check both clocks.',
   },
   observe_too_long: {

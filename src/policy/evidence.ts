@@ -1,6 +1,7 @@
-import Type, { type Static } from 'typebox'
+import type { Static } from 'typebox'
 import type { CompiledEvidence } from './compiled.js'
 import { strict } from './document-terms.js'
+import { Type } from './schema-type.js'
 
 /** How far evidence may fall behind before nothing more is admitted. */
 export interface EvidenceBounds {

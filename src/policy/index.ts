@@ -28,7 +28,21 @@ export {
 export { type PolicyDocument, policyJsonSchema } from './document.js'
 export { type NeverDocument, NeverFile } from './document-rule.js'
 export { parseDurationSeconds } from './duration.js'
-export { type Enrolment, openEnrolment, sealEnrolment } from './enrolment.js'
+export {
+  type Enrolment,
+  INSTANCE_ROLES,
+  type InstanceRole,
+  isEnrolledAt,
+  openEnrolment,
+  openPastEnrolment,
+  sealEnrolment,
+} from './enrolment.js'
+export {
+  type EnrolmentRequest,
+  enrolmentIn,
+  openEnrolmentRequest,
+  sealEnrolmentRequest,
+} from './enrolment-request.js'
 export { policyErrors, policyFault } from './error-table.js'
 export { type EvidenceBound, type EvidenceBounds, type EvidenceLag, isBeyond } from './evidence.js'
 export { type Finding, type FindingCode, findingCodes } from './finding.js'
@@ -51,8 +65,16 @@ export {
 export { type Breach, findBreaches } from './never.js'
 export { observers, refuseLongObserving } from './observe.js'
 export { type OpenPolicyOptions, openPolicy, readSealedMetadata, type SealedMetadata } from './open.js'
-export type { SignedPayload } from './open-signed.js'
+export { openSigned, type SignedPayload } from './open-signed.js'
+export {
+  OPERATE_ORDER_WINDOW_MS,
+  openOperateOrder,
+  type SignedOperateOrder,
+  sealOperateOrder,
+} from './operate-order.js'
+export { Type } from './schema-type.js'
 export { addSignature, sealPolicy } from './seal.js'
+export { misfitIn } from './shape.js'
 export { keysOfRole, signersOf } from './signatures.js'
 export { type PolicySource, parsePolicySource, parseSource, type Source } from './source.js'
 export {
@@ -65,11 +87,13 @@ export {
   type Way,
 } from './survey.js'
 export { requireHttps } from './transport.js'
-export { readTrustRoot, TRUST_ROLES, type TrustRole, type TrustRoot } from './trust.js'
+export { readTrustRoot, revokedSinceMs, TRUST_ROLES, type TrustRole, type TrustRoot } from './trust.js'
 export {
   openNext,
+  openTrustChain,
   openTrustRoot,
   readTrustChain,
+  retireKey,
   revokeKey,
   rotateTrustRoot,
   sealTrustRoot,

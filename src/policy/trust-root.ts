@@ -13,7 +13,7 @@ import {
 } from '../canon/index.js'
 import { policyFault } from './error-table.js'
 import { keysOfRole, requireThreshold, signersOf } from './signatures.js'
-import { readTrustRoot, TRUST_ROLES, type TrustRoot } from './trust.js'
+import { readTrustRoot, revokedSinceMs, TRUST_ROLES, type TrustRoot } from './trust.js'
 
 /**
  * The chain in the file of a trust root: a JSON array of DSSE envelopes, oldest first. Throws `trust_root_malformed`
@@ -41,17 +41,26 @@ export function openTrustRoot(
   pin: string,
   crypto: Pick<Crypto, 'sha256' | 'verify'>,
 ): TrustRoot {
-  let newest: TrustRoot | null = null
+  return openTrustChain(chain, pin, crypto).at(-1) as TrustRoot
+}
+
+/** All versions of the chain, oldest first: never empty. For who has to know what an earlier one said; see `openTrustRoot`. */
+export function openTrustChain(
+  chain: readonly Uint8Array[],
+  pin: string,
+  crypto: Pick<Crypto, 'sha256' | 'verify'>,
+): readonly TrustRoot[] {
+  const versions: TrustRoot[] = []
   let pinned = false
   for (const bytes of chain) {
     const envelope = decodeEnvelope(bytes)
-    newest = openNext(envelope, newest, crypto)
+    versions.push(openNext(envelope, versions.at(-1) ?? null, crypto))
     pinned ||= contentId(crypto, envelope.payload) === pin
   }
-  if (newest === null) throw policyFault('trust_root_chain', 'it is empty')
+  if (versions.length === 0) throw policyFault('trust_root_chain', 'it is empty')
   // ATTACK: a chain of the attacker's own making is whole in itself. Trust comes from the pin alone.
   if (!pinned) throw policyFault('trust_root_pin', pin)
-  return newest
+  return versions
 }
 
 /** Opens one sealed version against the one before it (null for the first). Says nothing about the pin. */
@@ -81,10 +90,13 @@ function checkSuccession(root: TrustRoot, before: TrustRoot | null, crypto: Pick
   }
 }
 
-/** What was revoked stays revoked, and the floor under policy versions never sinks. */
+/** What was revoked stays revoked, and for no shorter time; the floor under policy versions never sinks. */
 function forgets(root: TrustRoot, before: TrustRoot): boolean {
   return (
-    before.revoked.keys.some(key => !root.revoked.keys.includes(key)) ||
+    before.revoked.keys.some(key => {
+      const [then, now] = [revokedSinceMs(before, key), revokedSinceMs(root, key)]
+      return now === null || now > (then as number)
+    }) ||
     before.revoked.ids.some(id => !root.revoked.ids.includes(id)) ||
     root.minPolicyVersion < before.minPolicyVersion
   )
@@ -117,18 +129,38 @@ export function rotateTrustRoot(
 }
 
 /**
- * The change that revokes a key by its name: out of every role, onto the list. Throws `trust_root_malformed`
- * where a role could then no longer reach its threshold; change the roles in the same version in that case.
+ * The change that revokes a key, by its name or as `ed25519:…`: out of every role, onto the list. The keys of an
+ * instance have no name here and are revoked as they are written in its enrolment. With `since` (RFC 3339, UTC) what
+ * others saw of it before that time is still believed. Throws `trust_root_malformed` for a name that isn't there.
  */
-export function revokeKey(current: TrustRoot, name: string): TrustRootChange {
-  const key = Object.hasOwn(current.keys, name) ? current.keys[name] : undefined
-  if (key === undefined) throw policyFault('trust_root_malformed', `there is no key ${name}`)
+export function revokeKey(current: TrustRoot, named: string, since?: string): TrustRootChange {
+  const name = Object.keys(current.keys).find(each => each === named || current.keys[each] === named)
+  const key = name === undefined ? named : (current.keys[name] as string)
+  if (!key.startsWith('ed25519:')) throw policyFault('trust_root_malformed', `there is no key ${named}`)
+  const { keys, ids, since: times } = current.revoked
+  return {
+    ...(name === undefined ? {} : retireKey(current, name)),
+    revoked: {
+      keys: [...new Set([...keys, key])],
+      ids,
+      ...(since === undefined && times === undefined
+        ? {}
+        : { since: { ...times, ...(since === undefined ? {} : { [key]: since }) } }),
+    },
+  }
+}
+
+/**
+ * The change that takes a key out of every role without revoking it: it signs nothing more that counts from now on,
+ * and what it certified before stays verifiable. Throws `trust_root_malformed` for a name that isn't there.
+ */
+export function retireKey(current: TrustRoot, name: string): TrustRootChange {
+  if (!Object.hasOwn(current.keys, name)) throw policyFault('trust_root_malformed', `there is no key ${name}`)
   const without = (keys: readonly string[]) => keys.filter(each => each !== name)
   return {
     keys: Object.fromEntries(Object.entries(current.keys).filter(([each]) => each !== name)),
     roles: Object.fromEntries(
       TRUST_ROLES.map(role => [role, { ...current.roles[role], keys: without(current.roles[role].keys) }]),
     ) as unknown as TrustRoot['roles'],
-    revoked: { ...current.revoked, keys: [...current.revoked.keys, key] },
   }
 }

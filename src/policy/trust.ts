@@ -1,6 +1,7 @@
-import Type from 'typebox'
 import { type JsonValue, parsePublicKey } from '../canon/index.js'
+import { parseUtcMs } from './duration.js'
 import { policyFault } from './error-table.js'
+import { Type } from './schema-type.js'
 import { checkShape } from './shape.js'
 
 const strict = { additionalProperties: false }
@@ -18,7 +19,14 @@ const TrustRootSchema = Type.Object(
     previous: Type.Union([ContentId, Type.Null()]),
     keys: Type.Record(Name, PublicKey, strict),
     roles: Type.Object({ root: Role, policy: Role, enrol: Role, operate: Role, recover: Role }, strict),
-    revoked: Type.Object({ keys: Type.Array(PublicKey), ids: Type.Array(ContentId) }, strict),
+    revoked: Type.Object(
+      {
+        keys: Type.Array(PublicKey),
+        ids: Type.Array(ContentId),
+        since: Type.Optional(Type.Record(PublicKey, Type.String(), strict)),
+      },
+      strict,
+    ),
     minPolicyVersion: Type.Integer({ minimum: 0 }),
     testAudiences: Type.Array(Type.String({ minLength: 1 })),
   },
@@ -45,7 +53,15 @@ export interface TrustRoot {
     Record<TrustRole, { readonly keys: readonly string[]; readonly threshold: number }>
   >
   /** Revoked `ed25519:…` keys and content ids. */
-  readonly revoked: { readonly keys: readonly string[]; readonly ids: readonly string[] }
+  readonly revoked: {
+    readonly keys: readonly string[]
+    readonly ids: readonly string[]
+    /**
+     * Revoked key → RFC 3339 time in UTC: what others saw of it before is still believed (as RFC 5280 §5.3.2 has it).
+     * A key that isn't here was never to be believed.
+     */
+    readonly since?: Readonly<Record<string, string>>
+  }
   readonly minPolicyVersion: number
   /** Audiences that are not production: only these may use a test endpoint, first-run keys or one user for both processes. */
   readonly testAudiences: readonly string[]
@@ -62,6 +78,11 @@ export function readTrustRoot(payload: JsonValue): TrustRoot {
   if (hasDoubles(Object.values(root.keys))) throw malformed('one key has two names')
   if (Object.values(root.keys).some(key => root.revoked.keys.includes(key)))
     throw malformed('a key is revoked')
+  for (const [key, time] of Object.entries(root.revoked.since ?? {})) {
+    if (!root.revoked.keys.includes(key))
+      throw malformed('a time of revocation is of a key that is not revoked')
+    if (parseUtcMs(time) === null) throw malformed('a time of revocation')
+  }
   for (const role of TRUST_ROLES) {
     const { keys, threshold } = root.roles[role]
     if (hasDoubles(keys)) throw malformed(`the role ${role} names a key twice`)
@@ -70,6 +91,13 @@ export function readTrustRoot(payload: JsonValue): TrustRoot {
     if (threshold > keys.length) throw malformed(`the threshold of the role ${role} is out of reach`)
   }
   return root
+}
+
+/** From when on a key is not believed, Unix milliseconds: −∞ where it never was to be, null where it is not revoked. */
+export function revokedSinceMs({ revoked }: Pick<TrustRoot, 'revoked'>, key: string): number | null {
+  if (!revoked.keys.includes(key)) return null
+  const since = revoked.since ?? {}
+  return Object.hasOwn(since, key) ? parseUtcMs(since[key] as string) : Number.NEGATIVE_INFINITY
 }
 
 function hasDoubles(values: readonly string[]): boolean {

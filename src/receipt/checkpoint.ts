@@ -33,16 +33,22 @@ export interface Checkpoint {
  */
 export interface SignedCheckpoint extends Checkpoint, SignedNote {}
 
-/** Signs a checkpoint as its log. INVARIANT: only called with a root that is durable. */
+/**
+ * Signs a checkpoint as its log, with a line for each key: while one key replaces another both sign, so that who knows
+ * either can follow. INVARIANT: only called with a root that is durable.
+ */
 export function signCheckpoint(
   crypto: Pick<Crypto, 'sha256'>,
   checkpoint: Checkpoint,
-  key: SigningKey,
+  ...keys: readonly SigningKey[]
 ): string {
   const body = checkpointBody(checkpoint)
-  const keyHash = noteKeyHash(crypto, logKey(checkpoint.origin, key.publicKey))
-  const signature = { name: checkpoint.origin, keyHash, signature: key.sign(utf8(body)) }
-  return formatNote({ body, signatures: [signature] })
+  const signatures = keys.map(key => ({
+    name: checkpoint.origin,
+    keyHash: noteKeyHash(crypto, logKey(checkpoint.origin, key.publicKey)),
+    signature: key.sign(utf8(body)),
+  }))
+  return formatNote({ body, signatures })
 }
 
 /**

@@ -28,6 +28,11 @@ export const receiptErrors = {
       'It is not a proof in its one form, or one was asked for over a tree that does not have that shape.',
     mend: 'Pass the proof unchanged; ask for an index below the size, and for an older size not above the newer.',
   },
+  bundle_malformed: {
+    status: null,
+    sentence: 'The file is not a bundle of receipts in its one canonical form.',
+    mend: 'Pass the file that `countersign receipts export` wrote, unchanged.',
+  },
   add_checkpoint_malformed: {
     status: 400,
     sentence: 'It is not an old size, a proof and a checkpoint (c2sp.org/tlog-witness).',

@@ -75,7 +75,7 @@ export const CONTROL_FORMATS: Readonly<
       role: exactly('receipt', 'checkpoint', 'grant'),
       key: publicKey,
     },
-    { enrolment: text },
+    { enrolment: text, replaces: publicKey },
   ],
   heartbeat: [
     { size: count, open: count },
@@ -86,6 +86,7 @@ export const CONTROL_FORMATS: Readonly<
     { chain: text, size: count, root: hex32, because: text },
     { lost: count, statement: text },
   ],
+  erase: [{ attempt: count, id: uuid, by: text, because: text, order: contentId }],
   close: [{ reason: text }],
 }
 

@@ -5,6 +5,34 @@ export {
   parseAddCheckpoint,
 } from './add-checkpoint.js'
 export {
+  type Bundle,
+  type BundledEntry,
+  type Disclosure,
+  encodeBundle,
+  looksLikeBundle,
+  MAX_BUNDLE_BYTES,
+  parseBundle,
+  parseSettledEnvelope,
+  settledCatalogs,
+  settledDisclosures,
+  settledEnvelope,
+  settledNote,
+  settledPolicies,
+} from './bundle.js'
+export { type Citation, citationsOf } from './bundle-citations.js'
+export type { BundledPolicy } from './bundle-documents.js'
+export { BUNDLE_FINDINGS, type BundleFinding, type BundleFindingCode } from './bundle-findings.js'
+export { gatherProofs } from './bundle-proofs.js'
+export type { OwnTrust } from './bundle-trust.js'
+export {
+  type CheckedEntry,
+  checkEntry,
+  type EntryChecker,
+  type KeysById,
+  type LogStep,
+  type SignatureVerdict,
+} from './checked-entry.js'
+export {
   type Checkpoint,
   checkpointBody,
   isCheckpointSignedBy,
@@ -13,8 +41,16 @@ export {
   type SignedCheckpoint,
   signCheckpoint,
 } from './checkpoint.js'
-export { ATTEMPT_SECRET_BYTES, type CommittedField, commitment, fieldKey } from './commitment.js'
+export {
+  ATTEMPT_SECRET_BYTES,
+  COMMITTED_FIELD,
+  type CommittedField,
+  commitment,
+  fieldKey,
+  opensCommitment,
+} from './commitment.js'
 export { cosign, cosignedAt } from './cosignature.js'
+export { commitmentIn } from './disclosed.js'
 export {
   type AttemptAgent,
   type AttemptBody,
@@ -30,6 +66,7 @@ export {
   type OutcomeBody,
   type OutcomeStatus,
 } from './entry.js'
+export type { EntryAudit, ReportDeviation } from './entry-audit.js'
 export { receiptErrors } from './error-table.js'
 export { FINDINGS, type FindingCode, type FindingInLog, findingAt } from './findings.js'
 export { CONTROL_FORMATS, entryProblem } from './formats.js'
@@ -45,7 +82,9 @@ export {
   parseVerifierKey,
   signatureLine,
 } from './note.js'
+export { idTime } from './placed-attempt.js'
 export { consistencyProof, inclusionProof, verifyConsistency, verifyInclusion } from './proof.js'
+export { type ReferenceSummary, References } from './references.js'
 export {
   decodeEntry,
   encodeEntry,
@@ -67,14 +106,20 @@ export {
   rootAt,
   type TreeNode,
 } from './tree.js'
+export { type KeyPlace, type PinnedKeys, TrustedKeys } from './trusted-keys.js'
 export {
   LogVerifier,
   type OpenInLog,
-  type PinnedKeys,
+  takeAll,
   type Verification,
   type VerifyOptions,
   verifyEntries,
 } from './verify.js'
+export {
+  type BundleOptions,
+  type BundleVerification,
+  verifyBundle,
+} from './verify-bundle.js'
 export {
   isSignedByLogOf,
   type LocatedKey,

@@ -45,6 +45,7 @@ import {
   type CompileOptions,
   compilePolicy,
   openGrantOrder,
+  openOperateOrder,
   parsePolicySource,
   policyFault,
   type TrustRoot,
@@ -298,13 +299,17 @@ export class House {
       adminSocket: this.adminSocket,
       policySource: this.shelf,
       enrolmentExpiresMs: 4_000_000_000_000,
-      openOrder: (envelope, trust) =>
-        openGrantOrder(envelope, { trust, crypto: nativeCrypto, origin: ORIGIN, nowMs: this.clock.nowMs() }),
+      openOrder: (envelope, trust) => openGrantOrder(envelope, { trust, ...this.toThisOne() }),
+      openOperateOrder: (envelope, trust) => openOperateOrder(envelope, { trust, ...this.toThisOne() }),
       drainMs: 20,
       ...changes,
     })
     this.closing.push(() => keeper.stop().catch(() => undefined))
     return { keeper, ledger }
+  }
+
+  private toThisOne() {
+    return { crypto: nativeCrypto, origin: ORIGIN, nowMs: this.clock.nowMs() }
   }
 
   async connect(): Promise<KeeperClient> {

@@ -1,7 +1,13 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { encodeEnvelope, PAYLOAD_TYPES, portableCrypto } from '../../src/canon/index.js'
-import { type Enrolment, openEnrolment, sealEnrolment } from '../../src/policy/index.js'
+import { contentId, encodeEnvelope, PAYLOAD_TYPES, portableCrypto } from '../../src/canon/index.js'
+import {
+  type Enrolment,
+  openEnrolment,
+  openPastEnrolment,
+  sealEnrolment,
+  type TrustRoot,
+} from '../../src/policy/index.js'
 import { keyNamed, NOW, signedAnyhow, trustRoot, written } from './trust-fixture.js'
 
 const enrolment: Enrolment = {
@@ -72,3 +78,29 @@ for (const { flaw, change } of malformed) {
     assert.throws(() => open(encodeEnvelope(signed)), { code: 'enrolment_malformed' })
   })
 }
+
+const past = (bytes: Uint8Array, ...chain: readonly TrustRoot[]) =>
+  openPastEnrolment(bytes, chain, portableCrypto)
+
+test('an enrolment of the past opens by whatever version certified it, its own times and revoked keys left to the log', () => {
+  const sealed = encodeEnvelope(sealEnrolment(enrolment, [ENROL]))
+  const other = trustRoot({
+    version: 2,
+    keys: { ...trustRoot().keys, enrol: written('enrol2') },
+    revoked: { keys: [written('receipt')], ids: [] },
+  })
+  assert.equal(past(sealed, trustRoot(), other).origin, enrolment.origin)
+  assert.throws(() => open(sealed, NOW, other), { code: 'signing_key_unknown' })
+  assert.throws(() => past(sealed, other), { code: 'signing_key_unknown' })
+})
+
+test('ATTACK: an enrolment that an older version accepts, of an enrol key or by an id that the newest revokes', () => {
+  const envelope = sealEnrolment(enrolment, [ENROL])
+  const sealed = encodeEnvelope(envelope)
+  const keys = { ...trustRoot().keys, enrol: written('enrol2') }
+  const byKey = trustRoot({ version: 2, keys, revoked: { keys: [written('enrol')], ids: [] } })
+  assert.throws(() => past(sealed, trustRoot(), byKey), { code: 'signing_key_revoked' })
+  const id = contentId(portableCrypto, envelope.payload)
+  const byId = trustRoot({ version: 2, revoked: { keys: [], ids: [id] } })
+  assert.throws(() => past(sealed, trustRoot(), byId), { code: 'content_revoked' })
+})

@@ -2,7 +2,14 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import fc from 'fast-check'
 import { encodeEnvelope, PAYLOAD_TYPES, portableCrypto } from '../../src/canon/index.js'
-import { openTrustRoot, revokeKey, rotateTrustRoot, type TrustRoot } from '../../src/policy/index.js'
+import {
+  openTrustRoot,
+  retireKey,
+  revokedSinceMs,
+  revokeKey,
+  rotateTrustRoot,
+  type TrustRoot,
+} from '../../src/policy/index.js'
 import { idOf, sealedChain, signedAnyhow, trustRoot, written } from './trust-fixture.js'
 
 const first = trustRoot()
@@ -153,4 +160,57 @@ test('a threshold of k is met by any k distinct keys and by no fewer', () => {
     }),
     { numRuns: 40 },
   )
+})
+
+test('the keys of an instance, which have no name here, are revoked as they are written, once', () => {
+  const once = { ...first, ...revokeKey(first, written('receipt')) }
+  assert.deepEqual(once.revoked.keys, [written('receipt')])
+  assert.equal(revokedSinceMs(once, written('receipt')), Number.NEGATIVE_INFINITY)
+  assert.equal(revokedSinceMs(once, written('grant')), null)
+  assert.deepEqual(revokeKey(once, written('receipt')).revoked?.keys, [written('receipt')])
+  assert.deepEqual(Object.keys(once.keys), Object.keys(first.keys))
+})
+
+test('a key that is retired leaves its roles and is not revoked', () => {
+  const keys = { ...first.keys, enrol2: written('enrol2') }
+  const roles = { ...first.roles, enrol: { keys: ['enrol', 'enrol2'], threshold: 1 } }
+  const root = { ...first, ...retireKey({ ...first, keys, roles }, 'enrol') }
+  assert.deepEqual(root.roles.enrol.keys, ['enrol2'])
+  assert.equal('enrol' in root.keys, false)
+  assert.deepEqual(root.revoked.keys, [])
+  assert.throws(() => retireKey(first, 'nobody'), { code: 'trust_root_malformed' })
+})
+
+const at = (since?: string) =>
+  rotateTrustRoot(first, revokeKey(first, written('receipt'), since), portableCrypto)
+const later = (before: TrustRoot, revoked: TrustRoot['revoked']) =>
+  sealedChain(
+    [first, ['root']],
+    [before, ['root']],
+    [rotateTrustRoot(before, { revoked }, portableCrypto), ['root']],
+  )
+
+test('the time of a revocation may move back or go, and stays with the key', () => {
+  const before = at('2026-11-01T00:00:00Z')
+  assert.equal(revokedSinceMs(before, written('receipt')), Date.parse('2026-11-01T00:00:00Z'))
+  const keys = [written('receipt')]
+  const earlier = { keys, ids: [], since: { [written('receipt')]: '2026-10-01T00:00:00Z' } }
+  assert.equal(open(later(before, earlier), idOf(first)).version, 3)
+  assert.equal(open(later(before, { keys, ids: [] }), idOf(first)).version, 3)
+})
+
+test('ATTACK: a later version that lets a stolen key be believed for longer → trust_root_chain', () => {
+  const keys = [written('receipt')]
+  const longer = { keys, ids: [], since: { [written('receipt')]: '2026-12-01T00:00:00Z' } }
+  for (const before of [at('2026-11-01T00:00:00Z'), at()])
+    assert.throws(() => open(later(before, longer), idOf(first)), { code: 'trust_root_chain' })
+})
+
+test('a time of revocation that is no time, or of a key that is not revoked, is refused', () => {
+  const flaws = [
+    { keys: [written('receipt')], ids: [], since: { [written('receipt')]: 'last week' } },
+    { keys: [], ids: [], since: { [written('receipt')]: '2026-11-01T00:00:00Z' } },
+  ]
+  for (const revoked of flaws)
+    assert.throws(() => rotateTrustRoot(first, { revoked }, portableCrypto), { code: 'trust_root_malformed' })
 })

@@ -33,7 +33,8 @@ export function newKey(): SigningKey {
 
 /** A log in memory, written by the same code as the real one but under the test's hands. */
 export class LogOnPaper {
-  readonly receiptKey: SigningKey
+  /** The one that signs from now on. */
+  receiptKey: SigningKey
   readonly checkpointKey: SigningKey
   readonly entries: Uint8Array[] = []
   readonly leaves: string[] = []

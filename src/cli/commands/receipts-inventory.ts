@@ -71,7 +71,7 @@ function keysOf({ trust, pin }: InventoryOptions): KeySource {
     throw new UsageError('--pin names a version of a trust root', 'Pass the root itself with --trust FILE.')
   return trust === undefined
     ? { kind: 'none' }
-    : { kind: 'trust-root', root: trust, pin: pin ?? null, enrolment: null }
+    : { kind: 'trust-root', root: trust, pin: pin ?? null, enrolments: [] }
 }
 
 function timeOf(text: string): number {

@@ -28,6 +28,7 @@ import {
   type Enrolment,
   openEnrolment,
   openGrantOrder,
+  openOperateOrder,
   type TrustRoot,
 } from '../../policy/index.js'
 import type { LoadedConfig } from '../config.js'
@@ -59,6 +60,7 @@ export async function runKeeper(loaded: LoadedConfig, io: Io): Promise<void> {
   const revocations = await loadRevocations(ledger)
   const broker = brokerOf(loaded, vault, ledger, trust)
   const clock = { nowMs: Date.now }
+  const toThisOne = () => ({ crypto: nativeCrypto, origin: config.origin, nowMs: clock.nowMs() })
   const grantKey = readPrivateJwk(path(`${config.keeper.keys}/grant.jwk`))
   const keeper = await startKeeper({
     ledger,
@@ -82,13 +84,8 @@ export async function runKeeper(loaded: LoadedConfig, io: Io): Promise<void> {
     adminSocket: path(config.keeper.admin),
     policySource: policySource(loaded, trust, log),
     enrolmentExpiresMs: Date.parse(enrolment.notAfter),
-    openOrder: (envelope, root) =>
-      openGrantOrder(envelope, {
-        trust: root,
-        crypto: nativeCrypto,
-        origin: config.origin,
-        nowMs: clock.nowMs(),
-      }),
+    openOrder: (envelope, trust) => openGrantOrder(envelope, { ...toThisOne(), trust }),
+    openOperateOrder: (envelope, trust) => openOperateOrder(envelope, { ...toThisOne(), trust }),
     ...(config.ledger.heartbeatSeconds === undefined
       ? {}
       : { heartbeatMs: config.ledger.heartbeatSeconds * 1_000 }),
