@@ -17,6 +17,16 @@ export const cliErrors = {
     sentence: 'A production audience doesn’t fetch its policy over plain HTTP.',
     mend: 'Serve it over https://; plain HTTP is for an audience that the trust root lists as a test audience.',
   },
+  ship_plaintext: {
+    status: null,
+    sentence: 'A production audience doesn’t ship receipts in the clear.',
+    mend: 'Use https:// or tls://; tcp:// to this host alone is for a relay on it.',
+  },
+  inventory_malformed: {
+    status: null,
+    sentence: 'The file is not an inventory of sidecars.',
+    mend: 'Mend what is listed: apiVersion, kind: Inventory, and `sidecars` with an origin each; docs/shipping.md shows one.',
+  },
   users_invalid: {
     status: null,
     sentence: 'Gate and keeper must be two users, neither of them root, in a group that is not root’s.',
@@ -47,10 +57,20 @@ export const cliErrors = {
     sentence: 'The enrolment is not for this sidecar’s origin and keys.',
     mend: 'Restore the keys, mend `origin`, or enrol the instance again.',
   },
+  keys_not_moved: {
+    status: null,
+    sentence: 'The sidecar’s new keys are in force, and their files could not be moved to their place.',
+    mend: 'Let the keeper’s user write in the folder of `keeper.keys`, then restart it: it finds the keys where they lie.',
+  },
   role_not_ready: {
     status: null,
     sentence: 'A process of the sidecar ended before it was ready.',
     mend: 'Mend what it says above.',
+  },
+  witnesses_unfit: {
+    status: null,
+    sentence: 'The file of `witnesses.policy` doesn’t say whom to ask, or asks for nobody.',
+    mend: 'Give every witness the URL of its submission prefix, http:// or https:// without query, and name a quorum.',
   },
   catalog_unreadable: {
     status: null,

@@ -31,12 +31,16 @@ const COMMANDS: readonly (readonly [word: string, load: () => Promise<Register>]
   ['policy', async () => (await import('./commands/policy-reload.js')).registerPolicyReload],
   ['catalog', async () => (await import('./commands/catalog.js')).registerCatalog],
   ['trust', async () => (await import('./commands/trust.js')).registerTrust],
+  ['trust', async () => (await import('./commands/trust-enrol.js')).registerTrustEnrol],
   ['vault', async () => (await import('./commands/vault.js')).registerVault],
   ['grant', async () => (await import('./commands/grant.js')).registerGrant],
   ['approvals', async () => (await import('./commands/approvals.js')).registerApprovals],
   ['receipts', async () => (await import('./commands/receipts.js')).registerReceipts],
+  ['receipts', async () => (await import('./commands/receipts-erase.js')).registerReceiptsErase],
+  ['receipts', async () => (await import('./commands/receipts-reconcile.js')).registerReceiptsReconcile],
   ['receipts', async () => (await import('./commands/receipts-bundle.js')).registerReceiptsBundle],
   ['ledger', async () => (await import('./commands/ledger.js')).registerLedger],
+  ['witness', async () => (await import('./commands/witness.js')).registerWitness],
 ]
 
 /** The demo runs other command lines of this program. */

@@ -1,5 +1,5 @@
 import { fromBase64, utf8 } from '../canon/index.js'
-import { openEvidence } from '../ledger/index.js'
+import { type Evidence, openCopies, openEvidence } from '../ledger/index.js'
 import { nativeCrypto } from '../native/index.js'
 import {
   parseCheckpoint,
@@ -10,6 +10,8 @@ import {
 } from '../receipt/index.js'
 import { type AdminClient, connectAdmin } from './admin-client.js'
 import { type LoadedConfig, loadConfig } from './config.js'
+import { type CopyFlags, copyFiles, isBucket } from './copy-access.js'
+import type { Io } from './io.js'
 
 /** A log that a command reads: of a running keeper, or from evidence on disk. */
 export interface ReceiptSource {
@@ -27,13 +29,30 @@ export interface ReceiptSource {
   close(): Promise<void>
 }
 
-/** With `path` a ledger folder or a dump, without it the keeper that runs with this configuration. */
-export async function openReceipts(path: string | undefined, config: string): Promise<ReceiptSource> {
-  return path === undefined ? runningKeeper(loadConfig(config)) : evidence(path)
+/** What a command knows about a shipped copy; see `copyFiles`. */
+export interface CopyAccess {
+  readonly flags: CopyFlags
+  readonly io: Pick<Io, 'env'>
 }
 
-async function evidence(path: string): Promise<ReceiptSource> {
-  const log = await openEvidence(path, nativeCrypto)
+/** With `path` a ledger folder, a dump or a shipped copy, without it the keeper that runs with this configuration. */
+export async function openReceipts(
+  path: string | undefined,
+  config: string,
+  copy?: CopyAccess,
+): Promise<ReceiptSource> {
+  return path === undefined ? runningKeeper(loadConfig(config)) : evidence(path, copy)
+}
+
+async function evidence(path: string, copy: CopyAccess | undefined): Promise<ReceiptSource> {
+  const log =
+    copy !== undefined && isBucket(path)
+      ? await bucketCopy(path, copy)
+      : await openEvidence(path, nativeCrypto, copy?.flags.chain)
+  return sourceOf(path, log)
+}
+
+function sourceOf(path: string, log: Evidence): ReceiptSource {
   return {
     where: path,
     size: async () => null,
@@ -44,6 +63,16 @@ async function evidence(path: string): Promise<ReceiptSource> {
     verify: (options, onEntry) => log.verify(options, onEntry),
     close: () => log.close(),
   }
+}
+
+/** A shipped copy, and nothing else: a log is never held against itself by mistake. Throws `copy_malformed`. */
+export async function openShipped(place: string, { flags, io }: CopyAccess): Promise<ReceiptSource> {
+  const copies = await openCopies(copyFiles(place, flags, io))
+  return sourceOf(place, await copies.open(flags.chain, nativeCrypto))
+}
+
+async function bucketCopy(place: string, { flags, io }: CopyAccess) {
+  return (await openCopies(copyFiles(place, flags, io))).open(flags.chain, nativeCrypto)
 }
 
 function runningKeeper(loaded: LoadedConfig): ReceiptSource {

@@ -57,7 +57,18 @@ export interface CommitStart {
   readonly open: Map<number, OpenMark>
 }
 
+/** Other keys sign from here on. */
+interface Turnover {
+  /** Entries right before the pending one, in the same batch. */
+  readonly before: readonly EntryBody[]
+  /** Signs everything behind them. */
+  readonly signer: SigningKey
+  /** Called with the number of entries from which on it does. */
+  readonly onPlaced: (size: number) => void
+}
+
 interface Pending {
+  readonly turnover?: Turnover
   readonly body: EntryBody
   readonly companion: Companion
   /** What an outcome closes. */
@@ -78,7 +89,7 @@ interface Batch {
  */
 export class CommitQueue {
   private readonly options: CommitOptions
-  private readonly seal: (entry: Entry) => SealedEntry
+  private seal: (entry: Entry) => SealedEntry
   private readonly tree: GrowingTree
   private readonly tile: OpenTile
   private readonly open: Map<number, OpenMark>
@@ -122,6 +133,30 @@ export class CommitQueue {
         return reject(ledgerFault('attempt_not_open', `attempt ${body.attempt}`))
       this.queue.push({ body, companion, closes, resolve, reject })
       this.schedule(companion.urgency ?? 'now')
+    })
+  }
+
+  /**
+   * Hands the log over to another receipt key: all of these entries stand in one batch under the key in force, and
+   * everything behind them is signed by the next.
+   */
+  handOver(
+    bodies: readonly EntryBody[],
+    companion: Companion,
+    turnover: Omit<Turnover, 'before'>,
+  ): Promise<Appended> {
+    const body = bodies.at(-1) as EntryBody
+    return new Promise((resolve, reject) => {
+      if (this.failure !== undefined) return reject(this.failure)
+      this.queue.push({
+        body,
+        companion,
+        closes: undefined,
+        resolve,
+        reject,
+        turnover: { ...turnover, before: bodies.slice(0, -1) },
+      })
+      this.schedule('now')
     })
   }
 
@@ -192,20 +227,32 @@ export class CommitQueue {
   }
 
   private place(pending: Pending): void {
-    const { body, companion, closes } = pending
-    const seq = this.tree.size
-    // Time never runs backwards in the log; decisions are denied by the policy while the clock does.
-    const t = Math.max(this.options.clock(), this.last.t)
-    const { boot } = this.options
-    const place = { v: 1, chain: this.committed.chain, seq, prev: this.last.leaf, t, boot } as const
-    let sealed: SealedEntry
+    const { body, companion, closes, turnover } = pending
+    let appended: Appended
     try {
-      sealed = this.seal({ ...body, ...place })
+      for (const before of turnover?.before ?? []) this.sign(before)
+      appended = this.sign(body)
     } catch (error) {
       if (closes !== undefined) closes.claimed = false
       pending.reject(error as Error)
       return
     }
+    if (turnover !== undefined) {
+      this.seal = entrySealer(this.options.crypto, turnover.signer)
+      turnover.onPlaced(this.tree.size)
+    }
+    this.addCompanion(companion)
+    this.batch.settled.push({ pending, appended })
+  }
+
+  /** Gives an entry its place and signature, and puts it into the batch. */
+  private sign(body: EntryBody): Appended {
+    const seq = this.tree.size
+    // Time never runs backwards in the log; decisions are denied by the policy while the clock does.
+    const t = Math.max(this.options.clock(), this.last.t)
+    const { boot } = this.options
+    const place = { v: 1, chain: this.committed.chain, seq, prev: this.last.leaf, t, boot } as const
+    const sealed = this.seal({ ...body, ...place })
     const leaf = hex(sealed.leaf)
     this.last = { leaf, t }
     this.batch.changes.push({ key: seqKey('e', seq), value: sealed.bytes })
@@ -215,8 +262,7 @@ export class CommitQueue {
     if (body.type === 'outcome') this.open.delete(body.attempt)
     if (body.type === 'attempt' && body.decision.effect === 'allow')
       this.open.set(seq, { leaf, t, claimed: false })
-    this.addCompanion(companion)
-    this.batch.settled.push({ pending, appended: { seq, leaf, t } })
+    return { seq, leaf, t }
   }
 
   private addCompanion(companion: Companion): void {

@@ -10,10 +10,17 @@ const NEWLINE = 0x0a
  * A dump: the envelopes of a log in order, each followed by one newline. An envelope is one line of JSON, so `jq` and
  * `split` read it; its bytes are exactly those that were signed and hashed.
  */
-export async function* readDump(file: string): AsyncGenerator<Uint8Array> {
+export function readDump(file: string): AsyncGenerator<Uint8Array> {
+  return dumpEntries(createReadStream(file, { highWaterMark: 1024 * 1024 }))
+}
+
+/** The envelopes in the bytes of a dump. Throws `dump_malformed`. */
+export async function* dumpEntries(
+  chunks: AsyncIterable<Buffer> | Iterable<Buffer>,
+): AsyncGenerator<Uint8Array> {
   let rest: Buffer = Buffer.alloc(0)
-  for await (const chunk of createReadStream(file, { highWaterMark: 1024 * 1024 })) {
-    const text = rest.length === 0 ? (chunk as Buffer) : Buffer.concat([rest, chunk as Buffer])
+  for await (const chunk of chunks) {
+    const text = rest.length === 0 ? chunk : Buffer.concat([rest, chunk])
     let start = 0
     for (let end = text.indexOf(NEWLINE); end >= 0; end = text.indexOf(NEWLINE, start)) {
       yield text.subarray(start, end)

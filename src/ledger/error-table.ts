@@ -70,6 +70,11 @@ export const ledgerErrors = {
     sentence: 'The ledger is closed.',
     mend: 'The keeper is stopping; try again when it runs.',
   },
+  succession_unfit: {
+    status: null,
+    sentence: 'The entries that hand the log over are not those of the keys that are to follow.',
+    mend: 'Make the request and the enrolment anew with `countersign trust request`.',
+  },
   attempt_not_open: {
     status: null,
     sentence: 'The outcome names no open attempt.',
@@ -89,6 +94,86 @@ export const ledgerErrors = {
     status: null,
     sentence: 'The ledger folder changed while it was copied.',
     mend: 'Stop its keeper first, or use `countersign receipts export --config FILE`.',
+  },
+  ship_unreachable: {
+    status: null,
+    sentence: 'The place that receipts are shipped to can’t be reached.',
+    mend: 'Check DNS, egress and certificates from the keeper; shipping goes on by itself.',
+  },
+  ship_timeout: {
+    status: null,
+    sentence: 'The place that receipts are shipped to did not take them in time.',
+    mend: 'Look at that side; shipping goes on by itself.',
+  },
+  ship_refused: {
+    status: null,
+    sentence: 'The place that receipts are shipped to refuses them.',
+    mend: 'Check the credential, what it may do there, and the settings under `ledger.ship`.',
+  },
+  ship_answer: {
+    status: null,
+    sentence: 'The place that receipts are shipped to gives no usable answer.',
+    mend: 'Look at that side; a redirect is never followed, so name the place itself.',
+  },
+  ship_address: {
+    status: null,
+    sentence: 'The place that receipts are shipped to has an address that is not dialled.',
+    mend: 'Name a host whose addresses are not link-local; look for a rebinding DNS answer.',
+  },
+  ship_conflict: {
+    status: null,
+    sentence: 'The shipped copy holds another entry than the ledger in the same place.',
+    mend: 'One of the two was changed or is a fork: keep both, and compare them with `countersign receipts verify LEDGER --against COPY`.',
+  },
+  ship_ahead: {
+    status: null,
+    sentence: 'The shipped copy holds entries that the ledger does not.',
+    mend: 'The ledger has lost entries: keep both, and compare them with `countersign receipts verify LEDGER --against COPY`.',
+  },
+  ship_cursor: {
+    status: null,
+    sentence: 'The file that says how far receipts were shipped can’t be used.',
+    mend: 'Check space and mode of the folder `shipped` beside the high-water file; what was shipped is sent again.',
+  },
+  ledger_behind_witness: {
+    status: null,
+    sentence: 'The ledger has lost entries that witnesses have cosigned, or holds others in their place.',
+    mend: inspect,
+  },
+  witnessed_invalid: {
+    status: null,
+    sentence: 'The file with the newest witnessed checkpoint is not what this keeper wrote.',
+    mend: 'Restore the file beside the high-water file. If it is lost, remove it: the witnesses are asked again, and they remember.',
+  },
+  witness_unreachable: {
+    status: null,
+    sentence: 'A witness can’t be reached.',
+    mend: 'Check its URL in the file of `witnesses.policy` and whether it runs; it is asked again by itself.',
+  },
+  witness_refused: {
+    status: null,
+    sentence: 'A witness refuses the checkpoint.',
+    mend: '403 and 404: let its operator list the line of `countersign witness log`. 422: the ledger is not the one that it has cosigned; keep it, and compare it with the shipped copy.',
+  },
+  witness_answer: {
+    status: null,
+    sentence: 'A witness gives no usable answer.',
+    mend: 'Check its URL and its verifier key in the file of `witnesses.policy`.',
+  },
+  witness_ahead: {
+    status: null,
+    sentence: 'A witness has cosigned more entries than the ledger has.',
+    mend: 'The ledger has lost entries, or is an old copy: keep it, and compare it with the shipped copy.',
+  },
+  witness_forgot: {
+    status: null,
+    sentence: 'A witness says that it has seen less than it cosigned.',
+    mend: 'Its memory was rolled back: its operator must make a new witness, and you must stop counting this one.',
+  },
+  copy_malformed: {
+    status: null,
+    sentence: 'There is no shipped copy of a log here, or more than one.',
+    mend: 'Pass the folder or prefix that holds `entries` and `checkpoint`, or name the log with --chain.',
   },
 } as const satisfies ErrorTable
 

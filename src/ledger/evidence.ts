@@ -7,19 +7,22 @@ import {
   LogVerifier,
   parseCheckpoint,
   type SignedCheckpoint,
+  takeAll,
   type Verification,
   type VerifyOptions,
   verifyEntries,
 } from '../receipt/index.js'
+import { openCopies } from './copy/copies.js'
+import { folderFiles } from './copy/copy-files.js'
 import { checkpointBeside, readDump } from './dump.js'
 import { ledgerFault } from './error-table.js'
 import { decodeMark } from './mark.js'
 import { Store, storeExists } from './store.js'
 import { OpenTile, TILE_LEAVES } from './tile.js'
 
-/** A log that somebody hands over: a ledger folder (stopped, or a copy) or a dump. Opening it changes nothing in it. */
+/** A log that somebody hands over: a ledger folder (stopped, or a copy), a dump, or what was shipped. Opening it changes nothing in it. */
 export interface Evidence {
-  readonly kind: 'folder' | 'dump'
+  readonly kind: 'folder' | 'dump' | 'shipped'
   entries(from?: number): AsyncIterable<Uint8Array>
   /** Encrypted decision inputs of an attempt; undefined where they were not kept, erased, or this is a dump. */
   side(id: string): Promise<Uint8Array | undefined>
@@ -32,10 +35,16 @@ export interface Evidence {
   close(): Promise<void>
 }
 
-/** Opens a ledger folder or a dump. Throws `dump_malformed` where the path is neither, `evidence_moving`, `ledger_unreadable`. */
-export async function openEvidence(path: string, crypto: Crypto): Promise<Evidence> {
+/**
+ * Opens a ledger folder, a dump, or a folder of shipped objects, of which `chain` names one log where there are several.
+ * Throws `dump_malformed` where the path is none of these, `evidence_moving`, `ledger_unreadable`, `copy_malformed`.
+ */
+export async function openEvidence(path: string, crypto: Crypto, chain?: string): Promise<Evidence> {
   const found = await stat(path).catch(() => undefined)
   if (found === undefined) throw ledgerFault('dump_malformed', `there is no ${path}`)
+  const shipped =
+    found.isDirectory() && !(await storeExists(path)) ? await openCopies(folderFiles(path)) : undefined
+  if (shipped !== undefined && shipped.chains.length > 0) return shipped.open(chain, crypto)
   return found.isDirectory() ? openFolder(path, crypto) : openDump(path)
 }
 
@@ -117,20 +126,34 @@ async function verifyStore(
 ): Promise<Verification> {
   const verifier = new LogVerifier(options)
   const tile = new OpenTile([])
-  try {
-    for await (const [seq, bytes] of store.entries(0, Number.MAX_SAFE_INTEGER)) {
-      if (seq !== verifier.size) verifier.report('chain_seq', verifier.size, `stored as ${seq}`)
-      const record = tile.add(verifier.add(bytes))
-      const number = Math.floor((verifier.size - 1) / TILE_LEAVES)
-      if (record !== undefined && !Buffer.from(record).equals((await store.tile(number)) ?? Buffer.of()))
-        verifier.report('store_tree', null, `tile ${number}`)
-      onEntry(verifier.size)
-    }
-    await verifyHead(store, verifier)
-  } catch (error) {
-    verifier.report('source_damaged', verifier.size, error instanceof Error ? error.message : String(error))
-  }
+  const whole = await takeAll(verifier, inPlace(store, verifier), options, {
+    onEntry,
+    onCompleted: completed => {
+      const record = tile.add(completed)
+      return record === undefined ? undefined : compareTile(store, verifier, record)
+    },
+  })
+  if (whole)
+    await verifyHead(store, verifier).catch((error: Error) =>
+      verifier.report('source_damaged', verifier.size, error.message),
+    )
   return verifier.finish()
+}
+
+/** The entries in the order of their keys; one that is stored under another number is a finding. */
+async function* inPlace(store: Store, verifier: LogVerifier): AsyncGenerator<Uint8Array> {
+  let place = 0
+  for await (const [seq, bytes] of store.entries(0, Number.MAX_SAFE_INTEGER)) {
+    if (seq !== place) verifier.report('chain_seq', place, `stored as ${seq}`)
+    place++
+    yield bytes
+  }
+}
+
+async function compareTile(store: Store, verifier: LogVerifier, record: Uint8Array): Promise<void> {
+  const number = Math.floor((verifier.size - 1) / TILE_LEAVES)
+  if (!Buffer.from(record).equals((await store.tile(number)) ?? Buffer.of()))
+    verifier.report('store_tree', null, `tile ${number}`)
 }
 
 async function verifyHead(store: Store, verifier: LogVerifier): Promise<void> {

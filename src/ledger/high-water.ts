@@ -10,7 +10,8 @@ interface Waiter {
 export interface HighWaterOptions {
   readonly file: string
   readonly crypto: Pick<Crypto, 'sha256' | 'verify'>
-  readonly key: SigningKey
+  /** The keys that sign a mark of this size. */
+  readonly keys: (size: number) => readonly SigningKey[]
   /** Least time between two writes while nobody waits. */
   readonly paceMs: number
   /** The newest mark that is true: called when a write begins. */
@@ -80,7 +81,8 @@ export class HighWater {
 
   private async write(mark: Mark): Promise<void> {
     try {
-      await writeMark(this.options.file, encodeMark(this.options.crypto, mark, this.options.key))
+      const { file, crypto, keys } = this.options
+      await writeMark(file, encodeMark(crypto, mark, ...keys(mark.size)))
     } catch (error) {
       this.options.onFailure(error as Error)
       return

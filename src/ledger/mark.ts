@@ -1,5 +1,4 @@
-import { open, readFile, rename } from 'node:fs/promises'
-import { basename, dirname, join } from 'node:path'
+import { readFile } from 'node:fs/promises'
 import {
   type Crypto,
   canonicalBytes,
@@ -10,6 +9,7 @@ import {
 } from '../canon/index.js'
 import { type Checkpoint, isCheckpointSignedBy, parseCheckpoint, signCheckpoint } from '../receipt/index.js'
 import { ledgerFault } from './error-table.js'
+import { replaceFile } from './replace-file.js'
 
 /**
  * The high-water mark: what the ledger has certainly held. One line of JCS in a file on another volume:
@@ -23,12 +23,16 @@ export interface Mark extends Checkpoint {
 
 type MarkCrypto = Pick<Crypto, 'sha256' | 'verify'>
 
-export function encodeMark(crypto: MarkCrypto, mark: Mark, key: SigningKey): Uint8Array {
-  return canonicalBytes({ ...mark, checkpoint: signCheckpoint(crypto, mark, key) })
+export function encodeMark(crypto: MarkCrypto, mark: Mark, ...keys: readonly SigningKey[]): Uint8Array {
+  return canonicalBytes({ ...mark, checkpoint: signCheckpoint(crypto, mark, ...keys) })
 }
 
-/** The parts of a mark; throws `mark_invalid` unless it is canonical, agrees with its own checkpoint and, where a key is given, is signed by it. */
-export function decodeMark(crypto: MarkCrypto, bytes: Uint8Array, publicKey: Uint8Array | null): Mark {
+/** The parts of a mark; throws `mark_invalid` unless it is canonical, agrees with its own checkpoint and, where keys are given, is signed by one of them. */
+export function decodeMark(
+  crypto: MarkCrypto,
+  bytes: Uint8Array,
+  publicKeys: readonly Uint8Array[] | null,
+): Mark {
   try {
     const { checkpoint: note, leaf, origin, root, size, ...rest } = parseCanonical(bytes) as JsonObject
     const checkpoint = parseCheckpoint(utf8(note as string))
@@ -39,7 +43,8 @@ export function decodeMark(crypto: MarkCrypto, bytes: Uint8Array, publicKey: Uin
       checkpoint.origin === origin &&
       checkpoint.size === size &&
       checkpoint.root === root
-    if (sound && (publicKey === null || isCheckpointSignedBy(crypto, checkpoint, publicKey)))
+    const believed = publicKeys?.some(key => isCheckpointSignedBy(crypto, checkpoint, key)) ?? true
+    if (sound && believed)
       return { origin: checkpoint.origin, size: checkpoint.size, root: checkpoint.root, leaf }
   } catch {
     // named below
@@ -51,7 +56,7 @@ export function decodeMark(crypto: MarkCrypto, bytes: Uint8Array, publicKey: Uin
 export async function readMark(
   file: string,
   crypto: MarkCrypto,
-  publicKey: Uint8Array | null,
+  publicKeys: readonly Uint8Array[] | null,
 ): Promise<Mark | null> {
   let bytes: Uint8Array
   try {
@@ -60,24 +65,10 @@ export async function readMark(
     if ((error as NodeJS.ErrnoException).code === 'ENOENT') return null
     throw ledgerFault('mark_invalid', (error as Error).message)
   }
-  return decodeMark(crypto, bytes, publicKey)
+  return decodeMark(crypto, bytes, publicKeys)
 }
 
-/** Replaces the file so that a crash at any moment leaves the old mark or the new one: write, fsync, rename, fsync the folder. */
-export async function writeMark(file: string, bytes: Uint8Array): Promise<void> {
-  const fresh = join(dirname(file), `.${basename(file)}.new`)
-  const handle = await open(fresh, 'w', 0o600)
-  try {
-    await handle.writeFile(bytes)
-    await handle.sync()
-  } finally {
-    await handle.close()
-  }
-  await rename(fresh, file)
-  const folder = await open(dirname(file), 'r')
-  try {
-    await folder.sync()
-  } finally {
-    await folder.close()
-  }
+/** Replaces the high-water file; see `replaceFile`. */
+export function writeMark(file: string, bytes: Uint8Array): Promise<void> {
+  return replaceFile(file, bytes)
 }

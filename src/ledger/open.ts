@@ -1,14 +1,15 @@
 import { mkdir } from 'node:fs/promises'
 import { dirname } from 'node:path'
 import { type Crypto, formatPublicKey, hex, type SigningKey } from '../canon/index.js'
-import { type ControlBody, emptyRoot } from '../receipt/index.js'
+import { type Checkpoint, type ControlBody, emptyRoot } from '../receipt/index.js'
 import { ledgerFault } from './error-table.js'
 import type { Ledger, LedgerHead } from './ledger.js'
 import { encodeMark, type Mark, readMark, writeMark } from './mark.js'
 import type { SideCipher } from './side.js'
-import { checkAgainstMark, EMPTY_LEAF, readOpen, readTail } from './sound.js'
+import { checkAgainstMark, checkAgainstWitnessed, EMPTY_LEAF, readOpen, readTail } from './sound.js'
 import { Store, type StoredHead, storeExists } from './store.js'
-import { type LedgerLimits, LedgerWriter } from './writer.js'
+import { type HandOver, isDone, type KeySuccession, lastHandOver, type RetiringKey } from './succession.js'
+import { type LedgerLimits, LedgerWriter, type WriterOptions } from './writer.js'
 
 export interface OpenLedgerOptions {
   /** Folder of the database; made on the first run. */
@@ -20,6 +21,10 @@ export interface OpenLedgerOptions {
   /** Receipt key. */
   readonly signer: SigningKey
   readonly checkpointKey: SigningKey
+  /** The checkpoint key before, where it still signs beside; the high-water file may be signed by it alone. */
+  readonly retiring?: RetiringKey | null
+  /** Keys that are to follow. Where the log was handed over to them already, they are the ones in force. */
+  readonly succession?: KeySuccession | null
   readonly crypto: Crypto
   /** Unix milliseconds. */
   readonly clock: () => number
@@ -32,13 +37,15 @@ export interface OpenLedgerOptions {
   /** Null where decision inputs are not kept. */
   readonly side: SideCipher | null
   readonly limits?: Partial<LedgerLimits>
+  /** The newest checkpoint that witnesses have cosigned, verified; the ledger must contain it. Of another epoch it says nothing. */
+  readonly witnessed?: Checkpoint | null
 }
 
 /**
  * Opens the ledger for its one writer. Makes it on the first run; otherwise nothing is appended before the tail is
  * sound and the high-water mark is met. Writes `genesis` (first run) and `boot`, and closes the attempts that a crash
- * left open as `indeterminate`. Faults: `ledger_locked ledger_unreadable ledger_missing ledger_damaged
- * ledger_behind_mark ledger_differs ledger_foreign mark_missing mark_invalid`.
+ * left open as `indeterminate`; hands over to other keys where there are some. Faults: `ledger_locked ledger_unreadable
+ * ledger_missing ledger_damaged ledger_behind_mark ledger_behind_witness ledger_differs ledger_foreign mark_missing mark_invalid`.
  */
 export async function openLedger(options: OpenLedgerOptions): Promise<Ledger> {
   const mark = await settleMark(options)
@@ -46,11 +53,15 @@ export async function openLedger(options: OpenLedgerOptions): Promise<Ledger> {
   try {
     const head = await headOf(store, options)
     await checkAgainstMark(store, head, mark, options.crypto)
-    const tail = await readTail(store, head, options.crypto, options.signer.publicKey)
+    await checkAgainstWitnessed(store, head, options.witnessed ?? null, options.crypto)
+    const last = await lastHandOver({ get: key => store.state(key) })
+    const keys = keysInForce(options, last)
+    const tail = await readTail(store, head, options.crypto, keys.signer.publicKey)
     const open = await readOpen(store, head, options.crypto)
-    const ledger = new LedgerWriter(store, { head, ...tail, open }, mark.size, options)
+    const ledger = new LedgerWriter(store, { head, ...tail, open }, mark.size, { ...options, ...keys })
     if (head.size === 0) await ledger.append(genesisOf(options))
     await ledger.append(bootOf(ledger.head(), options))
+    if (keys.succession !== null) await ledger.succeed(keys.succession)
     await closeOpenAttempts(ledger, options.clock)
     await ledger.marked(ledger.head().size - 1)
     return ledger
@@ -60,13 +71,38 @@ export async function openLedger(options: OpenLedgerOptions): Promise<Ledger> {
   }
 }
 
+type KeysInForce = Pick<WriterOptions, 'signer' | 'checkpointKey' | 'beside'> & {
+  /** What is still to happen. */
+  readonly succession: KeySuccession | null
+}
+
+/** The ledger says which keys are in force: a crash may have come between the hand-over and the files. */
+function keysInForce(options: OpenLedgerOptions, last: HandOver | null): KeysInForce {
+  const { crypto, signer, checkpointKey, retiring = null, succession = null } = options
+  const besides = (before: RetiringKey | null, now: SigningKey) =>
+    before === null || last === null || before.key.keyid === now.keyid
+      ? null
+      : { key: before.key, untilMs: last.t + before.overlapMs }
+  if (succession === null || !isDone(crypto, succession, last))
+    return { signer, checkpointKey, beside: besides(retiring, checkpointKey), succession }
+  const before = { key: checkpointKey, overlapMs: succession.overlapMs }
+  return {
+    signer: succession.signer,
+    checkpointKey: succession.checkpointKey,
+    beside: besides(before, succession.checkpointKey),
+    succession: null,
+  }
+}
+
 /**
  * The mark to hold the ledger against. On the first run a mark of size 0 is written before the database is made, so
  * that a crash in between is told from a ledger or a mark that was taken away.
  */
 async function settleMark(options: OpenLedgerOptions): Promise<Mark> {
-  const { crypto, checkpointKey, highWater } = options
-  const known = await readMark(highWater, crypto, checkpointKey.publicKey)
+  const { crypto, checkpointKey, retiring, succession, highWater } = options
+  // The mark of a hand-over may not have been written any more, or have been the last thing that was.
+  const keys = [checkpointKey, retiring?.key, succession?.checkpointKey].flatMap(key => key?.publicKey ?? [])
+  const known = await readMark(highWater, crypto, keys)
   const exists = await storeExists(options.dir)
   if (known !== null) {
     if (known.size > 0 && !exists)

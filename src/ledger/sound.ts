@@ -1,5 +1,12 @@
-import { type Crypto, formatPublicKey, hex } from '../canon/index.js'
-import { GrowingTree, leafHash, openEntry, rootAt } from '../receipt/index.js'
+import { type Crypto, formatPublicKey, hex, parsePublicKey } from '../canon/index.js'
+import {
+  type Checkpoint,
+  GrowingTree,
+  leafHash,
+  type OpenedEntry,
+  openEntry,
+  rootAt,
+} from '../receipt/index.js'
 import type { OpenMark } from './commit.js'
 import { ledgerFault } from './error-table.js'
 import type { Mark } from './mark.js'
@@ -34,14 +41,15 @@ export async function readTail(
   let prev = start === 0 ? EMPTY_LEAF : hex(await store.node({ level: 0, index: start - 1 }))
   let t = 0
   const leaves: Uint8Array[] = []
+  const newest: OpenedEntry[] = []
   for await (const [seq, bytes] of store.entries(start, Number.MAX_SAFE_INTEGER)) {
     if (tree.size === head.size) throw damaged(seq, 'stands behind the head')
     if (seq !== tree.size) throw damaged(tree.size, 'is missing')
-    const { entry, signed, signature } = openOrName(seq, bytes)
+    const opened = openOrName(seq, bytes)
+    const { entry } = opened
     if (entry.seq !== seq || entry.prev !== prev || entry.t < t) throw damaged(seq, 'does not follow')
     if (entry.chain !== head.chain) throw damaged(seq, 'belongs to another chain')
-    if (seq >= head.size - TAIL_SIGNATURES && !crypto.verify(receiptKey, signed, signature))
-      throw ledgerFault('ledger_foreign', `entry ${seq} is not signed by ${formatPublicKey(receiptKey)}`)
+    if (seq >= head.size - TAIL_SIGNATURES) newest.push(opened)
     const leaf = leafHash(crypto, bytes)
     tree.append(leaf)
     leaves.push(leaf)
@@ -49,11 +57,29 @@ export async function readTail(
     t = entry.t
   }
   if (tree.size !== head.size) throw damaged(tree.size, 'is missing')
+  verifyNewest(newest, crypto, receiptKey)
   if (prev !== head.leaf || t !== head.t)
     throw ledgerFault('ledger_damaged', 'the head is not the last entry')
   if (tree.rootHex() !== head.root)
     throw ledgerFault('ledger_damaged', 'the entries do not have the root of the head')
   return { tree, tile: new OpenTile(leaves.slice(wholeTiles(head.size) - start)) }
+}
+
+/** From the newest entry back: before an entry that put a key in force, the key that it replaces has signed. */
+function verifyNewest(newest: readonly OpenedEntry[], crypto: Crypto, receiptKey: Uint8Array): void {
+  let key = receiptKey
+  for (const { entry, signed, signature } of newest.toReversed()) {
+    key = keyBefore(entry, key)
+    if (!crypto.verify(key, signed, signature))
+      throw ledgerFault('ledger_foreign', `entry ${entry.seq} is not signed by ${formatPublicKey(key)}`)
+  }
+}
+
+function keyBefore(entry: OpenedEntry['entry'], key: Uint8Array): Uint8Array {
+  if (entry.type !== 'key') return key
+  const { action, role, key: next, replaces } = entry.data
+  const handsOver = action === 'enrolled' && role === 'receipt' && next === formatPublicKey(key)
+  return handsOver && typeof replaces === 'string' ? parsePublicKey(replaces) : key
 }
 
 /** The attempts that the head names as open, read again from their entries. Throws `ledger_damaged`. */
@@ -87,6 +113,20 @@ export async function checkAgainstMark(
     throw ledgerFault('ledger_behind_mark', `${head.size} entries, the mark covers ${mark.size}`)
   if (hex(await rootAt(crypto, mark.size, store.node)) !== mark.root)
     throw ledgerFault('ledger_differs', `at size ${mark.size}`)
+}
+
+/** The same for what witnesses have cosigned, where it is of this epoch; throws `ledger_behind_witness`. */
+export async function checkAgainstWitnessed(
+  store: Store,
+  head: Pick<StoredHead, 'size' | 'chain'>,
+  witnessed: Checkpoint | null,
+  crypto: Crypto,
+): Promise<void> {
+  if (witnessed === null || witnessed.origin !== head.chain) return
+  if (witnessed.size > head.size)
+    throw ledgerFault('ledger_behind_witness', `${head.size} entries, ${witnessed.size} are cosigned`)
+  if (hex(await rootAt(crypto, witnessed.size, store.node)) !== witnessed.root)
+    throw ledgerFault('ledger_behind_witness', `another root at size ${witnessed.size}`)
 }
 
 function wholeTiles(size: number): number {

@@ -4,6 +4,7 @@ import {
   decodeEntry,
   type Entry,
   type EntryBody,
+  type NodeReader,
   signCheckpoint,
 } from '../receipt/index.js'
 import { type CommitLimits, CommitQueue, type CommitStart, type OpenMark } from './commit.js'
@@ -19,6 +20,7 @@ import type {
   StateReader,
 } from './ledger.js'
 import type { Store } from './store.js'
+import { CheckpointKeys, checkSuccession, handOverChanges, type KeySuccession } from './succession.js'
 
 export interface LedgerLimits extends CommitLimits {
   /** Least time between two writes of the high-water file while nobody waits for it. */
@@ -38,6 +40,8 @@ export interface WriterOptions {
   readonly highWater: string
   readonly signer: SigningKey
   readonly checkpointKey: SigningKey
+  /** A replaced checkpoint key that still signs beside, and until when, Unix milliseconds. */
+  readonly beside: { readonly key: SigningKey; readonly untilMs: number } | null
   readonly crypto: Crypto
   readonly clock: () => number
   readonly boot: string
@@ -49,26 +53,31 @@ export class LedgerWriter implements Ledger {
   readonly chain: string
   readonly state: StateReader
   readonly side: SideStore
+  readonly node: NodeReader
   private readonly store: Store
   private readonly options: WriterOptions
   private readonly commits: CommitQueue
   private readonly highWater: HighWater
+  private readonly checkpointKeys: CheckpointKeys
+  private readonly listeners = new Set<(head: LedgerHead) => void>()
   private note: { readonly size: number; readonly text: string } | undefined
   private closing: Promise<void> | undefined
 
   constructor(store: Store, start: CommitStart, markedSize: number, options: WriterOptions) {
-    const { crypto, signer, checkpointKey, boot, clock } = options
+    const { crypto, signer, checkpointKey, beside, boot, clock } = options
+    this.checkpointKeys = new CheckpointKeys(checkpointKey, beside, clock)
     const limits = { ...DEFAULT_LIMITS, ...options.limits }
     this.store = store
     this.options = options
     this.chain = start.head.chain
     this.state = { get: key => store.state(key), list: prefix => store.states(prefix) }
+    this.node = node => store.node(node)
     this.side = { get: id => store.side(id), erase: id => store.eraseSide(id) }
     this.highWater = new HighWater(
       {
         file: options.highWater,
         crypto,
-        key: checkpointKey,
+        keys: size => this.checkpointKeys.signers(size),
         paceMs: limits.markPaceMs,
         newest: () => {
           const { chain, size, root, leaf } = this.commits.head
@@ -88,7 +97,7 @@ export class LedgerWriter implements Ledger {
         limits,
         write: changes => store.write(changes),
         covered: () => this.highWater.covered,
-        onCommitted: () => this.highWater.advance(),
+        onCommitted: () => this.committed(),
         onFailure: fault => this.highWater.fail(fault),
       },
       start,
@@ -120,22 +129,39 @@ export class LedgerWriter implements Ledger {
   async checkpoint(): Promise<string> {
     const { chain, size, root } = this.commits.head
     if (this.note?.size !== size) {
-      const { crypto, checkpointKey } = this.options
-      this.note = { size, text: signCheckpoint(crypto, { origin: chain, size, root }, checkpointKey) }
+      const keys = this.checkpointKeys.signers(size)
+      const checkpoint = { origin: chain, size, root }
+      this.note = { size, text: signCheckpoint(this.options.crypto, checkpoint, ...keys) }
     }
     return this.note.text
+  }
+
+  async succeed(succession: KeySuccession): Promise<Appended> {
+    if (this.closing !== undefined) throw ledgerFault('ledger_closed')
+    checkSuccession(succession)
+    const { crypto, clock } = this.options
+    const { entries, signer, checkpointKey, overlapMs } = succession
+    const t = clock()
+    const onPlaced = (size: number) => this.checkpointKeys.follow(size, checkpointKey, t + overlapMs)
+    const state = handOverChanges(crypto, succession, t)
+    return this.commits.handOver(entries, { state }, { signer, onPlaced })
   }
 
   marked(seq: number): Promise<void> {
     return this.highWater.cover(seq + 1)
   }
 
-  close(): Promise<void> {
-    this.closing ??= this.finish()
+  onCommit(listener: (head: LedgerHead) => void): () => void {
+    this.listeners.add(listener)
+    return () => this.listeners.delete(listener)
+  }
+
+  close(lastly: () => Promise<void> = async () => {}): Promise<void> {
+    this.closing ??= this.finish(lastly)
     return this.closing
   }
 
-  private async finish(): Promise<void> {
+  private async finish(lastly: () => Promise<void>): Promise<void> {
     try {
       const closed = await this.commits.append({ type: 'close', data: { reason: 'stopped' } })
       await this.commits.drained()
@@ -143,8 +169,14 @@ export class LedgerWriter implements Ledger {
     } finally {
       this.fail('ledger_closed')
       await this.highWater.settled()
-      await this.store.close()
+      await lastly().finally(() => this.store.close())
     }
+  }
+
+  private committed(): void {
+    this.highWater.advance()
+    const head = this.head()
+    for (const listener of this.listeners) listener(head)
   }
 
   private async openAttempt(seq: number, { leaf, t }: OpenMark): Promise<OpenAttempt> {

@@ -24,13 +24,15 @@ export const nativeCrypto: Crypto = {
       !isAcceptablePoint(signature.subarray(0, 32))
     )
       return false
-    return sodium === undefined
+    const library = sodium()
+    return library === null
       ? opensslVerify(publicKey, message, signature)
-      : sodiumVerify(sodium, publicKey, message, signature)
+      : sodiumVerify(library, publicKey, message, signature)
   },
 }
 
 /** A signing key from its 32-byte seed (RFC 8032 §5.1.5), held outside of JavaScript's heap by libsodium or OpenSSL. */
 export function nativeSigningKey(seed: Uint8Array, publicKey: Uint8Array): SigningKey {
-  return sodium === undefined ? opensslSigningKey(seed, publicKey) : sodiumSigningKey(sodium, seed, publicKey)
+  const library = sodium()
+  return library === null ? opensslSigningKey(seed, publicKey) : sodiumSigningKey(library, seed, publicKey)
 }

@@ -168,6 +168,21 @@ export const policyErrors = {
     sentence: 'The grant order was signed more than a minute away from now.',
     mend: 'Sign a new order, and check both clocks.',
   },
+  operate_order_malformed: {
+    status: 400,
+    sentence: 'The operate order is not one that this build reads.',
+    mend: 'Give it with the command-line tool of the same version.',
+  },
+  operate_order_elsewhere: {
+    status: 403,
+    sentence: 'The operate order is for another sidecar.',
+    mend: 'Order it for the origin of this sidecar.',
+  },
+  operate_order_stale: {
+    status: 403,
+    sentence: 'The operate order was signed more than a minute away from now.',
+    mend: 'Sign a new order, and check both clocks.',
+  },
   observe_too_long: {
     status: null,
     sentence: 'An agent of the policy would observe for more than 14 days.',

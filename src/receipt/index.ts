@@ -1,4 +1,10 @@
 export {
+  type AddCheckpoint,
+  formatAddCheckpoint,
+  MAX_ADD_CHECKPOINT_BYTES,
+  parseAddCheckpoint,
+} from './add-checkpoint.js'
+export {
   type Bundle,
   type BundledEntry,
   type Disclosure,
@@ -17,6 +23,14 @@ export type { BundledPolicy } from './bundle-documents.js'
 export { BUNDLE_FINDINGS, type BundleFinding, type BundleFindingCode } from './bundle-findings.js'
 export { gatherProofs } from './bundle-proofs.js'
 export type { OwnTrust } from './bundle-trust.js'
+export {
+  type CheckedEntry,
+  checkEntry,
+  type EntryChecker,
+  type KeysById,
+  type LogStep,
+  type SignatureVerdict,
+} from './checked-entry.js'
 export {
   type Checkpoint,
   checkpointBody,
@@ -51,20 +65,25 @@ export {
   type OutcomeBody,
   type OutcomeStatus,
 } from './entry.js'
+export type { EntryAudit, ReportDeviation } from './entry-audit.js'
 export { receiptErrors } from './error-table.js'
-export { FINDINGS, type FindingCode, type FindingInLog } from './findings.js'
+export { FINDINGS, type FindingCode, type FindingInLog, findingAt } from './findings.js'
 export { CONTROL_FORMATS, entryProblem } from './formats.js'
 export { type DecisionInputs, encodeInputs, encodeSideRecord, openInputs, type SideRecord } from './inputs.js'
 export {
   formatNote,
   formatVerifierKey,
+  isNoteName,
   type NoteKey,
   type NoteSignature,
+  noteKeyHash,
   parseSignatures,
   parseVerifierKey,
   signatureLine,
 } from './note.js'
+export { idTime } from './placed-attempt.js'
 export { consistencyProof, inclusionProof, verifyConsistency, verifyInclusion } from './proof.js'
+export { type ReferenceSummary, References } from './references.js'
 export {
   decodeEntry,
   encodeEntry,
@@ -74,6 +93,7 @@ export {
   openEntry,
   type SealedEntry,
 } from './seal.js'
+export { type Silence, Silences } from './silence.js'
 export { type StoryFact, type StoryStep, storyOf } from './story.js'
 export { formatTlogProof, parseTlogProof, provesEntry, type TlogProof } from './tlog-proof.js'
 export {
@@ -90,6 +110,7 @@ export { type KeyPlace, type PinnedKeys, TrustedKeys } from './trusted-keys.js'
 export {
   LogVerifier,
   type OpenInLog,
+  takeAll,
   type Verification,
   type VerifyOptions,
   verifyEntries,
@@ -101,6 +122,8 @@ export {
 } from './verify-bundle.js'
 export {
   isSignedByLogOf,
+  type LocatedKey,
+  parseLogList,
   parseWitnessPolicy,
   type WitnessPolicy,
   witnessedAt,

@@ -108,6 +108,8 @@ export function encodeEntry(crypto: Pick<Crypto, 'sha256'>, entry: Entry, signer
 /** An entry taken apart, its signature not yet verified. */
 export interface OpenedEntry {
   readonly entry: Entry
+  /** What the envelope carries: the entry as JCS. */
+  readonly payload: Uint8Array
   /** As written; RFC 7638 thumbprint of the signing key, a hint only. */
   readonly keyid: string
   readonly signature: Uint8Array
@@ -136,6 +138,7 @@ export function openEntry(bytes: Uint8Array): OpenedEntry {
   signed.set(payload, SIGNED_ROOM)
   return {
     entry: parsePayload(payload),
+    payload,
     keyid,
     signature,
     signed: signedBytes(signed, payload.length),

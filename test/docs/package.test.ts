@@ -72,6 +72,14 @@ describe('the image', () => {
     }
   })
 
+  it('has the program under its name on the PATH, for the scripts of a policy repository', () => {
+    const [, made, last] = dockerfile.split(/^FROM /m)
+    const program = /^ENTRYPOINT \["node", "(.+)"\]$/m.exec(last ?? '')?.[1]
+    assert.ok(made?.includes(`ln -s ${program} /bin-links/countersign`))
+    assert.match(last ?? '', /^COPY --from=build \/bin-links\/ \/usr\/local\/bin\/$/m)
+    assert.match(last ?? '', /^ENV .*\bPATH=\S*\/usr\/local\/bin:/m)
+  })
+
   it('runs as nobody’s root, and starts a command that there is', () => {
     assert.match(dockerfile.split(/^FROM /m).at(-1) ?? '', /^USER 65532:65530$/m)
     const command = JSON.parse(/^CMD (\[.*\])$/m.exec(dockerfile)?.[1] ?? '[]') as string[]

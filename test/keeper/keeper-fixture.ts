@@ -30,6 +30,7 @@ import {
 import { type AdmitCall, connectKeeper, type KeeperClient } from '../../src/gate/index.js'
 import {
   type HighestPolicy,
+  type InstanceKeys,
   type Keeper,
   type KeeperOptions,
   loadRevocations,
@@ -45,6 +46,7 @@ import {
   type CompileOptions,
   compilePolicy,
   openGrantOrder,
+  openOperateOrder,
   parsePolicySource,
   policyFault,
   type TrustRoot,
@@ -297,14 +299,18 @@ export class House {
       linkSocket: this.linkSocket,
       adminSocket: this.adminSocket,
       policySource: this.shelf,
-      enrolmentExpiresMs: 4_000_000_000_000,
-      openOrder: (envelope, trust) =>
-        openGrantOrder(envelope, { trust, crypto: nativeCrypto, origin: ORIGIN, nowMs: this.clock.nowMs() }),
+      instanceKeys: this.instanceKeys(),
+      openOrder: (envelope, trust) => openGrantOrder(envelope, { trust, ...this.toThisOne() }),
+      openOperateOrder: (envelope, trust) => openOperateOrder(envelope, { trust, ...this.toThisOne() }),
       drainMs: 20,
       ...changes,
     })
     this.closing.push(() => keeper.stop().catch(() => undefined))
     return { keeper, ledger }
+  }
+
+  private toThisOne() {
+    return { crypto: nativeCrypto, origin: ORIGIN, nowMs: this.clock.nowMs() }
   }
 
   async connect(): Promise<KeeperClient> {
@@ -381,6 +387,20 @@ export class House {
       request.on('error', reject)
       request.end(body === undefined ? undefined : JSON.stringify(body))
     })
+  }
+
+  /** Keys that nothing follows. */
+  instanceKeys(): InstanceKeys {
+    return {
+      expiresMs: () => 4_000_000_000_000,
+      inForce: () => ({
+        receipt: formatPublicKey(this.receiptKey.publicKey),
+        checkpoint: formatPublicKey(this.checkpointKey.publicKey),
+        grant: `ed25519:${this.grantKey.x}`,
+      }),
+      next: async () => null,
+      watch: () => () => undefined,
+    }
   }
 
   private issuer() {

@@ -40,7 +40,7 @@ function words(text: string): string[] {
 }
 
 test('docs/receipts.md lists every finding, and no other', () => {
-  const listed = rows(section('## What verification proves')).map(([code]) => code)
+  const listed = rows(section('### Findings')).map(([code]) => code)
   assert.deepEqual(listed, Object.keys(FINDINGS))
 })
 

@@ -5,11 +5,12 @@ import { group } from '../program-group.js'
 import { openReceipts } from '../receipt-source.js'
 import { addConfigOption } from '../session-options.js'
 import { verifyLog } from '../verify-log.js'
-import { configuredKeys } from './receipts.js'
+import { configuredKeys, configuredPolicies, jobsOption } from './receipts.js'
 
 interface CheckOptions {
   readonly config: string
   readonly mark?: string
+  readonly jobs: number
   readonly json?: true
 }
 
@@ -19,6 +20,7 @@ export function registerLedger(program: Command, io: Io): void {
     .summary('check a stopped ledger: every entry, the stored tree, and the high-water mark')
     .argument('[dir]', 'a copy of the ledger folder; the configured one by default')
     .option('--mark <file>', 'high-water file; the configured one by default')
+    .addOption(jobsOption())
     .option('--json', 'one JSON document')
     .addHelpText(
       'after',
@@ -32,6 +34,9 @@ export function registerLedger(program: Command, io: Io): void {
         {
           keys: configuredKeys(options.config),
           checkpoints: [options.mark ?? path(config.ledger.highWater)],
+          decisions: { policies: configuredPolicies(options.config), auditorKey: null },
+          signatures: true,
+          jobs: options.jobs,
           json: options.json === true,
         },
         io,

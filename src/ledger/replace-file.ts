@@ -1,0 +1,21 @@
+import { open, rename } from 'node:fs/promises'
+import { basename, dirname, join } from 'node:path'
+
+/** Replaces a file so that a crash at any moment leaves the old one or the new one: write, fsync, rename, fsync the folder. Mode 0600. */
+export async function replaceFile(file: string, bytes: Uint8Array): Promise<void> {
+  const fresh = join(dirname(file), `.${basename(file)}.new`)
+  const handle = await open(fresh, 'w', 0o600)
+  try {
+    await handle.writeFile(bytes)
+    await handle.sync()
+  } finally {
+    await handle.close()
+  }
+  await rename(fresh, file)
+  const folder = await open(dirname(file), 'r')
+  try {
+    await folder.sync()
+  } finally {
+    await folder.close()
+  }
+}
