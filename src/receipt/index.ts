@@ -12,14 +12,13 @@ export {
   looksLikeBundle,
   MAX_BUNDLE_BYTES,
   parseBundle,
-  parseSettledEnvelope,
   settledCatalogs,
   settledDisclosures,
   settledEnvelope,
   settledNote,
   settledPolicies,
 } from './bundle.js'
-export { type Citation, citationsOf } from './bundle-citations.js'
+export type { Citation } from './bundle-citations.js'
 export type { BundledPolicy } from './bundle-documents.js'
 export { BUNDLE_FINDINGS, type BundleFinding, type BundleFindingCode } from './bundle-findings.js'
 export { gatherProofs } from './bundle-proofs.js'

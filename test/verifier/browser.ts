@@ -24,6 +24,8 @@ export interface OpenedPage {
   choose(input: string, file: string): Promise<void>
   /** The text of an element, as it is shown. */
   shown(selector: string): Promise<string>
+  /** The value of an expression in the page; as text, because these sources know no browser. */
+  ask<T>(expression: string): Promise<T>
 }
 
 export async function openPage(t: TestContext, browser: Browser, url: URL): Promise<OpenedPage> {
@@ -52,5 +54,6 @@ export async function openPage(t: TestContext, browser: Browser, url: URL): Prom
       await handle.uploadFile(file)
     },
     shown: selector => page.$eval(selector, element => element.textContent ?? ''),
+    ask: async <T>(expression: string) => (await page.evaluate(expression)) as T,
   }
 }

@@ -20,6 +20,41 @@ import { keyNamed } from '../policy/trust-fixture.js'
 import { hostile, Incident } from '../receipt/bundle-fixture.js'
 import { launch, NO_BROWSER, openPage } from './browser.js'
 
+const isHidden = (id: string) => `document.getElementById('${id}').hidden`
+const dropping = (id: string, text: string) => `{
+  const dataTransfer = new DataTransfer()
+  dataTransfer.items.add(new File([${JSON.stringify(text)}], 'dropped.json'))
+  const drop = new DragEvent('drop', { dataTransfer, bubbles: true, cancelable: true })
+  document.getElementById('${id}').dispatchEvent(drop)
+}`
+const FOCUSED = 'document.activeElement.id'
+
+/** What its own policy has to stop, tried in the page. The debugger itself may evaluate, so that is left to a callback. */
+const MISCHIEF = `(async () => {
+  const outcome = async act => {
+    try {
+      await act()
+      return 'passed'
+    } catch (error) {
+      return error.name
+    }
+  }
+  const script = document.createElement('script')
+  const answers = [
+    await outcome(() => fetch('https://example.com/')),
+    await new Promise(done => setTimeout(async () => done(await outcome(() => new Function('return 1')())))),
+    await outcome(() => { document.body.innerHTML = '<p>x</p>' }),
+    await outcome(() => { script.text = 'globalThis.pwned = 1' }),
+  ]
+  script.append('globalThis.pwned = 1')
+  document.body.append(script)
+  const image = document.createElement('img')
+  const stopped = new Promise(done => document.addEventListener('securitypolicyviolation', done, { once: true }))
+  image.src = 'https://example.com/x.png'
+  document.body.append(image)
+  await stopped
+  return [...answers, globalThis.pwned ?? 'nothing ran']
+})()`
 const PAGE = new URL('../../../docs/verify.html', import.meta.url)
 
 test('docs/verify.html is what `npm run verifier` makes of the sources', async () => {
@@ -59,11 +94,8 @@ describe('the page that verifies bundles', { skip: NO_BROWSER }, () => {
   })
 
   it('says what a good bundle proves and what it doesn’t, and tells its story', async t => {
-    const { page, shown, choose, requests, complaints } = await openPage(t, browser, PAGE)
-    assert.equal(
-      await page.$eval('#verdict', element => (element as unknown as { hidden: boolean }).hidden),
-      true,
-    )
+    const { page, shown, choose, ask, requests, complaints } = await openPage(t, browser, PAGE)
+    assert.equal(await ask(isHidden('verdict')), true)
     await choose('trust-file', rootFile())
     await choose('bundle-file', file('incident.json', encodeBundle(good)))
     await page.waitForSelector('#verdict:not([hidden])')
@@ -95,9 +127,9 @@ describe('the page that verifies bundles', { skip: NO_BROWSER }, () => {
     assert.deepEqual([requests, complaints], [[], []])
   })
 
-  it('without a trust root of the reader’s own says that nothing shows where it is from', async t => {
-    const { shown, choose, page } = await openPage(t, browser, PAGE)
-    await choose('bundle-file', file('incident.json', encodeBundle(good)))
+  it('takes a dropped bundle, and without a trust root of the reader’s own says that nothing shows where it is from', async t => {
+    const { shown, ask, page } = await openPage(t, browser, PAGE)
+    await ask(dropping('bundle-drop', fromUtf8(encodeBundle(good))))
     await page.waitForSelector('#verdict:not([hidden])')
     assert.match(await shown('#verdict-title'), /nothing says where it is from/)
     assert.match(await shown('#unproven'), /Who made this/)
@@ -105,7 +137,7 @@ describe('the page that verifies bundles', { skip: NO_BROWSER }, () => {
   })
 
   it('attack: a bundle with one byte changed is shown in red, and none of it as true', async t => {
-    const { shown, choose, page } = await openPage(t, browser, PAGE)
+    const { shown, choose, page, ask } = await openPage(t, browser, PAGE)
     const bytes = Buffer.from(encodeBundle(good))
     const at = bytes.indexOf('payload', bytes.indexOf('"entries"')) + 200
     bytes[at] = (bytes[at] as number) ^ 1
@@ -116,20 +148,15 @@ describe('the page that verifies bundles', { skip: NO_BROWSER }, () => {
     assert.match(await shown('#findings'), /entry 0/)
     assert.match(await shown('#proven'), /^Nothing/)
     assert.match(await shown('#story-note'), /none of it is shown to be true/)
-    const red = await page.$eval('#findings li', item => getComputedStyle(item).color)
+    const red = await ask("getComputedStyle(document.querySelector('#findings li')).color")
     assert.equal(red, 'rgb(179, 24, 28)')
     await choose('bundle-file', file('cut.json', bytes.subarray(0, 100)))
-    await page.waitForFunction(() =>
-      document.querySelector('#findings')?.textContent?.includes('not a bundle'),
-    )
-    assert.equal(
-      await page.$eval('#story', element => (element as unknown as { hidden: boolean }).hidden),
-      true,
-    )
+    await page.waitForFunction("document.querySelector('#findings').textContent.includes('not a bundle')")
+    assert.equal(await ask(isHidden('story')), true)
   })
 
   it('attack: names with markup, scripts and hidden characters are text, and what hides in them is shown', async t => {
-    const { page, shown, choose, requests, complaints } = await openPage(t, browser, PAGE)
+    const { page, shown, choose, ask, requests, complaints } = await openPage(t, browser, PAGE)
     const story = hostile()
     await choose('trust-file', rootFile())
     await choose(
@@ -140,7 +167,7 @@ describe('the page that verifies bundles', { skip: NO_BROWSER }, () => {
     assert.equal(await shown('#verdict-title'), 'Sound, by your own trust root')
     assert.equal(await page.$$eval('img, iframe, svg, a, object, base, link', found => found.length), 0)
     assert.equal(await page.$$eval('script, style', found => found.length), 2)
-    assert.equal(await page.evaluate(() => (globalThis as { pwned?: unknown }).pwned), undefined)
+    assert.equal(await ask('globalThis.pwned'), undefined)
     const timeline = await shown('#timeline')
     assert.match(timeline, /<img src=x onerror=pwned=1>/)
     for (const code of ['U+202E', 'U+200B', 'U+0000', 'U+001B', 'U+2066', 'U+00A0', 'U+3164'])
@@ -152,7 +179,7 @@ describe('the page that verifies bundles', { skip: NO_BROWSER }, () => {
   })
 
   it('takes a pasted trust root, a pin and a witness policy, and says what is wrong with them', async t => {
-    const { page, shown, choose } = await openPage(t, browser, PAGE)
+    const { page, shown, choose, ask } = await openPage(t, browser, PAGE)
     const signer = keyNamed('witness')
     const key = { name: 'witness.example/w1', use: 'witness', publicKey: signer.publicKey } as const
     const { body } = parseCheckpoint(utf8(good.checkpoint))
@@ -170,6 +197,7 @@ describe('the page that verifies bundles', { skip: NO_BROWSER }, () => {
         },
         text,
       )
+    await page.waitForSelector('#verdict:not([hidden])')
     await type('trust-text', rootText)
     assert.match(await shown('#findings'), /witness\.example\/w1: name its key in a witness policy/)
     await type('witness-text', `witness W ${formatVerifierKey(nativeCrypto, key)}\nquorum W\n`)
@@ -179,10 +207,7 @@ describe('the page that verifies bundles', { skip: NO_BROWSER }, () => {
     assert.match(await shown('#findings'), /its trust root is not the one that you hold/)
     await type('trust-pin', '')
     await type('trust-text', '[{]')
-    assert.equal(
-      await page.$eval('#verdict', element => (element as unknown as { hidden: boolean }).hidden),
-      true,
-    )
+    assert.equal(await ask(isHidden('verdict')), true)
     assert.match(await shown('#trust-state.wrong'), /not JSON/)
     await type('trust-text', '')
     await type('witness-text', 'quorum')
@@ -190,68 +215,37 @@ describe('the page that verifies bundles', { skip: NO_BROWSER }, () => {
   })
 
   it('attack: its own policy forbids connections, scripts, styles and text that becomes markup', async t => {
-    const { page } = await openPage(t, browser, PAGE)
-    const tried = await page.evaluate(async () => {
-      const outcome = async (act: () => unknown) => {
-        try {
-          await act()
-          return 'passed'
-        } catch (error) {
-          return (error as Error).name
-        }
-      }
-      const script = document.createElement('script')
-      const answers = [
-        await outcome(() => fetch('https://example.com/')),
-        // The debugger may evaluate; what the page calls back may not.
-        await new Promise(resolve =>
-          setTimeout(async () => resolve(await outcome(() => new Function('return 1')()))),
-        ),
-        await outcome(() => (document.body.innerHTML = '<p>x</p>')),
-        await outcome(() => (script.text = 'globalThis.pwned = 1')),
-      ]
-      script.append('globalThis.pwned = 1')
-      document.body.append(script)
-      const image = document.createElement('img')
-      const stopped = new Promise(resolve =>
-        document.addEventListener('securitypolicyviolation', resolve, { once: true }),
-      )
-      image.src = 'https://example.com/x.png'
-      document.body.append(image)
-      await stopped
-      return [...answers, (globalThis as { pwned?: unknown }).pwned ?? 'nothing ran']
-    })
+    const { ask } = await openPage(t, browser, PAGE)
+    const tried = await ask(MISCHIEF)
     assert.deepEqual(tried, ['TypeError', 'EvalError', 'TypeError', 'TypeError', 'nothing ran'])
   })
 
   it('works with the keyboard alone, on a phone, and in the dark', async t => {
-    const { page, choose } = await openPage(t, browser, PAGE)
+    const { page, choose, ask } = await openPage(t, browser, PAGE)
     await page.setViewport({ width: 360, height: 740 })
     await choose('trust-file', rootFile())
     await choose('bundle-file', file('incident.json', encodeBundle(good)))
     await page.waitForSelector('#verdict:not([hidden])')
-    assert.equal(await page.evaluate(() => document.activeElement?.id), 'verdict-title')
-    assert.ok((await page.evaluate(() => document.documentElement.scrollWidth)) <= 360)
-    const details = () => page.evaluate(() => document.activeElement?.parentElement?.hasAttribute('open'))
+    await page.waitForFunction(`${FOCUSED} === 'verdict-title'`)
+    assert.ok((await ask<number>('document.documentElement.scrollWidth')) <= 360)
+    const details = () => ask("document.activeElement.parentElement.hasAttribute('open')")
     await page.keyboard.press('Tab')
-    assert.equal(await page.evaluate(() => document.activeElement?.tagName), 'SUMMARY')
+    assert.equal(await ask('document.activeElement.tagName'), 'SUMMARY')
     const open = await details()
     await page.keyboard.press('Enter')
     assert.equal(await details(), !open)
-    await page.evaluate(() => (document.activeElement as unknown as { blur(): void }).blur())
-    const order: (string | undefined)[] = []
+    await ask('document.activeElement.blur()')
+    const order: unknown[] = []
     await page.focus('#bundle-file')
     for (let i = 0; i < 5; i++) {
       await page.keyboard.press('Tab')
-      order.push(await page.evaluate(() => document.activeElement?.id))
+      order.push(await ask(FOCUSED))
     }
     assert.deepEqual(order, ['trust-file', 'trust-text', 'trust-pin', 'witness-file', 'witness-text'])
-    assert.ok(
-      await page.$$eval('input, textarea', fields =>
-        fields.every(each => document.querySelector(`label[for=${each.id}]`)),
-      ),
-    )
-    const paper = () => page.$eval('body', body => getComputedStyle(body).backgroundColor)
+    const unlabelled =
+      "[...document.querySelectorAll('input, textarea')].filter(each => each.labels.length === 0).length"
+    assert.equal(await ask(unlabelled), 0)
+    const paper = () => ask('getComputedStyle(document.body).backgroundColor')
     await page.emulateMediaFeatures([{ name: 'prefers-color-scheme', value: 'dark' }])
     assert.equal(await paper(), 'rgb(20, 23, 26)')
     await page.emulateMediaFeatures([{ name: 'prefers-color-scheme', value: 'light' }])
