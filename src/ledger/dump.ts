@@ -5,21 +5,33 @@ import { MAX_ENTRY_BYTES } from '../receipt/index.js'
 import { ledgerFault } from './error-table.js'
 
 const NEWLINE = 0x0a
+const READ_BYTES = 1_048_576
 
 /**
  * A dump: the envelopes of a log in order, each followed by one newline. An envelope is one line of JSON, so `jq` and
- * `split` read it; its bytes are exactly those that were signed and hashed.
+ * `split` read it; its bytes are exactly those that were signed and hashed. Throws `dump_malformed` behind the last line
+ * that is whole.
  */
 export async function* readDump(file: string): AsyncGenerator<Uint8Array> {
+  for await (const lines of readDumpLines(file)) yield* lines
+}
+
+/** The same, as many entries at a time as were read at once. */
+export async function* readDumpLines(file: string): AsyncGenerator<readonly Uint8Array[]> {
   let rest: Buffer = Buffer.alloc(0)
-  for await (const chunk of createReadStream(file, { highWaterMark: 1024 * 1024 })) {
-    const text = rest.length === 0 ? (chunk as Buffer) : Buffer.concat([rest, chunk as Buffer])
+  for await (const read of createReadStream(file, { highWaterMark: READ_BYTES })) {
+    const chunk = read as Buffer
+    const lines: Uint8Array[] = []
     let start = 0
-    for (let end = text.indexOf(NEWLINE); end >= 0; end = text.indexOf(NEWLINE, start)) {
-      yield text.subarray(start, end)
+    for (let end = chunk.indexOf(NEWLINE); end >= 0; end = chunk.indexOf(NEWLINE, start)) {
+      const line = chunk.subarray(start, end)
+      lines.push(rest.length === 0 ? line : Buffer.concat([rest, line]))
+      rest = Buffer.alloc(0)
       start = end + 1
     }
-    rest = text.subarray(start)
+    yield lines
+    const behind = chunk.subarray(start)
+    rest = rest.length === 0 ? Buffer.from(behind) : Buffer.concat([rest, behind])
     if (rest.length > MAX_ENTRY_BYTES) throw ledgerFault('dump_malformed', 'a line is longer than any entry')
   }
   if (rest.length > 0) throw ledgerFault('dump_malformed', 'the last line is cut')

@@ -1,6 +1,7 @@
 export {
   type CheckedEntry,
   checkEntry,
+  type EntryBatches,
   type EntryChecker,
   type KeysById,
   type LogStep,
