@@ -204,7 +204,11 @@ const ATTACKS: Readonly<Record<string, readonly [code: string, seq: number, step
   ],
   'a grant of another task': ['grant_differs', 5, [policy(), grant({ task: 'other' }), mint(), attempt()]],
   'a grant of another person': ['grant_differs', 5, [policy(), grant({ owner: 'eve' }), mint(), attempt()]],
-  'an expired grant': ['grant_ended', 5, [policy(), grant({ expires: START + 100 }), mint(), attempt()]],
+  'an expired grant': [
+    'grant_ended',
+    5,
+    [policy(), grant({ expires: START + 100 }), mint(), [200, attempt()]],
+  ],
   'a revoked grant': [
     'grant_ended',
     6,
@@ -232,11 +236,6 @@ const ATTACKS: Readonly<Record<string, readonly [code: string, seq: number, step
     3,
     [approval(), approval({ state: 'expired' })],
   ],
-  'a consumption without an approval': [
-    'approval_order',
-    7,
-    [...FURNISHED, approval(), attempt({ approval: 'a-1' }), approval({ state: 'consumed', attempt: 6 })],
-  ],
   'an approval of another agent’s request': [
     'approval_differs',
     6,
@@ -247,7 +246,11 @@ const ATTACKS: Readonly<Record<string, readonly [code: string, seq: number, step
     6,
     [...FURNISHED, approval({ policy: NEXT_CID }), held()],
   ],
-  'an expired approval': ['approval_unfit', 6, [...FURNISHED, approval({ expires: START + 50 }), held()]],
+  'an expired approval': [
+    'approval_unfit',
+    6,
+    [...FURNISHED, approval({ expires: START + 50 }), [200, held()]],
+  ],
   'a second use of one approval': [
     'approval_reused',
     10,
@@ -301,7 +304,7 @@ const ATTACKS: Readonly<Record<string, readonly [code: string, seq: number, step
       policy(),
       grant(),
       mint({ expires: START + 100 }),
-      attempt({ credential: { ...MINT, expires: START + 100, mint: 'm-1' } }),
+      [200, attempt({ credential: { ...MINT, expires: START + 100, mint: 'm-1' } })],
     ],
   ],
   'a credential that had been revoked': [
@@ -328,6 +331,18 @@ test('attack: a credential from before a restart, which nobody can hold any more
   assert.deepEqual(
     (await findingsIn(log)).map(finding => [finding.code, finding.seq]),
     [['mint_unknown', seq]],
+  )
+})
+
+test('attack: a request that passed before anybody approved it is found in the attempt and in the consumption', async () => {
+  const consumed = approval({ state: 'consumed', attempt: 6 })
+  const findings = await findingsIn(logOf([...FURNISHED, approval(), attempt({ approval: 'a-1' }), consumed]))
+  assert.deepEqual(
+    findings.map(finding => [finding.code, finding.seq]),
+    [
+      ['approval_unfit', 6],
+      ['approval_order', 7],
+    ],
   )
 })
 
