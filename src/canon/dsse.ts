@@ -28,6 +28,7 @@ export const PAYLOAD_TYPES = {
   enrolment: 'application/vnd.countersign.enrolment.v1+json',
   receipt: 'application/vnd.countersign.receipt.v1+json',
   grantOrder: 'application/vnd.countersign.grant-order.v1+json',
+  recovery: 'application/vnd.countersign.recovery.v1+json',
 } as const
 
 /** Pre-authentication encoding: what is signed (DSSE protocol §"Signature Definition"). */

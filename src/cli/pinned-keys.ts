@@ -59,7 +59,8 @@ function startOf(envelope: Uint8Array): number {
   return typeof notBefore === 'string' ? Date.parse(notBefore) : 0
 }
 
-function firstVersion(chain: readonly Uint8Array[], file: string): string {
+/** The first version in the file: what a verifier who passes a copy of their own trusts. */
+export function firstVersion(chain: readonly Uint8Array[], file: string): string {
   const first = chain[0]
   if (first === undefined)
     throw new UsageError(`${file} holds no trust root`, 'Pass trust/root.json of the sidecar.')

@@ -3,6 +3,7 @@ import { nativeCrypto } from '../native/index.js'
 import type { SignedCheckpoint, Verification } from '../receipt/index.js'
 import { AnswerNo, type Io, printJson, printLine } from './io.js'
 import { type KeySource, pinnedKeys } from './pinned-keys.js'
+import { pinnedRecovery } from './pinned-recovery.js'
 import { progress } from './progress.js'
 import type { ReceiptSource } from './receipt-source.js'
 import { verdictLines } from './verdict-text.js'
@@ -34,7 +35,9 @@ async function verified(source: ReceiptSource, request: VerifyRequest, io: Io): 
   if (own !== null) checkpoints.push(own)
   for (const file of request.checkpoints) checkpoints.push(await readCheckpointFile(file, nativeCrypto))
   const shown = progress(io, 'entries')
-  const found = await source.verify({ crypto: nativeCrypto, keys, checkpoints }, shown.count)
+  const recovery = pinnedRecovery(request.keys)
+  const options = { crypto: nativeCrypto, keys, checkpoints, ...(recovery === undefined ? {} : { recovery }) }
+  const found = await source.verify(options, shown.count)
   shown.done()
   return found
 }

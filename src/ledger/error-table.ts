@@ -1,7 +1,7 @@
 import { type ErrorTable, errorsOf } from '../canon/index.js'
 
 const inspect =
-  'Keep the folder as it is, copy it and run `countersign ledger check` on the copy; restore the newest good copy or let an operator sign a recovery.'
+  'Leave the folder as it is and run `countersign ledger check`; docs/recovery.md goes on from its verdict.'
 
 /** Codes thrown by the ledger room; held against docs/errors.md by a test. */
 export const ledgerErrors = {

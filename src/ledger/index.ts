@@ -1,3 +1,5 @@
+export { type CheckOptions, checkLedger, type LedgerCheck } from './check.js'
+export { LEDGER_VERDICTS, type LedgerVerdict } from './check-verdict.js'
 export { writeDump } from './dump.js'
 export { ledgerErrors } from './error-table.js'
 export { type Evidence, openEvidence, readCheckpointFile } from './evidence.js'

@@ -51,6 +51,15 @@ export { type Breach, findBreaches } from './never.js'
 export { observers, refuseLongObserving } from './observe.js'
 export { type OpenPolicyOptions, openPolicy, readSealedMetadata, type SealedMetadata } from './open.js'
 export type { SignedPayload } from './open-signed.js'
+export {
+  openRecovery,
+  RECOVERY_WINDOW_MS,
+  type Recovery,
+  readRecovery,
+  requireFreshRecovery,
+  type SignedRecovery,
+  sealRecovery,
+} from './recovery.js'
 export { addSignature, sealPolicy } from './seal.js'
 export { keysOfRole, signersOf } from './signatures.js'
 export { type PolicySource, parsePolicySource, parseSource, type Source } from './source.js'

@@ -21,6 +21,7 @@ const SIGNED_BY = {
   policy: 'policy',
   enrolment: 'enrol',
   grantOrder: 'enrol',
+  recovery: 'recover',
 } as const satisfies Partial<Record<keyof typeof PAYLOAD_TYPES, TrustRole>>
 
 /**

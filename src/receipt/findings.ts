@@ -20,6 +20,8 @@ export const FINDINGS = {
   store_tree: 'a stored tree hash is not that of the entries',
   store_head: 'the stored head is not that of the entries',
   store_open: 'the stored open attempts are not those of the entries',
+  recover_missing: 'the log is of a later epoch and does not say which recovery began it',
+  recover_unproven: 'the recovery that it cites is not proven',
 } as const
 export type FindingCode = keyof typeof FINDINGS
 

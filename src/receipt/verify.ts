@@ -2,6 +2,7 @@ import { type Crypto, hex, keyIdOf, parsePublicKey } from '../canon/index.js'
 import { isCheckpointSignedBy, type SignedCheckpoint } from './checkpoint.js'
 import type { ControlBody, Entry, EntryPosition } from './entry.js'
 import { type FindingCode, type FindingInLog, findingAt } from './findings.js'
+import { type OpenRecovery, PLACE_OF_RECOVERY, type Recovered, RecoveryCheck } from './recovered.js'
 import { type OpenedEntry, openEntry } from './seal.js'
 import { GrowingTree, leafHash } from './tree.js'
 import { type WitnessPolicy, witnessedAt } from './witness-policy.js'
@@ -22,6 +23,8 @@ export interface VerifyOptions {
   readonly checkpoints: readonly SignedCheckpoint[]
   /** Which witnesses have to have seen a checkpoint for it to count as witnessed. */
   readonly witnesses?: WitnessPolicy
+  /** Opens the recovery that began a later epoch, under a pinned trust root. */
+  readonly recovery?: OpenRecovery
 }
 
 /** What was proven, and what was found. There is no bare "OK": `mode`, `checkpointed`, `witnessed` and `open` belong to the answer. */
@@ -50,6 +53,8 @@ export interface Verification {
   readonly unwitnessedTail: number
   /** Admitted attempts without an outcome. */
   readonly open: readonly OpenInLog[]
+  /** What a later epoch goes on from; null in the first one, and where that isn't said. */
+  readonly recovered: Recovered | null
   /** The first ones; see `findingCount`. */
   readonly findings: readonly FindingInLog[]
   readonly findingCount: number
@@ -90,6 +95,7 @@ export class LogVerifier {
   private readonly findings: FindingInLog[] = []
   private readonly openAttempts = new Map<number, OpenInLog & { readonly leaf: string }>()
   private readonly counts: Record<string, number> = {}
+  private readonly recovery: RecoveryCheck
   private receiptKeys = new Map<string, Uint8Array>()
   private checkpointKeys: readonly Uint8Array[] = []
   private findingCount = 0
@@ -108,6 +114,7 @@ export class LogVerifier {
   constructor(options: VerifyOptions) {
     this.options = options
     this.tree = new GrowingTree(options.crypto)
+    this.recovery = new RecoveryCheck(options.recovery, options.keys !== null)
     this.checkpoints = [...options.checkpoints].sort((a, b) => a.size - b.size)
     if (options.keys !== null) this.trust(options.keys)
   }
@@ -143,6 +150,7 @@ export class LogVerifier {
       this.checkPlace(entry)
       this.checkBoot(entry)
       this.checkPairing(entry, hex(leaf))
+      this.checkRecovery(entry)
       this.count(entry)
     }
     this.afterDamage = this.findingCount > before
@@ -155,6 +163,7 @@ export class LogVerifier {
   /** Ends the log and says what was proven. */
   finish(): Verification {
     if (this.size === 0) this.report('log_empty', null)
+    else if (this.recovery.isMissing) this.report('recover_missing', null, '', 0)
     for (const checkpoint of this.checkpoints.splice(0)) this.missTail(checkpoint)
     return {
       mode: this.options.keys === null ? 'integrity only' : 'pinned keys',
@@ -172,6 +181,7 @@ export class LogVerifier {
       witnessedT: this.witnessed?.t ?? null,
       unwitnessedTail: this.size - (this.witnessed?.size ?? 0),
       open: this.open(),
+      recovered: this.recovery.recovered,
       findings: this.findings,
       findingCount: this.findingCount,
     }
@@ -261,6 +271,13 @@ export class LogVerifier {
     if (this.openAttempts.get(entry.attempt)?.leaf === entry.attempt_leaf)
       this.openAttempts.delete(entry.attempt)
     else this.report('outcome_unmatched', this.size, `attempt ${entry.attempt}`)
+  }
+
+  private checkRecovery(entry: Entry): void {
+    const finding = this.recovery.see(entry, this.size)
+    // An epoch that nobody vouches for is not proven from its first entry on.
+    if (finding !== null)
+      this.report(finding.code, this.size, finding.detail, this.size > PLACE_OF_RECOVERY ? this.size : 0)
   }
 
   private count(entry: Entry): void {
