@@ -52,6 +52,16 @@ export const cliErrors = {
     sentence: 'A process of the sidecar ended before it was ready.',
     mend: 'Mend what it says above.',
   },
+  recovery_elsewhere: {
+    status: null,
+    sentence: 'The recovery is for another sidecar.',
+    mend: 'Apply it where its origin is configured.',
+  },
+  recovery_differs: {
+    status: null,
+    sentence: 'The ledger is not as it was when the recovery was prepared.',
+    mend: 'Leave everything as it is, prepare a new statement and have it signed; pass the same --checkpoint files to both steps.',
+  },
   catalog_unreadable: {
     status: null,
     sentence: 'A shipped catalog is not the file that this version came with.',

@@ -15,8 +15,8 @@ export function checkLines(check: LedgerCheck): string[] {
   ]
 }
 
-/** The same as members of one JSON document; of the stored state nothing is printed. */
-export function checkJson({ states: _, verification, ...check }: LedgerCheck): Record<string, unknown> {
+/** The same as members of one JSON document; what the use cases had written down is nobody's to read here. */
+export function checkJson({ memory: _, verification, ...check }: LedgerCheck): Record<string, unknown> {
   const { sentence, mend } = LEDGER_VERDICTS[check.verdict]
   return { ...check, sentence, mend, verification }
 }

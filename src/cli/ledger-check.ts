@@ -13,6 +13,8 @@ export interface CheckPlaces {
   readonly mark?: string | undefined
   /** Files with checkpoints from elsewhere that the ledger must contain as well. */
   readonly checkpoints: readonly string[]
+  /** For a recovery: what the use cases had written down as well. */
+  readonly withMemory?: boolean
 }
 
 /** Checks a configured ledger under the trust root that the configuration pins. */
@@ -37,6 +39,7 @@ export async function checkConfigured(
     checkpoints,
     keys: first => pinnedKeys(source, first) as PinnedKeys,
     crypto: nativeCrypto,
+    withMemory: places.withMemory === true,
     ...(recovery === undefined ? {} : { recovery }),
   }
   const shown = progress(io, 'entries')

@@ -36,6 +36,7 @@ const COMMANDS: readonly (readonly [word: string, load: () => Promise<Register>]
   ['approvals', async () => (await import('./commands/approvals.js')).registerApprovals],
   ['receipts', async () => (await import('./commands/receipts.js')).registerReceipts],
   ['ledger', async () => (await import('./commands/ledger.js')).registerLedger],
+  ['ledger', async () => (await import('./commands/ledger-recover.js')).registerLedgerRecover],
 ]
 
 /** The demo runs other command lines of this program. */

@@ -61,6 +61,11 @@ export const LEDGER_VERDICTS = {
     sentence: 'There is no entry, and no mark that covers one.',
     mend: 'Before a first start this is as it should be: start the keeper. Otherwise ledger and mark were taken away together; hold a shipped copy or a cosigned checkpoint against it with --checkpoint.',
   },
+  recovery_unfinished: {
+    sound: false,
+    sentence: 'A recovery was applied and did not get to its end.',
+    mend: 'Apply the same file again: `countersign ledger recover --apply FILE`.',
+  },
   ledger_locked: asFault('ledger_locked', 'Stop the keeper, or check a copy of the folder.'),
   evidence_moving: asFault('evidence_moving', 'Stop the keeper, or check a copy of the folder.'),
 } as const satisfies Record<string, VerdictWords>

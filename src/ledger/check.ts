@@ -15,6 +15,7 @@ import { LEDGER_VERDICTS, type LedgerVerdict } from './check-verdict.js'
 import { type Evidence, openEvidence, readCheckpointFile, salvageFolder } from './evidence.js'
 import { isLocked } from './lock.js'
 import { type Mark, readMark } from './mark.js'
+import { unfinishedEpoch } from './next-epoch.js'
 import { databaseFiles } from './preserve.js'
 import { EMPTY_LEAF } from './sound.js'
 import { storeExists } from './store.js'
@@ -30,6 +31,8 @@ export interface CheckOptions {
   readonly crypto: Crypto
   /** Opens the recovery that a later epoch cites. */
   readonly recovery?: OpenRecovery
+  /** Reads the `memory` as well. */
+  readonly withMemory?: boolean
 }
 
 /** The entries that are proven, from the first on. */
@@ -55,8 +58,16 @@ export interface LedgerCheck {
   readonly lost: number
   /** Null where no entry could be read. */
   readonly verification: Verification | null
-  /** Stored state, name → value; see `Evidence.states`. */
+  /** What a recovery needs to know; null where it was not asked for, or nothing could be read. */
+  readonly memory: LedgerMemory | null
+}
+
+/** What the use cases had written down. No signature vouches for `states`. */
+export interface LedgerMemory {
+  /** Name → value; see `Evidence.states`. */
   readonly states: readonly (readonly [name: string, value: string])[]
+  /** The policy of the highest version that an entry says was activated. */
+  readonly policy: { readonly cid: string; readonly version: number } | null
 }
 
 /**
@@ -70,6 +81,8 @@ export async function checkLedger(
   const marked = await markIn(options)
   const bare = bareCheck(options, marked)
   if (await isLocked(options.dir)) return bare('ledger_locked', options.dir)
+  const unfinished = await unfinishedEpoch(options)
+  if (unfinished !== null) return bare('recovery_unfinished', `epoch ${unfinished}`)
   const opened = await openBest(options)
   if ('code' in opened) {
     const { code, detail } = opened
@@ -99,7 +112,7 @@ export async function checkLedger(
       left,
       lost: Math.max(0, knownSize(options, marked.mark, verification.size) - left.size),
       verification,
-      states: await evidence.states().catch(() => []),
+      memory: options.withMemory === true ? await memoryOf(evidence) : null,
     }
   } finally {
     await evidence.close()
@@ -141,7 +154,7 @@ function bareCheck(options: CheckOptions, { mark }: MarkFound) {
     left: { size: 0, root: hex(emptyRoot(options.crypto)), leaf: EMPTY_LEAF, t: 0 },
     lost: knownSize(options, mark, 0),
     verification: null,
-    states: [],
+    memory: null,
   })
 }
 
@@ -255,4 +268,28 @@ async function validPrefix(
 /** Entries that there certainly were: those that are here, and those that a mark or checkpoint covers. */
 function knownSize({ checkpoints }: CheckOptions, mark: Mark | null, read: number): number {
   return Math.max(read, mark?.size ?? 0, ...checkpoints.map(({ size }) => size))
+}
+
+async function memoryOf(evidence: Evidence): Promise<LedgerMemory> {
+  let policy: LedgerMemory['policy'] = null
+  try {
+    for await (const bytes of evidence.entries()) {
+      const activated = activatedBy(bytes)
+      if (activated !== null && activated.version >= (policy?.version ?? 0)) policy = activated
+    }
+  } catch {
+    // What can't be read can't be remembered; the verification has named it.
+  }
+  return { states: await evidence.states().catch(() => []), policy }
+}
+
+/** A damaged entry may still tell of a version; believing it only ever refuses more. */
+function activatedBy(bytes: Uint8Array): LedgerMemory['policy'] {
+  try {
+    const entry = decodeEntry(bytes)
+    if (entry.type !== 'policy' || entry.data.action !== 'activated') return null
+    return { cid: entry.data.cid as string, version: entry.data.version as number }
+  } catch {
+    return null
+  }
 }

@@ -12,6 +12,7 @@ export type {
   SideStore,
   StateReader,
 } from './ledger.js'
+export { beginEpoch, unfinishedEpoch } from './next-epoch.js'
 export { type OpenLedgerOptions, openLedger } from './open.js'
 export { openSide, type SideCipher, type SideReader, sideCipher } from './side.js'
 export type { LedgerLimits } from './writer.js'

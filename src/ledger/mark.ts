@@ -74,7 +74,12 @@ export async function writeMark(file: string, bytes: Uint8Array): Promise<void> 
     await handle.close()
   }
   await rename(fresh, file)
-  const folder = await open(dirname(file), 'r')
+  await syncFolder(dirname(file))
+}
+
+/** Makes the names in a folder durable. */
+export async function syncFolder(dir: string): Promise<void> {
+  const folder = await open(dir, 'r')
   try {
     await folder.sync()
   } finally {

@@ -127,7 +127,10 @@ async function headOf(store: Store, options: OpenLedgerOptions): Promise<StoredH
   return head
 }
 
-function genesisOf(options: OpenLedgerOptions): ControlBody {
+/** The first entry of an epoch. */
+export function genesisOf(
+  options: Pick<OpenLedgerOptions, 'origin' | 'signer' | 'checkpointKey' | 'enrolment'>,
+): ControlBody {
   return {
     type: 'genesis',
     data: {
@@ -140,7 +143,7 @@ function genesisOf(options: OpenLedgerOptions): ControlBody {
 }
 
 /** Cites the head that this start found, so that a fork on restart contradicts itself. */
-function bootOf(head: LedgerHead, options: OpenLedgerOptions): ControlBody {
+export function bootOf(head: LedgerHead, options: Pick<OpenLedgerOptions, 'software' | 'side'>): ControlBody {
   const { software, side } = options
   return {
     type: 'boot',

@@ -58,7 +58,7 @@ export async function runKeeper(loaded: LoadedConfig, io: Io): Promise<void> {
     verifier: grantVerifier({
       keys: [parsePublicKey(enrolment.keys.grant)],
       origin: config.origin,
-      isRevoked: jti => revocations.has(jti),
+      isRevoked: (jti, issuedMs) => revocations.isRevoked(jti, issuedMs),
     }),
     issuer: grantIssuer(grantKey, config.origin),
     awsKeys: awsGrantKeys(grantKey),
