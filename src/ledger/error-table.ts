@@ -53,12 +53,12 @@ export const ledgerErrors = {
   ledger_write_failed: {
     status: 503,
     sentence: 'A receipt could not be made durable, so nothing more is admitted.',
-    mend: 'Mend the disk (space, mode, errors) and restart the keeper.',
+    mend: 'Mend the disk (space, mode, errors). The keeper ends by itself, and goes on when it is started again and finds the ledger sound.',
   },
   mark_write_failed: {
     status: 503,
     sentence: 'The high-water file could not be written, so nothing more is admitted.',
-    mend: 'Mend the volume of `ledger.highWater` (space, mode, errors) and restart the keeper.',
+    mend: 'Mend the volume of `ledger.highWater` (space, mode, errors). The keeper ends by itself, and goes on when it is started again.',
   },
   ledger_busy: {
     status: 503,

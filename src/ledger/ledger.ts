@@ -1,3 +1,4 @@
+import type { CountersignError } from '../canon/index.js'
 import type { AttemptBody, Entry, EntryBody } from '../receipt/index.js'
 
 /** The durable, append-only, signed log of one keeper. One active writer; see `openLedger`. Reads see what is durable. */
@@ -22,6 +23,11 @@ export interface Ledger {
   readonly side: SideStore
   /** C2SP signed note over the current head, signed after its batch was committed. */
   checkpoint(): Promise<string>
+  /**
+   * Resolves with the fault after which nothing is appended any more; never where the ledger is closed in order. What
+   * failed may have left half a record behind, so only the next opening can say what is on disk.
+   */
+  readonly failed: Promise<CountersignError>
   /** Resolves when the high-water file covers `seq`. */
   marked(seq: number): Promise<void>
   /** Appends `close`, waits for what was given before and for the mark, releases the lock. Rejects where that `close` could not be written; the lock is released all the same. */

@@ -1,52 +1,20 @@
 import assert from 'node:assert/strict'
 import { cp, readdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { type TestContext, test } from 'node:test'
+import { test } from 'node:test'
 import { decodeEnvelope, encodeEnvelope, signEnvelope, utf8 } from '../../src/canon/index.js'
 import { readSigningKey } from '../../src/cli/keyfile.js'
 import { decodeEntry } from '../../src/receipt/index.js'
-import { attempt, collect, denial, outcome } from '../ledger/ledger-fixture.js'
-import { type RecoveryHouse, recoveryHouse, revoking } from './recovery-house.js'
-
-/** A ledger that lost its last `lost` entries to an older snapshot. */
-async function rolledBack(t: TestContext, lost = 17): Promise<RecoveryHouse> {
-  const house = await recoveryHouse(t)
-  const first = await house.open()
-  await first.append(outcome(await first.append(attempt())))
-  await first.close()
-  await cp(house.dir, `${house.dir}-old`, { recursive: true })
-  const second = await house.open()
-  for (let i = 0; i < lost - 2; i++) await second.append(denial())
-  await second.close()
-  await rm(house.dir, { recursive: true })
-  await cp(`${house.dir}-old`, house.dir, { recursive: true })
-  return house
-}
-
-const BECAUSE = 'the volume was restored from Sunday’s snapshot'
-
-async function prepared(house: RecoveryHouse, ...more: readonly string[]): Promise<string> {
-  const file = house.path('lost.json')
-  const said = await house.ledger('recover', '--prepare', file, '--because', BECAUSE, ...more)
-  assert.equal(said.code, 0, said.out + said.err)
-  return file
-}
-
-async function signed(house: RecoveryHouse, file: string, ...names: readonly string[]): Promise<void> {
-  for (const name of names) {
-    const said = await house.ledger('recover', '--sign', file, '--key', house.path('keys', `${name}.jwk`))
-    assert.equal(said.code, 0, said.out + said.err)
-  }
-}
-
-/** Prepared, signed by two and applied. */
-async function recovered(house: RecoveryHouse, ...more: readonly string[]): Promise<string> {
-  const file = await prepared(house, ...more)
-  await signed(house, file, 'recover-1', 'recover-3')
-  const said = await house.ledger('recover', '--apply', file, ...more)
-  assert.equal(said.code, 0, said.out + said.err)
-  return file
-}
+import { attempt, collect, outcome } from '../ledger/ledger-fixture.js'
+import {
+  BECAUSE,
+  prepared,
+  recovered,
+  recoveryHouse,
+  revoking,
+  rolledBack,
+  signed,
+} from './recovery-house.js'
 
 test('a lost ledger goes on in the next epoch, which says what was lost and who signed for it', async t => {
   const house = await rolledBack(t)

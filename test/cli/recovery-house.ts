@@ -1,5 +1,6 @@
+import assert from 'node:assert/strict'
 import { randomUUID } from 'node:crypto'
-import { mkdir, writeFile } from 'node:fs/promises'
+import { cp, mkdir, rm, writeFile } from 'node:fs/promises'
 import type { TestContext } from 'node:test'
 import { encodeEnvelope, formatPublicKey, fromUtf8, type SigningKey } from '../../src/canon/index.js'
 import { createKeyFile, readSigningKey } from '../../src/cli/keyfile.js'
@@ -15,6 +16,7 @@ import {
   type TrustRootChange,
   trustRootId,
 } from '../../src/policy/index.js'
+import { attempt, denial, outcome } from '../ledger/ledger-fixture.js'
 import { countersign, type Outcome, scratch } from './command-line.js'
 
 export const ORIGIN = 'acme.test/countersign/edge'
@@ -136,4 +138,44 @@ vault: { file: vault.jwe, key: { file: vault.key } }
 /** For `rotate`: takes a key out of every role, for good. */
 export function revoking(name: string): (current: TrustRoot) => TrustRootChange {
   return current => revokeKey(current, name)
+}
+
+/** A ledger that lost its last `lost` entries to an older snapshot. */
+export async function rolledBack(t: TestContext, lost = 17): Promise<RecoveryHouse> {
+  const house = await recoveryHouse(t)
+  const first = await house.open()
+  await first.append(outcome(await first.append(attempt())))
+  await first.close()
+  await cp(house.dir, `${house.dir}-old`, { recursive: true })
+  const second = await house.open()
+  for (let i = 0; i < lost - 2; i++) await second.append(denial())
+  await second.close()
+  await rm(house.dir, { recursive: true })
+  await cp(`${house.dir}-old`, house.dir, { recursive: true })
+  return house
+}
+
+export const BECAUSE = 'the volume was restored from Sunday’s snapshot'
+
+export async function prepared(house: RecoveryHouse, ...more: readonly string[]): Promise<string> {
+  const file = house.path('lost.json')
+  const said = await house.ledger('recover', '--prepare', file, '--because', BECAUSE, ...more)
+  assert.equal(said.code, 0, said.out + said.err)
+  return file
+}
+
+export async function signed(house: RecoveryHouse, file: string, ...names: readonly string[]): Promise<void> {
+  for (const name of names) {
+    const said = await house.ledger('recover', '--sign', file, '--key', house.path('keys', `${name}.jwk`))
+    assert.equal(said.code, 0, said.out + said.err)
+  }
+}
+
+/** Prepared, signed by two and applied. */
+export async function recovered(house: RecoveryHouse, ...more: readonly string[]): Promise<string> {
+  const file = await prepared(house, ...more)
+  await signed(house, file, 'recover-1', 'recover-3')
+  const said = await house.ledger('recover', '--apply', file, ...more)
+  assert.equal(said.code, 0, said.out + said.err)
+  return file
 }

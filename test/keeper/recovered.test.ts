@@ -1,9 +1,8 @@
 import assert from 'node:assert/strict'
 import { type TestContext, test } from 'node:test'
-import { type Envelope, encodeEnvelope, fromUtf8 } from '../../src/canon/index.js'
 import { carryOver } from '../../src/keeper/index.js'
 import type { Recovery } from '../../src/policy/index.js'
-import { type Asked, House, ofType, operation, policyOf, REMIND } from './keeper-fixture.js'
+import { type Asked, House, ofType, onTheWire, operation, policyOf, REMIND } from './keeper-fixture.js'
 
 /** A keeper that answered once under a limit and has stopped; its token and order were good. */
 async function before(t: TestContext) {
@@ -13,13 +12,9 @@ async function before(t: TestContext) {
   const asked = await house.ask(client, operation(REMIND))
   assert.equal(asked.verdict.kind, 'forward')
   const order = house.order()
-  assert.equal((await house.admin('POST', '/v1/grants', onTheWire(order))).status, 200)
+  assert.equal((await house.admin('POST', '/v1/grants', { order: onTheWire(order) })).status, 200)
   await keeper.stop()
   return { house, order }
-}
-
-function onTheWire(order: Envelope): { order: unknown } {
-  return { order: JSON.parse(fromUtf8(encodeEnvelope(order))) }
 }
 
 function codeOf({ verdict }: Asked): string {
@@ -46,9 +41,9 @@ test('attack: an order that was signed before a recovery is not fulfilled after 
   await house.recover(2)
   house.aheadMs += 2_000
   await house.start()
-  const { status, body } = await house.admin('POST', '/v1/grants', onTheWire(order))
+  const { status, body } = await house.admin('POST', '/v1/grants', { order: onTheWire(order) })
   assert.deepEqual([status, body.code], [403, 'grant_order_outdated'])
-  assert.equal((await house.admin('POST', '/v1/grants', onTheWire(house.order()))).status, 200)
+  assert.equal((await house.admin('POST', '/v1/grants', { order: onTheWire(house.order()) })).status, 200)
 })
 
 test('after a recovery a limit is used up until its window has passed, and then counts again', async t => {
