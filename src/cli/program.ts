@@ -41,6 +41,7 @@ const COMMANDS: readonly (readonly [word: string, load: () => Promise<Register>]
   ['receipts', async () => (await import('./commands/receipts-bundle.js')).registerReceiptsBundle],
   ['ledger', async () => (await import('./commands/ledger.js')).registerLedger],
   ['witness', async () => (await import('./commands/witness.js')).registerWitness],
+  ['ledger', async () => (await import('./commands/ledger-recover.js')).registerLedgerRecover],
 ]
 
 /** The demo runs other command lines of this program. */

@@ -84,6 +84,7 @@ export {
 } from './note.js'
 export { idTime } from './placed-attempt.js'
 export { consistencyProof, inclusionProof, verifyConsistency, verifyInclusion } from './proof.js'
+export { type OpenRecovery, PLACE_OF_RECOVERY, type Recovered } from './recovered.js'
 export { type ReferenceSummary, References } from './references.js'
 export {
   decodeEntry,
