@@ -14,7 +14,7 @@ import {
 } from '../receipt/index.js'
 import { openCopies } from './copy/copies.js'
 import { folderFiles } from './copy/copy-files.js'
-import { checkpointBeside, readDump } from './dump.js'
+import { checkpointBeside, cosignedBeside, readDump } from './dump.js'
 import { ledgerFault } from './error-table.js'
 import { decodeMark } from './mark.js'
 import { Store, storeExists } from './store.js'
@@ -32,6 +32,8 @@ export interface Evidence {
   readonly checkpoint: SignedCheckpoint | null
   /** The same as text. */
   readonly note: string | null
+  /** The cosigned checkpoint that lies beside a dump, as text; null where there is none. */
+  readonly witnessedNote?: string | null
   close(): Promise<void>
 }
 
@@ -60,6 +62,7 @@ export async function readCheckpointFile(file: string, crypto: Crypto): Promise<
 
 async function openDump(file: string): Promise<Evidence> {
   const beside = await readFile(checkpointBeside(file)).catch(() => null)
+  const witnessed = await readFile(cosignedBeside(file)).catch(() => null)
   return {
     kind: 'dump',
     entries: from => skip(readDump(file), from ?? 0),
@@ -67,6 +70,7 @@ async function openDump(file: string): Promise<Evidence> {
     verify: (options, onEntry) => verifyEntries(readDump(file), options, onEntry),
     checkpoint: beside === null ? null : parseCheckpoint(beside),
     note: beside === null ? null : fromUtf8(beside),
+    witnessedNote: witnessed === null ? null : fromUtf8(witnessed),
     close: async () => {},
   }
 }

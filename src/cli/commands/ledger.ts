@@ -33,6 +33,7 @@ export function registerLedger(program: Command, io: Io): void {
         await openReceipts(dir ?? path(config.ledger.dir), options.config),
         {
           keys: configuredKeys(options.config),
+          witnesses: null,
           checkpoints: [options.mark ?? path(config.ledger.highWater)],
           decisions: { policies: configuredPolicies(options.config), auditorKey: null },
           signatures: true,
