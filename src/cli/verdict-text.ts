@@ -135,9 +135,11 @@ function checkpointText({ checkpointed, size }: Verification): string {
   return `covers ${plural(checkpointed, 'entry', 'entries')}${behind === 0 ? '' : `, ${behind} came after it`}`
 }
 
-function witnessedText({ witnessed, unwitnessedTail }: Verification): string {
+function witnessedText({ witnessed, witnessedT, unwitnessedTail }: Verification): string {
   const alone = `${plural(unwitnessedTail, 'entry', 'entries')} vouched for by this log's own keys alone`
-  return witnessed === null ? `no cosignature: ${alone}` : `${witnessed} entries; ${alone}`
+  if (witnessed === null || witnessedT === null)
+    return `no cosignature that counts: ${alone} (--witnesses FILE says whose count)`
+  return `${plural(witnessed, 'entry', 'entries')} since ${new Date(witnessedT).toISOString()}; the unwitnessed tail: ${alone}`
 }
 
 function openText({ open }: Verification): string {

@@ -1,12 +1,15 @@
 import type { JWK } from 'jose'
+import { utf8 } from '../canon/index.js'
 import { compareWithCopy, parallelChecks, readCheckpointFile } from '../ledger/index.js'
 import { nativeCrypto } from '../native/index.js'
 import {
   type EntryAudit,
+  parseCheckpoint,
   type ReferenceSummary,
   References,
   type SignedCheckpoint,
   type Verification,
+  type WitnessPolicy,
 } from '../receipt/index.js'
 import { type Against, againstLines, isSame } from './against-text.js'
 import { AnswerNo, type Io, printJson, printLine, UsageError } from './io.js'
@@ -24,6 +27,8 @@ export interface VerifyRequest {
   readonly keys: KeySource
   /** Files with checkpoints or high-water marks. */
   readonly checkpoints: readonly string[]
+  /** Which witnesses' cosignatures count; null where nobody has said. */
+  readonly witnesses: WitnessPolicy | null
   /** What the decisions are derived again with. */
   readonly decisions: DecisionSources
   /** False: form, tree, chain and checkpoints alone, at several times the speed. */
@@ -87,6 +92,8 @@ async function verified(source: ReceiptSource, request: VerifyRequest, io: Io): 
   // Asked for before the entries, so that a log that grows meanwhile still contains it.
   for (const own of [await source.checkpoint(), (await request.against?.copy.checkpoint()) ?? null])
     if (own !== null) checkpoints.push(own)
+  const cosigned = await source.witnessedNote()
+  if (cosigned !== null) checkpoints.push(parseCheckpoint(utf8(cosigned)))
   for (const file of request.checkpoints) checkpoints.push(await readCheckpointFile(file, nativeCrypto))
   const kept: SignedCheckpoint[] = []
   for (const file of request.kept ?? []) kept.push(await readCheckpointFile(file, nativeCrypto))
@@ -104,6 +111,7 @@ async function verified(source: ReceiptSource, request: VerifyRequest, io: Io): 
       kept,
       signatures: request.signatures,
       ...(recovery === undefined ? {} : { recovery }),
+      ...(request.witnesses === null ? {} : { witnesses: request.witnesses }),
       audits: audits.filter(audit => audit !== null),
       ...(request.jobs > 1 ? { checker: parallelChecks(nativeCrypto, request.jobs) } : {}),
     },

@@ -13,7 +13,7 @@ import {
 } from '../receipt/index.js'
 import { openCopies } from './copy/copies.js'
 import { folderFiles } from './copy/copy-files.js'
-import { checkpointBeside, readDump, readDumpLines } from './dump.js'
+import { checkpointBeside, cosignedBeside, readDump, readDumpLines } from './dump.js'
 import { ledgerFault } from './error-table.js'
 import { decodeMark } from './mark.js'
 import { bestEvidenceIn, databaseFiles } from './preserve.js'
@@ -34,6 +34,8 @@ export interface Evidence {
   readonly note: string | null
   /** Durable state of the use cases as a folder has it, `name → value`; empty for a dump. No signature vouches for it. */
   states(): Promise<readonly (readonly [name: string, value: string])[]>
+  /** The cosigned checkpoint that lies beside a dump, as text; null where there is none. */
+  readonly witnessedNote?: string | null
   close(): Promise<void>
 }
 
@@ -62,6 +64,7 @@ export async function readCheckpointFile(file: string, crypto: Crypto): Promise<
 
 async function openDump(file: string): Promise<Evidence> {
   const beside = await readFile(checkpointBeside(file)).catch(() => null)
+  const witnessed = await readFile(cosignedBeside(file)).catch(() => null)
   return {
     kind: 'dump',
     entries: from => skip(readDump(file), from ?? 0),
@@ -70,6 +73,7 @@ async function openDump(file: string): Promise<Evidence> {
     checkpoint: beside === null ? null : parseCheckpoint(beside),
     note: beside === null ? null : fromUtf8(beside),
     states: async () => [],
+    witnessedNote: witnessed === null ? null : fromUtf8(witnessed),
     close: async () => {},
   }
 }

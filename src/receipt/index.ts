@@ -70,6 +70,7 @@ export type { EntryAudit, ReportDeviation } from './entry-audit.js'
 export { receiptErrors } from './error-table.js'
 export { FINDINGS, type FindingCode, type FindingInLog, findingAt } from './findings.js'
 export { CONTROL_FORMATS, entryProblem } from './formats.js'
+export { gatherNodes } from './gather-nodes.js'
 export { type DecisionInputs, encodeInputs, encodeSideRecord, openInputs, type SideRecord } from './inputs.js'
 export {
   formatNote,

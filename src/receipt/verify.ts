@@ -17,7 +17,7 @@ import { type OpenRecovery, PLACE_OF_RECOVERY, type Recovered, RecoveryCheck } f
 import { GrowingTree } from './tree.js'
 import { type PinnedKeys, TrustedKeys } from './trusted-keys.js'
 import { UncoveredStretch } from './uncovered.js'
-import { type WitnessPolicy, witnessedAt } from './witness-policy.js'
+import { isSignedByLogOf, type WitnessPolicy, witnessedAt } from './witness-policy.js'
 
 export interface VerifyOptions {
   readonly crypto: Crypto
@@ -379,6 +379,8 @@ export class LogVerifier {
   private witnessedMs(checkpoint: SignedCheckpoint): number | null {
     const { crypto, witnesses } = this.options
     if (witnesses === undefined || witnesses.quorum === null) return null
+    // A policy that lists logs counts the cosignatures of these alone.
+    if (witnesses.logs.length > 0 && !isSignedByLogOf(crypto, witnesses, checkpoint)) return null
     const seconds = witnessedAt(crypto, witnesses, checkpoint)
     return seconds === null ? null : seconds * 1_000
   }
