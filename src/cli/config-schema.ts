@@ -82,8 +82,8 @@ const Ledger = Type.Object(
     tiles: Type.Optional(
       Type.Object(
         {
-          listen: address(
-            'Where checkpoint, tree and entries are served to read (c2sp.org/tlog-tiles). Whoever reaches it reads every receipt.',
+          listen: text(
+            'Where checkpoint, tree and entries are served to read (c2sp.org/tlog-tiles), host:port or [ipv6]:port. Whoever reaches it reads every receipt.',
           ),
         },
         { ...strict, description: 'A read-only copy of the log over HTTP; off unless told.' },

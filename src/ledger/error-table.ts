@@ -135,6 +135,16 @@ export const ledgerErrors = {
     sentence: 'The file that says how far receipts were shipped can’t be used.',
     mend: 'Check space and mode of the folder `shipped` beside the high-water file; what was shipped is sent again.',
   },
+  tiles_differ: {
+    status: null,
+    sentence: 'The folder of tiles and the log are not the same history.',
+    mend: 'Keep the folder: it may be what the log has lost. Find out which of the two is right, and export into a new folder.',
+  },
+  tiles_listen_failed: {
+    status: null,
+    sentence: 'The log can’t be served to read there.',
+    mend: 'Name a free address in `ledger.tiles.listen`.',
+  },
   ledger_behind_witness: {
     status: null,
     sentence: 'The ledger has lost entries that witnesses have cosigned, or holds others in their place.',

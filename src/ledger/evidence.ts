@@ -10,11 +10,10 @@ import {
   takeAll,
   type Verification,
   type VerifyOptions,
-  verifyEntries,
 } from '../receipt/index.js'
 import { openCopies } from './copy/copies.js'
 import { folderFiles } from './copy/copy-files.js'
-import { checkpointBeside, readDump } from './dump.js'
+import { checkpointBeside, readDump, readDumpLines } from './dump.js'
 import { ledgerFault } from './error-table.js'
 import { decodeMark } from './mark.js'
 import { Store, storeExists } from './store.js'
@@ -64,7 +63,7 @@ async function openDump(file: string): Promise<Evidence> {
     kind: 'dump',
     entries: from => skip(readDump(file), from ?? 0),
     side: async () => undefined,
-    verify: (options, onEntry) => verifyEntries(readDump(file), options, onEntry),
+    verify: (options, onEntry) => verifyDump(file, options, onEntry),
     checkpoint: beside === null ? null : parseCheckpoint(beside),
     note: beside === null ? null : fromUtf8(beside),
     close: async () => {},
@@ -119,6 +118,16 @@ async function survey(dir: string): Promise<Map<string, string>> {
   return new Map(names.map((name, i) => [name, `${states[i]?.size} ${states[i]?.mtimeMs}`]))
 }
 
+async function verifyDump(
+  file: string,
+  options: VerifyOptions,
+  onEntry: (count: number) => void = () => {},
+): Promise<Verification> {
+  const verifier = new LogVerifier(options)
+  await takeAll(verifier, readDumpLines(file), options, { onEntry })
+  return verifier.finish()
+}
+
 async function verifyStore(
   store: Store,
   options: VerifyOptions,
@@ -141,12 +150,14 @@ async function verifyStore(
 }
 
 /** The entries in the order of their keys; one that is stored under another number is a finding. */
-async function* inPlace(store: Store, verifier: LogVerifier): AsyncGenerator<Uint8Array> {
+async function* inPlace(store: Store, verifier: LogVerifier): AsyncGenerator<readonly Uint8Array[]> {
   let place = 0
-  for await (const [seq, bytes] of store.entries(0, Number.MAX_SAFE_INTEGER)) {
-    if (seq !== place) verifier.report('chain_seq', place, `stored as ${seq}`)
-    place++
-    yield bytes
+  for await (const found of store.entryBatches()) {
+    for (const [seq] of found) {
+      if (seq !== place) verifier.report('chain_seq', place, `stored as ${seq}`)
+      place++
+    }
+    yield found.map(([, bytes]) => bytes)
   }
 }
 

@@ -1,10 +1,10 @@
 import { open, rename } from 'node:fs/promises'
 import { basename, dirname, join } from 'node:path'
 
-/** Replaces a file so that a crash at any moment leaves the old one or the new one: write, fsync, rename, fsync the folder. Mode 0600. */
-export async function replaceFile(file: string, bytes: Uint8Array): Promise<void> {
+/** Replaces a file so that a crash at any moment leaves the old one or the new one: write, fsync, rename, fsync the folder. Mode 0600 unless told. */
+export async function replaceFile(file: string, bytes: Uint8Array, mode = 0o600): Promise<void> {
   const fresh = join(dirname(file), `.${basename(file)}.new`)
-  const handle = await open(fresh, 'w', 0o600)
+  const handle = await open(fresh, 'w', mode)
   try {
     await handle.writeFile(bytes)
     await handle.sync()

@@ -87,6 +87,13 @@ export class Store {
       yield [seqOfKey(key), value]
   }
 
+  /** The same from the first on, as many at a time as were read at once. */
+  async *entryBatches(): AsyncGenerator<(readonly [seq: number, bytes: Bytes])[]> {
+    const range = [seqKey('e', 0), seqKey('e', Number.MAX_SAFE_INTEGER)] as const
+    for await (const found of this.scanned(...range))
+      yield found.map(([key, value]) => [seqOfKey(key), value] as const)
+  }
+
   /** Reads or derives the hash of a complete subtree; throws `ledger_damaged` where something is missing. */
   readonly node: NodeReader = async ({ level, index }) => {
     const hash = level < TILE_LEVEL ? await this.lowerNode(level, index) : await this.upperNode(level, index)
@@ -174,12 +181,16 @@ export class Store {
   }
 
   private async *scan(gte: Bytes, lt: Bytes): AsyncGenerator<[Bytes, Bytes]> {
+    for await (const found of this.scanned(gte, lt)) yield* found
+  }
+
+  private async *scanned(gte: Bytes, lt: Bytes): AsyncGenerator<[Bytes, Bytes][]> {
     const iterator = this.db.iterator({ gte, lt, highWaterMarkBytes: 1024 * 1024 })
     try {
       for (;;) {
         const found = await iterator.nextv(256)
         if (found.length === 0) return
-        yield* found
+        yield found
       }
     } catch (error) {
       throw unreadable(error)

@@ -26,6 +26,7 @@ export type { OwnTrust } from './bundle-trust.js'
 export {
   type CheckedEntry,
   checkEntry,
+  type EntryBatches,
   type EntryChecker,
   type KeysById,
   type LogStep,

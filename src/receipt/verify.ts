@@ -3,8 +3,10 @@ import {
   type CheckedEntry,
   checkEntry,
   checkInTurn,
+  type EntryBatches,
   type EntryChecker,
   type LogStep,
+  oneByOne,
   type SignatureVerdict,
 } from './checked-entry.js'
 import { isCheckpointSignedBy, type SignedCheckpoint } from './checkpoint.js'
@@ -91,7 +93,7 @@ export async function verifyEntries(
   onEntry: (count: number) => void = () => {},
 ): Promise<Verification> {
   const verifier = new LogVerifier(options)
-  await takeAll(verifier, entries, options, { onEntry })
+  await takeAll(verifier, oneByOne(entries), options, { onEntry })
   return verifier.finish()
 }
 
@@ -101,7 +103,7 @@ export async function verifyEntries(
  */
 export async function takeAll(
   verifier: LogVerifier,
-  entries: AsyncIterable<Uint8Array>,
+  entries: EntryBatches,
   options: VerifyOptions,
   { onEntry, onCompleted }: VerifyHooks,
 ): Promise<boolean> {
@@ -126,12 +128,9 @@ export async function takeAll(
 }
 
 /** The entries up to where the source can't be read any further. */
-async function* untilDamage(
-  entries: AsyncIterable<Uint8Array>,
-  damages: string[],
-): AsyncGenerator<Uint8Array> {
+async function* untilDamage(entries: EntryBatches, damages: string[]): AsyncGenerator<readonly Uint8Array[]> {
   try {
-    yield* entries
+    for await (const batch of entries) yield batch
   } catch (error) {
     damages.push(error instanceof Error ? error.message : String(error))
   }

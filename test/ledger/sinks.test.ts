@@ -21,7 +21,17 @@ import {
 import { nativeCrypto } from '../../src/native/index.js'
 import { decodeEntry, leafHash } from '../../src/receipt/index.js'
 import { collect, denial, ORIGIN, type Sidecar, sidecar, temporaryFolder } from './ledger-fixture.js'
-import { Collector, ObjectStore, refuse, SIGNED, server, shipped, shipping, until } from './ship-fixture.js'
+import {
+  Collector,
+  ObjectStore,
+  refuse,
+  SIGNED,
+  type StoredObject,
+  server,
+  shipped,
+  shipping,
+  until,
+} from './ship-fixture.js'
 
 const CHAIN = `${ORIGIN}/1`
 const HOLD = AbortSignal.timeout(300_000)
@@ -149,7 +159,7 @@ test('a batch is one object and its checkpoint another, with digests, and twice 
     before,
   )
   assert.deepEqual([...store.objects.keys()].sort(), NAMES)
-  const { headers } = store.objects.get(NAMES[1] as string) ?? { headers: {} }
+  const { headers } = store.objects.get(NAMES[1] as string) as StoredObject
   assert.match(String(headers['x-amz-checksum-sha256']), /^[A-Za-z0-9+/]{43}=$/)
   assert.equal(headers['x-amz-object-lock-mode'], undefined)
 })

@@ -19,6 +19,7 @@ import { loadConfig } from '../config.js'
 import { ignoreInspectorSignal } from '../inspector.js'
 import { type Io, printJson, printLine, UsageError } from '../io.js'
 import { createKeyFile } from '../keyfile.js'
+import { parseListenAddress } from '../listen-address.js'
 import { createLockedKeyFile, openSigningKey, readPassphrase } from '../locked-key.js'
 import { openNeeded, readNeeded } from '../needed-file.js'
 import { processLog } from '../process-log.js'
@@ -158,7 +159,7 @@ async function init(dir: string, options: InitOptions, io: Io): Promise<void> {
 
 async function serve(dir: string, options: ServeOptions, io: Io): Promise<void> {
   ignoreInspectorSignal()
-  const { host, port } = addressOf(options.listen)
+  const { host, port } = parseListenAddress(options.listen)
   const prefix = prefixOf(options.prefix)
   const places = placesIn(dir, options.mark)
   const owner = await memoryOwner(places.file)
@@ -196,14 +197,6 @@ async function serve(dir: string, options: ServeOptions, io: Io): Promise<void> 
     await server.close()
     await memory.close()
   })
-}
-
-function addressOf(listen: string): { readonly host: string; readonly port: number } {
-  const match = /^(?:\[([0-9a-fA-F:.]+)\]|([A-Za-z0-9.-]+)):(\d{1,5})$/.exec(listen)
-  const port = Number(match?.[3])
-  if (match === null || port > 65_535)
-    throw new UsageError(`${listen} is no address`, 'Write --listen HOST:PORT or [IPV6]:PORT.')
-  return { host: (match[1] ?? match[2]) as string, port }
 }
 
 function prefixOf(prefix: string): string {

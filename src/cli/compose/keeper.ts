@@ -10,7 +10,15 @@ import {
   type Vault,
 } from '../../credential/index.js'
 import { type Log, loadRevocations, recordMint, recordVaultChange, startKeeper } from '../../keeper/index.js'
-import { type Ledger, openLedger, type SideCipher, sideCipher } from '../../ledger/index.js'
+import {
+  type Cosigning,
+  type Ledger,
+  openLedger,
+  type SideCipher,
+  serveTiles,
+  sideCipher,
+  type TilesServer,
+} from '../../ledger/index.js'
 import { nativeCrypto } from '../../native/index.js'
 import { type ActivePolicy, openGrantOrder, openOperateOrder, type TrustRoot } from '../../policy/index.js'
 import type { LoadedConfig } from '../config.js'
@@ -18,6 +26,7 @@ import { cliFault } from '../error-table.js'
 import { finishPromotion, type Instance, readInstance, readNext } from '../instance-keys.js'
 import type { Io } from '../io.js'
 import { signingKeyOf } from '../keyfile.js'
+import { parseListenAddress } from '../listen-address.js'
 import { readNeeded } from '../needed-file.js'
 import { packageVersion } from '../package-version.js'
 import { processLog } from '../process-log.js'
@@ -71,6 +80,10 @@ export async function runKeeper(loaded: LoadedConfig, io: Io): Promise<void> {
       ? {}
       : { heartbeatMs: config.ledger.heartbeatSeconds * 1_000 }),
   })
+  const tiles = await serveLog(loaded, ledger, cosigning, log).catch(async error => {
+    await keeper.stop()
+    throw error
+  })
   await reapLeftovers(keeper.activation.inForce(), broker, log)
   const recordChange = recordVaultChange(ledger, vault)
   const unwatch = vault.watch(change => {
@@ -86,6 +99,7 @@ export async function runKeeper(loaded: LoadedConfig, io: Io): Promise<void> {
   await serveUntilStopped(null, async () => {
     unwatch()
     ring.close()
+    await tiles?.close()
     await keeper.stop()
   })
 }
@@ -138,6 +152,28 @@ async function openInstanceLedger(
     witnessed: witnesses?.known?.checkpoint ?? null,
   })
   return { ledger, side }
+}
+
+/** Null where the configuration asks for none. The keeper's own process serves it: what is read is the durable log. */
+async function serveLog(
+  { config }: LoadedConfig,
+  ledger: Ledger,
+  cosigning: Cosigning | null,
+  log: Log,
+): Promise<TilesServer | null> {
+  const { tiles } = config.ledger
+  if (tiles === undefined) return null
+  const server = await serveTiles({
+    ledger,
+    checkpoint: async () => {
+      const note = await ledger.checkpoint()
+      return cosigning?.withCosignatures(note) ?? note
+    },
+    ...parseListenAddress(tiles.listen),
+    onFault: error => log.error({ err: error }, 'the log could not be read for somebody'),
+  })
+  log.info({ at: server.url }, 'the log is served to read')
+  return server
 }
 
 async function auditorCipher(file: string): Promise<SideCipher> {
