@@ -89,6 +89,7 @@ export { type PolicySource, parsePolicySource, parseSource, type Source } from '
 export {
   type ApiSurvey,
   type Case,
+  OBSERVING,
   type OperationSurvey,
   openSurvey,
   type PolicySurvey,
