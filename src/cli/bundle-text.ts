@@ -2,11 +2,11 @@ import type { BundleVerification, Citation } from '../receipt/index.js'
 import { visible } from './entry-text.js'
 
 const KINDS: Readonly<Record<Citation['kind'], string>> = {
-  grant: 'the grant',
-  mint: 'the minting of credential',
-  approval: 'the approval',
-  activation: 'the activation of policy',
-  policy: 'the sealed policy',
+  grant: 'a grant',
+  mint: 'the minting of a credential',
+  approval: 'an approval',
+  activation: 'the activation of a policy',
+  policy: 'a sealed policy',
 }
 
 /** What a bundle proves, for people. Never a bare OK. */
@@ -30,7 +30,7 @@ export function bundleLines(found: BundleVerification): readonly string[] {
     row('disclosed', disclosedText(found)),
     row('open', openText(found)),
     ...found.missing.map(({ kind, id, seq }) =>
-      row('not here', `${KINDS[kind]} ${visible(id)}, which receipt ${seq} cites`),
+      row('not here', `receipt ${seq} cites ${KINDS[kind]}: ${visible(id)}`),
     ),
     row('proven', provenText(found)),
     row(

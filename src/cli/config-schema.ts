@@ -52,6 +52,14 @@ const Keeper = Type.Object(
     admin: path('The socket of the admin API, for the command line.'),
     keys: path('Folder with receipt.jwk, checkpoint.jwk and grant.jwk, mode 0600.'),
     enrolment: path('The certificate over these keys, signed with an enrol key.'),
+    overlapDays: Type.Optional(
+      Type.Integer({
+        minimum: 0,
+        maximum: 365,
+        description:
+          'Days for which a replaced checkpoint key signs checkpoints beside its successor, for witnesses and monitors that know only that one; 30 unless told.',
+      }),
+    ),
   },
   { ...strict, description: 'The process that holds the secrets and decides.' },
 )

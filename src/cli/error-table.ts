@@ -57,6 +57,11 @@ export const cliErrors = {
     sentence: 'The enrolment is not for this sidecar’s origin and keys.',
     mend: 'Restore the keys, mend `origin`, or enrol the instance again.',
   },
+  keys_not_moved: {
+    status: null,
+    sentence: 'The sidecar’s new keys are in force, and their files could not be moved to their place.',
+    mend: 'Let the keeper’s user write in the folder of `keeper.keys`, then restart it: it finds the keys where they lie.',
+  },
   role_not_ready: {
     status: null,
     sentence: 'A process of the sidecar ended before it was ready.',
@@ -66,6 +71,16 @@ export const cliErrors = {
     status: null,
     sentence: 'The file of `witnesses.policy` doesn’t say whom to ask, or asks for nobody.',
     mend: 'Give every witness the URL of its submission prefix, http:// or https:// without query, and name a quorum.',
+  },
+  recovery_elsewhere: {
+    status: null,
+    sentence: 'The recovery is for another sidecar.',
+    mend: 'Apply it where its origin is configured.',
+  },
+  recovery_differs: {
+    status: null,
+    sentence: 'The ledger is not as it was when the recovery was prepared.',
+    mend: 'Leave everything as it is, prepare a new statement and have it signed; pass the same --checkpoint files to both steps.',
   },
   catalog_unreadable: {
     status: null,

@@ -35,6 +35,8 @@ function keeperFolders(loaded: LoadedConfig): string[] {
   const { config, path } = loaded
   const policy = policyLocation(loaded)
   return [
+    // The keeper moves its own keys there when they are replaced.
+    path(config.keeper.keys),
     path(config.ledger.dir),
     dirname(path(config.ledger.highWater)),
     ...(policy.kind === 'url' ? [policy.cache] : []),
@@ -53,11 +55,19 @@ function keeperFiles({ config, path }: LoadedConfig): string[] {
   const { keeper, vault, ledger } = config
   return [
     ...['receipt', 'checkpoint', 'grant'].map(name => path(`${keeper.keys}/${name}.jwk`)),
+    path(keeper.enrolment),
     ...('file' in vault.key ? [path(vault.key.file)] : []),
     path(vault.file),
     path(ledger.highWater),
     witnessedBeside(path(ledger.highWater)),
+    ...shipSecrets({ config, path }),
   ]
+}
+
+function shipSecrets({ config, path }: Pick<LoadedConfig, 'config' | 'path'>): string[] {
+  return (config.ledger.ship ?? []).flatMap(place =>
+    'credential' in place && 'file' in place.credential ? [path(place.credential.file)] : [],
+  )
 }
 
 /** A folder that the operator made elsewhere stays as it is. */
@@ -136,6 +146,8 @@ function needs(loaded: LoadedConfig): Need[] {
     ...(ledger.auditorKey === undefined ? [] : [path(ledger.auditorKey)]),
     ...(config.witnesses === undefined ? [] : [path(config.witnesses.policy)]),
     ...(config.witnesses?.ca === undefined ? [] : [path(config.witnesses.ca)]),
+    ...shipSecrets(loaded),
+    ...(ledger.ship ?? []).flatMap(({ ca }) => (ca === undefined ? [] : [path(ca)])),
     ...(gate.upstreamCa === undefined ? [] : [path(gate.upstreamCa)]),
   ]
   const forGate = [

@@ -90,14 +90,15 @@ export async function* logsAt(place: string, parts: LookParts): AsyncGenerator<F
   if (copies === null || (copies.chains.length === 0 && !isBucket(place))) {
     const evidence = await openEvidence(place, nativeCrypto)
     try {
-      yield await look(place, evidence, parts)
+      yield await look(place, null, evidence, parts)
     } finally {
       await evidence.close()
     }
     return
   }
   try {
-    for (const chain of copies.chains) yield await look(place, await copies.open(chain, nativeCrypto), parts)
+    for (const chain of copies.chains)
+      yield await look(place, chain, await copies.open(chain, nativeCrypto), parts)
   } finally {
     await copies.close()
   }
@@ -107,6 +108,7 @@ type Readable = Pick<Awaited<ReturnType<typeof openEvidence>>, 'entries' | 'veri
 
 async function look(
   where: string,
+  named: string | null,
   evidence: Readable,
   { inventory, keys: source, onEntry }: LookParts,
 ): Promise<FoundLog> {
@@ -125,7 +127,7 @@ async function look(
   const keys = pinnedKeys(source, first)
   const checkpoints = evidence.checkpoint === null ? [] : [evidence.checkpoint]
   const verification = await evidence.verify({ crypto: nativeCrypto, keys, checkpoints }, onEntry)
-  return { where, chain: verification.chain ?? where, verification, silences }
+  return { where, chain: named ?? verification.chain ?? where, verification, silences }
 }
 
 export interface InventoryFinding {

@@ -27,6 +27,8 @@ export interface KeeperStatus {
   readonly shipping: readonly SinkStatus[]
   /** Null where the configuration names no witness. */
   readonly witnesses: CosigningStatus | null
+  /** Why keys that were installed are not in force; null where they are, or none were. */
+  readonly refusedKeys: { readonly code: string; readonly message: string; readonly atMs: number } | null
   /** Grants in force. */
   readonly grants: number
   readonly approvals: number

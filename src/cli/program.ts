@@ -31,6 +31,7 @@ const COMMANDS: readonly (readonly [word: string, load: () => Promise<Register>]
   ['policy', async () => (await import('./commands/policy-reload.js')).registerPolicyReload],
   ['catalog', async () => (await import('./commands/catalog.js')).registerCatalog],
   ['trust', async () => (await import('./commands/trust.js')).registerTrust],
+  ['trust', async () => (await import('./commands/trust-enrol.js')).registerTrustEnrol],
   ['vault', async () => (await import('./commands/vault.js')).registerVault],
   ['grant', async () => (await import('./commands/grant.js')).registerGrant],
   ['approvals', async () => (await import('./commands/approvals.js')).registerApprovals],
@@ -41,6 +42,7 @@ const COMMANDS: readonly (readonly [word: string, load: () => Promise<Register>]
   ['receipts', async () => (await import('./commands/receipts-prove.js')).registerReceiptsProve],
   ['ledger', async () => (await import('./commands/ledger.js')).registerLedger],
   ['witness', async () => (await import('./commands/witness.js')).registerWitness],
+  ['ledger', async () => (await import('./commands/ledger-recover.js')).registerLedgerRecover],
 ]
 
 /** The demo runs other command lines of this program. */

@@ -1,5 +1,6 @@
 import { parsePublicKey } from '../canon/index.js'
 import {
+  retireKey,
   revokeKey,
   TRUST_ROLES,
   type TrustRole,
@@ -12,8 +13,12 @@ import { UsageError } from './io.js'
 export interface TrustChangeFlags {
   /** `ROLE/NAME=ed25519:…` each. */
   readonly add?: readonly string[]
-  /** Key names. */
+  /** Key names, or keys of instances as `ed25519:…`. */
   readonly revoke?: readonly string[]
+  /** RFC 3339, UTC: since when these are not to be believed. */
+  readonly revokedSince?: string
+  /** Key names. */
+  readonly retire?: readonly string[]
   /** Content ids. */
   readonly revokeId?: readonly string[]
   /** `ROLE=K` each. */
@@ -26,7 +31,13 @@ export interface TrustChangeFlags {
 export function changeOf(current: TrustRoot, flags: TrustChangeFlags): TrustRootChange | null {
   let next = current
   for (const text of flags.add ?? []) next = { ...next, ...addedKey(next, text) }
-  for (const name of flags.revoke ?? []) next = { ...next, ...revokeKey(next, name) }
+  if (flags.revokedSince !== undefined && flags.revoke === undefined)
+    throw new UsageError(
+      '--revoked-since says since when a revoked key is not believed',
+      'Name the key with --revoke.',
+    )
+  for (const name of flags.revoke ?? []) next = { ...next, ...revokeKey(next, name, flags.revokedSince) }
+  for (const name of flags.retire ?? []) next = { ...next, ...retireKey(next, name) }
   for (const text of flags.threshold ?? []) next = { ...next, ...changedThreshold(next, text) }
   if (flags.revokeId !== undefined) {
     const ids = [...new Set([...next.revoked.ids, ...flags.revokeId])]

@@ -1,7 +1,7 @@
 import { writeFileSync } from 'node:fs'
 import { contentId, decodeEnvelope, type Envelope, encodeEnvelope, fromUtf8 } from '../canon/index.js'
 import { nativeCrypto } from '../native/index.js'
-import { openTrustRoot, readTrustChain, type TrustRoot } from '../policy/index.js'
+import { openTrustChain, openTrustRoot, readTrustChain, type TrustRoot } from '../policy/index.js'
 import type { LoadedConfig } from './config.js'
 import { openNeeded } from './needed-file.js'
 
@@ -15,8 +15,21 @@ export function writeTrustChain(file: string, chain: readonly Envelope[]): void 
 }
 
 /** The trust root that a configuration pins. Throws a policy fault where the file doesn't hold it. */
-export function readTrustRoot({ config, path }: LoadedConfig): TrustRoot {
-  return openTrustRoot(trustChainIn(path(config.trust.root)), config.trust.pin, nativeCrypto)
+export function readTrustRoot(loaded: LoadedConfig): TrustRoot {
+  return readTrustVersions(loaded).at(-1) as TrustRoot
+}
+
+/** All its versions, oldest first. */
+export function readTrustVersions({ config, path }: LoadedConfig): readonly TrustRoot[] {
+  return openTrustChain(trustChainIn(path(config.trust.root)), config.trust.pin, nativeCrypto)
+}
+
+/** The versions in a file that is the reader's own, or any copy with a pin; oldest first. */
+export function openTrustVersions(file: string, pin?: string): readonly TrustRoot[] {
+  const chain = trustChainIn(file)
+  const newest = chain.at(-1)
+  const own = newest === undefined ? '' : contentId(nativeCrypto, decodeEnvelope(newest).payload)
+  return openTrustChain(chain, pin ?? own, nativeCrypto)
 }
 
 /** Opens the chain in a file; without a pin only its own wholeness is shown, and nothing of it is trusted. */

@@ -1,4 +1,4 @@
-import type { ReferenceSummary, Verification } from '../receipt/index.js'
+import type { Recovered, ReferenceSummary, Verification } from '../receipt/index.js'
 import type { DecisionsReplayed } from './replay/decision-replay.js'
 import type { Verdict } from './verify-log.js'
 
@@ -11,6 +11,7 @@ export function verdictLines(found: Verdict): string[] {
       ? [`  ! and ${found.findingCount - found.findings.length} more`]
       : []),
     row('log', found.chain ?? 'unknown'),
+    ...(found.recovered === null ? [] : [row('recovery', recoveredText(found.recovered))]),
     row('keys', keysText(found)),
     row('entries', `${found.size} read, ${found.validPrefix} valid from the first on`),
     row('kinds', countsText(found)),
@@ -105,6 +106,17 @@ function keysText({ mode, signatures }: Verification): string {
   return mode === 'pinned keys'
     ? 'pinned: signed by the keys that you named'
     : 'integrity only: the keys are those that the log names itself, which proves no origin (pass --trust and --pin, or --key)'
+}
+
+/** `epoch 2, continues epoch 1 after a loss of 17 entries, signed by maria and jo: …`. */
+function recoveredText({ epoch, chain, size, lost, because, signers }: Recovered): string {
+  const before = chain.slice(chain.lastIndexOf('/') + 1)
+  const loss = lost === 0 ? 'no known loss' : `a loss of ${plural(lost, 'entry', 'entries')}`
+  const signed =
+    signers === null
+      ? 'NOT held against a trust root (pass --trust and --pin)'
+      : `signed by ${signers.join(' and ')}`
+  return `epoch ${epoch}, continues epoch ${before} after ${loss} (${size} are proven there), ${signed}: ${because}`
 }
 
 function countsText({ counts }: Verification): string {

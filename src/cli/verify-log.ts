@@ -14,6 +14,7 @@ import {
 import { type Against, againstLines, isSame } from './against-text.js'
 import { AnswerNo, type Io, printJson, printLine, UsageError } from './io.js'
 import { type KeySource, pinnedKeys } from './pinned-keys.js'
+import { pinnedRecovery } from './pinned-recovery.js'
 import { progress } from './progress.js'
 import type { ReceiptSource } from './receipt-source.js'
 import { DecisionReplay, type DecisionsReplayed } from './replay/decision-replay.js'
@@ -96,6 +97,7 @@ async function verified(source: ReceiptSource, request: VerifyRequest, io: Io): 
   for (const file of request.checkpoints) checkpoints.push(await readCheckpointFile(file, nativeCrypto))
   const kept: SignedCheckpoint[] = []
   for (const file of request.kept ?? []) kept.push(await readCheckpointFile(file, nativeCrypto))
+  const recovery = pinnedRecovery(request.keys)
   const references = request.signatures ? new References() : null
   const decisions = request.signatures ? decisionReplay(source, request) : null
   const audits: readonly (EntryAudit | null)[] = [references, decisions]
@@ -109,6 +111,7 @@ async function verified(source: ReceiptSource, request: VerifyRequest, io: Io): 
       kept,
       signatures: request.signatures,
       ...(request.witnesses === null ? {} : { witnesses: request.witnesses }),
+      ...(recovery === undefined ? {} : { recovery }),
       audits: audits.filter(audit => audit !== null),
       ...(request.jobs > 1 ? { checker: parallelChecks(nativeCrypto, request.jobs) } : {}),
     },

@@ -162,8 +162,11 @@ export interface GrantIssuer {
 
 /** What an agent signs its AWS requests with: the access key id is the grant's `jti`, the session token the grant itself. */
 export interface AwsGrantKeys {
-  /** The secret access key, 43 characters of base64url. For the grant's owner alone: never logged, never in the ledger. */
+  /** The secret access key of a grant that is issued now, 43 characters of base64url. For the grant's owner alone: never logged, never in the ledger. */
   secretOf(jti: string): string
-  /** 32 bytes that this grant's secret signs with for one day, region and service; see `signingKey` of SigV4. Remembered, within a bound. */
-  signingKey(jti: string, scope: CredentialScope): Uint8Array
+  /**
+   * What this grant's secret signs with for one day, region and service, 32 bytes; see `signingKey` of SigV4. One for
+   * each grant key whose grants still live, the one in force first. Remembered, within a bound.
+   */
+  signingKeys(jti: string, scope: CredentialScope): readonly Uint8Array[]
 }

@@ -7,7 +7,7 @@ import { keeperFault } from './error-table.js'
 import type { Clock, Log } from './ports.js'
 
 /** Durable form: `{"version":7,"cid":"sha256:…"}`, the highest policy that was ever activated. */
-const HIGHEST_KEY = 'policy/highest'
+export const HIGHEST_KEY = 'policy/highest'
 
 export interface HighestPolicy {
   readonly version: number

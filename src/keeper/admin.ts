@@ -14,6 +14,7 @@ import { keeperFault } from './error-table.js'
 import type { Grants } from './grants.js'
 import { removeStaleSocket } from './link-server.js'
 import type { Clock, Log } from './ports.js'
+import type { Succession } from './succession.js'
 import { explainReceipt } from './why.js'
 
 export interface AdminParts {
@@ -21,6 +22,7 @@ export interface AdminParts {
   /** Null where no witness is asked. */
   readonly cosigning: Cosigning | null
   readonly activation: Activation
+  readonly succession: Succession
   readonly clock: Clock
   readonly grants: Grants
   readonly awsKeys: Pick<AwsGrantKeys, 'secretOf'>
@@ -63,6 +65,7 @@ export async function serveAdmin(socketPath: string, parts: AdminParts): Promise
   app.post('/v1/erasures', async request => ({
     erased: await parts.erasures.fulfil(orderOf(request.body, 'operate_order_malformed')),
   }))
+  routeKeys(app, parts)
   app.get('/v1/approvals', () => ({ approvals: parts.approvals.pending() }))
   await mkdir(dirname(socketPath), { recursive: true, mode: 0o750 })
   await removeStaleSocket(socketPath)
@@ -84,7 +87,7 @@ async function listenPrivately(app: FastifyInstance, path: string): Promise<void
 
 function routeStatus(
   app: FastifyInstance,
-  { ledger, activation, clock, grants, approvals, facts }: AdminParts,
+  { ledger, activation, succession, clock, grants, approvals, facts }: AdminParts,
 ): void {
   app.get('/v1/status', () => ({
     chain: ledger.chain,
@@ -92,6 +95,8 @@ function routeStatus(
     policy: summaryOf({ activation, clock }),
     refusedUpdate: activation.refusal(),
     distribution: activation.distribution(),
+    enrolmentExpiresMs: succession.expiresMs(),
+    refusedKeys: succession.refusal(),
     grants: grants.list().filter(grant => !grant.revoked).length,
     approvals: approvals.pending().length,
     ...facts(),
@@ -176,6 +181,15 @@ function routePolicy(app: FastifyInstance, parts: Pick<AdminParts, 'activation' 
     distribution: activation.distribution(),
     refusedUpdate: activation.refusal(),
   }))
+}
+
+/** Looks at once whether other keys are installed for this sidecar; it would notice by itself as well. */
+function routeKeys(app: FastifyInstance, { activation, succession }: AdminParts): void {
+  app.post('/v1/keys/reload', async () => {
+    const replaced = await succession.reload(activation.trust())
+    if (replaced) await activation.reload()
+    return { replaced, enrolmentExpiresMs: succession.expiresMs(), refusedKeys: succession.refusal() }
+  })
 }
 
 function summaryOf({ activation, clock }: Pick<AdminParts, 'activation' | 'clock'>) {

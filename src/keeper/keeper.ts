@@ -17,6 +17,7 @@ import type { EvidenceFollowers, KeeperPorts } from './ports.js'
 import { type RateBounds, RefusalRate } from './refusal-rate.js'
 import { Settlement } from './settle.js'
 import { SpentSignatures } from './spent-signatures.js'
+import { type InstanceKeys, Succession } from './succession.js'
 import { SUPPRESSION, Suppression, type SuppressionBounds } from './suppressed.js'
 
 export interface KeeperOptions extends KeeperPorts {
@@ -29,8 +30,8 @@ export interface KeeperOptions extends KeeperPorts {
   readonly openOperateOrder: (envelope: Uint8Array, trust: TrustRoot) => SignedOperateOrder
   /** The same set that the grant verifier asks; see `loadRevocations`. */
   readonly revocations: Revocations
-  /** Unix milliseconds: when the certificate over this sidecar’s keys ends. It is looked at again at the next start. */
-  readonly enrolmentExpiresMs: number
+  /** This sidecar’s keys, and those that follow them. */
+  readonly instanceKeys: InstanceKeys
   /** Between two `heartbeat` entries; 60,000 unless told. */
   readonly heartbeatMs?: number
   /** A gate must settle an attempt by then; 3,900,000 unless told: longer than the longest upstream timeout. */
@@ -102,14 +103,23 @@ export async function startKeeper(options: KeeperOptions): Promise<Keeper> {
     attemptDeadlineMs: options.attemptDeadlineMs ?? 3_900_000,
   })
   const chores = new Chores(options)
+  const announceKeys = () => link?.greetAgain()
+  const succession = new Succession({
+    ledger,
+    keys: options.instanceKeys,
+    clock,
+    log,
+    announce: announceKeys,
+  })
   // Watched before it is read, so that no change falls in between.
-  const unwatch = options.policySource.watch(() => chores.run(() => activation.reload()))
-  await activation.reload()
+  const look = () => chores.run(() => reloadAll(activation, succession))
+  const watches = [options.policySource.watch(look), options.instanceKeys.watch(look)]
+  await reloadAll(activation, succession)
   link = await listenForGates({
     socketPath: options.linkSocket,
     chain: ledger.chain,
     policy: activation.view(),
-    enrolmentExpiresMs: options.enrolmentExpiresMs,
+    enrolmentExpiresMs: () => succession.expiresMs(),
     handlers: handlersOf(admission, settlement, chores),
   })
   const listening = link
@@ -118,6 +128,7 @@ export async function startKeeper(options: KeeperOptions): Promise<Keeper> {
     ledger,
     cosigning: options.cosigning ?? null,
     activation,
+    succession,
     clock,
     grants,
     awsKeys,
@@ -128,7 +139,6 @@ export async function startKeeper(options: KeeperOptions): Promise<Keeper> {
       gates: listening.gates,
       openAttempts: open.size,
       startedMs,
-      enrolmentExpiresMs: options.enrolmentExpiresMs,
       shipping: options.shipping?.status() ?? [],
       witnesses: options.cosigning?.status() ?? null,
     }),
@@ -143,7 +153,7 @@ export async function startKeeper(options: KeeperOptions): Promise<Keeper> {
   if (shipping != null) chores.every(SWEEP_MS, async () => lookAtShipping(shipping, activation, listening))
   if (cosigning != null) chores.every(SWEEP_MS, async () => lookAtWitnesses(cosigning, listening))
   const alarm = new ExpiryAlarm(log)
-  const lookAhead = async () => alarm.look(endingsOf(activation, options.enrolmentExpiresMs), clock.nowMs())
+  const lookAhead = async () => alarm.look(endingsOf(activation, succession.expiresMs()), clock.nowMs())
   chores.run(lookAhead)
   chores.every(options.lookAheadMs ?? 60_000, lookAhead)
   chores.every(bounds.intervalMs, () => suppression.flush())
@@ -151,8 +161,9 @@ export async function startKeeper(options: KeeperOptions): Promise<Keeper> {
   chores.every(heartbeatMs, () => beat(options, heartbeatMs, open, activation))
   let stopping: Promise<void> | undefined
   const stop = async (): Promise<void> => {
-    unwatch()
+    for (const unwatch of watches) unwatch()
     chores.end()
+    await succession.settled()
     try {
       await drain(listening, admin, open, options.drainMs ?? 10_000)
       await settlement.abandon()
@@ -226,10 +237,16 @@ function lookAtWitnesses(cosigning: Cosigning, link: LinkServer): void {
   })
 }
 
+/** Keys that were revoked with the new trust root withdraw the policy first, and may have their successors beside them. */
+async function reloadAll(activation: Activation, succession: Succession): Promise<void> {
+  await activation.reload()
+  if (await succession.reload(activation.trust())) await activation.reload()
+}
+
 function endingsOf(activation: Activation, enrolmentExpiresMs: number): readonly Ending[] {
   const policy = activation.inForce()
   return [
-    { what: 'enrolment', id: 'enrolment', expiresMs: enrolmentExpiresMs },
+    { what: 'enrolment', id: String(enrolmentExpiresMs), expiresMs: enrolmentExpiresMs },
     ...(policy === null ? [] : [{ what: 'policy' as const, id: policy.cid, expiresMs: policy.expiresMs }]),
   ]
 }
@@ -260,6 +277,7 @@ async function beat(
 class Chores {
   private readonly log: KeeperPorts['log']
   private readonly timers: NodeJS.Timeout[] = []
+  private ended = false
 
   constructor({ log }: Pick<KeeperPorts, 'log'>) {
     this.log = log
@@ -272,6 +290,7 @@ class Chores {
   }
 
   run(chore: () => Promise<unknown>): void {
+    if (this.ended) return
     chore().catch(error => this.failed(error))
   }
 
@@ -282,6 +301,7 @@ class Chores {
   }
 
   end(): void {
+    this.ended = true
     for (const timer of this.timers) clearInterval(timer)
   }
 }

@@ -43,7 +43,7 @@ export interface LinkServerOptions {
   /** For the welcome. */
   readonly chain: string
   readonly policy: PolicyView | null
-  readonly enrolmentExpiresMs: number
+  readonly enrolmentExpiresMs: () => number
   /** Unanswered calls of one connection before its socket is no longer read; 4,096 unless told. */
   readonly maxOpenCalls?: number
   /** Bytes of one connection's unanswered calls before its socket is no longer read; 32 MiB unless told. */
@@ -64,6 +64,8 @@ export interface LinkServer {
   announceShipping(sinks: readonly SinkReading[]): void
   /** The same for what witnesses have cosigned. */
   announceWitnesses(reading: WitnessReading): void
+  /** Greets every gate again, where what a welcome says beside the policy has changed. */
+  greetAgain(): void
   /** Takes no more connections and no more admits; `settle` still works. */
   drain(): void
   /** Resolves when no call is under way. */
@@ -154,6 +156,11 @@ class GateListener implements LinkServer {
     for (const connection of this.connections) if (connection.greeted) connection.channel.sendEncoded(frame)
   }
 
+  greetAgain(): void {
+    const frame = encodeMessage(this.welcome())
+    for (const connection of this.connections) if (connection.greeted) connection.channel.sendEncoded(frame)
+  }
+
   drain(): void {
     this.draining = true
     this.server.close()
@@ -174,14 +181,14 @@ class GateListener implements LinkServer {
     if (this.callsUnderWay === 0) for (const wake of this.idlers.splice(0)) wake()
   }
 
+  private welcome(): KeeperMessage {
+    const { chain, enrolmentExpiresMs } = this.options
+    return { type: 'welcome', origin: chain, policy: this.policy, enrolmentExpiresMs: enrolmentExpiresMs() }
+  }
+
   private accept(socket: Socket): void {
     const connection = new Connection(socket, this.options, {
-      welcome: () => ({
-        type: 'welcome',
-        origin: this.options.chain,
-        policy: this.policy,
-        enrolmentExpiresMs: this.options.enrolmentExpiresMs,
-      }),
+      welcome: () => this.welcome(),
       readings: () => [this.shipping, this.witnesses].filter(frame => frame !== null),
       draining: () => this.draining,
       underWay: calls => this.changeUnderWay(calls),

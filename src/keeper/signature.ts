@@ -102,8 +102,10 @@ export function verifySignature(
     targetFlaw(signed, request) ??
     payloadFlaw(signed, request.body, at.operations)
   if (code !== null) return flawed(code)
-  const key = keys.signingKey(grant.jti, signed)
-  if (!isSignedWith(key, signed, request.method, crypto)) return flawed('signature_mismatch')
+  const key = keys
+    .signingKeys(grant.jti, signed)
+    .find(each => isSignedWith(each, signed, request.method, crypto))
+  if (key === undefined) return flawed('signature_mismatch')
   return { kind: 'good', signature: { signed, key, untilMs: Math.min(endMs(signed), grant.expiresMs) } }
 }
 

@@ -1,5 +1,11 @@
 import type { Crypto } from '../canon/index.js'
-import { checkEntry, type KeysById, type LogStep, type SignatureVerdict } from '../receipt/index.js'
+import {
+  checkEntry,
+  type EntryBatches,
+  type KeysById,
+  type LogStep,
+  type SignatureVerdict,
+} from '../receipt/index.js'
 
 /** Entries of one batch, and the bytes of one: enough that handing it over costs little beside checking it. */
 const BATCH_ENTRIES = 512
@@ -35,17 +41,18 @@ const VERDICTS: readonly SignatureVerdict[] = ['valid', 'invalid', 'unknown key'
 const LEAF_BYTES = 32
 
 /** Packs entries into batches, in their order. */
-export async function* packed(entries: AsyncIterable<Uint8Array>): AsyncGenerator<EntryBatch> {
+export async function* packed(entries: EntryBatches): AsyncGenerator<EntryBatch> {
   let waiting: Uint8Array[] = []
   let length = 0
-  for await (const bytes of entries) {
-    waiting.push(bytes)
-    length += 1 + bytes.length
-    if (waiting.length < BATCH_ENTRIES && length < BATCH_BYTES) continue
-    yield pack(waiting, length)
-    waiting = []
-    length = 0
-  }
+  for await (const some of entries)
+    for (const bytes of some) {
+      waiting.push(bytes)
+      length += 1 + bytes.length
+      if (waiting.length < BATCH_ENTRIES && length < BATCH_BYTES) continue
+      yield pack(waiting, length)
+      waiting = []
+      length = 0
+    }
   if (waiting.length > 0) yield pack(waiting, length)
 }
 

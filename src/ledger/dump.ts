@@ -5,28 +5,45 @@ import { MAX_ENTRY_BYTES } from '../receipt/index.js'
 import { ledgerFault } from './error-table.js'
 
 const NEWLINE = 0x0a
+const READ_BYTES = 1_048_576
 
 /**
  * A dump: the envelopes of a log in order, each followed by one newline. An envelope is one line of JSON, so `jq` and
- * `split` read it; its bytes are exactly those that were signed and hashed.
+ * `split` read it; its bytes are exactly those that were signed and hashed. Throws `dump_malformed` behind the last line
+ * that is whole.
  */
-export function readDump(file: string): AsyncGenerator<Uint8Array> {
-  return dumpEntries(createReadStream(file, { highWaterMark: 1024 * 1024 }))
+export async function* readDump(file: string): AsyncGenerator<Uint8Array> {
+  for await (const lines of readDumpLines(file)) yield* lines
+}
+
+/** The same, as many entries at a time as were read at once. */
+export function readDumpLines(file: string): AsyncGenerator<readonly Uint8Array[]> {
+  return dumpLines(createReadStream(file, { highWaterMark: READ_BYTES }))
 }
 
 /** The envelopes in the bytes of a dump. Throws `dump_malformed`. */
 export async function* dumpEntries(
   chunks: AsyncIterable<Buffer> | Iterable<Buffer>,
 ): AsyncGenerator<Uint8Array> {
+  for await (const lines of dumpLines(chunks)) yield* lines
+}
+
+async function* dumpLines(
+  chunks: AsyncIterable<Buffer> | Iterable<Buffer>,
+): AsyncGenerator<readonly Uint8Array[]> {
   let rest: Buffer = Buffer.alloc(0)
   for await (const chunk of chunks) {
-    const text = rest.length === 0 ? chunk : Buffer.concat([rest, chunk])
+    const lines: Uint8Array[] = []
     let start = 0
-    for (let end = text.indexOf(NEWLINE); end >= 0; end = text.indexOf(NEWLINE, start)) {
-      yield text.subarray(start, end)
+    for (let end = chunk.indexOf(NEWLINE); end >= 0; end = chunk.indexOf(NEWLINE, start)) {
+      const line = chunk.subarray(start, end)
+      lines.push(rest.length === 0 ? line : Buffer.concat([rest, line]))
+      rest = Buffer.alloc(0)
       start = end + 1
     }
-    rest = text.subarray(start)
+    yield lines
+    const behind = chunk.subarray(start)
+    rest = rest.length === 0 ? Buffer.from(behind) : Buffer.concat([rest, behind])
     if (rest.length > MAX_ENTRY_BYTES) throw ledgerFault('dump_malformed', 'a line is longer than any entry')
   }
   if (rest.length > 0) throw ledgerFault('dump_malformed', 'the last line is cut')

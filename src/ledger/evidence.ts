@@ -1,5 +1,5 @@
 import { constants } from 'node:fs'
-import { copyFile, mkdtemp, readdir, readFile, rm, stat } from 'node:fs/promises'
+import { copyFile, mkdtemp, readFile, rm, stat } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { type Crypto, fromUtf8, type JsonObject, parseStrictJson, utf8 } from '../canon/index.js'
@@ -10,13 +10,13 @@ import {
   takeAll,
   type Verification,
   type VerifyOptions,
-  verifyEntries,
 } from '../receipt/index.js'
 import { openCopies } from './copy/copies.js'
 import { folderFiles } from './copy/copy-files.js'
-import { checkpointBeside, cosignedBeside, readDump } from './dump.js'
+import { checkpointBeside, cosignedBeside, readDump, readDumpLines } from './dump.js'
 import { ledgerFault } from './error-table.js'
 import { decodeMark } from './mark.js'
+import { bestEvidenceIn, databaseFiles } from './preserve.js'
 import { Store, storeExists } from './store.js'
 import { OpenTile, TILE_LEAVES } from './tile.js'
 
@@ -34,6 +34,8 @@ export interface Evidence {
   readonly note: string | null
   /** The cosigned checkpoint that lies beside a dump, as text; null where there is none. */
   readonly witnessedNote?: string | null
+  /** Durable state of the use cases as a folder has it, `name → value`; empty for a dump. No signature vouches for it. */
+  states(): Promise<readonly (readonly [name: string, value: string])[]>
   close(): Promise<void>
 }
 
@@ -67,18 +69,38 @@ async function openDump(file: string): Promise<Evidence> {
     kind: 'dump',
     entries: from => skip(readDump(file), from ?? 0),
     side: async () => undefined,
-    verify: (options, onEntry) => verifyEntries(readDump(file), options, onEntry),
+    verify: (options, onEntry) => verifyDump(file, options, onEntry),
     checkpoint: beside === null ? null : parseCheckpoint(beside),
     note: beside === null ? null : fromUtf8(beside),
     witnessedNote: witnessed === null ? null : fromUtf8(witnessed),
+    states: async () => [],
     close: async () => {},
   }
 }
 
 /** LevelDB writes when it opens, so it gets a copy. */
 async function openFolder(dir: string, crypto: Crypto): Promise<Evidence> {
-  if (!(await storeExists(dir))) throw ledgerFault('ledger_unreadable', `${dir} holds no LevelDB database`)
+  if (!(await storeExists(await bestEvidenceIn(dir))))
+    throw ledgerFault('ledger_unreadable', `${dir} holds no LevelDB database`)
+  return openCopy(await copyFolder(dir), crypto)
+}
+
+/**
+ * What can still be read of a folder that LevelDB doesn't open any more: a copy is repaired, which keeps the records
+ * that its surviving files hold and may bring back older ones. Throws `ledger_unreadable` where nothing can be.
+ */
+export async function salvageFolder(dir: string, crypto: Crypto): Promise<Evidence> {
   const copy = await copyFolder(dir)
+  try {
+    await Store.repair(copy)
+  } catch (error) {
+    await rm(copy, { recursive: true, force: true })
+    throw error
+  }
+  return openCopy(copy, crypto)
+}
+
+async function openCopy(copy: string, crypto: Crypto): Promise<Evidence> {
   try {
     const store = await Store.open(copy, crypto)
     return {
@@ -88,6 +110,7 @@ async function openFolder(dir: string, crypto: Crypto): Promise<Evidence> {
       verify: (options, onEntry) => verifyStore(store, options, onEntry),
       checkpoint: null,
       note: null,
+      states: () => store.states(''),
       close: async () => {
         await store.close()
         await rm(copy, { recursive: true, force: true })
@@ -101,26 +124,48 @@ async function openFolder(dir: string, crypto: Crypto): Promise<Evidence> {
 
 async function copyFolder(dir: string): Promise<string> {
   const copy = await mkdtemp(join(tmpdir(), 'countersign-evidence-'))
-  const before = await survey(dir)
   try {
-    for (const name of before.keys())
-      await copyFile(join(dir, name), join(copy, name), constants.COPYFILE_FICLONE)
+    const before = await survey(dir)
+    for (const [name, { path }] of before) await copyFile(path, join(copy, name), constants.COPYFILE_FICLONE)
+    const after = await survey(dir)
+    const moved =
+      before.size !== after.size || [...before].some(([name, { state }]) => after.get(name)?.state !== state)
+    if (!moved) return copy
   } catch (error) {
     await rm(copy, { recursive: true, force: true })
     throw ledgerFault('evidence_moving', (error as Error).message)
   }
-  const after = await survey(dir)
-  const moved = before.size !== after.size || [...before].some(([name, state]) => after.get(name) !== state)
-  if (!moved) return copy
   await rm(copy, { recursive: true, force: true })
   throw ledgerFault('evidence_moving', dir)
 }
 
-/** Size and time of every file that LevelDB reads. */
-async function survey(dir: string): Promise<Map<string, string>> {
-  const names = (await readdir(dir)).filter(name => !['LOCK', 'LOG', 'LOG.old'].includes(name))
-  const states = await Promise.all(names.map(name => stat(join(dir, name)).catch(() => undefined)))
-  return new Map(names.map((name, i) => [name, `${states[i]?.size} ${states[i]?.mtimeMs}`]))
+/** Every file that LevelDB reads: where it is best read, and its size and time. */
+async function survey(dir: string): Promise<Map<string, { readonly path: string; readonly state: string }>> {
+  const best = await bestEvidenceIn(dir)
+  // Where links could not be made, the tables were left where they were.
+  const tables = best === dir ? [] : (await databaseFiles(dir)).filter(name => name.endsWith('.ldb'))
+  const paths = new Map([
+    ...tables.map(name => [name, join(dir, name)] as const),
+    ...(await databaseFiles(best)).map(name => [name, join(best, name)] as const),
+  ])
+  return new Map(
+    await Promise.all(
+      [...paths].map(async ([name, path]) => {
+        const found = await stat(path).catch(() => undefined)
+        return [name, { path, state: `${found?.size} ${found?.mtimeMs}` }] as const
+      }),
+    ),
+  )
+}
+
+async function verifyDump(
+  file: string,
+  options: VerifyOptions,
+  onEntry: (count: number) => void = () => {},
+): Promise<Verification> {
+  const verifier = new LogVerifier(options)
+  await takeAll(verifier, readDumpLines(file), options, { onEntry })
+  return verifier.finish()
 }
 
 async function verifyStore(
@@ -145,12 +190,14 @@ async function verifyStore(
 }
 
 /** The entries in the order of their keys; one that is stored under another number is a finding. */
-async function* inPlace(store: Store, verifier: LogVerifier): AsyncGenerator<Uint8Array> {
+async function* inPlace(store: Store, verifier: LogVerifier): AsyncGenerator<readonly Uint8Array[]> {
   let place = 0
-  for await (const [seq, bytes] of store.entries(0, Number.MAX_SAFE_INTEGER)) {
-    if (seq !== place) verifier.report('chain_seq', place, `stored as ${seq}`)
-    place++
-    yield bytes
+  for await (const found of store.entryBatches()) {
+    for (const [seq] of found) {
+      if (seq !== place) verifier.report('chain_seq', place, `stored as ${seq}`)
+      place++
+    }
+    yield found.map(([, bytes]) => bytes)
   }
 }
 

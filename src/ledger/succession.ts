@@ -3,8 +3,12 @@ import type { ControlBody } from '../receipt/index.js'
 import { ledgerFault } from './error-table.js'
 import type { StateReader } from './ledger.js'
 
-/** Durable form: `{"enrolment":"sha256:…","t":1790000000000}`, the last hand-over of this log's keys. */
+/**
+ * Durable forms: `{"enrolment":"sha256:…","t":1790000000000}`, the last hand-over of this log's keys, and
+ * `key/<ed25519:…>` → its role for every key that was replaced.
+ */
 const HAND_OVER = 'keys/hand-over'
+const HAD = 'key/'
 
 /** The keys that follow those in force, and the entries that say so. */
 export interface KeySuccession {
@@ -46,14 +50,17 @@ export function isDone(
   return last?.enrolment === contentId(crypto, utf8(enrolment))
 }
 
-/** The change of the durable state that goes with the entries of a succession, in their batch. */
-export function handOverChange(
+/** The changes of the durable state that go with the entries of a succession, in their batch. */
+export function handOverChanges(
   crypto: Pick<Crypto, 'sha256'>,
-  { enrolment }: Pick<KeySuccession, 'enrolment'>,
+  { enrolment, entries }: Pick<KeySuccession, 'enrolment' | 'entries'>,
   t: number,
-): { readonly key: string; readonly value: string } {
+): { readonly key: string; readonly value: string }[] {
   const done: HandOver = { enrolment: contentId(crypto, utf8(enrolment)), t }
-  return { key: HAND_OVER, value: JSON.stringify(done) }
+  const replaced = entries.flatMap(({ data: { replaces, role } }) =>
+    typeof replaces === 'string' ? [{ key: `${HAD}${replaces}`, value: String(role) }] : [],
+  )
+  return [{ key: HAND_OVER, value: JSON.stringify(done) }, ...replaced]
 }
 
 /** INVARIANT: the entries hand over to exactly the keys that will sign; throws `succession_unfit` otherwise. */

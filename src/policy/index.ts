@@ -72,6 +72,15 @@ export {
   type SignedOperateOrder,
   sealOperateOrder,
 } from './operate-order.js'
+export {
+  openRecovery,
+  RECOVERY_WINDOW_MS,
+  type Recovery,
+  readRecovery,
+  requireFreshRecovery,
+  type SignedRecovery,
+  sealRecovery,
+} from './recovery.js'
 export { Type } from './schema-type.js'
 export { addSignature, sealPolicy } from './seal.js'
 export { misfitIn } from './shape.js'

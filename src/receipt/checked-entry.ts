@@ -30,14 +30,14 @@ export interface LogStep {
   readonly checked: CheckedEntry
 }
 
+/** Envelopes in the order of a log, as many at a time as their source gives. */
+export type EntryBatches = AsyncIterable<readonly Uint8Array[]>
+
 /**
  * Checks entries by themselves, in their order, some at a time; `keys` is asked again as the log goes on. May run ahead
  * of whoever takes the steps, on other threads for one: a key that it did not have yet is `unknown key`.
  */
-export type EntryChecker = (
-  entries: AsyncIterable<Uint8Array>,
-  keys: () => KeysById,
-) => AsyncIterable<readonly LogStep[]>
+export type EntryChecker = (entries: EntryBatches, keys: () => KeysById) => AsyncIterable<readonly LogStep[]>
 
 /** Checks one entry by itself. */
 export function checkEntry(
@@ -77,6 +77,12 @@ function verdictOn(
 /** In this thread, one after the other. */
 export function checkInTurn(crypto: Crypto): EntryChecker {
   return async function* steps(entries, keys) {
-    for await (const bytes of entries) yield [{ bytes, checked: checkEntry(crypto, keys(), bytes) }]
+    for await (const batch of entries)
+      for (const bytes of batch) yield [{ bytes, checked: checkEntry(crypto, keys(), bytes) }]
   }
+}
+
+/** One entry at a time, as sources give them that have no batches. */
+export async function* oneByOne(entries: AsyncIterable<Uint8Array>): AsyncGenerator<readonly Uint8Array[]> {
+  for await (const bytes of entries) yield [bytes]
 }

@@ -12,14 +12,13 @@ export {
   looksLikeBundle,
   MAX_BUNDLE_BYTES,
   parseBundle,
-  parseSettledEnvelope,
   settledCatalogs,
   settledDisclosures,
   settledEnvelope,
   settledNote,
   settledPolicies,
 } from './bundle.js'
-export { type Citation, citationsOf } from './bundle-citations.js'
+export type { Citation } from './bundle-citations.js'
 export type { BundledPolicy } from './bundle-documents.js'
 export { BUNDLE_FINDINGS, type BundleFinding, type BundleFindingCode } from './bundle-findings.js'
 export { gatherProofs } from './bundle-proofs.js'
@@ -27,6 +26,7 @@ export type { OwnTrust } from './bundle-trust.js'
 export {
   type CheckedEntry,
   checkEntry,
+  type EntryBatches,
   type EntryChecker,
   type KeysById,
   type LogStep,
@@ -85,6 +85,7 @@ export {
 } from './note.js'
 export { idTime } from './placed-attempt.js'
 export { consistencyProof, inclusionProof, verifyConsistency, verifyInclusion } from './proof.js'
+export { type OpenRecovery, PLACE_OF_RECOVERY, type Recovered } from './recovered.js'
 export { type ReferenceSummary, References } from './references.js'
 export {
   decodeEntry,
@@ -96,6 +97,7 @@ export {
   type SealedEntry,
 } from './seal.js'
 export { type Silence, Silences } from './silence.js'
+export { type StoryFact, type StoryStep, storyOf } from './story.js'
 export { formatTlogProof, parseTlogProof, provesEntry, type TlogProof } from './tlog-proof.js'
 export {
   emptyRoot,

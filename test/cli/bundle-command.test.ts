@@ -310,7 +310,7 @@ test('a bundle without the policies that it cites says so; --policies and --cata
   ]
   const bare = await countersign('receipts', 'export', car.path('bare.json'), ...from)
   assert.match(bare.out, /1 of 1 policies are not here: pass --policies DIR/)
-  assert.match(bare.out, /not here +the sealed policy sha256:/)
+  assert.match(bare.out, /not here +receipt \d+ cites a sealed policy: sha256:/)
   const file = car.path('full.json')
   const full = await countersign(
     ...['receipts', 'export', file, ...from, '--policies', car.path('policies'), '--catalogs'],

@@ -69,7 +69,7 @@ test('an interval that would hammer the server is refused', async t => {
 test('plain HTTP is for an audience that the trust root lists as a test audience', async t => {
   const policy = { url: 'http://policies.example/p.json' }
   const production = (await configWith(t, policy, 'production'))()
-  assert.throws(() => policySource(production, trustRoot(), quiet), { code: 'policy_plaintext' })
+  assert.throws(() => policySource(production, trustRoot(), quiet, () => []), { code: 'policy_plaintext' })
   const sandbox = (await configWith(t, policy, 'sandbox'))()
-  assert.ok(policySource(sandbox, trustRoot(), quiet).distribution)
+  assert.ok(policySource(sandbox, trustRoot(), quiet, () => []).distribution)
 })

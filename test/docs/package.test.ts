@@ -40,6 +40,7 @@ describe('the package', () => {
       'docs/errors.md',
       'docs/policy.md',
       'docs/receipts.md',
+      'docs/verify.html',
       ...['README.md', 'ARCHITECTURE.md', 'SECURITY.md', 'CHANGELOG.md', 'LICENSE', 'package.json'],
     ])
       assert.ok(files.includes(file), file)
@@ -47,7 +48,7 @@ describe('the package', () => {
 
   it('holds nothing else: no tests, no sources, no keys', () => {
     const meant =
-      /^(dist\/src\/.+\.js|config\/.+\.(json|jsonl|yaml)|config\/policy-repository\/.+|deploy\/.+|docs\/.+\.md|[A-Z]+(\.md)?|package\.json)$/
+      /^(dist\/src\/.+\.js|config\/.+\.(json|jsonl|yaml)|config\/policy-repository\/.+|deploy\/.+|docs\/.+\.md|docs\/verify\.html|[A-Z]+(\.md)?|package\.json)$/
     assert.deepEqual(
       files.filter(file => !meant.test(file) || /\.(jwk|key|jwe)$/.test(file)),
       [],

@@ -282,7 +282,7 @@ async function listen(
     socketPath: path,
     chain: 'acme.test/countersign/one/1',
     policy: aPolicyView(1),
-    enrolmentExpiresMs: 1_900_000_000_000,
+    enrolmentExpiresMs: () => 1_900_000_000_000,
     ...bounds,
     handlers: {
       admit: async request => allowed(request, 1),

@@ -1,7 +1,8 @@
 import { createHash, createHmac } from 'node:crypto'
-import { rm } from 'node:fs/promises'
+import { mkdir, rm, writeFile } from 'node:fs/promises'
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
+import { dirname, join } from 'node:path'
 import type { TestContext } from 'node:test'
 import {
   type Batch,
@@ -14,6 +15,7 @@ import {
   startShipping,
 } from '../../src/ledger/index.js'
 import { nativeCrypto } from '../../src/native/index.js'
+import { temporaryFolder } from './ledger-fixture.js'
 
 /** A sink in memory whose next answers the test decides. */
 export class ShelfSink implements Sink {
@@ -143,6 +145,17 @@ export class ObjectStore {
     const store = new ObjectStore()
     store.url = (await server(t, (request, response, body) => store.answer(request, response, body))).url
     return store
+  }
+
+  /** Copies the bucket into a folder, as an auditor's client does; answers the folder. */
+  async synchronise(t: TestContext): Promise<string> {
+    const folder = await temporaryFolder(t)
+    for (const [name, { body }] of this.objects) {
+      const file = join(folder, ...name.split('/').slice(1))
+      await mkdir(dirname(file), { recursive: true })
+      await writeFile(file, body)
+    }
+    return folder
   }
 
   private answer(request: IncomingMessage, response: ServerResponse, body: Buffer): void {

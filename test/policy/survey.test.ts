@@ -96,6 +96,21 @@ describe('never', () => {
     assert.equal(broken(PAY, statement('request.target.contains("x")')).length, 1)
   })
 
+  it('is kept by a hold above an amount, as far as it reaches, and where the amount is missing', () => {
+    const refunds = '  - { id: pay, allow: { api: shop, effect: refund }, to: coder }\n'
+    const held = (when: string) =>
+      `${refunds}  - { id: ask, hold: { api: shop, effect: refund }, to: coder, approvers: finance, when: '${when}' }\n`
+    const statement = '  - { id: s, effect: refund, without: approval, when: args.amount > 500 }'
+    assert.deepEqual(broken(held('args.amount > 500'), statement), [])
+    assert.deepEqual(broken(held('args.amount > 100'), statement), [])
+    assert.equal(broken(held('args.amount > 900'), statement).length, 1)
+    // The hold errs where the amount is missing, and holds; this one doesn't, and the statement counts that.
+    assert.equal(broken(held('has(args.amount) && args.amount > 500'), statement).length, 1)
+    assert.equal(broken(held('args.order == "o-1"'), statement).length, 1)
+    const denied = held('args.amount > 500').replace('hold:', 'deny:').replace(', approvers: finance', '')
+    assert.deepEqual(broken(denied, statement), [])
+  })
+
   it('reads `environment == production` as the agent’s environment', () => {
     assert.deepEqual(broken(PAY, '  - { id: s, effect: refund, when: environment == production }'), [])
     assert.equal(broken(PAY, '  - { id: s, effect: refund, when: environment == staging }').length, 1)

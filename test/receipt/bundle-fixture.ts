@@ -194,3 +194,33 @@ async function* from(entries: readonly Uint8Array[]): AsyncGenerator<Uint8Array>
 export function codesOf({ findings }: BundleVerification): string[] {
   return [...new Set(findings.map(({ code }) => code))]
 }
+
+const MARKUP = '<img src=x onerror=pwned=1>'
+const HIDDEN = '\u202e\u200b\u0000\u001b\u2066\u00a0\u3164\n'
+
+/** An incident whose every name was chosen to be run by whoever shows it. */
+export function hostile(): Incident {
+  const story = new Incident()
+  const name = (what: string) => `${what}${MARKUP}</script><script>pwned=1</script>${HIDDEN}`
+  const who = {
+    id: name('agent'),
+    environment: name('e'),
+    task: name('t'),
+    owner: name('o'),
+    grant: name('g'),
+  }
+  const ops = [
+    {
+      name: name('operation'),
+      classes: ['update' as const],
+      scope: { [name('scope')]: name('value') },
+      resources: [{ type: name('type'), id: name('id') }],
+    },
+  ]
+  const credential = { minter: name('minter'), scope: name('scope'), expires: Number.MAX_SAFE_INTEGER }
+  story.attempt = story.take(committed({ agent: who, ops, credential, approval: name('approval') }))
+  const leaf = story.log.leaves[story.attempt] as string
+  story.take(outcomeBody(story.attempt, leaf, { upstream_id: name('upstream') }))
+  story.take({ type: 'close', data: { reason: name('reason') } })
+  return story
+}

@@ -98,6 +98,11 @@ function problemsOf(status: KeeperStatus, nowMs: number): string[] {
     ...(refusedUpdate === null
       ? []
       : [`a newer policy or trust root was refused: ${refusedUpdate.code}: ${refusedUpdate.message}`]),
+    ...(status.refusedKeys === null
+      ? []
+      : [
+          `keys that were installed are not in force: ${status.refusedKeys.code}: ${status.refusedKeys.message}`,
+        ]),
     ...(status.enrolmentExpiresMs <= nowMs ? ['the enrolment has expired: enrol this instance again'] : []),
     ...endings(status, nowMs)
       .filter(({ leftMs }) => leftMs > 0 && leftMs < DAY_MS)
@@ -161,7 +166,7 @@ function endings({ policy, enrolmentExpiresMs }: KeeperStatus, nowMs: number) {
     {
       what: 'enrolment',
       leftMs: enrolmentExpiresMs - nowMs,
-      mend: 'enrol this instance again, it doesn’t start afterwards',
+      mend: 'enrol this instance again (`countersign trust request`), it doesn’t start afterwards',
     },
   ]
 }

@@ -57,7 +57,20 @@ export function registerTrust(program: Command, io: Io): void {
     .argument('<file>', 'root.json')
     .requiredOption('--key <file>', 'a root key to sign with; repeatable', repeatable)
     .option('--add <role/name=key>', 'give a role a key, ed25519:…; repeatable', repeatable)
-    .option('--revoke <name>', 'revoke a key for good; repeatable', repeatable)
+    .option(
+      '--revoke <name|key>',
+      'revoke a key for good: one of the trust root by its name, one of a sidecar as ed25519:…; repeatable',
+      repeatable,
+    )
+    .option(
+      '--revoked-since <time>',
+      'what others saw of these keys before, such as 2027-02-01T00:00:00Z, is still believed; nothing is without it',
+    )
+    .option(
+      '--retire <name>',
+      'take a key out of its roles; what it signed before stands; repeatable',
+      repeatable,
+    )
     .option('--revoke-id <id>', 'revoke a sealed policy or enrolment by content id; repeatable', repeatable)
     .option('--threshold <role=k>', 'how many keys of a role must sign; repeatable', repeatable)
     .option(
@@ -87,6 +100,7 @@ beside the file as FILE.next (exit code 1); pass it on, and let the others run t
 Examples:
   countersign trust rotate trust/root.json --key root.jwk --add policy/jo=ed25519:… --threshold policy=2
   countersign trust rotate trust/root.json --key root.jwk --revoke maria
+  countersign trust rotate trust/root.json --key root.jwk --revoke ed25519:… --revoked-since 2027-02-01T00:00:00Z
   countersign trust rotate trust/root.json --key root-2.jwk
 `
 
@@ -211,7 +225,11 @@ function show(file: string, options: ShowFlags, io: Io): void {
     printLine(io, `${role}: ${threshold} of ${keys.length}`)
     for (const name of keys) printLine(io, `  ${name}  ${root.keys[name]}`)
   }
-  for (const each of [...root.revoked.keys, ...root.revoked.ids]) printLine(io, `revoked  ${each}`)
+  for (const each of root.revoked.keys) {
+    const since = root.revoked.since?.[each]
+    printLine(io, `revoked  ${each}${since === undefined ? '' : `  since ${since}`}`)
+  }
+  for (const each of root.revoked.ids) printLine(io, `revoked  ${each}`)
   printLine(io, `policies from version ${root.minPolicyVersion} on`)
   printLine(io, `not production: ${root.testAudiences.join(', ') || 'none'}`)
 }

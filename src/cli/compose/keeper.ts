@@ -1,12 +1,10 @@
 import { randomBytes, randomUUID } from 'node:crypto'
+import process from 'node:process'
 import type { JWK } from 'jose'
-import { formatPublicKey, fromUtf8, parsePublicKey } from '../../canon/index.js'
+import { CountersignError, fromUtf8 } from '../../canon/index.js'
 import {
-  awsGrantKeys,
   type CredentialBroker,
   credentialBroker,
-  grantIssuer,
-  grantVerifier,
   openVault,
   outbound,
   standardMinters,
@@ -23,25 +21,20 @@ import {
   type TilesServer,
 } from '../../ledger/index.js'
 import { nativeCrypto } from '../../native/index.js'
-import {
-  type ActivePolicy,
-  type Enrolment,
-  openEnrolment,
-  openGrantOrder,
-  openOperateOrder,
-  type TrustRoot,
-} from '../../policy/index.js'
+import { type ActivePolicy, openGrantOrder, openOperateOrder, type TrustRoot } from '../../policy/index.js'
 import type { LoadedConfig } from '../config.js'
 import { cliFault } from '../error-table.js'
+import { finishPromotion, type Instance, readInstance, readNext } from '../instance-keys.js'
 import type { Io } from '../io.js'
-import { readPrivateJwk, readSigningKey } from '../keyfile.js'
+import { signingKeyOf } from '../keyfile.js'
 import { parseListenAddress } from '../listen-address.js'
-import { openNeeded, readNeeded } from '../needed-file.js'
+import { readNeeded } from '../needed-file.js'
 import { packageVersion } from '../package-version.js'
 import { processLog } from '../process-log.js'
 import { serveUntilStopped } from '../supervise.js'
-import { readTrustRoot } from '../trust-files.js'
+import { readTrustVersions } from '../trust-files.js'
 import { vaultLocation } from '../vault-location.js'
+import { openKeyRing, retiringCheckpointKey, successionOf } from './key-ring.js'
 import { policySource } from './policy-source.js'
 import { ledgerShipping } from './shipping.js'
 import { type ConfiguredWitnesses, configuredWitnesses, ledgerCosigning } from './witnesses.js'
@@ -50,18 +43,26 @@ import { type ConfiguredWitnesses, configuredWitnesses, ledgerCosigning } from '
 export async function runKeeper(loaded: LoadedConfig, io: Io): Promise<void> {
   const { config, path } = loaded
   const log = processLog('keeper', config.log?.level ?? 'info', io.stderr)
-  const trust = readTrustRoot(loaded)
-  const enrolment = openInstance(loaded, trust)
+  const versions = readTrustVersions(loaded)
+  const trust = versions.at(-1) as TrustRoot
+  const start = openInstance(loaded, versions)
   const vault = await openVault(vaultLocation(loaded, io.env))
   const witnesses = await configuredWitnesses(loaded)
-  const { ledger, side } = await openInstanceLedger(loaded, witnesses)
+  const { ledger, side } = await openInstanceLedger(loaded, start, witnesses)
+  const instance = settleInstance(loaded, start, log)
   const shipping = await ledgerShipping(loaded, { ledger, vault, trust, log })
   const cosigning = ledgerCosigning(loaded, witnesses, { ledger, log })
   const revocations = await loadRevocations(ledger)
   const broker = brokerOf(loaded, vault, ledger, trust)
   const clock = { nowMs: Date.now }
   const toThisOne = () => ({ crypto: nativeCrypto, origin: config.origin, nowMs: clock.nowMs() })
-  const grantKey = readPrivateJwk(path(`${config.keeper.keys}/grant.jwk`))
+  const ring = await openKeyRing(
+    loaded,
+    instance,
+    ledger,
+    (jti, issuedMs) => revocations.isRevoked(jti, issuedMs),
+    log,
+  )
   const keeper = await startKeeper({
     ledger,
     side,
@@ -73,17 +74,13 @@ export async function runKeeper(loaded: LoadedConfig, io: Io): Promise<void> {
     log,
     crypto: nativeCrypto,
     random: length => randomBytes(length),
-    verifier: grantVerifier({
-      keys: [parsePublicKey(enrolment.keys.grant)],
-      origin: config.origin,
-      isRevoked: jti => revocations.has(jti),
-    }),
-    issuer: grantIssuer(grantKey, config.origin),
-    awsKeys: awsGrantKeys(grantKey),
+    verifier: ring.verifier,
+    issuer: ring.issuer,
+    awsKeys: ring.awsKeys,
+    instanceKeys: ring.instanceKeys,
     linkSocket: path(config.keeper.socket),
     adminSocket: path(config.keeper.admin),
-    policySource: policySource(loaded, trust, log),
-    enrolmentExpiresMs: Date.parse(enrolment.notAfter),
+    policySource: policySource(loaded, trust, log, () => Object.values(ring.instanceKeys.inForce())),
     openOrder: (envelope, trust) => openGrantOrder(envelope, { ...toThisOne(), trust }),
     openOperateOrder: (envelope, trust) => openOperateOrder(envelope, { ...toThisOne(), trust }),
     ...(config.ledger.heartbeatSeconds === undefined
@@ -106,32 +103,58 @@ export async function runKeeper(loaded: LoadedConfig, io: Io): Promise<void> {
     if (change.kind === 'kept')
       log.error({ code: change.code }, 'the vault’s file can’t be used; the open one stays in use')
   })
+  endWith(ledger, log)
   await serveUntilStopped(null, async () => {
     unwatch()
+    ring.close()
     await tiles?.close()
     await keeper.stop()
   })
 }
 
-/** The instance's certificate, held against the keys that are really here. Throws `enrolment_unfit` where they differ. */
-function openInstance(loaded: LoadedConfig, trust: TrustRoot): Enrolment {
-  const { config, path } = loaded
-  const enrolment = openNeeded(path(config.keeper.enrolment), bytes =>
-    openEnrolment(bytes, trust, { crypto: nativeCrypto, nowMs: Date.now() }),
-  )
-  if (enrolment.origin !== config.origin) {
-    throw cliFault('enrolment_unfit', `it is for ${enrolment.origin}, not ${config.origin}`)
-  }
-  for (const name of ['receipt', 'checkpoint', 'grant'] as const) {
-    const { publicKey } = readSigningKey(path(`${config.keeper.keys}/${name}.jwk`))
-    if (formatPublicKey(publicKey) !== enrolment.keys[name]) {
-      throw cliFault('enrolment_unfit', `the ${name} key is not the one that was enrolled`)
-    }
-  }
-  return enrolment
+/** For the answers to the requests that were under way. */
+const LAST_ANSWERS_MS = 250
+
+/**
+ * A ledger that failed once takes nothing more, because what is on disk then only an opening can tell. So this process
+ * ends, and the next start of it looks: a full disk is got over by making room, and by nothing else.
+ */
+function endWith(ledger: Ledger, log: Log): void {
+  void ledger.failed.then(fault => {
+    log.error({ code: fault.code }, `the keeper ends, to be started again: ${fault.message}`)
+    setTimeout(() => process.exit(1), LAST_ANSWERS_MS)
+  })
 }
 
-async function openInstanceLedger({ config, path }: LoadedConfig, witnesses: ConfiguredWitnesses | null) {
+/** The keys to start with, and those that are to follow. */
+interface InstanceStart {
+  readonly current: Instance
+  readonly next: Instance | null
+}
+
+function openInstance(loaded: LoadedConfig, versions: readonly TrustRoot[]): InstanceStart {
+  const next = readNext(loaded, versions.at(-1) as TrustRoot)
+  const current = readInstance(loaded, versions, next !== null)
+  return { current, next: next?.envelope === current.envelope ? null : next }
+}
+
+/** The ledger is handed over: where keys were to follow, they are the ones in force, and their files take their place. */
+function settleInstance(loaded: LoadedConfig, { current, next }: InstanceStart, log: Log): Instance {
+  try {
+    finishPromotion(loaded)
+  } catch (error) {
+    if (!(error instanceof CountersignError)) throw error
+    log.error({ code: error.code }, error.message)
+  }
+  return next ?? current
+}
+
+async function openInstanceLedger(
+  loaded: LoadedConfig,
+  { current, next }: InstanceStart,
+  witnesses: ConfiguredWitnesses | null,
+) {
+  const { config, path } = loaded
   const { auditorKey, dir, highWater } = config.ledger
   const side = auditorKey === undefined ? null : await auditorCipher(path(auditorKey))
   const ledger = await openLedger({
@@ -139,8 +162,10 @@ async function openInstanceLedger({ config, path }: LoadedConfig, witnesses: Con
     dir: path(dir),
     highWater: path(highWater),
     origin: config.origin,
-    signer: readSigningKey(path(`${config.keeper.keys}/receipt.jwk`)),
-    checkpointKey: readSigningKey(path(`${config.keeper.keys}/checkpoint.jwk`)),
+    signer: signingKeyOf(current.keys.receipt),
+    checkpointKey: signingKeyOf(current.keys.checkpoint),
+    retiring: retiringCheckpointKey(loaded, current),
+    succession: next === null ? null : successionOf(loaded, current, next),
     crypto: nativeCrypto,
     clock: Date.now,
     boot: randomUUID(),

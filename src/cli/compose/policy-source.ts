@@ -1,21 +1,38 @@
 import { type Log, policyFetch, policyFiles, policyUrl, type SealedSource } from '../../keeper/index.js'
 import { nativeCrypto } from '../../native/index.js'
-import { activate, openPolicy, openTrustRoot, requireHttps, type TrustRoot } from '../../policy/index.js'
+import {
+  activate,
+  openPolicy,
+  openTrustRoot,
+  policyFault,
+  requireHttps,
+  type TrustRoot,
+} from '../../policy/index.js'
 import type { LoadedConfig } from '../config.js'
 import { cliFault } from '../error-table.js'
 import { readNeeded } from '../needed-file.js'
 import { policyLocation } from '../policy-location.js'
 
-/** Where the keeper's trust root and policy come from, as the configuration says. Throws `policy_plaintext`. */
-export function policySource(loaded: LoadedConfig, trust: TrustRoot, log: Log): SealedSource {
+/**
+ * Where the keeper's trust root and policy come from, as the configuration says; `instanceKeys` are those of the sidecar
+ * now, `ed25519:…`. Throws `policy_plaintext`.
+ */
+export function policySource(
+  loaded: LoadedConfig,
+  trust: TrustRoot,
+  log: Log,
+  instanceKeys: () => readonly string[],
+): SealedSource {
   const { config, path } = loaded
   const location = policyLocation(loaded)
   const parts: Omit<Parameters<typeof policyFiles>[0], 'sealedFile'> = {
     trustRootFile: path(config.trust.root),
     crypto: nativeCrypto,
     openTrust: chain => openTrustRoot(chain, config.trust.pin, nativeCrypto),
-    openSealed: (bytes, against) =>
-      openPolicy(bytes, { ...against, crypto: nativeCrypto, audience: config.audience }),
+    openSealed: (bytes, against) => {
+      refuseRevoked(instanceKeys(), against.trust)
+      return openPolicy(bytes, { ...against, crypto: nativeCrypto, audience: config.audience })
+    },
     activate: (payload, cid, catalogs, root) => {
       const policy = activate(payload, cid, catalogs, nativeCrypto)
       requireHttps(policy, root, config.audience)
@@ -37,4 +54,10 @@ export function policySource(loaded: LoadedConfig, trust: TrustRoot, log: Log): 
     log,
     random: Math.random,
   })
+}
+
+/** ATTACK: the keys of a sidecar are stolen while it runs. Once they are revoked no policy opens here, and none stays in force. */
+function refuseRevoked(keys: readonly string[], trust: TrustRoot): void {
+  const revoked = keys.find(key => trust.revoked.keys.includes(key))
+  if (revoked !== undefined) throw policyFault('enrolled_key_revoked', revoked)
 }

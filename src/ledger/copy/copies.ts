@@ -35,6 +35,8 @@ export interface ShippedEvidence {
   verify(options: VerifyOptions, onEntry?: (count: number) => void): Promise<Verification>
   readonly checkpoint: SignedCheckpoint | null
   readonly note: string | null
+  /** None: what the use cases have written down isn't shipped. */
+  states(): Promise<readonly []>
   close(): Promise<void>
 }
 
@@ -51,6 +53,7 @@ interface Copy {
 
 /** So many checkpoints are read, spread over the log, the newest among them. */
 const MAX_CHECKPOINTS = 256
+const MAX_FINDINGS = 20
 
 /** Lists what was shipped to a place. */
 export async function openCopies(files: CopyFiles): Promise<Copies> {
@@ -72,7 +75,7 @@ export async function openCopies(files: CopyFiles): Promise<Copies> {
       const copy = chain === undefined ? undefined : copies.get(chain)
       if (chain === undefined || copy === undefined || (named === undefined && chains.length > 1))
         throw ledgerFault('copy_malformed', `${files.where} holds ${chains.join(', ') || 'none'}`)
-      return new ShippedLog(files, copy, crypto).asEvidence()
+      return new ShippedLog(files, chain, copy, crypto).asEvidence()
     },
     close: () => files.close(),
   }
@@ -86,12 +89,14 @@ type Report = (code: FindingCode, seq: number | null, detail: string) => void
  */
 class ShippedLog {
   private readonly files: CopyFiles
+  private readonly chain: string
   private readonly batches: readonly Batch[]
   private readonly checkpoints: Copy['checkpoints']
   private readonly crypto: Crypto
 
-  constructor(files: CopyFiles, { batches, checkpoints }: Copy, crypto: Crypto) {
+  constructor(files: CopyFiles, chain: string, { batches, checkpoints }: Copy, crypto: Crypto) {
     this.files = files
+    this.chain = chain
     this.batches = [...batches].sort((a, b) => a.first - b.first || b.last - a.last)
     this.checkpoints = [...checkpoints].sort((a, b) => a.size - b.size)
     this.crypto = crypto
@@ -103,6 +108,7 @@ class ShippedLog {
     return {
       kind: 'shipped',
       entries: from => this.bytesFrom(from ?? 0),
+      states: async () => [],
       side: async () => undefined,
       checkpoint: bytes === undefined ? null : parseCheckpoint(bytes),
       note: bytes === undefined ? null : fromUtf8(bytes),
@@ -113,7 +119,11 @@ class ShippedLog {
         }
         const checkpoints = [...options.checkpoints, ...(await this.olderCheckpoints(report))]
         const entries = bytesOf(this.entries(report))
-        return withFindings(await verifyEntries(entries, { ...options, checkpoints }, onEntry), found)
+        const verification = await verifyEntries(entries, { ...options, checkpoints }, onEntry)
+        // ATTACK: one sidecar's objects under the name of another, which then seems to be there.
+        if (verification.chain !== null && verification.chain !== this.chain)
+          report('chain_origin', 0, `shipped as ${this.chain}`)
+        return withFindings(verification, found)
       },
       close: () => this.files.close(),
     }
@@ -218,7 +228,8 @@ function withFindings(verification: Verification, found: readonly FindingInLog[]
     ...verification,
     sound: false,
     validPrefix: Math.min(verification.validPrefix, ...places.slice(0, 1_000)),
-    findings: [...verification.findings, ...found.slice(0, 20)],
+    // What is wrong with the objects explains what the verification met.
+    findings: [...found, ...verification.findings].slice(0, MAX_FINDINGS),
     findingCount: verification.findingCount + found.length,
   }
 }

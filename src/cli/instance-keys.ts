@@ -1,0 +1,207 @@
+import {
+  closeSync,
+  existsSync,
+  fsyncSync,
+  mkdirSync,
+  openSync,
+  readdirSync,
+  renameSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs'
+import { dirname, join } from 'node:path'
+import { formatPublicKey, fromBase64url, fromUtf8 } from '../canon/index.js'
+import { nativeCrypto } from '../native/index.js'
+import {
+  type Enrolment,
+  enrolmentIn,
+  INSTANCE_ROLES,
+  type InstanceRole,
+  openEnrolment,
+  openPastEnrolment,
+  type TrustRoot,
+} from '../policy/index.js'
+import type { LoadedConfig } from './config.js'
+import { cliFault } from './error-table.js'
+import { type PrivateJwk, readPrivateJwk } from './keyfile.js'
+import { openNeeded, readNeeded } from './needed-file.js'
+
+/*
+ * The keys of an instance on disk. Each is found by what it is and not by where it lies, so that a crash while files
+ * are moved leaves nothing that a start can't finish:
+ *
+ *     keys/receipt.jwk  checkpoint.jwk  grant.jwk      in force, under the enrolment of `keeper.enrolment`
+ *     keys/next/        the keys that follow, request.json, and enrolment.json once it is installed
+ *     keys/previous/    checkpoint.jwk while it signs beside, grant.jwk while its grants live
+ */
+
+/** The keys of one enrolment, and what certifies them. */
+export interface Instance {
+  readonly enrolment: Enrolment
+  /** The envelope as it lies on disk. */
+  readonly envelope: string
+  readonly keys: Readonly<Record<InstanceRole, PrivateJwk>>
+}
+
+export function keyFile(
+  loaded: LoadedConfig,
+  role: InstanceRole,
+  place: '' | 'next' | 'previous' = '',
+): string {
+  return join(loaded.path(loaded.config.keeper.keys), place, `${role}.jwk`)
+}
+
+export function nextFile(loaded: LoadedConfig, name: 'request.json' | 'enrolment.json'): string {
+  return join(loaded.path(loaded.config.keeper.keys), 'next', name)
+}
+
+/**
+ * The instance in force: its certificate opened for now, held against the keys that are really here. Throws what is
+ * wrong with the certificate, or `enrolment_unfit`. Where a successor is installed, an end or a revocation of this
+ * certificate doesn't keep the sidecar from starting: it hands over before it admits anything.
+ */
+export function readInstance(
+  loaded: LoadedConfig,
+  trust: readonly TrustRoot[],
+  succeeded: boolean,
+): Instance {
+  return openNeeded(loaded.path(loaded.config.keeper.enrolment), bytes => {
+    const enrolment = succeeded
+      ? openPastEnrolment(bytes, trust, nativeCrypto)
+      : openEnrolment(bytes, trust.at(-1) as TrustRoot, { crypto: nativeCrypto, nowMs: Date.now() })
+    return instanceOf(loaded, enrolment, fromUtf8(bytes))
+  })
+}
+
+/** The instance whose enrolment is installed beside the keys that follow; null where none is. Throws as `readInstance`. */
+export function readNext(loaded: LoadedConfig, trust: TrustRoot): Instance | null {
+  const file = nextFile(loaded, 'enrolment.json')
+  if (!existsSync(file)) return null
+  return openNeeded(file, bytes => fitting(loaded, bytes, trust))
+}
+
+/** An enrolment that is to be installed. Throws what is wrong with it, or `enrolment_unfit`. */
+export function fitting(loaded: LoadedConfig, bytes: Uint8Array, trust: TrustRoot): Instance {
+  const enrolment = openEnrolment(bytes, trust, { crypto: nativeCrypto, nowMs: Date.now() })
+  return instanceOf(loaded, enrolment, fromUtf8(bytes))
+}
+
+/** The keys that the enrolment in force names, its seal not looked at: for who asks for the next one. */
+export function heldInstance(loaded: LoadedConfig): Instance {
+  return openNeeded(loaded.path(loaded.config.keeper.enrolment), bytes =>
+    instanceOf(loaded, enrolmentIn(bytes), fromUtf8(bytes)),
+  )
+}
+
+/** A replaced key that is still kept; null where it is not, or where it is the one in force. */
+export function retiringKey(loaded: LoadedConfig, role: InstanceRole, inForce: Instance): PrivateJwk | null {
+  const file = keyFile(loaded, role, 'previous')
+  if (!existsSync(file)) return null
+  const jwk = readPrivateJwk(file)
+  return jwk.x === inForce.keys[role].x ? null : jwk
+}
+
+/** Deletes a replaced key for good. */
+export function dropRetired(loaded: LoadedConfig, role: InstanceRole): void {
+  rmSync(keyFile(loaded, role, 'previous'), { force: true })
+}
+
+/**
+ * Moves the keys and the enrolment that follow to the place of those in force. To be done after the ledger was handed
+ * over; done again after a crash, it goes on where it stopped. The old receipt key is deleted: nothing needs it, and
+ * nobody shall find it. Throws `keys_not_moved`.
+ */
+export function promote(loaded: LoadedConfig): void {
+  const folder = loaded.path(loaded.config.keeper.keys)
+  try {
+    mkdirSync(join(folder, 'previous'), { recursive: true, mode: 0o700 })
+    for (const role of INSTANCE_ROLES) {
+      const next = keyFile(loaded, role, 'next')
+      if (!existsSync(next)) continue
+      const inForce = keyFile(loaded, role)
+      if (existsSync(inForce)) renameSync(inForce, keyFile(loaded, role, 'previous'))
+      renameSync(next, inForce)
+    }
+    const enrolment = nextFile(loaded, 'enrolment.json')
+    if (existsSync(enrolment)) replaceEnrolment(loaded, readNeeded(enrolment))
+    for (const each of [folder, join(folder, 'next'), join(folder, 'previous')]) syncFolder(each)
+    rmSync(enrolment, { force: true })
+    rmSync(nextFile(loaded, 'request.json'), { force: true })
+    dropRetired(loaded, 'receipt')
+  } catch (error) {
+    throw cliFault('keys_not_moved', String((error as NodeJS.ErrnoException).code))
+  }
+}
+
+/** What a start has still to do of it, if anything. Keys that were only asked for stay where they are. */
+export function finishPromotion(loaded: LoadedConfig): void {
+  if (existsSync(nextFile(loaded, 'enrolment.json'))) promote(loaded)
+  else dropRetired(loaded, 'receipt')
+}
+
+/** Whole or not at all, where its folder can be written; in its place otherwise, the installed copy being kept until it is on disk. */
+function replaceEnrolment(loaded: LoadedConfig, bytes: Uint8Array): void {
+  const file = loaded.path(loaded.config.keeper.enrolment)
+  try {
+    writeSynced(`${file}.new`, bytes)
+    renameSync(`${file}.new`, file)
+    syncFolder(dirname(file))
+  } catch (error) {
+    if (!['EACCES', 'EPERM', 'EROFS'].includes((error as NodeJS.ErrnoException).code ?? '')) throw error
+    writeSynced(file, bytes)
+  }
+}
+
+function writeSynced(file: string, bytes: Uint8Array): void {
+  writeFileSync(file, bytes, { flush: true })
+}
+
+function syncFolder(folder: string): void {
+  if (!existsSync(folder)) return
+  const handle = openSync(folder, 'r')
+  try {
+    fsyncSync(handle)
+  } finally {
+    closeSync(handle)
+  }
+}
+
+function instanceOf(loaded: LoadedConfig, enrolment: Enrolment, envelope: string): Instance {
+  const { origin } = loaded.config
+  if (enrolment.origin !== origin)
+    throw cliFault('enrolment_unfit', `it is for ${enrolment.origin}, not ${origin}`)
+  const held = heldKeys(loaded)
+  const keys = Object.fromEntries(
+    INSTANCE_ROLES.map(role => {
+      const key = held.get(enrolment.keys[role])
+      if (key === undefined)
+        throw cliFault('enrolment_unfit', `the ${role} key is not the one that was enrolled`)
+      return [role, key]
+    }),
+  ) as Record<InstanceRole, PrivateJwk>
+  return { enrolment, envelope: envelope.trimEnd(), keys }
+}
+
+/** Every private key in the folder and the two below it, by its public form. */
+function heldKeys(loaded: LoadedConfig): ReadonlyMap<string, PrivateJwk> {
+  const folder = loaded.path(loaded.config.keeper.keys)
+  const files = ['', 'next', 'previous'].flatMap(place =>
+    namesIn(join(folder, place))
+      .filter(name => name.endsWith('.jwk'))
+      .map(name => join(folder, place, name)),
+  )
+  return new Map(
+    files.map(file => {
+      const jwk = readPrivateJwk(file)
+      return [formatPublicKey(fromBase64url(jwk.x)), jwk]
+    }),
+  )
+}
+
+function namesIn(folder: string): readonly string[] {
+  try {
+    return readdirSync(folder)
+  } catch {
+    return []
+  }
+}

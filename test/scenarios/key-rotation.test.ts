@@ -1,0 +1,230 @@
+import assert from 'node:assert/strict'
+import { existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import process from 'node:process'
+import { type TestContext, test } from 'node:test'
+import type { JsonObject } from '../../src/canon/index.js'
+import { countersign } from '../cli/command-line.js'
+import { invoicesPolicy, startInvoices } from './invoices.js'
+import { readInvoice, startLoad } from './load.js'
+import { eventually, type Sidecar, startSidecar } from './supervised-sidecar.js'
+
+async function scene(t: TestContext): Promise<Sidecar> {
+  const invoices = await startInvoices(t)
+  return startSidecar(t, { policy: invoicesPolicy(invoices.address), billing: invoices.address })
+}
+
+/** Runs a command of this program, which has to answer yes. */
+async function yes(...argv: readonly string[]): Promise<string> {
+  const done = await countersign(...argv)
+  assert.equal(done.code, 0, `${argv.join(' ')}\n${done.out}\n${done.err}`)
+  return done.out
+}
+
+/** The first two steps, as an operator and the holder of the enrol key do them; answers the enrolment's file. */
+async function certified({ folder }: Sidecar, ...flags: readonly string[]): Promise<string> {
+  const at = (...parts: readonly string[]) => join(folder, ...parts)
+  const asked = await yes('trust', 'request', '--config', at('countersign.yaml'), '--json')
+  const { id, file } = JSON.parse(asked) as { id: string; file: string }
+  const out = at(`enrolment-${id.slice(-8)}.json`)
+  const trusted = ['--trust', at('trust', 'root.json'), '--key', at('trust', 'keys', 'enrol.jwk')]
+  await yes('trust', 'enrol', file, ...trusted, '--out', out, '--id', id, ...flags)
+  return out
+}
+
+function installed(sidecar: Sidecar, enrolment: string): Promise<string> {
+  return yes('trust', 'install', enrolment, '--config', join(sidecar.folder, 'countersign.yaml'))
+}
+
+async function revoke({ folder }: Sidecar, key: string): Promise<void> {
+  const at = (...parts: readonly string[]) => join(folder, 'trust', ...parts)
+  await yes('trust', 'rotate', at('root.json'), '--key', at('keys', 'root.jwk'), '--revoke', key)
+}
+
+function inForce({ folder }: Sidecar, role: string): string {
+  const { x } = JSON.parse(readFileSync(join(folder, 'keeper', 'keys', `${role}.jwk`), 'utf8')) as {
+    x: string
+  }
+  return `ed25519:${x}`
+}
+
+/** What a stranger finds who has a dump, its checkpoint and the trust root: nothing else of the sidecar. */
+async function verdict({ folder }: Sidecar, name: string, ...flags: readonly string[]) {
+  const dump = join(folder, name)
+  if (!existsSync(dump)) await yes('receipts', 'export', dump, '--config', join(folder, 'countersign.yaml'))
+  const found = await countersign(
+    'receipts',
+    'verify',
+    dump,
+    '--trust',
+    join(folder, 'trust', 'root.json'),
+    '--json',
+    ...flags,
+  )
+  return JSON.parse(found.out) as {
+    mode: string
+    sound: boolean
+    size: number
+    checkpointed: number
+    findings: { code: string; seq: number | null }[]
+  }
+}
+
+async function keyEntries(sidecar: Sidecar): Promise<readonly JsonObject[]> {
+  return (await sidecar.entries()).flatMap(entry =>
+    entry.type === 'key' && 'data' in entry ? [entry.data] : [],
+  )
+}
+
+test('all three keys are replaced while requests flow: none fails, and the whole log verifies from the trust root', async t => {
+  const sidecar = await scene(t)
+  const old = { receipt: inForce(sidecar, 'receipt'), grant: inForce(sidecar, 'grant') }
+  const before = `Bearer ${await sidecar.grant()}`
+  const pids = [sidecar.pid('keeper'), sidecar.pid('gate')]
+  const load = await startLoad(sidecar)
+  await eventually('requests', () => (load.answers.length > 50 ? true : undefined))
+  assert.match(await installed(sidecar, await certified(sidecar)), /In force/)
+  const answered = load.answers.length
+  await eventually('requests after it', () => (load.answers.length > answered + 50 ? true : undefined))
+  await load.stop()
+  assert.deepEqual([...new Set(load.answers.map(({ status }) => status))], [200])
+  assert.deepEqual([sidecar.pid('keeper'), sidecar.pid('gate')], pids)
+
+  // A grant of the old key lives on beside one of the new key.
+  const after = `Bearer ${await sidecar.grant()}`
+  assert.notEqual(kid(before), kid(after))
+  for (const authorization of [before, after])
+    assert.equal((await readInvoice(sidecar.url, authorization, '7')).status, 200)
+
+  const entries = await keyEntries(sidecar)
+  assert.deepEqual(
+    entries.map(({ action, role }) => [action, role]),
+    [
+      ['enrolled', 'checkpoint'],
+      ['enrolled', 'grant'],
+      ['enrolled', 'receipt'],
+    ],
+  )
+  assert.equal(entries[2]?.replaces, old.receipt)
+  const found = await verdict(sidecar, 'live.jsonl')
+  assert.deepEqual(found.findings, [])
+  assert.equal(found.mode, 'pinned keys')
+  assert.equal(found.checkpointed, found.size)
+  // The old receipt key is nowhere any more; nobody can sign with it.
+  assert.equal(existsSync(join(sidecar.folder, 'keeper', 'keys', 'previous', 'receipt.jwk')), false)
+
+  await sidecar.stop()
+  const config = join(sidecar.folder, 'countersign.yaml')
+  const checked = await countersign('ledger', 'check', '--config', config, '--json')
+  assert.equal(checked.code, 0, checked.out)
+  await sidecar.start()
+  assert.equal((await readInvoice(sidecar.url, before, '7')).status, 200)
+  assert.equal((await keyEntries(sidecar)).length, 3)
+  const note = await sidecar.admin.get<{ checkpoint: string }>('/v1/checkpoint')
+  assert.equal(note.checkpoint.match(/^— /gm)?.length, 2)
+})
+
+test('keys that were installed while the sidecar stood still take over at its start', async t => {
+  const sidecar = await scene(t)
+  await sidecar.stop()
+  assert.match(await installed(sidecar, await certified(sidecar)), /next start/)
+  await sidecar.start()
+  assert.equal((await keyEntries(sidecar)).length, 3)
+  assert.deepEqual((await verdict(sidecar, 'dump.jsonl')).findings, [])
+  await installed(sidecar, await certified(sidecar))
+  assert.deepEqual((await verdict(sidecar, 'again.jsonl')).findings, [])
+})
+
+test('a keeper that is killed between ledger and files finishes the hand-over at its next start', async t => {
+  const sidecar = await scene(t)
+  const enrolment = await certified(sidecar)
+  const { folder } = sidecar
+  const keys = join(folder, 'keeper', 'keys')
+  const before = inForce(sidecar, 'receipt')
+  // Files that can't be moved: the ledger is handed over, and the disk stays as it was.
+  writeFileSync(join(keys, 'previous'), 'in the way')
+  const tried = await countersign('trust', 'install', enrolment, '--config', join(folder, 'countersign.yaml'))
+  assert.equal(tried.code, 2)
+  assert.match(tried.err, /keys_not_moved/)
+  assert.equal(inForce(sidecar, 'receipt'), before)
+  await eventually('the entries', async () => ((await keyEntries(sidecar)).length === 3 ? true : undefined))
+  process.kill(sidecar.pid('keeper'), 'SIGKILL')
+  rmSync(join(keys, 'previous'))
+  await eventually('the new keys', () => (inForce(sidecar, 'receipt') === before ? undefined : true))
+  await eventually('the keeper', async () => sidecar.status().catch(() => undefined))
+  assert.equal((await keyEntries(sidecar)).length, 3)
+  assert.deepEqual((await verdict(sidecar, 'dump.jsonl')).findings, [])
+})
+
+test('ATTACK: a running sidecar whose key is revoked admits nothing more, and goes on when it has other keys', async t => {
+  const sidecar = await scene(t)
+  const authorization = `Bearer ${await sidecar.grant()}`
+  assert.equal((await readInvoice(sidecar.url, authorization, '1')).status, 200)
+  await yes(
+    'receipts',
+    'export',
+    join(sidecar.folder, 'before.jsonl'),
+    '--config',
+    join(sidecar.folder, 'countersign.yaml'),
+  )
+  const stolen = inForce(sidecar, 'receipt')
+  await revoke(sidecar, stolen)
+  await eventually('the end of its policy', async () =>
+    (await sidecar.status()).policy === null ? true : undefined,
+  )
+  assert.equal((await readInvoice(sidecar.url, authorization, '2')).status, 503)
+  assert.match((await sidecar.status()).refusedUpdate?.message ?? '', /enrolled_key_revoked|revoked a key/)
+  // Nothing covers what the stolen key signed: whoever has a dump of it can't tell it from the thief's.
+  const alone = await verdict(sidecar, 'before.jsonl')
+  assert.deepEqual(
+    alone.findings.map(({ code, seq }) => [code, seq]),
+    [['entry_key_revoked', 0]],
+  )
+  const kept = await verdict(
+    sidecar,
+    'before.jsonl',
+    '--kept',
+    join(sidecar.folder, 'before.jsonl.checkpoint'),
+  )
+  assert.deepEqual(kept.findings, [])
+
+  await installed(sidecar, await certified(sidecar))
+  assert.equal((await readInvoice(sidecar.url, `Bearer ${await sidecar.grant()}`, '3')).status, 200)
+  const entries = await keyEntries(sidecar)
+  assert.deepEqual(
+    entries.map(({ action, role, key }) => [action, role, key === stolen]),
+    [
+      ['enrolled', 'checkpoint', false],
+      ['enrolled', 'grant', false],
+      ['enrolled', 'receipt', false],
+      ['revoked', 'receipt', true],
+    ],
+  )
+  assert.deepEqual((await verdict(sidecar, 'after.jsonl')).findings, [])
+})
+
+test('ATTACK: a sidecar whose key is revoked does not start', async t => {
+  const sidecar = await scene(t)
+  await sidecar.stop()
+  await revoke(sidecar, inForce(sidecar, 'checkpoint'))
+  await assert.rejects(sidecar.start(), /enrolled_key_revoked/)
+})
+
+test('the first checkpoint key signs no more once the overlap of none is over', async t => {
+  const invoices = await startInvoices(t)
+  const sidecar = await startSidecar(t, {
+    policy: invoicesPolicy(invoices.address),
+    billing: invoices.address,
+    configure: config => ({ ...config, keeper: { ...config.keeper, overlapDays: 0 } }),
+  })
+  await installed(sidecar, await certified(sidecar))
+  const note = await sidecar.admin.get<{ checkpoint: string }>('/v1/checkpoint')
+  assert.equal(note.checkpoint.match(/^— /gm)?.length, 1)
+  assert.deepEqual((await verdict(sidecar, 'dump.jsonl')).findings, [])
+})
+
+/** Key id in the header of a grant. */
+function kid(authorization: string): string {
+  const [header = ''] = authorization.slice('Bearer '.length).split('.')
+  return (JSON.parse(Buffer.from(header, 'base64url').toString()) as { kid: string }).kid
+}
