@@ -74,7 +74,6 @@ export {
 } from './operate-order.js'
 export {
   openRecovery,
-  RECOVERY_WINDOW_MS,
   type Recovery,
   readRecovery,
   requireFreshRecovery,
