@@ -2,7 +2,14 @@ import assert from 'node:assert/strict'
 import { readFile, writeFile } from 'node:fs/promises'
 import { describe, it, type TestContext } from 'node:test'
 import { formatPublicKey, fromHex, utf8 } from '../../src/canon/index.js'
-import { askWitnesses, exchange, startCosigning, witnessedBeside, writeDump } from '../../src/ledger/index.js'
+import {
+  askWitnesses,
+  exchange,
+  type Ledger,
+  startCosigning,
+  witnessedBeside,
+  writeDump,
+} from '../../src/ledger/index.js'
 import { nativeCrypto } from '../../src/native/index.js'
 import {
   formatVerifierKey,
