@@ -2,6 +2,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http'
 import httpProxy from '@fastify/http-proxy'
 import Fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify'
 import { Dispatcher } from 'undici'
+import { SCHEMALESS } from '../native/index.js'
 import type { Exchange } from './exchange.js'
 import { METHODS } from './framing.js'
 
@@ -42,7 +43,7 @@ export class Mounts {
   }
 
   static async of(apis: Iterable<string>, pass: (exchange: Exchange) => void): Promise<Mounts> {
-    const app = Fastify({ logger: false, exposeHeadRoutes: false })
+    const app = Fastify({ logger: false, exposeHeadRoutes: false, schemaController: SCHEMALESS })
     app.removeAllContentTypeParsers()
     app.addContentTypeParser('*', leaveBody)
     const handOver = (request: FastifyRequest, reply: FastifyReply): void => {

@@ -4,7 +4,7 @@ import type { FastifyInstance } from 'fastify'
 import { base64, CountersignError, encodeEnvelope, fromBase64, parseStrictJson } from '../canon/index.js'
 import type { AwsGrantKeys } from '../credential/index.js'
 import type { Cosigning, CosigningStatus, Ledger, SinkStatus } from '../ledger/index.js'
-import { nativeCrypto } from '../native/index.js'
+import { nativeCrypto, SCHEMALESS } from '../native/index.js'
 import { observers, policyFault } from '../policy/index.js'
 import { consistencyProof, inclusionProof } from '../receipt/index.js'
 import type { Activation } from './activation.js'
@@ -54,7 +54,12 @@ const MAX_RECEIPTS = 1_000
 export async function serveAdmin(socketPath: string, parts: AdminParts): Promise<AdminServer> {
   // Whoever else uses this room serves nothing, and needn't load a server.
   const { default: Fastify } = await import('fastify')
-  const app = Fastify({ logger: false, bodyLimit: MAX_BODY_BYTES, forceCloseConnections: true })
+  const app = Fastify({
+    logger: false,
+    bodyLimit: MAX_BODY_BYTES,
+    forceCloseConnections: true,
+    schemaController: SCHEMALESS,
+  })
   readStrictly(app)
   answerErrors(app, parts.log)
   routeStatus(app, parts)

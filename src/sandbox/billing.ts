@@ -1,5 +1,6 @@
 import Fastify, { type FastifyInstance } from 'fastify'
 import { createLocalJWKSet, type JSONWebKeySet, jwtVerify } from 'jose'
+import { SCHEMALESS } from '../native/index.js'
 
 export interface Invoice {
   readonly id: string
@@ -18,7 +19,7 @@ export function billingStandIn(audience: string, jwks: JSONWebKeySet): BillingSt
     ['in_1001', 'in_1002'].map((id, index) => [id, { id, amount: 12_500 * (index + 1), status: 'open' }]),
   )
   const keys = createLocalJWKSet(jwks)
-  const server = Fastify({ forceCloseConnections: true })
+  const server = Fastify({ forceCloseConnections: true, schemaController: SCHEMALESS })
   server.addHook('preHandler', async (request, reply) => {
     const token = /^Bearer (.+)$/.exec(request.headers.authorization ?? '')?.[1] ?? ''
     try {

@@ -1,5 +1,6 @@
 import Fastify, { type FastifyInstance, type FastifyRequest } from 'fastify'
 import { buildSchema, GraphQLError, graphql } from 'graphql'
+import { SCHEMALESS } from '../native/index.js'
 import { railwayRoot } from './railway-resolvers.js'
 import { RAILWAY_SCHEMA } from './railway-schema.js'
 import { createRailwayWorld, type RailwayWorld, type Token } from './railway-world.js'
@@ -19,7 +20,7 @@ interface GraphqlCall {
 export function railwayStandIn(accountToken: string, now: () => Date): RailwayStandIn {
   const world = createRailwayWorld(accountToken, now)
   const schema = buildSchema(RAILWAY_SCHEMA)
-  const server = Fastify({ forceCloseConnections: true })
+  const server = Fastify({ forceCloseConnections: true, schemaController: SCHEMALESS })
   server.post<{ Body: GraphqlCall | readonly GraphqlCall[] }>('/graphql/v2', async (request, reply) => {
     const token = tokenOf(world, request)
     if (token === undefined)

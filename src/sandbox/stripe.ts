@@ -1,4 +1,5 @@
 import Fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify'
+import { SCHEMALESS } from '../native/index.js'
 import { type Charge, createStripeWorld, newStripeId, type StripeWorld } from './stripe-world.js'
 
 export interface StripeStandIn {
@@ -30,7 +31,7 @@ class StripeRefusal extends Error {
 /** Stripe's v1 API for customers, subscriptions, charges and refunds: form bodies, restricted keys, idempotency keys, Stripe's error shape. */
 export function stripeStandIn(keys: readonly RestrictedKey[], now: () => Date): StripeStandIn {
   const world = createStripeWorld(now)
-  const server = Fastify({ forceCloseConnections: true })
+  const server = Fastify({ forceCloseConnections: true, schemaController: SCHEMALESS })
   server.addContentTypeParser(
     'application/x-www-form-urlencoded',
     { parseAs: 'string' },

@@ -34,7 +34,7 @@ async function answerAt(
   }
 }
 
-test('the prefix, a port of its own, TLS and a Unix socket admit and deny the same', async t => {
+test('every listener of a sidecar is guarded', async t => {
   const invoices = await startInvoices(t)
   const sidecar = await startSidecar(t, {
     policy: invoicesPolicy(invoices.address),
@@ -64,38 +64,33 @@ test('the prefix, a port of its own, TLS and a Unix socket admit and deny the sa
     { name: 'tls', base: `${tls}/billing`, dispatcher: secure },
     { name: 'unix', base: 'http://gate/billing', dispatcher: local },
   ]
-  const grant = await sidecar.grant()
-  const cases = [
-    { method: 'GET', path: '/invoices/1', grant, status: 200, upstream: 1 },
-    { method: 'POST', path: '/invoices/1/void', grant, status: 403, upstream: 0 },
-    { method: 'GET', path: '/invoices/a%5Cb', grant, status: 400, upstream: 0 },
-    { method: 'GET', path: '/customers', grant, status: 403, upstream: 0 },
-    { method: 'GET', path: '/invoices/1', grant: null, status: 401, upstream: 0 },
-  ] as const
-  for (const { method, path, grant: shown, status, upstream } of cases) {
-    const before = invoices.seen.length
-    const expected = await answerAt(prefix, method, path, shown)
-    assert.equal(expected.status, status, expected.body)
-    for (const door of others)
-      assert.deepEqual(await answerAt(door, method, path, shown), expected, `${door.name}: ${method} ${path}`)
-    assert.equal(invoices.seen.length - before, upstream * 4, `${method} ${path}`)
-  }
-})
 
-test('the TLS listener shows a certificate that only its own CA vouches for', async t => {
-  const invoices = await startInvoices(t)
-  const sidecar = await startSidecar(t, {
-    policy: invoicesPolicy(invoices.address),
-    billing: invoices.address,
-    configure: (config: Config, folder: string): Config => {
-      makeCertificate(folder)
-      return {
-        ...config,
-        gate: { ...config.gate, tls: { listen: '127.0.0.1:0', cert: 'gate.crt', key: 'gate.key' } },
-      }
-    },
+  await t.test('the prefix, a port of its own, TLS and a Unix socket admit and deny the same', async () => {
+    const grant = await sidecar.grant()
+    const cases = [
+      { method: 'GET', path: '/invoices/1', grant, status: 200, upstream: 1 },
+      { method: 'POST', path: '/invoices/1/void', grant, status: 403, upstream: 0 },
+      { method: 'GET', path: '/invoices/a%5Cb', grant, status: 400, upstream: 0 },
+      { method: 'GET', path: '/customers', grant, status: 403, upstream: 0 },
+      { method: 'GET', path: '/invoices/1', grant: null, status: 401, upstream: 0 },
+    ] as const
+    for (const { method, path, grant: shown, status, upstream } of cases) {
+      const before = invoices.seen.length
+      const expected = await answerAt(prefix, method, path, shown)
+      assert.equal(expected.status, status, expected.body)
+      for (const door of others)
+        assert.deepEqual(
+          await answerAt(door, method, path, shown),
+          expected,
+          `${door.name}: ${method} ${path}`,
+        )
+      assert.equal(invoices.seen.length - before, upstream * 4, `${method} ${path}`)
+    }
   })
-  await assert.rejects(request(`${sidecar.addresses.tls}/billing/invoices/1`), /certificate/)
+
+  await t.test('the TLS listener shows a certificate that only its own CA vouches for', async () => {
+    await assert.rejects(request(`${tls}/billing/invoices/1`), /certificate/)
+  })
 })
 
 /** A CA and a certificate for 127.0.0.1, by OpenSSL as an operator would make them. */

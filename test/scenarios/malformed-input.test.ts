@@ -152,27 +152,51 @@ test('a ledger that was cut doesn’t start', async t => {
   await assert.rejects(sidecar.start(), /error ledger_(damaged|behind_mark|differs|unreadable)/)
 })
 
-test('garbage, huge and half frames on the keeper’s socket end that connection, and nobody else’s', async t => {
+test('malformed input to a running sidecar ends where it came from', async t => {
   const sidecar = await running(t)
-  const authorization = `Bearer ${await sidecar.grant()}`
-  const path = sidecar.loaded.path(sidecar.loaded.config.keeper.socket)
-  const huge = Buffer.alloc(5)
-  huge.writeUInt32BE(0xffff_fff0)
-  huge[4] = 1
-  const begun = Buffer.from([0, 0, 0, 200, 1, 0x7b])
-  for (const { frame, code } of [
-    { frame: Buffer.from('GET / HTTP/1.1\r\nHost: keeper\r\n\r\n'), code: 'frame_malformed' },
-    { frame: huge, code: 'frame_too_large' },
-    { frame: Buffer.from([0, 0, 0, 2, 1, 0x7b]), code: 'frame_malformed' },
-  ]) {
-    await sendToKeeper(path, frame, false)
-    await eventually(code, () => sidecar.output.includes(`"code":"${code}"`) || undefined)
-    assert.equal((await ask(sidecar, authorization)).status, 200)
-  }
-  await sendToKeeper(path, begun, true)
-  await eventually('half a frame', () => sidecar.output.includes('half a frame') || undefined)
-  assert.equal((await ask(sidecar, authorization)).status, 200)
-  assert.equal((await sidecar.status()).gates, 1)
+
+  await t.test(
+    'garbage, huge and half frames on the keeper’s socket end that connection, and nobody else’s',
+    async () => {
+      const authorization = `Bearer ${await sidecar.grant()}`
+      const path = sidecar.loaded.path(sidecar.loaded.config.keeper.socket)
+      const huge = Buffer.alloc(5)
+      huge.writeUInt32BE(0xffff_fff0)
+      huge[4] = 1
+      const begun = Buffer.from([0, 0, 0, 200, 1, 0x7b])
+      for (const { frame, code } of [
+        { frame: Buffer.from('GET / HTTP/1.1\r\nHost: keeper\r\n\r\n'), code: 'frame_malformed' },
+        { frame: huge, code: 'frame_too_large' },
+        { frame: Buffer.from([0, 0, 0, 2, 1, 0x7b]), code: 'frame_malformed' },
+      ]) {
+        await sendToKeeper(path, frame, false)
+        await eventually(code, () => sidecar.output.includes(`"code":"${code}"`) || undefined)
+        assert.equal((await ask(sidecar, authorization)).status, 200)
+      }
+      await sendToKeeper(path, begun, true)
+      await eventually('half a frame', () => sidecar.output.includes('half a frame') || undefined)
+      assert.equal((await ask(sidecar, authorization)).status, 200)
+      assert.equal((await sidecar.status()).gates, 1)
+    },
+  )
+
+  await t.test('a malformed grant is refused with its code, and is in the ledger', async () => {
+    const good = await sidecar.grant()
+    const [head, , signature] = good.split('.')
+    const claims = Buffer.from('{"sub":"coder"}').toString('base64url')
+    for (const [token, code] of [
+      ['no-grant-at-all', /^foreign_credential$/],
+      [`${head}.${claims}.${signature}`, /^grant_(signature|malformed)$/],
+      [good.slice(0, -10), /^grant_(signature|malformed)$/],
+      [`${good}.${good}`, /^foreign_credential$/],
+    ] as const) {
+      const refused = await ask(sidecar, `Bearer ${token}`)
+      assert.match(refused.code ?? '', code)
+      assert.ok([401, 403].includes(refused.status))
+      const last = (await sidecar.entries()).findLast(entry => entry.type === 'attempt')
+      assert.equal(last?.type === 'attempt' ? last.decision.code : null, refused.code)
+    }
+  })
 })
 
 /** Resolves when the keeper has closed the connection. */
@@ -184,22 +208,3 @@ function sendToKeeper(path: string, bytes: Buffer, end: boolean): Promise<void> 
     socket.once('close', () => resolve())
   })
 }
-
-test('a malformed grant is refused with its code, and is in the ledger', async t => {
-  const sidecar = await running(t)
-  const good = await sidecar.grant()
-  const [head, , signature] = good.split('.')
-  const claims = Buffer.from('{"sub":"coder"}').toString('base64url')
-  for (const [token, code] of [
-    ['no-grant-at-all', /^foreign_credential$/],
-    [`${head}.${claims}.${signature}`, /^grant_(signature|malformed)$/],
-    [good.slice(0, -10), /^grant_(signature|malformed)$/],
-    [`${good}.${good}`, /^foreign_credential$/],
-  ] as const) {
-    const refused = await ask(sidecar, `Bearer ${token}`)
-    assert.match(refused.code ?? '', code)
-    assert.ok([401, 403].includes(refused.status))
-    const last = (await sidecar.entries()).findLast(entry => entry.type === 'attempt')
-    assert.equal(last?.type === 'attempt' ? last.decision.code : null, refused.code)
-  }
-})
