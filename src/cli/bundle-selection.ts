@@ -109,6 +109,10 @@ class Selector {
         break
       case 'policy':
         if (entry.data.action === 'activated') this.activations.set(entry.data.cid as string, seq)
+        else if (this.policies.has(String(entry.data.cid))) this.picked.add(seq)
+        break
+      case 'erase':
+        if (this.picked.has(entry.data.attempt as number)) this.picked.add(seq)
         break
       case 'grant':
         this.readGrant(entry.data.jti as string, entry.data.session, seq)

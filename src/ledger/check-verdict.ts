@@ -37,7 +37,8 @@ export const LEDGER_VERDICTS = {
   },
   tree_damaged: {
     sound: false,
-    sentence: 'Every entry holds, but the tree or the head that is stored beside them does not fit them.',
+    sentence:
+      'Every entry holds, but the tree, the head or the state that is stored beside them is not as it was written.',
     mend: recover,
   },
   ledger_behind_mark: asFault('ledger_behind_mark', recover),

@@ -17,8 +17,9 @@ import { isLocked } from './lock.js'
 import { type Mark, readMark } from './mark.js'
 import { unfinishedEpoch } from './next-epoch.js'
 import { databaseFiles } from './preserve.js'
-import { EMPTY_LEAF } from './sound.js'
+import { EMPTY_LEAF, isReadAtStart } from './sound.js'
 import { storeExists } from './store.js'
+import type { TableDamage } from './table-file.js'
 
 export interface CheckOptions {
   /** The ledger's folder, or a copy of it. */
@@ -103,10 +104,13 @@ export async function checkLedger(
     )
     const left = await validPrefix(evidence, verification, options.crypto)
     const chain = verification.chain ?? marked.mark?.origin ?? null
-    const verdict = marked.isSignedBy(keys) ? verdictOf(verification, marked, unreadable) : 'mark_invalid'
+    const damage = damageAtStart(evidence, marked.mark)
+    const verdict = marked.isSignedBy(keys)
+      ? verdictOf(verification, marked, unreadable, damage)
+      : 'mark_invalid'
     return {
       verdict,
-      detail: unreadable?.message ?? detailOf(verdict, verification, marked),
+      detail: unreadable?.message ?? detailOf(verdict, verification, marked, damage),
       chain,
       mark: verdict === 'mark_invalid' ? null : marked.mark,
       left,
@@ -218,10 +222,12 @@ function verdictOf(
   verification: Verification,
   { mark, fault }: MarkFound,
   unreadable: CountersignError | null,
+  damage: TableDamage | undefined,
 ): LedgerVerdict {
   if (unreadable !== null) return 'ledger_unreadable'
   if (verification.size === 0 && (mark?.size ?? 0) === 0) return fault ?? 'ledger_empty'
   const found = new Set(verification.findings.map(finding => verdictOfFinding(finding.code, verification)))
+  if (damage !== undefined) found.add('tree_damaged')
   const gravest = GRAVITY.find(verdict => found.has(verdict))
   if (fault !== null && gravest !== 'entry_damaged' && gravest !== 'ledger_foreign') return fault
   return gravest ?? (verification.size > (mark?.size ?? 0) ? 'ahead_of_mark' : 'sound')
@@ -239,10 +245,21 @@ function verdictOfFinding(
   return VERDICT_OF[code] ?? 'entry_damaged'
 }
 
-function detailOf(verdict: LedgerVerdict, { findings, size }: Verification, { mark }: MarkFound): string {
+/** What a start would rely on and no entry covers, counters and revocations above all. */
+function damageAtStart({ damage }: Evidence, mark: Mark | null): TableDamage | undefined {
+  const isRead = isReadAtStart(mark?.size ?? 0)
+  return damage.find(({ span }) => span === null || isRead(span))
+}
+
+function detailOf(
+  verdict: LedgerVerdict,
+  { findings, size }: Verification,
+  { mark }: MarkFound,
+  damage: TableDamage | undefined,
+): string {
   if (verdict === 'ahead_of_mark') return `${size - (mark?.size ?? 0)} entries after it`
   if (LEDGER_VERDICTS[verdict].sound) return ''
-  return findings[0]?.message ?? ''
+  return findings[0]?.message ?? (damage === undefined ? '' : `${damage.name}: ${damage.problem}`)
 }
 
 /** The first entries, up to the first that doesn't hold: counted and hashed again where that isn't all of them. */

@@ -17,7 +17,9 @@ import { checkpointBeside, cosignedBeside, readDump, readDumpLines } from './dum
 import { ledgerFault } from './error-table.js'
 import { decodeMark } from './mark.js'
 import { bestEvidenceIn, databaseFiles } from './preserve.js'
+import { survivesReading } from './probe.js'
 import { Store, storeExists } from './store.js'
+import { damagedTables, type TableDamage } from './table-file.js'
 import { OpenTile, TILE_LEAVES } from './tile.js'
 
 /** A log that somebody hands over: a ledger folder (stopped, or a copy), a dump, or what was shipped. Opening it changes nothing in it. */
@@ -32,10 +34,12 @@ export interface Evidence {
   readonly checkpoint: SignedCheckpoint | null
   /** The same as text. */
   readonly note: string | null
-  /** The cosigned checkpoint that lies beside a dump, as text; null where there is none. */
-  readonly witnessedNote?: string | null
   /** Durable state of the use cases as a folder has it, `name → value`; empty for a dump. No signature vouches for it. */
   states(): Promise<readonly (readonly [name: string, value: string])[]>
+  /** The cosigned checkpoint that lies beside a dump, as text; null where there is none. */
+  readonly witnessedNote?: string | null
+  /** Blocks of a folder's files that are not as they were written; what they hold may be an entry or not. */
+  readonly damage: readonly TableDamage[]
   close(): Promise<void>
 }
 
@@ -72,8 +76,9 @@ async function openDump(file: string): Promise<Evidence> {
     verify: (options, onEntry) => verifyDump(file, options, onEntry),
     checkpoint: beside === null ? null : parseCheckpoint(beside),
     note: beside === null ? null : fromUtf8(beside),
-    witnessedNote: witnessed === null ? null : fromUtf8(witnessed),
     states: async () => [],
+    witnessedNote: witnessed === null ? null : fromUtf8(witnessed),
+    damage: [],
     close: async () => {},
   }
 }
@@ -82,25 +87,41 @@ async function openDump(file: string): Promise<Evidence> {
 async function openFolder(dir: string, crypto: Crypto): Promise<Evidence> {
   if (!(await storeExists(await bestEvidenceIn(dir))))
     throw ledgerFault('ledger_unreadable', `${dir} holds no LevelDB database`)
-  return openCopy(await copyFolder(dir), crypto)
+  const copy = await copyFolder(dir)
+  const damage = await damagedTables(copy)
+  if (damage[0] !== undefined && !(await isReadable(dir))) {
+    await rm(copy, { recursive: true, force: true })
+    throw ledgerFault('ledger_unreadable', `${damage[0].name}: ${damage[0].problem}`)
+  }
+  return openCopy(copy, crypto, damage)
+}
+
+async function isReadable(dir: string): Promise<boolean> {
+  const copy = await copyFolder(dir)
+  try {
+    return await survivesReading(copy)
+  } finally {
+    await rm(copy, { recursive: true, force: true })
+  }
 }
 
 /**
- * What can still be read of a folder that LevelDB doesn't open any more: a copy is repaired, which keeps the records
- * that its surviving files hold and may bring back older ones. Throws `ledger_unreadable` where nothing can be.
+ * What can still be read of a folder that LevelDB doesn't open any more: a copy is repaired, without its damaged
+ * tables, which keeps the records that the other files hold and may bring back older ones. Throws `ledger_unreadable` where nothing can be.
  */
 export async function salvageFolder(dir: string, crypto: Crypto): Promise<Evidence> {
   const copy = await copyFolder(dir)
   try {
+    for (const { name } of await damagedTables(copy)) await rm(join(copy, name), { force: true })
     await Store.repair(copy)
   } catch (error) {
     await rm(copy, { recursive: true, force: true })
     throw error
   }
-  return openCopy(copy, crypto)
+  return openCopy(copy, crypto, [])
 }
 
-async function openCopy(copy: string, crypto: Crypto): Promise<Evidence> {
+async function openCopy(copy: string, crypto: Crypto, damage: readonly TableDamage[]): Promise<Evidence> {
   try {
     const store = await Store.open(copy, crypto)
     return {
@@ -111,6 +132,7 @@ async function openCopy(copy: string, crypto: Crypto): Promise<Evidence> {
       checkpoint: null,
       note: null,
       states: () => store.states(''),
+      damage,
       close: async () => {
         await store.close()
         await rm(copy, { recursive: true, force: true })

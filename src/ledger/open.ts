@@ -7,9 +7,17 @@ import type { Ledger, LedgerHead } from './ledger.js'
 import { encodeMark, type Mark, readMark, writeMark } from './mark.js'
 import { databaseFiles, forgetPreserved, preserve } from './preserve.js'
 import type { SideCipher } from './side.js'
-import { checkAgainstMark, checkAgainstWitnessed, EMPTY_LEAF, readOpen, readTail } from './sound.js'
+import {
+  checkAgainstMark,
+  checkAgainstWitnessed,
+  EMPTY_LEAF,
+  isReadAtStart,
+  readOpen,
+  readTail,
+} from './sound.js'
 import { Store, type StoredHead, storeExists } from './store.js'
 import { type HandOver, isDone, type KeySuccession, lastHandOver, type RetiringKey } from './succession.js'
+import { damagedTables } from './table-file.js'
 import { type LedgerLimits, LedgerWriter, type WriterOptions } from './writer.js'
 
 export interface OpenLedgerOptions {
@@ -50,6 +58,7 @@ export interface OpenLedgerOptions {
  */
 export async function openLedger(options: OpenLedgerOptions): Promise<Ledger> {
   const mark = await settleMark(options)
+  await refuseDamagedTables(options.dir, mark)
   const store = await openStore(options)
   try {
     const head = await headOf(store, options)
@@ -71,6 +80,12 @@ export async function openLedger(options: OpenLedgerOptions): Promise<Ledger> {
     await store.close()
     throw error
   }
+}
+
+/** ATTACK: a flipped bit in the state of grants or limits, which no entry and no root covers. LevelDB would believe it. */
+async function refuseDamagedTables(dir: string, mark: Mark): Promise<void> {
+  const [damage] = await damagedTables(dir, isReadAtStart(mark.size))
+  if (damage !== undefined) throw ledgerFault('ledger_damaged', `${damage.name}: ${damage.problem}`)
 }
 
 type KeysInForce = Pick<WriterOptions, 'signer' | 'checkpointKey' | 'beside'> & {

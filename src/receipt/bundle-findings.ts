@@ -22,6 +22,7 @@ export const BUNDLE_FINDINGS = {
   chain_time: 'is older than an entry before it',
   boot_missing: 'names a start of the keeper whose boot entry is not here',
   outcome_unmatched: 'closes no admitted attempt of this bundle that is open',
+  entry_contradicts: 'says otherwise than the entry that it cites',
   policy_malformed: 'a policy is not a sealed one in its one canonical form',
   policy_signature: 'a policy is not sealed by keys that the trust root has given that role',
   policy_uncited: 'a policy is cited by no entry',

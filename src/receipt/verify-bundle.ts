@@ -9,7 +9,9 @@ import { isBelieved, keysByGenesis, type OwnTrust, type Report, trustVersions } 
 import type { SignedCheckpoint } from './checkpoint.js'
 import { verifyDisclosures } from './disclosed.js'
 import type { Entry, OutcomeBody } from './entry.js'
+import { FINDINGS, type FindingCode } from './findings.js'
 import { verifyInclusion } from './proof.js'
+import { References } from './references.js'
 import { type OpenedEntry, openEntry } from './seal.js'
 import { leafHash } from './tree.js'
 import { TrustedKeys } from './trusted-keys.js'
@@ -55,6 +57,21 @@ export interface BundleVerification {
 
 const MAX_FINDINGS = 20
 
+/**
+ * Of what a whole log is held to, the deviations that a part of it shows as well: two entries that are both here
+ * contradict each other. That something was never issued or asked for is not one of them, see `missing`.
+ */
+const CONTRADICTIONS: readonly FindingCode[] = [
+  'policy_superseded',
+  'policy_expired',
+  'grant_differs',
+  'grant_ended',
+  'approval_differs',
+  'approval_reused',
+  'mint_differs',
+  'mint_ended',
+]
+
 /** Verifies a bundle, every byte of it. Never throws: what can't be read is a finding. */
 export function verifyBundle(bytes: Uint8Array, options: BundleOptions): BundleVerification {
   const verifier = new BundleVerifier(options)
@@ -77,6 +94,7 @@ class BundleVerifier {
   private readonly outcomes = new Map<number, Entry & OutcomeBody>()
   /** Receipt keys whose signatures hold, as `ed25519:…`, with the first entry that they hold for. */
   private readonly signers = new Map<string, number>()
+  private readonly references = new References()
   private keys = new TrustedKeys(null)
   private checkpoint: SignedCheckpoint | null = null
   private versions: readonly TrustRoot[] = []
@@ -157,6 +175,7 @@ class BundleVerifier {
       if (this.verifySignature(opened)) this.followKeys(entry)
       this.verifyPlace(entry, before)
       this.verifyPairing(entry)
+      this.references.audit(entry, (code, seq, detail = '') => this.contradict(code, seq, detail))
       before = entry
     }
     if (before === null) this.report('chain_start', null)
@@ -207,6 +226,11 @@ class BundleVerifier {
   private followKeys(entry: Entry): void {
     const problem = this.keys.follow(entry)
     if (problem !== null) this.report('key_enrolment', entry.seq, `${problem.code}: ${problem.detail}`)
+  }
+
+  private contradict(code: FindingCode, seq: number, detail: string): void {
+    if (CONTRADICTIONS.includes(code))
+      this.report('entry_contradicts', seq, `${FINDINGS[code]}${detail === '' ? '' : `: ${detail}`}`)
   }
 
   private verifyPlace(entry: Entry, before: Entry | null): void {

@@ -11,6 +11,7 @@ import {
 import { nativeCrypto } from '../../src/native/index.js'
 import { type TrustRoot, trustRootId } from '../../src/policy/index.js'
 import {
+  type AttemptBody,
   type Bundle,
   cosign,
   encodeBundle,
@@ -182,6 +183,31 @@ describe('attack: a bundle', () => {
 
   it('with an outcome whose attempt it doesn’t hold is refused', () => {
     is('outcome_unmatched', without('attempt'))
+  })
+
+  it('whose attempt says otherwise than the grant or the approval that it cites is refused', async () => {
+    const who = { agent: 'coder', environment: 'staging', task: 'CS-17', owner: 'maria' }
+    const issued = { action: 'issued', jti: 'g-1', slot: 'bearer', expires: 1_790_003_600_000 }
+    const told = async (grant: object, ...attempts: readonly Partial<AttemptBody>[]) => {
+      const story = new Incident()
+      story.take({ type: 'grant', data: { ...issued, ...who, ...grant } })
+      const digest = 'ab'.repeat(32)
+      const approval = {
+        id: 'a-1',
+        ...who,
+        policy: attemptBody().policy.cid,
+        digest,
+        expires: 1_790_003_600_000,
+      }
+      story.take({ type: 'approval', data: { ...approval, state: 'requested' } })
+      story.take({ type: 'approval', data: { ...approval, state: 'approved', by: 'maria' } })
+      for (const change of attempts) story.take(attemptBody(change))
+      return codesOf(story.verify(await story.bundle({ policies: [], disclosures: [] })))
+    }
+    assert.deepEqual(await told({}, { approval: 'a-1' }), [])
+    assert.deepEqual(await told({ owner: 'eve' }, {}), ['entry_contradicts'])
+    assert.deepEqual(await told({ expires: 1_789_990_000_000 }, {}), ['entry_contradicts'])
+    assert.deepEqual(await told({}, { approval: 'a-1' }, { approval: 'a-1' }), ['entry_contradicts'])
   })
 
   it('with another checkpoint, or one by another key, is refused', () => {

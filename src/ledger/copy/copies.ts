@@ -37,6 +37,8 @@ export interface ShippedEvidence {
   readonly note: string | null
   /** None: what the use cases have written down isn't shipped. */
   states(): Promise<readonly []>
+  /** None: what is damaged here is found by verifying. */
+  readonly damage: readonly []
   close(): Promise<void>
 }
 
@@ -109,6 +111,7 @@ class ShippedLog {
       kind: 'shipped',
       entries: from => this.bytesFrom(from ?? 0),
       states: async () => [],
+      damage: [],
       side: async () => undefined,
       checkpoint: bytes === undefined ? null : parseCheckpoint(bytes),
       note: bytes === undefined ? null : fromUtf8(bytes),
