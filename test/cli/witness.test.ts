@@ -1,6 +1,8 @@
 import assert from 'node:assert/strict'
+import { spawnSync } from 'node:child_process'
 import { readFile, rm, stat, writeFile } from 'node:fs/promises'
 import { describe, it } from 'node:test'
+import { askWitnesses, exchange } from '../../src/ledger/index.js'
 import { nativeCrypto } from '../../src/native/index.js'
 import { formatVerifierKey, logKey, parseVerifierKey } from '../../src/receipt/index.js'
 import { ALog } from '../witness/a-log.js'
@@ -11,6 +13,21 @@ const NAME = 'witness.test/w1'
 async function add(url: string, body: string): Promise<{ status: number; text: string }> {
   const response = await fetch(`${url}/add-checkpoint`, { method: 'POST', body })
   return { status: response.status, text: await response.text() }
+}
+
+/** A CA and a certificate for 127.0.0.1, by OpenSSL as an operator would make them. */
+function makeCertificate(folder: string): void {
+  const openssl = (...args: readonly string[]) => {
+    const { status, stderr } = spawnSync('openssl', args, { cwd: folder, encoding: 'utf8' })
+    assert.equal(status, 0, stderr)
+  }
+  const key = ['-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:P-256', '-nodes', '-days', '2']
+  openssl('req', '-x509', ...key, '-keyout', 'ca.key', '-out', 'ca.crt', '-subj', '/CN=local CA')
+  openssl(
+    ...['req', '-x509', ...key, '-keyout', 'w.key', '-out', 'w.crt', '-subj', '/CN=witness'],
+    ...['-CA', 'ca.crt', '-CAkey', 'ca.key', '-addext', 'subjectAltName=IP:127.0.0.1'],
+    ...['-addext', 'basicConstraints=critical,CA:FALSE'],
+  )
 }
 
 describe('countersign witness', () => {
@@ -48,6 +65,37 @@ describe('countersign witness', () => {
     const refused = await countersign('witness', 'serve', path('w'))
     assert.equal(refused.code, 2)
     assert.match(refused.err, /--passphrase-file/)
+  })
+
+  it('serves https, which is asked with its CA alone, and says when a certificate can’t be used', async t => {
+    const path = await scratch(t)
+    assert.equal((await countersign('witness', 'init', path('w'), '--name', NAME)).code, 0)
+    const log = new ALog().grow(2)
+    const listed = formatVerifierKey(nativeCrypto, logKey(log.origin, log.key.publicKey))
+    await writeFile(path('w', 'logs'), `log ${listed}\n`)
+    makeCertificate(path())
+    const tls = ['--tls-cert', path('w.crt'), '--tls-key', path('w.key')]
+    const { url } = await startWitness(t, ['serve', path('w'), ...tls])
+    assert.match(url, /^https:/)
+    const body = await log.request(0)
+    const withCa = exchange({ ca: await readFile(path('ca.crt'), 'utf8') })
+    const without = exchange()
+    t.after(() => Promise.all([withCa.close(), without.close()]))
+    const signal = AbortSignal.timeout(20_000)
+    const stranger = await askWitnesses(without)(url, body, signal)
+    assert.equal(stranger.kind === 'failed' && stranger.fault.code, 'witness_unreachable')
+    assert.equal((await askWitnesses(withCa)(`${url}/`, body, signal)).kind, 'cosigned')
+    await writeFile(path('bad.key'), 'no key\n')
+    const listen = ['--listen', '127.0.0.1:0']
+    const bad = await countersign(
+      'witness',
+      'serve',
+      path('w'),
+      ...listen,
+      ...tls.slice(0, 3),
+      path('bad.key'),
+    )
+    assert.deepEqual([bad.code, /can’t listen/.test(bad.err)], [2, true], bad.err)
   })
 
   it('keeps its mark elsewhere, and refuses to start without it, with another key, or with its memory gone', async t => {
