@@ -1,4 +1,10 @@
-import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
+import {
+  createServer,
+  type IncomingMessage,
+  type Server,
+  type ServerOptions,
+  type ServerResponse,
+} from 'node:http'
 import { createServer as createTlsServer } from 'node:https'
 import type { AddressInfo } from 'node:net'
 import { CountersignError } from '../canon/index.js'
@@ -44,8 +50,7 @@ export async function serveWitness(options: WitnessServerOptions): Promise<Witne
     connectionsCheckingInterval: Math.min(requestMs, 5_000),
   }
   const { tls } = options
-  const server: Server =
-    tls === null ? createServer(settings) : createTlsServer({ ...settings, ...tls, minVersion: 'TLSv1.2' })
+  const server = serverOf(settings, options)
   server.maxConnections = MAX_CONNECTIONS
   server.on('request', (request: IncomingMessage, response: ServerResponse) => {
     answer(request, response, options).catch(error => fail(error, response, options.log))
@@ -60,6 +65,19 @@ export async function serveWitness(options: WitnessServerOptions): Promise<Witne
         server.close(() => resolve())
         server.closeIdleConnections()
       }),
+  }
+}
+
+/** A certificate or key that can't be used shows here. */
+function serverOf(settings: ServerOptions, { tls }: WitnessServerOptions): Server {
+  if (tls === null) return createServer(settings)
+  try {
+    return createTlsServer({ ...settings, ...tls, minVersion: 'TLSv1.2' })
+  } catch (error) {
+    throw witnessFault(
+      'witness_listen_failed',
+      `certificate: ${(error as NodeJS.ErrnoException).code ?? 'error'}`,
+    )
   }
 }
 

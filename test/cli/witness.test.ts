@@ -1,45 +1,33 @@
 import assert from 'node:assert/strict'
-import { type ChildProcess, spawn } from 'node:child_process'
+import { spawnSync } from 'node:child_process'
 import { readFile, rm, stat, writeFile } from 'node:fs/promises'
-import process from 'node:process'
-import { createInterface } from 'node:readline'
-import { describe, it, type TestContext } from 'node:test'
-import { fileURLToPath } from 'node:url'
+import { describe, it } from 'node:test'
+import { askWitnesses, exchange } from '../../src/ledger/index.js'
 import { nativeCrypto } from '../../src/native/index.js'
 import { formatVerifierKey, logKey, parseVerifierKey } from '../../src/receipt/index.js'
 import { ALog } from '../witness/a-log.js'
+import { startWitness } from '../witness/witness-process.js'
 import { countersign, scratch } from './command-line.js'
 
 const NAME = 'witness.test/w1'
-const MAIN = fileURLToPath(new URL('../../src/cli/main.js', import.meta.url))
-
-interface Served {
-  readonly url: string
-  readonly child: ChildProcess
-  /** Everything on standard error so far. */
-  readonly errors: () => string
-}
-
-/** `countersign witness serve` as a process of its own, on a port that it chose. */
-async function served(context: TestContext, ...argv: readonly string[]): Promise<Served> {
-  const child = spawn(process.execPath, [MAIN, 'witness', ...argv, '--listen', '127.0.0.1:0'], {
-    stdio: ['ignore', 'pipe', 'pipe'],
-  })
-  context.after(() => child.kill('SIGKILL'))
-  let errors = ''
-  child.stderr.on('data', chunk => (errors += chunk))
-  for await (const line of createInterface({ input: child.stdout })) {
-    const url = /listens on (\S+)/.exec(line)?.[1]
-    if (url !== undefined) return { url, child, errors: () => errors }
-  }
-  throw new Error(`the witness did not start:\n${errors}`)
-}
-
-const exitOf = (child: ChildProcess) => new Promise<number | null>(resolve => child.once('exit', resolve))
-
 async function add(url: string, body: string): Promise<{ status: number; text: string }> {
   const response = await fetch(`${url}/add-checkpoint`, { method: 'POST', body })
   return { status: response.status, text: await response.text() }
+}
+
+/** A CA and a certificate for 127.0.0.1, by OpenSSL as an operator would make them. */
+function makeCertificate(folder: string): void {
+  const openssl = (...args: readonly string[]) => {
+    const { status, stderr } = spawnSync('openssl', args, { cwd: folder, encoding: 'utf8' })
+    assert.equal(status, 0, stderr)
+  }
+  const key = ['-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:P-256', '-nodes', '-days', '2']
+  openssl('req', '-x509', ...key, '-keyout', 'ca.key', '-out', 'ca.crt', '-subj', '/CN=local CA')
+  openssl(
+    ...['req', '-x509', ...key, '-keyout', 'w.key', '-out', 'w.crt', '-subj', '/CN=witness'],
+    ...['-CA', 'ca.crt', '-CAkey', 'ca.key', '-addext', 'subjectAltName=IP:127.0.0.1'],
+    ...['-addext', 'basicConstraints=critical,CA:FALSE'],
+  )
 }
 
 describe('countersign witness', () => {
@@ -58,13 +46,11 @@ describe('countersign witness', () => {
     const log = new ALog().grow(4)
     const listed = formatVerifierKey(nativeCrypto, logKey(log.origin, log.key.publicKey))
     await writeFile(path('w', 'logs'), `${await readFile(path('w', 'logs'), 'utf8')}log ${listed}\n`)
-    const first = await served(t, 'serve', path('w'))
+    const first = await startWitness(t, ['serve', path('w')])
     assert.equal((await add(first.url, await log.request(0))).status, 200)
-    const gone = exitOf(first.child)
-    first.child.kill('SIGTERM')
-    assert.equal(await gone, 0, first.errors())
+    assert.equal(await first.stop(), 0, first.errors())
 
-    const second = await served(t, path('w'))
+    const second = await startWitness(t, [path('w')])
     assert.deepEqual(await add(second.url, await log.grow(1).request(0)), { status: 409, text: '4\n' })
   })
 
@@ -74,11 +60,42 @@ describe('countersign witness', () => {
     const lock = ['--passphrase-file', path('words')]
     assert.equal((await countersign('witness', 'init', path('w'), '--name', NAME, ...lock)).code, 0)
     assert.doesNotMatch(await readFile(path('w', 'key.jwk'), 'utf8'), /"d"/)
-    const { url } = await served(t, 'serve', path('w'), ...lock)
+    const { url } = await startWitness(t, ['serve', path('w'), ...lock])
     assert.equal((await fetch(`${url}/healthz`)).status, 200)
     const refused = await countersign('witness', 'serve', path('w'))
     assert.equal(refused.code, 2)
     assert.match(refused.err, /--passphrase-file/)
+  })
+
+  it('serves https, which is asked with its CA alone, and says when a certificate can’t be used', async t => {
+    const path = await scratch(t)
+    assert.equal((await countersign('witness', 'init', path('w'), '--name', NAME)).code, 0)
+    const log = new ALog().grow(2)
+    const listed = formatVerifierKey(nativeCrypto, logKey(log.origin, log.key.publicKey))
+    await writeFile(path('w', 'logs'), `log ${listed}\n`)
+    makeCertificate(path())
+    const tls = ['--tls-cert', path('w.crt'), '--tls-key', path('w.key')]
+    const { url } = await startWitness(t, ['serve', path('w'), ...tls])
+    assert.match(url, /^https:/)
+    const body = await log.request(0)
+    const withCa = exchange({ ca: await readFile(path('ca.crt'), 'utf8') })
+    const without = exchange()
+    t.after(() => Promise.all([withCa.close(), without.close()]))
+    const signal = AbortSignal.timeout(20_000)
+    const stranger = await askWitnesses(without)(url, body, signal)
+    assert.equal(stranger.kind === 'failed' && stranger.fault.code, 'witness_unreachable')
+    assert.equal((await askWitnesses(withCa)(`${url}/`, body, signal)).kind, 'cosigned')
+    await writeFile(path('bad.key'), 'no key\n')
+    const listen = ['--listen', '127.0.0.1:0']
+    const bad = await countersign(
+      'witness',
+      'serve',
+      path('w'),
+      ...listen,
+      ...tls.slice(0, 3),
+      path('bad.key'),
+    )
+    assert.deepEqual([bad.code, /can’t listen/.test(bad.err)], [2, true], bad.err)
   })
 
   it('keeps its mark elsewhere, and refuses to start without it, with another key, or with its memory gone', async t => {
