@@ -74,7 +74,6 @@ export {
 } from './operate-order.js'
 export {
   openRecovery,
-  RECOVERY_WINDOW_MS,
   type Recovery,
   readRecovery,
   requireFreshRecovery,
@@ -89,6 +88,7 @@ export { type PolicySource, parsePolicySource, parseSource, type Source } from '
 export {
   type ApiSurvey,
   type Case,
+  OBSERVING,
   type OperationSurvey,
   openSurvey,
   type PolicySurvey,

@@ -34,7 +34,6 @@ export {
 } from './checked-entry.js'
 export {
   type Checkpoint,
-  checkpointBody,
   isCheckpointSignedBy,
   logKey,
   parseCheckpoint,
@@ -85,7 +84,7 @@ export {
 } from './note.js'
 export { idTime } from './placed-attempt.js'
 export { consistencyProof, inclusionProof, verifyConsistency, verifyInclusion } from './proof.js'
-export { type OpenRecovery, PLACE_OF_RECOVERY, type Recovered } from './recovered.js'
+export type { OpenRecovery, Recovered } from './recovered.js'
 export { type ReferenceSummary, References } from './references.js'
 export {
   decodeEntry,
@@ -109,7 +108,7 @@ export {
   rootAt,
   type TreeNode,
 } from './tree.js'
-export { type KeyPlace, type PinnedKeys, TrustedKeys } from './trusted-keys.js'
+export type { KeyPlace, PinnedKeys } from './trusted-keys.js'
 export {
   LogVerifier,
   type OpenInLog,

@@ -5,7 +5,7 @@ import { test } from 'node:test'
 import { decodeEnvelope, encodeEnvelope, signEnvelope, utf8 } from '../../src/canon/index.js'
 import { readSigningKey } from '../../src/cli/keyfile.js'
 import { decodeEntry } from '../../src/receipt/index.js'
-import { attempt, collect, outcome } from '../ledger/ledger-fixture.js'
+import { attempt, collect, outcome, prepare } from '../ledger/ledger-fixture.js'
 import {
   BECAUSE,
   prepared,
@@ -38,6 +38,7 @@ test('a lost ledger goes on in the next epoch, which says what was lost and who 
 
   const ledger = await house.open()
   assert.equal(ledger.chain, 'acme.test/countersign/edge/2')
+  await prepare(ledger)
   await ledger.append(outcome(await ledger.append(attempt())))
   const types = (await collect(ledger.entries())).map(bytes => decodeEntry(bytes).type)
   assert.deepEqual(types.slice(0, 5), ['genesis', 'boot', 'recover', 'close', 'boot'])

@@ -16,7 +16,7 @@ import {
   type TrustRootChange,
   trustRootId,
 } from '../../src/policy/index.js'
-import { attempt, denial, outcome } from '../ledger/ledger-fixture.js'
+import { denial, prepare } from '../ledger/ledger-fixture.js'
 import { countersign, type Outcome, scratch } from './command-line.js'
 
 export const ORIGIN = 'acme.test/countersign/edge'
@@ -144,7 +144,7 @@ export function revoking(name: string): (current: TrustRoot) => TrustRootChange 
 export async function rolledBack(t: TestContext, lost = 17): Promise<RecoveryHouse> {
   const house = await recoveryHouse(t)
   const first = await house.open()
-  await first.append(outcome(await first.append(attempt())))
+  await prepare(first)
   await first.close()
   await cp(house.dir, `${house.dir}-old`, { recursive: true })
   const second = await house.open()
