@@ -27,14 +27,18 @@ const folder = await mkdtemp(join(process.env.COUNTERSIGN_BENCH_DIR ?? tmpdir(),
 try {
   const log = await writeSampleLog(join(folder, 'evidence.jsonl'), entries)
   const rates = new Map<string, number[]>()
+  const costs = new Map<string, number[]>()
   let largestRss = 0
   for (let round = 0; round < rounds; round++)
     for (const [name, way] of Object.entries(WAYS)) {
-      const rate = await entriesPerSecond(log, way)
-      rates.set(name, [...(rates.get(name) ?? []), rate])
+      const { perSecond, cpuMicros } = await verified(log, way)
+      rates.set(name, [...(rates.get(name) ?? []), perSecond])
+      costs.set(name, [...(costs.get(name) ?? []), cpuMicros])
       largestRss = Math.max(largestRss, process.memoryUsage().rss)
     }
-  const medians = Object.fromEntries([...rates].map(([name, each]) => [name, Math.round(median(each))]))
+  const mediansOf = (figures: ReadonlyMap<string, number[]>) =>
+    Object.fromEntries([...figures].map(([name, each]) => [name, Math.round(median(each))]))
+  const medians = mediansOf(rates)
   const ratio = (a: string, b: string) => Number(((medians[a] ?? 0) / (medians[b] ?? 1)).toFixed(2))
   process.stdout.write(
     `${JSON.stringify(
@@ -42,6 +46,7 @@ try {
         entries: log.entries,
         bytesPerEntry: Math.round(log.bytes / log.entries),
         entriesPerSecond: medians,
+        cpuMicrosecondsPerEntry: mediansOf(costs),
         ratios: {
           'tree only to all signatures': ratio('tree only', 'all signatures'),
           'all threads to one, all signatures': ratio('all signatures', 'all signatures, one thread'),
@@ -59,10 +64,11 @@ try {
   await rm(folder, { recursive: true, force: true })
 }
 
-async function entriesPerSecond(
+/** `cpuMicros`: processor time an entry, all threads together, so that a busy machine can be told from slow code. */
+async function verified(
   log: SampleLog,
   way: { readonly signatures: boolean; readonly jobs: number },
-): Promise<number> {
+): Promise<{ readonly perSecond: number; readonly cpuMicros: number }> {
   const evidence = await openEvidence(log.file, nativeCrypto)
   const options: VerifyOptions = {
     crypto: nativeCrypto,
@@ -77,12 +83,14 @@ async function entriesPerSecond(
     ...(way.jobs > 1 ? { checker: parallelChecks(nativeCrypto, way.jobs) } : {}),
   }
   const start = performance.now()
+  const cpuBefore = process.cpuUsage()
   const found = await evidence.verify(options)
   const seconds = (performance.now() - start) / 1000
+  const { user, system } = process.cpuUsage(cpuBefore)
   await evidence.close()
   if (!found.sound || found.size !== log.entries)
     throw new Error(`the benchmark's log is not sound: ${found.findings[0]?.message}`)
-  return found.size / seconds
+  return { perSecond: found.size / seconds, cpuMicros: (user + system) / found.size }
 }
 
 function median(numbers: readonly number[]): number {

@@ -56,17 +56,17 @@ export async function discloseFields(
   const added: Disclosure[] = []
   const results: DisclosureResult[] = []
   for (const seq of wish.seqs ?? attempts.map(attempt => attempt.seq)) {
-    const keepClosed = (why: string, field: CommittedField | null = null) =>
+    const leave = (why: string, field: CommittedField | null = null) =>
       results.push({ kind: 'refused', seq, field, why })
     const attempt = attempts.find(each => each.seq === seq)
     if (attempt === undefined) {
-      keepClosed('it is no attempt of this bundle')
+      leave('it is no attempt of this bundle')
       continue
     }
     const wrapped = wrappedKeyOf(entries, attempt.boot)
     const record = wrapped === null ? undefined : await source.side(attempt.id)
     if (wrapped === null || record === undefined) {
-      keepClosed('its decision inputs were not kept, or were erased')
+      leave('its decision inputs were not kept, or were erased')
       continue
     }
     const opened = await side.open(wrapped, attempt.id, record)
@@ -77,11 +77,11 @@ export async function discloseFields(
       const committed = commitmentIn(attempt, outcome, field)
       const value = keptValue(opened, field, wish.content)
       const disclosure = { seq, field, key: fieldKey(nativeCrypto, opened.secret, field) }
-      if (committed === undefined) keepClosed('the receipt has no such field', field)
+      if (committed === undefined) leave('the receipt has no such field', field)
       else if (value === null)
-        keepClosed('its value was not kept: pass the body or response itself with --content', field)
+        leave('its value was not kept: pass the body or response itself with --content', field)
       else if (!opensCommitment(nativeCrypto, committed, { ...disclosure, value }))
-        keepClosed('what was kept, or given, is not what the receipt has committed to', field)
+        leave('what was kept, or given, is not what the receipt has committed to', field)
       else {
         added.push({ ...disclosure, value })
         results.push({ kind: 'disclosed', seq, field })

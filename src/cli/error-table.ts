@@ -72,6 +72,16 @@ export const cliErrors = {
     sentence: 'The file of `witnesses.policy` doesn’t say whom to ask, or asks for nobody.',
     mend: 'Give every witness the URL of its submission prefix, http:// or https:// without query, and name a quorum.',
   },
+  recovery_elsewhere: {
+    status: null,
+    sentence: 'The recovery is for another sidecar.',
+    mend: 'Apply it where its origin is configured.',
+  },
+  recovery_differs: {
+    status: null,
+    sentence: 'The ledger is not as it was when the recovery was prepared.',
+    mend: 'Leave everything as it is, prepare a new statement and have it signed; pass the same --checkpoint files to both steps.',
+  },
   catalog_unreadable: {
     status: null,
     sentence: 'A shipped catalog is not the file that this version came with.',

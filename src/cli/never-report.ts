@@ -5,6 +5,7 @@ import {
   type CompiledNever,
   counterexampleOf,
   findBreaches,
+  OBSERVING,
   openSurvey,
   UNLISTED,
 } from '../policy/index.js'
@@ -122,7 +123,7 @@ function breachLines(each: NeverReport): readonly string[] {
     ...(otherAccount ? ['in another account'] : []),
   ]
   const verb = effect === 'allow' ? 'is admitted' : 'may be approved'
-  const words = `  ${agent}: ${api} ${[operation, ...where].join(' ')} ${verb} by rule ${rule}`
+  const words = `  ${agent}: ${api} ${[operation, ...where].join(' ')} ${verb} by ${rule === OBSERVING ? '' : 'rule '}${rule}`
   if (request === null) return [words]
   const note = confirmed
     ? `  passes${at === null ? '' : `, at ${at}`}:`

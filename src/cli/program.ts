@@ -39,8 +39,10 @@ const COMMANDS: readonly (readonly [word: string, load: () => Promise<Register>]
   ['receipts', async () => (await import('./commands/receipts-erase.js')).registerReceiptsErase],
   ['receipts', async () => (await import('./commands/receipts-reconcile.js')).registerReceiptsReconcile],
   ['receipts', async () => (await import('./commands/receipts-bundle.js')).registerReceiptsBundle],
+  ['receipts', async () => (await import('./commands/receipts-prove.js')).registerReceiptsProve],
   ['ledger', async () => (await import('./commands/ledger.js')).registerLedger],
   ['witness', async () => (await import('./commands/witness.js')).registerWitness],
+  ['ledger', async () => (await import('./commands/ledger-recover.js')).registerLedgerRecover],
 ]
 
 /** The demo runs other command lines of this program. */

@@ -25,9 +25,18 @@ export interface ReceiptSource {
   checkpoint(): Promise<SignedCheckpoint | null>
   /** The same as text, for `export`. */
   checkpointNote(): Promise<string | null>
+  /** The newest checkpoint that witnesses have cosigned, as text; null where none is known. */
+  witnessedNote(): Promise<string | null>
+  /** Hashes of a proof from a stored tree; null where only reading all entries would tell. */
+  readonly prove: ((wanted: WantedProof) => Promise<readonly Uint8Array[]>) | null
   verify(options: VerifyOptions, onEntry: (count: number) => void): Promise<Verification>
   close(): Promise<void>
 }
+
+/** Over the first `size` entries. */
+export type WantedProof =
+  | { readonly kind: 'inclusion'; readonly seq: number; readonly size: number }
+  | { readonly kind: 'consistency'; readonly from: number; readonly size: number }
 
 /** What a command knows about a shipped copy; see `copyFiles`. */
 export interface CopyAccess {
@@ -60,6 +69,8 @@ function sourceOf(path: string, log: Evidence): ReceiptSource {
     side: id => log.side(id),
     checkpoint: async () => log.checkpoint,
     checkpointNote: async () => log.note,
+    witnessedNote: async () => log.witnessedNote ?? null,
+    prove: null,
     verify: (options, onEntry) => log.verify(options, onEntry),
     close: () => log.close(),
   }
@@ -77,7 +88,8 @@ async function bucketCopy(place: string, { flags, io }: CopyAccess) {
 
 function runningKeeper(loaded: LoadedConfig): ReceiptSource {
   const admin = connectAdmin(loaded.path(loaded.config.keeper.admin))
-  const note = async () => (await admin.get<{ checkpoint: string }>('/v1/checkpoint')).checkpoint
+  const notes = () => admin.get<{ checkpoint: string; witnessed: string | null }>('/v1/checkpoint')
+  const note = async () => (await notes()).checkpoint
   return {
     where: `the keeper of ${loaded.file}`,
     size: async () => (await admin.get<Page>('/v1/receipts?limit=0')).size,
@@ -88,9 +100,20 @@ function runningKeeper(loaded: LoadedConfig): ReceiptSource {
     },
     checkpoint: async () => parseCheckpoint(utf8(await note())),
     checkpointNote: note,
+    witnessedNote: async () => (await notes()).witnessed,
+    prove: wanted => provenBy(admin, wanted),
     verify: (options, onEntry) => verifyEntries(pages(admin, 0), options, onEntry),
     close: () => admin.close(),
   }
+}
+
+async function provenBy(admin: AdminClient, wanted: WantedProof): Promise<readonly Uint8Array[]> {
+  const { kind, size } = wanted
+  const place = kind === 'inclusion' ? `seq=${wanted.seq}` : `from=${wanted.from}`
+  const { hashes } = await admin.get<{ hashes: readonly string[] }>(
+    `/v1/proofs/${kind}?${place}&size=${size}`,
+  )
+  return hashes.map(fromBase64)
 }
 
 interface Page {

@@ -1,4 +1,4 @@
-import type { ReferenceSummary, Verification } from '../receipt/index.js'
+import type { Recovered, ReferenceSummary, Verification } from '../receipt/index.js'
 import type { DecisionsReplayed } from './replay/decision-replay.js'
 import type { Verdict } from './verify-log.js'
 
@@ -11,6 +11,7 @@ export function verdictLines(found: Verdict): string[] {
       ? [`  ! and ${found.findingCount - found.findings.length} more`]
       : []),
     row('log', found.chain ?? 'unknown'),
+    ...(found.recovered === null ? [] : [row('recovery', recoveredText(found.recovered))]),
     row('keys', keysText(found)),
     row('entries', `${found.size} read, ${found.validPrefix} valid from the first on`),
     row('kinds', countsText(found)),
@@ -107,6 +108,17 @@ function keysText({ mode, signatures }: Verification): string {
     : 'integrity only: the keys are those that the log names itself, which proves no origin (pass --trust and --pin, or --key)'
 }
 
+/** `epoch 2, continues epoch 1 after a loss of 17 entries, signed by maria and jo: …`. */
+function recoveredText({ epoch, chain, size, lost, because, signers }: Recovered): string {
+  const before = chain.slice(chain.lastIndexOf('/') + 1)
+  const loss = lost === 0 ? 'no known loss' : `a loss of ${plural(lost, 'entry', 'entries')}`
+  const signed =
+    signers === null
+      ? 'NOT held against a trust root (pass --trust and --pin)'
+      : `signed by ${signers.join(' and ')}`
+  return `epoch ${epoch}, continues epoch ${before} after ${loss} (${size} are proven there), ${signed}: ${because}`
+}
+
 function countsText({ counts }: Verification): string {
   const kinds = Object.entries(counts).sort(([a], [b]) => (a < b ? -1 : 1))
   return kinds.map(([kind, count]) => `${count} ${kind}`).join(', ') || 'none'
@@ -123,9 +135,11 @@ function checkpointText({ checkpointed, size }: Verification): string {
   return `covers ${plural(checkpointed, 'entry', 'entries')}${behind === 0 ? '' : `, ${behind} came after it`}`
 }
 
-function witnessedText({ witnessed, unwitnessedTail }: Verification): string {
+function witnessedText({ witnessed, witnessedT, unwitnessedTail }: Verification): string {
   const alone = `${plural(unwitnessedTail, 'entry', 'entries')} vouched for by this log's own keys alone`
-  return witnessed === null ? `no cosignature: ${alone}` : `${witnessed} entries; ${alone}`
+  if (witnessed === null || witnessedT === null)
+    return `no cosignature that counts: ${alone} (--witnesses FILE says whose count)`
+  return `${plural(witnessed, 'entry', 'entries')} since ${new Date(witnessedT).toISOString()}; the unwitnessed tail: ${alone}`
 }
 
 function openText({ open }: Verification): string {

@@ -1,16 +1,20 @@
 import type { JWK } from 'jose'
+import { utf8 } from '../canon/index.js'
 import { compareWithCopy, parallelChecks, readCheckpointFile } from '../ledger/index.js'
 import { nativeCrypto } from '../native/index.js'
 import {
   type EntryAudit,
+  parseCheckpoint,
   type ReferenceSummary,
   References,
   type SignedCheckpoint,
   type Verification,
+  type WitnessPolicy,
 } from '../receipt/index.js'
 import { type Against, againstLines, isSame } from './against-text.js'
 import { AnswerNo, type Io, printJson, printLine, UsageError } from './io.js'
 import { type KeySource, pinnedKeys } from './pinned-keys.js'
+import { pinnedRecovery } from './pinned-recovery.js'
 import { progress } from './progress.js'
 import type { ReceiptSource } from './receipt-source.js'
 import { DecisionReplay, type DecisionsReplayed } from './replay/decision-replay.js'
@@ -23,6 +27,8 @@ export interface VerifyRequest {
   readonly keys: KeySource
   /** Files with checkpoints or high-water marks. */
   readonly checkpoints: readonly string[]
+  /** Which witnesses' cosignatures count; null where nobody has said. */
+  readonly witnesses: WitnessPolicy | null
   /** What the decisions are derived again with. */
   readonly decisions: DecisionSources
   /** False: form, tree, chain and checkpoints alone, at several times the speed. */
@@ -86,9 +92,12 @@ async function verified(source: ReceiptSource, request: VerifyRequest, io: Io): 
   // Asked for before the entries, so that a log that grows meanwhile still contains it.
   for (const own of [await source.checkpoint(), (await request.against?.copy.checkpoint()) ?? null])
     if (own !== null) checkpoints.push(own)
+  const cosigned = await source.witnessedNote()
+  if (cosigned !== null) checkpoints.push(parseCheckpoint(utf8(cosigned)))
   for (const file of request.checkpoints) checkpoints.push(await readCheckpointFile(file, nativeCrypto))
   const kept: SignedCheckpoint[] = []
   for (const file of request.kept ?? []) kept.push(await readCheckpointFile(file, nativeCrypto))
+  const recovery = pinnedRecovery(request.keys)
   const references = request.signatures ? new References() : null
   const decisions = request.signatures ? decisionReplay(source, request) : null
   const audits: readonly (EntryAudit | null)[] = [references, decisions]
@@ -101,6 +110,8 @@ async function verified(source: ReceiptSource, request: VerifyRequest, io: Io): 
       checkpoints: [...checkpoints, ...kept],
       kept,
       signatures: request.signatures,
+      ...(recovery === undefined ? {} : { recovery }),
+      ...(request.witnesses === null ? {} : { witnesses: request.witnesses }),
       audits: audits.filter(audit => audit !== null),
       ...(request.jobs > 1 ? { checker: parallelChecks(nativeCrypto, request.jobs) } : {}),
     },

@@ -27,6 +27,11 @@ export const keeperErrors = {
     sentence: 'This grant order was fulfilled before.',
     mend: 'Sign a new order for each grant.',
   },
+  grant_order_outdated: {
+    status: 403,
+    sentence: 'The grant order was signed before the ledger was recovered; it may have been fulfilled then.',
+    mend: 'Sign a new order.',
+  },
   grant_order_agent: {
     status: 403,
     sentence: 'The policy in force doesn’t give grants to this agent for this environment.',

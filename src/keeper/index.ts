@@ -18,6 +18,7 @@ export type {
 } from './ports.js'
 export { recordMint } from './record-mint.js'
 export { recordVaultChange } from './record-vault.js'
+export { carryOver } from './recovered.js'
 export { type InstanceKeys, type KeysRefusal, type NextKeys, successionEntries } from './succession.js'
 export { watchFiles } from './watch-files.js'
 export type { Explanation } from './why.js'

@@ -49,12 +49,13 @@ async function* dumpLines(
   if (rest.length > 0) throw ledgerFault('dump_malformed', 'the last line is cut')
 }
 
-/** Writes a dump and, beside it, `FILE.checkpoint`. Neither file may exist. Returns the number of entries. */
+/** Writes a dump and, beside it, `FILE.checkpoint` and, where witnesses have cosigned one, `FILE.witnessed`. None of the files may exist. Returns the number of entries. */
 export async function writeDump(
   file: string,
   entries: AsyncIterable<Uint8Array>,
   checkpoint: string | null,
   onEntry: (count: number) => void = () => {},
+  witnessed: string | null = null,
 ): Promise<number> {
   let count = 0
   async function* lines(): AsyncGenerator<Uint8Array> {
@@ -65,7 +66,13 @@ export async function writeDump(
   }
   await pipeline(lines, createWriteStream(file, { flags: 'wx', mode: 0o600, flush: true }))
   if (checkpoint !== null) await writeFile(checkpointBeside(file), checkpoint, { flag: 'wx', mode: 0o600 })
+  if (witnessed !== null) await writeFile(cosignedBeside(file), witnessed, { flag: 'wx', mode: 0o600 })
   return count
+}
+
+/** Where a dump's newest cosigned checkpoint stands. */
+export function cosignedBeside(dump: string): string {
+  return `${dump}.witnessed`
 }
 
 /** Where a dump's checkpoint stands. */

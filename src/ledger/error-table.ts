@@ -1,7 +1,7 @@
 import { type ErrorTable, errorsOf } from '../canon/index.js'
 
 const inspect =
-  'Keep the folder as it is, copy it and run `countersign ledger check` on the copy; restore the newest good copy or let an operator sign a recovery.'
+  'Leave the folder as it is and run `countersign ledger check`; docs/recovery.md goes on from its verdict.'
 
 /** Codes thrown by the ledger room; held against docs/errors.md by a test. */
 export const ledgerErrors = {
@@ -53,12 +53,12 @@ export const ledgerErrors = {
   ledger_write_failed: {
     status: 503,
     sentence: 'A receipt could not be made durable, so nothing more is admitted.',
-    mend: 'Mend the disk (space, mode, errors) and restart the keeper.',
+    mend: 'Mend the disk (space, mode, errors). The keeper ends by itself, and goes on when it is started again and finds the ledger sound.',
   },
   mark_write_failed: {
     status: 503,
     sentence: 'The high-water file could not be written, so nothing more is admitted.',
-    mend: 'Mend the volume of `ledger.highWater` (space, mode, errors) and restart the keeper.',
+    mend: 'Mend the volume of `ledger.highWater` (space, mode, errors). The keeper ends by itself, and goes on when it is started again.',
   },
   ledger_busy: {
     status: 503,

@@ -1,5 +1,5 @@
 import { constants } from 'node:fs'
-import { copyFile, mkdtemp, readdir, readFile, rm, stat } from 'node:fs/promises'
+import { copyFile, mkdtemp, readFile, rm, stat } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { type Crypto, fromUtf8, type JsonObject, parseStrictJson, utf8 } from '../canon/index.js'
@@ -13,10 +13,13 @@ import {
 } from '../receipt/index.js'
 import { openCopies } from './copy/copies.js'
 import { folderFiles } from './copy/copy-files.js'
-import { checkpointBeside, readDump, readDumpLines } from './dump.js'
+import { checkpointBeside, cosignedBeside, readDump, readDumpLines } from './dump.js'
 import { ledgerFault } from './error-table.js'
 import { decodeMark } from './mark.js'
+import { bestEvidenceIn, databaseFiles } from './preserve.js'
+import { survivesReading } from './probe.js'
 import { Store, storeExists } from './store.js'
+import { damagedTables, type TableDamage } from './table-file.js'
 import { OpenTile, TILE_LEAVES } from './tile.js'
 
 /** A log that somebody hands over: a ledger folder (stopped, or a copy), a dump, or what was shipped. Opening it changes nothing in it. */
@@ -31,6 +34,12 @@ export interface Evidence {
   readonly checkpoint: SignedCheckpoint | null
   /** The same as text. */
   readonly note: string | null
+  /** Durable state of the use cases as a folder has it, `name → value`; empty for a dump. No signature vouches for it. */
+  states(): Promise<readonly (readonly [name: string, value: string])[]>
+  /** The cosigned checkpoint that lies beside a dump, as text; null where there is none. */
+  readonly witnessedNote?: string | null
+  /** Blocks of a folder's files that are not as they were written; what they hold may be an entry or not. */
+  readonly damage: readonly TableDamage[]
   close(): Promise<void>
 }
 
@@ -59,6 +68,7 @@ export async function readCheckpointFile(file: string, crypto: Crypto): Promise<
 
 async function openDump(file: string): Promise<Evidence> {
   const beside = await readFile(checkpointBeside(file)).catch(() => null)
+  const witnessed = await readFile(cosignedBeside(file)).catch(() => null)
   return {
     kind: 'dump',
     entries: from => skip(readDump(file), from ?? 0),
@@ -66,14 +76,52 @@ async function openDump(file: string): Promise<Evidence> {
     verify: (options, onEntry) => verifyDump(file, options, onEntry),
     checkpoint: beside === null ? null : parseCheckpoint(beside),
     note: beside === null ? null : fromUtf8(beside),
+    states: async () => [],
+    witnessedNote: witnessed === null ? null : fromUtf8(witnessed),
+    damage: [],
     close: async () => {},
   }
 }
 
 /** LevelDB writes when it opens, so it gets a copy. */
 async function openFolder(dir: string, crypto: Crypto): Promise<Evidence> {
-  if (!(await storeExists(dir))) throw ledgerFault('ledger_unreadable', `${dir} holds no LevelDB database`)
+  if (!(await storeExists(await bestEvidenceIn(dir))))
+    throw ledgerFault('ledger_unreadable', `${dir} holds no LevelDB database`)
   const copy = await copyFolder(dir)
+  const damage = await damagedTables(copy)
+  if (damage[0] !== undefined && !(await isReadable(dir))) {
+    await rm(copy, { recursive: true, force: true })
+    throw ledgerFault('ledger_unreadable', `${damage[0].name}: ${damage[0].problem}`)
+  }
+  return openCopy(copy, crypto, damage)
+}
+
+async function isReadable(dir: string): Promise<boolean> {
+  const copy = await copyFolder(dir)
+  try {
+    return await survivesReading(copy)
+  } finally {
+    await rm(copy, { recursive: true, force: true })
+  }
+}
+
+/**
+ * What can still be read of a folder that LevelDB doesn't open any more: a copy is repaired, without its damaged
+ * tables, which keeps the records that the other files hold and may bring back older ones. Throws `ledger_unreadable` where nothing can be.
+ */
+export async function salvageFolder(dir: string, crypto: Crypto): Promise<Evidence> {
+  const copy = await copyFolder(dir)
+  try {
+    for (const { name } of await damagedTables(copy)) await rm(join(copy, name), { force: true })
+    await Store.repair(copy)
+  } catch (error) {
+    await rm(copy, { recursive: true, force: true })
+    throw error
+  }
+  return openCopy(copy, crypto, [])
+}
+
+async function openCopy(copy: string, crypto: Crypto, damage: readonly TableDamage[]): Promise<Evidence> {
   try {
     const store = await Store.open(copy, crypto)
     return {
@@ -83,6 +131,8 @@ async function openFolder(dir: string, crypto: Crypto): Promise<Evidence> {
       verify: (options, onEntry) => verifyStore(store, options, onEntry),
       checkpoint: null,
       note: null,
+      states: () => store.states(''),
+      damage,
       close: async () => {
         await store.close()
         await rm(copy, { recursive: true, force: true })
@@ -96,26 +146,38 @@ async function openFolder(dir: string, crypto: Crypto): Promise<Evidence> {
 
 async function copyFolder(dir: string): Promise<string> {
   const copy = await mkdtemp(join(tmpdir(), 'countersign-evidence-'))
-  const before = await survey(dir)
   try {
-    for (const name of before.keys())
-      await copyFile(join(dir, name), join(copy, name), constants.COPYFILE_FICLONE)
+    const before = await survey(dir)
+    for (const [name, { path }] of before) await copyFile(path, join(copy, name), constants.COPYFILE_FICLONE)
+    const after = await survey(dir)
+    const moved =
+      before.size !== after.size || [...before].some(([name, { state }]) => after.get(name)?.state !== state)
+    if (!moved) return copy
   } catch (error) {
     await rm(copy, { recursive: true, force: true })
     throw ledgerFault('evidence_moving', (error as Error).message)
   }
-  const after = await survey(dir)
-  const moved = before.size !== after.size || [...before].some(([name, state]) => after.get(name) !== state)
-  if (!moved) return copy
   await rm(copy, { recursive: true, force: true })
   throw ledgerFault('evidence_moving', dir)
 }
 
-/** Size and time of every file that LevelDB reads. */
-async function survey(dir: string): Promise<Map<string, string>> {
-  const names = (await readdir(dir)).filter(name => !['LOCK', 'LOG', 'LOG.old'].includes(name))
-  const states = await Promise.all(names.map(name => stat(join(dir, name)).catch(() => undefined)))
-  return new Map(names.map((name, i) => [name, `${states[i]?.size} ${states[i]?.mtimeMs}`]))
+/** Every file that LevelDB reads: where it is best read, and its size and time. */
+async function survey(dir: string): Promise<Map<string, { readonly path: string; readonly state: string }>> {
+  const best = await bestEvidenceIn(dir)
+  // Where links could not be made, the tables were left where they were.
+  const tables = best === dir ? [] : (await databaseFiles(dir)).filter(name => name.endsWith('.ldb'))
+  const paths = new Map([
+    ...tables.map(name => [name, join(dir, name)] as const),
+    ...(await databaseFiles(best)).map(name => [name, join(best, name)] as const),
+  ])
+  return new Map(
+    await Promise.all(
+      [...paths].map(async ([name, path]) => {
+        const found = await stat(path).catch(() => undefined)
+        return [name, { path, state: `${found?.size} ${found?.mtimeMs}` }] as const
+      }),
+    ),
+  )
 }
 
 async function verifyDump(

@@ -1,3 +1,5 @@
+export { type CheckOptions, checkLedger, type LedgerCheck } from './check.js'
+export { LEDGER_VERDICTS, type LedgerVerdict } from './check-verdict.js'
 export { type Comparison, compareWithCopy } from './copy/compare.js'
 export { type Copies, openCopies } from './copy/copies.js'
 export { type CopyFiles, folderFiles, objectFiles } from './copy/copy-files.js'
@@ -13,6 +15,7 @@ export type {
   SideStore,
   StateReader,
 } from './ledger.js'
+export { beginEpoch, unfinishedEpoch } from './next-epoch.js'
 export { type OpenLedgerOptions, openLedger } from './open.js'
 export { parallelChecks } from './parallel-checks.js'
 export { type Exchange, type ExchangeOptions, exchange } from './ship/exchange.js'

@@ -1,3 +1,4 @@
+import type { CountersignError } from '../canon/index.js'
 import type { AttemptBody, Entry, EntryBody, NodeReader } from '../receipt/index.js'
 import type { KeySuccession } from './succession.js'
 
@@ -31,6 +32,11 @@ export interface Ledger {
    * both. Rejects with `succession_unfit` or a ledger fault.
    */
   succeed(succession: KeySuccession): Promise<Appended>
+  /**
+   * Resolves with the fault after which nothing is appended any more; never where the ledger is closed in order. What
+   * failed may have left half a record behind, so only the next opening can say what is on disk.
+   */
+  readonly failed: Promise<CountersignError>
   /** Resolves when the high-water file covers `seq`. */
   marked(seq: number): Promise<void>
   /** Calls back after every durable batch, with the new head; what it returns ends that. The listener must not throw. */

@@ -12,7 +12,12 @@ export async function replaceFile(file: string, bytes: Uint8Array, mode = 0o600)
     await handle.close()
   }
   await rename(fresh, file)
-  const folder = await open(dirname(file), 'r')
+  await syncFolder(dirname(file))
+}
+
+/** Makes the names in a folder durable. */
+export async function syncFolder(dir: string): Promise<void> {
+  const folder = await open(dir, 'r')
   try {
     await folder.sync()
   } finally {

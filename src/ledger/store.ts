@@ -11,6 +11,9 @@ import { leavesOf, subtreeHash, TILE_LEAVES, TILE_LEVEL, tileOfNode, upperHash }
 type Bytes = Uint8Array
 type Database = Level<Bytes, Bytes>
 
+/** `level` types what browsers have too; on Node it is classic-level, which can repair. */
+const repairable = Level as unknown as { repair(location: string): Promise<void> }
+
 /** One change of a batch; without a value the key is deleted. */
 export interface Change {
   readonly key: Bytes
@@ -61,6 +64,18 @@ export class Store {
         : ledgerFault('ledger_unreadable', cause?.message ?? String(error))
     }
     return new Store(db, crypto)
+  }
+
+  /**
+   * Lets LevelDB make an openable database of what a folder still holds, in place: for copies only. Throws
+   * `ledger_unreadable`.
+   */
+  static async repair(dir: string): Promise<void> {
+    try {
+      await repairable.repair(dir)
+    } catch (error) {
+      throw ledgerFault('ledger_unreadable', (error as Error).message)
+    }
   }
 
   /** All changes or none, on disk when it resolves. */

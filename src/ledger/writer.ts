@@ -1,4 +1,4 @@
-import type { Crypto, SigningKey } from '../canon/index.js'
+import type { CountersignError, Crypto, SigningKey } from '../canon/index.js'
 import {
   type AttemptBody,
   decodeEntry,
@@ -54,6 +54,7 @@ export class LedgerWriter implements Ledger {
   readonly state: StateReader
   readonly side: SideStore
   readonly node: NodeReader
+  readonly failed: Promise<CountersignError>
   private readonly store: Store
   private readonly options: WriterOptions
   private readonly commits: CommitQueue
@@ -73,6 +74,10 @@ export class LedgerWriter implements Ledger {
     this.state = { get: key => store.state(key), list: prefix => store.states(prefix) }
     this.node = node => store.node(node)
     this.side = { get: id => store.side(id), erase: id => store.eraseSide(id) }
+    let failedWith = (_: CountersignError): void => undefined
+    this.failed = new Promise(resolve => {
+      failedWith = resolve
+    })
     this.highWater = new HighWater(
       {
         file: options.highWater,
@@ -98,7 +103,10 @@ export class LedgerWriter implements Ledger {
         write: changes => store.write(changes),
         covered: () => this.highWater.covered,
         onCommitted: () => this.committed(),
-        onFailure: fault => this.highWater.fail(fault),
+        onFailure: fault => {
+          this.highWater.fail(fault)
+          if (fault.code !== 'ledger_closed') failedWith(fault)
+        },
       },
       start,
     )

@@ -72,6 +72,14 @@ export {
   type SignedOperateOrder,
   sealOperateOrder,
 } from './operate-order.js'
+export {
+  openRecovery,
+  type Recovery,
+  readRecovery,
+  requireFreshRecovery,
+  type SignedRecovery,
+  sealRecovery,
+} from './recovery.js'
 export { Type } from './schema-type.js'
 export { addSignature, sealPolicy } from './seal.js'
 export { misfitIn } from './shape.js'
@@ -80,6 +88,7 @@ export { type PolicySource, parsePolicySource, parseSource, type Source } from '
 export {
   type ApiSurvey,
   type Case,
+  OBSERVING,
   type OperationSurvey,
   openSurvey,
   type PolicySurvey,

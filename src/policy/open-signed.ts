@@ -22,6 +22,7 @@ const SIGNED_BY = {
   enrolment: 'enrol',
   grantOrder: 'enrol',
   operateOrder: 'operate',
+  recovery: 'recover',
 } as const satisfies Partial<Record<keyof typeof PAYLOAD_TYPES, TrustRole>>
 
 /**

@@ -48,6 +48,8 @@ export const FINDINGS = {
   copy_differs: 'is another entry in the shipped copy',
   copy_missing: 'is not in the shipped copy',
   copy_only: 'is in the shipped copy and not in the log',
+  recover_missing: 'the log is of a later epoch and does not say which recovery began it',
+  recover_unproven: 'the recovery that it cites is not proven',
 } as const
 export type FindingCode = keyof typeof FINDINGS
 

@@ -34,7 +34,6 @@ export {
 } from './checked-entry.js'
 export {
   type Checkpoint,
-  checkpointBody,
   isCheckpointSignedBy,
   logKey,
   parseCheckpoint,
@@ -70,6 +69,7 @@ export type { EntryAudit, ReportDeviation } from './entry-audit.js'
 export { receiptErrors } from './error-table.js'
 export { FINDINGS, type FindingCode, type FindingInLog, findingAt } from './findings.js'
 export { CONTROL_FORMATS, entryProblem } from './formats.js'
+export { gatherNodes } from './gather-nodes.js'
 export { type DecisionInputs, encodeInputs, encodeSideRecord, openInputs, type SideRecord } from './inputs.js'
 export {
   formatNote,
@@ -84,6 +84,7 @@ export {
 } from './note.js'
 export { idTime } from './placed-attempt.js'
 export { consistencyProof, inclusionProof, verifyConsistency, verifyInclusion } from './proof.js'
+export type { OpenRecovery, Recovered } from './recovered.js'
 export { type ReferenceSummary, References } from './references.js'
 export {
   decodeEntry,
@@ -107,7 +108,7 @@ export {
   rootAt,
   type TreeNode,
 } from './tree.js'
-export { type KeyPlace, type PinnedKeys, TrustedKeys } from './trusted-keys.js'
+export type { KeyPlace, PinnedKeys } from './trusted-keys.js'
 export {
   LogVerifier,
   type OpenInLog,

@@ -13,10 +13,11 @@ import { isCheckpointSignedBy, type SignedCheckpoint } from './checkpoint.js'
 import type { Entry } from './entry.js'
 import type { EntryAudit, ReportDeviation } from './entry-audit.js'
 import { type FindingCode, type FindingInLog, findingAt } from './findings.js'
+import { type OpenRecovery, PLACE_OF_RECOVERY, type Recovered, RecoveryCheck } from './recovered.js'
 import { GrowingTree } from './tree.js'
 import { type PinnedKeys, TrustedKeys } from './trusted-keys.js'
 import { UncoveredStretch } from './uncovered.js'
-import { type WitnessPolicy, witnessedAt } from './witness-policy.js'
+import { isSignedByLogOf, type WitnessPolicy, witnessedAt } from './witness-policy.js'
 
 export interface VerifyOptions {
   readonly crypto: Crypto
@@ -30,6 +31,8 @@ export interface VerifyOptions {
   readonly witnesses?: WitnessPolicy
   /** False: form, chain, tree and checkpoints alone. A log that was made up passes; true unless told. */
   readonly signatures?: boolean
+  /** Opens the recovery that began a later epoch, under a pinned trust root. */
+  readonly recovery?: OpenRecovery
   /** Look at what the entries say, each at every one of them in order; none unless told. */
   readonly audits?: readonly EntryAudit[]
   /** How entries are checked by themselves, ahead of their place; in this thread unless told. */
@@ -72,6 +75,8 @@ export interface Verification {
   readonly unwitnessedTail: number
   /** Admitted attempts without an outcome. */
   readonly open: readonly OpenInLog[]
+  /** What a later epoch goes on from; null in the first one, and where that isn't said. */
+  readonly recovered: Recovered | null
   /** The first ones; see `findingCount`. */
   readonly findings: readonly FindingInLog[]
   readonly findingCount: number
@@ -146,6 +151,7 @@ export class LogVerifier {
   private readonly openAttempts = new Map<number, OpenInLog & { readonly leaf: string }>()
   private readonly counts: Record<string, number> = {}
   private readonly uncovered = new UncoveredStretch()
+  private readonly recovery: RecoveryCheck
   private findingCount = 0
   private validPrefix: number | undefined
   private checkpointed: number | null = null
@@ -163,6 +169,7 @@ export class LogVerifier {
     this.options = options
     this.trust = new TrustedKeys(options.keys)
     this.tree = new GrowingTree(options.crypto)
+    this.recovery = new RecoveryCheck(options.recovery, options.keys !== null)
     this.checkpoints = [...options.checkpoints].sort((a, b) => a.size - b.size)
   }
 
@@ -209,6 +216,7 @@ export class LogVerifier {
       this.checkPlace(entry)
       this.checkBoot(entry)
       this.checkPairing(entry, leaf)
+      this.checkRecovery(entry)
       this.count(entry)
     }
     this.afterDamage = this.findingCount > before
@@ -221,6 +229,7 @@ export class LogVerifier {
   /** Ends the log and says what was proven. */
   finish(): Verification {
     if (this.size === 0) this.report('log_empty', null)
+    else if (this.recovery.isMissing) this.report('recover_missing', null, '', 0)
     for (const checkpoint of this.checkpoints.splice(0)) this.missTail(checkpoint)
     const revoked = this.uncovered.rest()
     if (revoked !== null) this.report('entry_key_revoked', revoked.start, `${revoked.entries} from here on`)
@@ -241,6 +250,7 @@ export class LogVerifier {
       witnessedT: this.witnessed?.t ?? null,
       unwitnessedTail: this.size - (this.witnessed?.size ?? 0),
       open: this.open(),
+      recovered: this.recovery.recovered,
       findings: this.findings,
       findingCount: this.findingCount,
     }
@@ -333,6 +343,13 @@ export class LogVerifier {
     else this.report('outcome_unmatched', this.size, `attempt ${entry.attempt}`)
   }
 
+  private checkRecovery(entry: Entry): void {
+    const finding = this.recovery.see(entry, this.size)
+    // An epoch that nobody vouches for is not proven from its first entry on.
+    if (finding !== null)
+      this.report(finding.code, this.size, finding.detail, this.size > PLACE_OF_RECOVERY ? this.size : 0)
+  }
+
   private count(entry: Entry): void {
     const what = entry.type === 'attempt' ? `attempt ${entry.decision.effect}` : entry.type
     this.counts[what] = (this.counts[what] ?? 0) + 1
@@ -362,6 +379,8 @@ export class LogVerifier {
   private witnessedMs(checkpoint: SignedCheckpoint): number | null {
     const { crypto, witnesses } = this.options
     if (witnesses === undefined || witnesses.quorum === null) return null
+    // A policy that lists logs counts the cosignatures of these alone.
+    if (witnesses.logs.length > 0 && !isSignedByLogOf(crypto, witnesses, checkpoint)) return null
     const seconds = witnessedAt(crypto, witnesses, checkpoint)
     return seconds === null ? null : seconds * 1_000
   }

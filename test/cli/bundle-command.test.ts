@@ -474,7 +474,6 @@ test('usage mistakes about bundles exit 2 and say what to do', async t => {
     [['receipts', 'disclose', car.path('root.json'), '--all', ...auditor], /bundle_malformed/],
     [['receipts', 'verify', file, '--pin', 'sha256:00'], /--pin names a version of a trust root/],
     [['receipts', 'verify', file, '--key', 'ed25519:x'], /--key .* bundle/],
-    [['receipts', 'verify', car.path('ledger'), '--witnesses', car.path('root.json')], /--witnesses/],
   ]
   for (const [argv, message] of cases) {
     const said = await countersign(...argv)

@@ -6,7 +6,7 @@ import { type TestContext, test } from 'node:test'
 import { formatPublicKey } from '../../src/canon/index.js'
 import { exchange, openLedger, s3Sink } from '../../src/ledger/index.js'
 import { nativeCrypto } from '../../src/native/index.js'
-import { denial, signingKey, temporaryFolder } from '../ledger/ledger-fixture.js'
+import { denial, prepare, signingKey, temporaryFolder } from '../ledger/ledger-fixture.js'
 import { ObjectStore, SIGNED, shipping } from '../ledger/ship-fixture.js'
 import { countersign } from './command-line.js'
 
@@ -50,7 +50,8 @@ async function makeLog(
     nowMs: Date.now,
   })
   const { shipping: ships } = await shipping(t, ledger, folder, [{ sink }], { batchEntries: 4 })
-  for (let i = 0; i < 7; i++) await ledger.append(denial())
+  await prepare(ledger)
+  for (let i = 0; i < 5; i++) await ledger.append(denial())
   await ledger.append({ type: 'heartbeat', data: { size: 9, open: 0, every: heartbeat } })
   if (closes) await ledger.close(() => ships.stop())
   else {

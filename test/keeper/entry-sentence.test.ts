@@ -110,6 +110,17 @@ const TOLD: readonly (readonly [ControlType, JsonObject, RegExp])[] = [
     { chain: 'old', size: 4, root: 'r', because: 'disk', lost: 1 },
     /takes over from old after 4 entries, because: disk; 1 entry lost\.$/,
   ],
+  [
+    'erase',
+    {
+      attempt: 17,
+      id: '0198c0de-0000-7000-8000-000000000000',
+      by: 'maria',
+      because: 'ticket 77',
+      order: 'sha256:0',
+    },
+    /receipt 17 was erased by maria.*ticket 77/,
+  ],
   ['close', { reason: 'stopped' }, /closed the log: stopped\.$/],
 ]
 

@@ -154,9 +154,10 @@ class Teller {
 
   private hold(): void {
     if (!this.pending()) {
+      // A new grant ends whatever approval there was.
+      this.grant = this.lasting()
       const expires = this.log.t + HOUR / 2
       this.approval = { id: this.nextId(), cid: this.policy.cid, expires, approved: false }
-      this.grant = this.lasting()
       this.append(this.approvalEntry('requested'))
     }
     const id = this.approval?.id ?? ''

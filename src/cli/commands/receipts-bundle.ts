@@ -28,6 +28,7 @@ import { repeatable } from '../repeatable.js'
 import { readAuditorKey, utcTime } from '../replay/log-options.js'
 import { addConfigOption } from '../session-options.js'
 import { trustChainIn } from '../trust-files.js'
+import { exportTilesInto } from './receipts-prove.js'
 
 interface ExportOptions {
   readonly config: string
@@ -42,6 +43,7 @@ interface ExportOptions {
   readonly trust?: string
   readonly policies?: readonly string[]
   readonly catalogs?: true
+  readonly tiles?: string
   readonly json?: true
 }
 
@@ -78,7 +80,8 @@ export function registerReceiptsBundle(program: Command, io: Io): void {
 function registerExport(receipts: Command, io: Io): void {
   addConfigOption(receipts.command('export'))
     .summary('write the evidence of one incident into a bundle, or all entries into a dump')
-    .argument('<file>', 'file to make; beside a dump, FILE.checkpoint is made as well')
+    .argument('[file]', 'file to make; beside a dump, FILE.checkpoint is made as well')
+    .option('--tiles <dir>', 'write the whole log as static files into this folder instead, or go on there')
     .option('--in <path>', 'a ledger folder (stopped, or a copy) or a dump, instead of the running keeper')
     .option('--agent <id>', 'attempts of this agent; repeatable, as the next three are', repeatable)
     .option('--task <task>', 'attempts for this task', repeatable)
@@ -106,11 +109,15 @@ and what they cite, each with its proof against one checkpoint. With --in a conf
 
 Examples:
   countersign receipts export evidence.jsonl
+  countersign receipts export --tiles /srv/www/log
   countersign receipts export incident.json --agent coder --task CS-17 --since 2027-01-13T12:00:00Z
 `,
     )
-    .action((file: string, options: ExportOptions, command: Command) => {
+    .action((file: string | undefined, options: ExportOptions, command: Command) => {
       const question = questionOf(options)
+      if (options.tiles !== undefined) return exportTilesOnly(file, options.tiles, question, options, io)
+      if (file === undefined)
+        throw new UsageError('there is no file to write to', 'Pass FILE, or --tiles DIR.')
       return asksNothing(question)
         ? exportDump(file, options, io)
         : exportIncident(file, question, options, command.getOptionValueSource('config') === 'cli', io)
@@ -153,6 +160,18 @@ function questionOf({ agent, task, resource, seq, since, until }: ExportOptions)
   }
 }
 
+function exportTilesOnly(
+  file: string | undefined,
+  folder: string,
+  question: Question,
+  options: ExportOptions,
+  io: Io,
+): Promise<void> {
+  if (file !== undefined || !asksNothing(question))
+    throw new UsageError('tiles are of the whole log', 'Leave FILE and what asks for an incident out.')
+  return exportTilesInto(folder, options, io)
+}
+
 async function exportDump(file: string, options: ExportOptions, io: Io): Promise<void> {
   const useless = (['checkpoint', 'trust', 'policies', 'catalogs'] as const).find(
     name => options[name] !== undefined,
@@ -166,7 +185,7 @@ async function exportDump(file: string, options: ExportOptions, io: Io): Promise
   try {
     const note = await source.checkpointNote()
     const shown = progress(io, 'entries')
-    const count = await writeDump(file, source.entries(), note, shown.count)
+    const count = await writeDump(file, source.entries(), note, shown.count, await source.witnessedNote())
     shown.done()
     if (options.json === true) printJson(io, { file, entries: count, checkpoint: note !== null })
     else

@@ -2,11 +2,13 @@ import { existsSync } from 'node:fs'
 import { availableParallelism } from 'node:os'
 import { dirname } from 'node:path'
 import { type Command, InvalidArgumentError, Option } from 'commander'
-import { decodeEntry, type Entry } from '../../receipt/index.js'
+import { nativeCrypto } from '../../native/index.js'
+import { decodeEntry, type Entry, parseWitnessPolicy, type WitnessPolicy } from '../../receipt/index.js'
 import { loadConfig } from '../config.js'
 import { addCopyOptions, type CopyFlags } from '../copy-access.js'
 import { entryLine } from '../entry-text.js'
 import { AnswerNo, type Io, printJson, printLine, UsageError } from '../io.js'
+import { openNeeded } from '../needed-file.js'
 import type { KeySource } from '../pinned-keys.js'
 import { sealedFileOf } from '../policy-location.js'
 import { group } from '../program-group.js'
@@ -87,7 +89,10 @@ function registerVerify(receipts: Command, io: Io): void {
     .option('--enrolment <file...>', 'enrolments of its keys, beside those that the log carries')
     .option('--key <key...>', 'receipt keys to trust, ed25519:…')
     .option('--checkpoint-key <key...>', 'checkpoint keys to trust, ed25519:…')
-    .option('--witnesses <file>', 'witness policy that the checkpoint of a bundle has to meet')
+    .option(
+      '--witnesses <file>',
+      'tlog-policy file: the witnesses whose cosignatures count, and how many of them it takes',
+    )
     .option('--checkpoint <file...>', 'checkpoints or high-water marks that the log must contain')
     .option(
       '--policies <dir>',
@@ -119,6 +124,7 @@ Exit code 0: nothing was found; 1: something was; 2: it could not be tried.
 
 Examples:
   countersign receipts verify evidence.jsonl --trust root.json
+  countersign receipts verify evidence.jsonl --trust root.json --witnesses witnesses.txt
   countersign receipts verify ledger --trust root.json --policies policy --auditor-key private.jwk
   countersign receipts verify ledger --trust root.json --against s3://acme-evidence/countersign --region eu-west-1
 `,
@@ -130,8 +136,6 @@ Examples:
           '--tree-only derives no decisions',
           'Leave it out, or --policies and --auditor-key.',
         )
-      if (options.witnesses !== undefined)
-        throw new UsageError('--witnesses is for a bundle', 'Pass the file of a bundle.')
       const keys = keySource(path, options)
       const decisions = decisionSources(path, options)
       const copy = { flags: options, io }
@@ -145,6 +149,7 @@ Examples:
         {
           keys,
           decisions,
+          witnesses: witnessesOf(path, options),
           checkpoints: options.checkpoint ?? [],
           kept: options.kept ?? [],
           signatures: options.treeOnly !== true,
@@ -155,6 +160,14 @@ Examples:
         io,
       )
     })
+}
+
+/** Those of the configuration, where the log is the running keeper's and nobody else is named. */
+function witnessesOf(path: string | undefined, options: VerifyOptions): WitnessPolicy | null {
+  const loaded = path === undefined && options.witnesses === undefined ? loadConfig(options.config) : null
+  const configured = loaded?.config.witnesses?.policy
+  const file = configured === undefined ? options.witnesses : loaded?.path(configured)
+  return file === undefined ? null : openNeeded(file, bytes => parseWitnessPolicy(nativeCrypto, bytes))
 }
 
 /** How many threads check entries; of the commands that verify a whole log. */

@@ -42,7 +42,7 @@ export function registerWitness(program: Command, io: Io): void {
     .action((dir: string, options: InitOptions) => init(dir, options, io))
   witness
     .command('serve', { isDefault: true })
-    .summary('run it (the same as `countersign witness DIR`)')
+    .summary('run it; what the command does without a word behind it')
     .argument('<dir>', 'folder that `witness init` made')
     .option('--listen <host:port>', 'where logs reach it', '127.0.0.1:7080')
     .option('--prefix <path>', 'path before add-checkpoint, such as /w1', '')

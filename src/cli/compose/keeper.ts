@@ -1,4 +1,5 @@
 import { randomBytes, randomUUID } from 'node:crypto'
+import process from 'node:process'
 import type { JWK } from 'jose'
 import { CountersignError, fromUtf8 } from '../../canon/index.js'
 import {
@@ -55,7 +56,13 @@ export async function runKeeper(loaded: LoadedConfig, io: Io): Promise<void> {
   const broker = brokerOf(loaded, vault, ledger, trust)
   const clock = { nowMs: Date.now }
   const toThisOne = () => ({ crypto: nativeCrypto, origin: config.origin, nowMs: clock.nowMs() })
-  const ring = await openKeyRing(loaded, instance, ledger, jti => revocations.has(jti), log)
+  const ring = await openKeyRing(
+    loaded,
+    instance,
+    ledger,
+    (jti, issuedMs) => revocations.isRevoked(jti, issuedMs),
+    log,
+  )
   const keeper = await startKeeper({
     ledger,
     side,
@@ -96,11 +103,26 @@ export async function runKeeper(loaded: LoadedConfig, io: Io): Promise<void> {
     if (change.kind === 'kept')
       log.error({ code: change.code }, 'the vault’s file can’t be used; the open one stays in use')
   })
+  endWith(ledger, log)
   await serveUntilStopped(null, async () => {
     unwatch()
     ring.close()
     await tiles?.close()
     await keeper.stop()
+  })
+}
+
+/** For the answers to the requests that were under way. */
+const LAST_ANSWERS_MS = 250
+
+/**
+ * A ledger that failed once takes nothing more, because what is on disk then only an opening can tell. So this process
+ * ends, and the next start of it looks: a full disk is got over by making room, and by nothing else.
+ */
+function endWith(ledger: Ledger, log: Log): void {
+  void ledger.failed.then(fault => {
+    log.error({ code: fault.code }, `the keeper ends, to be started again: ${fault.message}`)
+    setTimeout(() => process.exit(1), LAST_ANSWERS_MS)
   })
 }
 

@@ -48,7 +48,7 @@ export async function openKeyRing(
   loaded: LoadedConfig,
   first: Instance,
   ledger: Ledger,
-  isRevoked: (jti: string) => boolean,
+  isRevoked: (jti: string, issuedMs: number) => boolean,
   log: Log,
 ): Promise<KeyRing> {
   const { origin } = loaded.config

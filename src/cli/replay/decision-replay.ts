@@ -12,7 +12,7 @@ import {
 import { hasOtherFacts, otherOperation, otherRequest, otherwiseDescribed } from './held-inputs.js'
 import { DECIDED } from './recorded-attempts.js'
 import type { Known, RecordedInputs } from './recorded-inputs.js'
-import { fromReceipt, type Redecision, type Usage } from './redecide.js'
+import { fromReceipt, type Redecided, type Redecision, type Usage } from './redecide.js'
 import type { SealedPolicies } from './sealed-policies.js'
 
 /** What a replay of a log's decisions came to. */
@@ -165,29 +165,38 @@ export class DecisionReplay implements EntryAudit {
       return
     }
     const nowMs = idTime(entry.id, entry.t)
-    const least = fromReceipt(policy, api, { entry }, why, limit => this.counters.usage(limit, nowMs))
-    if (least.kind === 'unknown') {
-      this.skip(entry, least.why)
+    const decide = (usage: Usage) => fromReceipt(policy, api, { entry }, why, usage)
+    const found = decide(limit => this.counters.usage(limit, nowMs))
+    if (found.kind === 'unknown') {
+      this.skip(entry, found.why)
       return
     }
-    const most = fromReceipt(policy, api, { entry }, why, () => Number.MAX_SAFE_INTEGER)
-    const { decision } = least
+    const { decision } = found
     this.reserve(entry, decision.reservations, nowMs)
-    // Requests that were under way had reserved as well, and that is in no entry.
-    if (!isSame(decision, entry) && most.kind === 'decided' && !sameDecision(decision, most.decision)) {
-      if (!wasAdmitted(entry)) {
-        this.skip(entry, 'how much the requests that were under way had reserved')
-        return
-      }
-      if (decision.code === 'over_limit' || decision.code === 'approval_required') {
-        this.counted.replayed++
-        this.counted.differing++
-        report('limit_exceeded', entry.seq, decision.rule ?? decision.code)
-        return
-      }
+    if (isSame(decision, entry)) this.counted.replayed++
+    else if (
+      wasAdmitted(entry) &&
+      decidesSame(
+        decide(() => 0),
+        entry,
+      )
+    ) {
+      this.counted.replayed++
+      this.counted.differing++
+      report('limit_exceeded', entry.seq, decision.rule ?? decision.code)
+    } else if (
+      !wasAdmitted(entry) &&
+      !isAlike(
+        decide(() => Number.MAX_SAFE_INTEGER),
+        decision,
+      )
+    )
+      // They had reserved as well, and that is in no entry.
+      this.skip(entry, 'how much the requests that were under way had reserved')
+    else {
+      this.counted.replayed++
+      this.report(entry, decision, report)
     }
-    this.counted.replayed++
-    if (!isSame(decision, entry)) this.report(entry, decision, report)
   }
 
   private report(entry: Attempt, decision: Redecision, to: ReportDeviation): void {
@@ -248,6 +257,12 @@ function reservedAlike(
   return text(reservations) === text(reserved)
 }
 
-function sameDecision(a: Redecision, b: Redecision): boolean {
-  return a.effect === b.effect && a.code === b.code && a.rule === b.rule
+function decidesSame(found: Redecided, entry: Attempt): boolean {
+  return found.kind === 'decided' && isSame(found.decision, entry)
+}
+
+function isAlike(found: Redecided, { effect, code, rule }: Redecision): boolean {
+  if (found.kind === 'unknown') return false
+  const { decision } = found
+  return decision.effect === effect && decision.code === code && decision.rule === rule
 }

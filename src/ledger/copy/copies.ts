@@ -35,6 +35,10 @@ export interface ShippedEvidence {
   verify(options: VerifyOptions, onEntry?: (count: number) => void): Promise<Verification>
   readonly checkpoint: SignedCheckpoint | null
   readonly note: string | null
+  /** None: what the use cases have written down isn't shipped. */
+  states(): Promise<readonly []>
+  /** None: what is damaged here is found by verifying. */
+  readonly damage: readonly []
   close(): Promise<void>
 }
 
@@ -106,6 +110,8 @@ class ShippedLog {
     return {
       kind: 'shipped',
       entries: from => this.bytesFrom(from ?? 0),
+      states: async () => [],
+      damage: [],
       side: async () => undefined,
       checkpoint: bytes === undefined ? null : parseCheckpoint(bytes),
       note: bytes === undefined ? null : fromUtf8(bytes),
