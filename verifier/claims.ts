@@ -101,6 +101,15 @@ function evidenceOf(found: BundleVerification): readonly (readonly [string, stri
           }${withdrawn ? ', withdrawn since' : ''}`,
         ] as const,
     ),
+    ...(found.recovered === null
+      ? []
+      : ([
+          [
+            'epoch',
+            `${found.recovered.epoch}, which goes on from ${found.recovered.chain} at ${found.recovered.size} entries`,
+          ],
+          ['lost then', `${found.recovered.lost} entries, because: ${found.recovered.because}`],
+        ] as const)),
     ['disclosed', disclosed.map(({ seq, field }) => `${field} of ${seq}`).join(', ') || 'nothing'],
   ]
 }

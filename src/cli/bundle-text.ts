@@ -29,6 +29,7 @@ export function bundleLines(found: BundleVerification): readonly string[] {
     ...found.policies.map(policy => row('policy', policyText(policy))),
     row('disclosed', disclosedText(found)),
     row('open', openText(found)),
+    ...(found.recovered === null ? [] : [row('recovered', recoveredText(found.recovered))]),
     ...found.missing.map(({ kind, id, seq }) =>
       row('not here', `receipt ${seq} cites ${KINDS[kind]}: ${visible(id)}`),
     ),
@@ -79,6 +80,16 @@ function policyText({
 function disclosedText({ disclosed }: BundleVerification): string {
   if (disclosed.length === 0) return 'nothing: targets, bodies and arguments are commitments only'
   return disclosed.map(({ seq, field }) => `${field} of ${seq}`).join(', ')
+}
+
+function recoveredText({
+  epoch,
+  chain,
+  size,
+  lost,
+  because,
+}: NonNullable<BundleVerification['recovered']>): string {
+  return `epoch ${epoch} goes on from ${chain} at ${size} entries, ${lost} were lost: ${visible(because)}`
 }
 
 function openText({ open }: BundleVerification): string {

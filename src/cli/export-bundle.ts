@@ -57,12 +57,13 @@ export async function exportBundle(
   parts: BundleParts,
   io: Io,
 ): Promise<WrittenBundle> {
-  const note = await noteOf(source, parts.checkpoint)
-  const { size, root } = parseCheckpoint(utf8(note))
+  const newest = await noteOf(source, parts.checkpoint)
   const read = progress(io, 'entries')
-  const selection = await selectIncident(() => source.entries(), parts.question, size, read.count)
+  const selection = await selectIncident(() => source.entries(), parts.question, sizeOf(newest), read.count)
   const named = parts.question.seqs.length > 0
   if (selection.attempts === 0 && !named) return answerNo(io, 'No attempt of this log fits what was asked.')
+  const note = parts.checkpoint === null ? await witnessedOr(newest, source, selection) : newest
+  const { size, root } = parseCheckpoint(utf8(note))
   const gathered = await gatherProofs(nativeCrypto, source.entries(), selection.seqs, size, read.count)
   read.done()
   if (gathered.size < size || gathered.root !== root)
@@ -101,6 +102,18 @@ async function noteOf(source: ReceiptSource, file: string | null): Promise<strin
   }
   const { body, signatures } = await readCheckpointFile(file, nativeCrypto)
   return settledNote(`${body}\n${signatures.map(signatureLine).join('')}`)
+}
+
+/** The newest checkpoint that witnesses have cosigned, where it covers all that was picked; the one over the head otherwise. */
+async function witnessedOr(newest: string, source: ReceiptSource, { seqs }: Selection): Promise<string> {
+  const witnessed = await source.witnessedNote()
+  const covers =
+    witnessed !== null && sizeOf(witnessed) > (seqs.at(-1) ?? 0) && sizeOf(witnessed) <= sizeOf(newest)
+  return covers ? settledNote(witnessed) : newest
+}
+
+function sizeOf(note: string): number {
+  return parseCheckpoint(utf8(note)).size
 }
 
 function trustOf({ trust, config }: BundleParts): readonly Uint8Array[] {

@@ -21,6 +21,8 @@ export const BUNDLE_FINDINGS = {
   chain_prev: 'does not follow the entry before it',
   chain_time: 'is older than an entry before it',
   boot_missing: 'names a start of the keeper whose boot entry is not here',
+  recover_missing: 'the log is of a later epoch, and the recovery that began it is not here',
+  recover_unproven: 'the recovery that it cites is not signed as the trust root asks',
   outcome_unmatched: 'closes no admitted attempt of this bundle that is open',
   entry_contradicts: 'says otherwise than the entry that it cites',
   policy_malformed: 'a policy is not a sealed one in its one canonical form',

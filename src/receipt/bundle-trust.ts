@@ -9,10 +9,18 @@ import {
   parsePublicKey,
   utf8,
 } from '../canon/index.js'
-import { openNext, openPastEnrolment, openSigned, revokedSinceMs, type TrustRoot } from '../policy/index.js'
+import {
+  openNext,
+  openPastEnrolment,
+  openRecovery,
+  openSigned,
+  revokedSinceMs,
+  type TrustRoot,
+} from '../policy/index.js'
 import { parseSettledEnvelope } from './bundle.js'
 import type { BundleFindingCode } from './bundle-findings.js'
 import type { Entry } from './entry.js'
+import type { OpenRecovery } from './recovered.js'
 import type { PinnedKeys } from './trusted-keys.js'
 
 type Checks = Pick<Crypto, 'sha256' | 'verify'>
@@ -140,4 +148,24 @@ export function isBelieved(versions: readonly TrustRoot[], key: string, witnesse
   const newest = versions.at(-1)
   const since = newest === undefined ? null : revokedSinceMs(newest, key)
   return since === null || (witnessedMs !== null && witnessedMs < since)
+}
+
+/**
+ * Opens the recovery that began an epoch: any version of the trust root may vouch for it. ATTACK: a key that was revoked
+ * since vouches for nothing, whatever version named it.
+ */
+export function recoveryOpener(crypto: Checks, versions: readonly TrustRoot[]): OpenRecovery {
+  const revoked = versions.at(-1)?.revoked ?? { keys: [], ids: [] }
+  return statement => {
+    let fault: unknown
+    for (const version of versions.toReversed()) {
+      try {
+        return openRecovery(statement, { ...version, revoked }, crypto)
+      } catch (error) {
+        if (!(error instanceof CountersignError)) throw error
+        fault ??= error
+      }
+    }
+    throw fault ?? new Error('there is no trust root')
+  }
 }

@@ -3,15 +3,15 @@ import { GrowingTree, leafHash, type NodeReader } from './tree.js'
 
 /**
  * The hashes of a proof over the first `size` entries of a log that has no stored tree, in one pass: which ones it needs
- * is known before, so that nothing else is kept. `hashes` is empty where the log is shorter.
+ * is known before, so that nothing else is kept. `proven` is null where the log is shorter.
  */
-export async function gatherNodes(
+export async function gatherNodes<T>(
   crypto: Pick<Crypto, 'sha256'>,
   entries: AsyncIterable<Uint8Array>,
   size: number,
-  prove: (read: NodeReader) => Promise<Uint8Array[]>,
+  prove: (read: NodeReader) => Promise<T>,
   onEntry: (count: number) => void = () => {},
-): Promise<{ readonly size: number; readonly root: string; readonly hashes: readonly Uint8Array[] }> {
+): Promise<{ readonly size: number; readonly root: string; readonly proven: T | null }> {
   const needed = new Map<string, Uint8Array>()
   await prove(async ({ level, index }) => {
     needed.set(`${level}/${index}`, NOTHING)
@@ -28,8 +28,8 @@ export async function gatherNodes(
     onEntry(tree.size)
   }
   const read: NodeReader = async ({ level, index }) => needed.get(`${level}/${index}`) as Uint8Array
-  const hashes = tree.size < size ? [] : await prove(read)
-  return { size: tree.size, root: tree.rootHex(), hashes }
+  const proven = tree.size < size ? null : await prove(read)
+  return { size: tree.size, root: tree.rootHex(), proven }
 }
 
 const NOTHING = new Uint8Array(32)

@@ -5,12 +5,20 @@ import { readBundledCheckpoint, verifyBundledCheckpoint } from './bundle-checkpo
 import { type Citation, missingCitations } from './bundle-citations.js'
 import { type BundledPolicy, verifyCatalogs, verifyPolicies } from './bundle-documents.js'
 import { type BundleFinding, type BundleFindingCode, bundleFinding } from './bundle-findings.js'
-import { isBelieved, keysByGenesis, type OwnTrust, type Report, trustVersions } from './bundle-trust.js'
+import {
+  isBelieved,
+  keysByGenesis,
+  type OwnTrust,
+  type Report,
+  recoveryOpener,
+  trustVersions,
+} from './bundle-trust.js'
 import type { SignedCheckpoint } from './checkpoint.js'
 import { verifyDisclosures } from './disclosed.js'
 import type { Entry, OutcomeBody } from './entry.js'
 import { FINDINGS, type FindingCode } from './findings.js'
 import { verifyInclusion } from './proof.js'
+import { type Recovered, RecoveryCheck } from './recovered.js'
 import { References } from './references.js'
 import { type OpenedEntry, openEntry } from './seal.js'
 import { leafHash } from './tree.js'
@@ -48,6 +56,8 @@ export interface BundleVerification {
   readonly disclosed: readonly Pick<Disclosure, 'seq' | 'field'>[]
   /** Admitted attempts whose outcome is not in the bundle. */
   readonly open: readonly number[]
+  /** What a later epoch of the log goes on from; null in the first one. */
+  readonly recovered: Recovered | null
   /** What entries of the bundle cite and the bundle doesn't hold. */
   readonly missing: readonly Citation[]
   /** The first ones; see `findingCount`. */
@@ -95,6 +105,7 @@ class BundleVerifier {
   /** Receipt keys whose signatures hold, as `ed25519:…`, with the first entry that they hold for. */
   private readonly signers = new Map<string, number>()
   private readonly references = new References()
+  private recovery = new RecoveryCheck(undefined, false)
   private keys = new TrustedKeys(null)
   private checkpoint: SignedCheckpoint | null = null
   private versions: readonly TrustRoot[] = []
@@ -115,7 +126,9 @@ class BundleVerifier {
     this.versions = trustVersions(crypto, trust, bundle.trust, report)
     this.checkpoint = readBundledCheckpoint(bundle.checkpoint, report)
     this.count = bundle.entries.length
+    if (rooted) this.recovery = new RecoveryCheck(recoveryOpener(crypto, this.versions), true)
     this.verifyEntries(bundle.entries, rooted, report)
+    if (this.recovery.isMissing) this.report('recover_missing', null)
     const sealed = rooted ? this.versions : null
     const { policies, revoked } = verifyPolicies(
       crypto,
@@ -156,6 +169,7 @@ class BundleVerifier {
       policies: this.policies,
       disclosed: this.disclosed,
       open: [...this.openAttempts],
+      recovered: this.recovery.recovered,
       missing: missingCitations(entries, new Set(this.policies.map(({ cid }) => cid))),
       findings: this.findings,
       findingCount: this.findingCount,
@@ -175,6 +189,7 @@ class BundleVerifier {
       if (this.verifySignature(opened)) this.followKeys(entry)
       this.verifyPlace(entry, before)
       this.verifyPairing(entry)
+      this.verifyRecovery(entry)
       this.references.audit(entry, (code, seq, detail = '') => this.contradict(code, seq, detail))
       before = entry
     }
@@ -226,6 +241,13 @@ class BundleVerifier {
   private followKeys(entry: Entry): void {
     const problem = this.keys.follow(entry)
     if (problem !== null) this.report('key_enrolment', entry.seq, `${problem.code}: ${problem.detail}`)
+  }
+
+  private verifyRecovery(entry: Entry): void {
+    const found = this.recovery.see(entry, entry.seq)
+    if (found === null) return
+    const code = found.code === 'recover_missing' ? 'recover_missing' : 'recover_unproven'
+    this.report(code, entry.seq, found.detail)
   }
 
   private contradict(code: FindingCode, seq: number, detail: string): void {

@@ -20,11 +20,15 @@ import { sealEnrolment, trustRootId } from '../../src/policy/index.js'
 import {
   type AttemptBody,
   commitment,
+  cosign,
   type DecisionInputs,
   decodeEntry,
   encodeInputs,
   encodeSideRecord,
+  formatVerifierKey,
   parseBundle,
+  parseCheckpoint,
+  signatureLine,
 } from '../../src/receipt/index.js'
 import { attempt, outcome, signingKey } from '../ledger/ledger-fixture.js'
 import { compiled, keyNamed, signedAnyhow, written } from '../policy/trust-fixture.js'
@@ -325,6 +329,32 @@ test('a bundle without the policies that it cites says so; --policies and --cata
   assert.equal(parseBundle(await readFile(file)).catalogs[0], fromUtf8(CATALOG))
 })
 
+test('a bundle leads to the newest checkpoint that witnesses have cosigned, where that covers all of it', async t => {
+  const car = await told(t)
+  const dump = car.path('dump.jsonl')
+  await countersign('receipts', 'export', dump, '--in', car.path('ledger'))
+  const mark = JSON.parse(await readFile(car.path('mark', 'high-water.json'), 'utf8')) as {
+    checkpoint: string
+  }
+  await writeFile(`${dump}.checkpoint`, mark.checkpoint)
+  const { body } = parseCheckpoint(utf8(mark.checkpoint))
+  const signer = keyNamed('witness')
+  const key = { name: 'witness.example/w1', use: 'witness', publicKey: signer.publicKey } as const
+  const line = signatureLine(cosign(nativeCrypto, body, key.name, signer, 1_790_000_123))
+  await writeFile(`${dump}.witnessed`, `${mark.checkpoint}${line}`)
+  await writeFile(car.path('witnesses'), `witness W ${formatVerifierKey(nativeCrypto, key)}\nquorum W\n`)
+  const file = car.path('incident.json')
+  assert.equal((await countersign('receipts', 'export', file, '--in', dump, '--agent', 'coder')).code, 0)
+  const verify = (...more: readonly string[]) =>
+    countersign('receipts', 'verify', file, '--trust', car.path('root.json'), ...more)
+  const seen = await verify('--witnesses', car.path('witnesses'))
+  assert.equal(seen.code, 0, seen.out)
+  assert.match(seen.out, /witnessed +as the witness policy asks, since 2026-09-21T/)
+  const unnamed = await verify()
+  assert.equal(unnamed.code, 1)
+  assert.match(unnamed.out, /witness\.example\/w1: name its key in a witness policy/)
+})
+
 test('receipts disclose opens fields with the auditor’s key, and what they say is bound to the receipt', async t => {
   const car = await told(t)
   const file = car.path('incident.json')
@@ -489,7 +519,7 @@ test('a running keeper is asked through its socket, with the configuration’s t
     const url = new URL(request.url as string, 'http://keeper')
     const inputs = /^\/v1\/inputs\/(.+)$/.exec(url.pathname)?.[1]
     const answer = async () => {
-      if (url.pathname === '/v1/checkpoint') return { checkpoint: await ledger.checkpoint() }
+      if (url.pathname === '/v1/checkpoint') return { checkpoint: await ledger.checkpoint(), witnessed: null }
       if (inputs !== undefined) {
         const record = await ledger.side.get(inputs)
         return { inputs: record === undefined ? null : base64(record) }

@@ -77,7 +77,8 @@ export class Incident {
   /** The admitted attempt that has an outcome. */
   attempt = -1
 
-  constructor({ enrolled = true }: { readonly enrolled?: boolean } = {}) {
+  constructor({ enrolled = true, epoch = 1 }: { readonly enrolled?: boolean; readonly epoch?: number } = {}) {
+    this.log.chain = `${ORIGIN}/${epoch}`
     const start = genesis(this.log.receiptKey, this.log.checkpointKey)
     const enrolment = enrolled ? fromUtf8(this.enrolment(this.log.receiptKey, this.log.checkpointKey)) : null
     if (start.type === 'genesis') this.take({ ...start, data: { ...start.data, enrolment } })

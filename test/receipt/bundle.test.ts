@@ -3,13 +3,14 @@ import { describe, it } from 'node:test'
 import {
   contentId,
   decodeEnvelope,
+  encodeEnvelope,
   formatPublicKey,
   fromUtf8,
   type SigningKey,
   utf8,
 } from '../../src/canon/index.js'
 import { nativeCrypto } from '../../src/native/index.js'
-import { type TrustRoot, trustRootId } from '../../src/policy/index.js'
+import { type Recovery, sealRecovery, type TrustRoot, trustRootId } from '../../src/policy/index.js'
 import {
   type AttemptBody,
   type Bundle,
@@ -208,6 +209,41 @@ describe('attack: a bundle', () => {
     assert.deepEqual(await told({ owner: 'eve' }, {}), ['entry_contradicts'])
     assert.deepEqual(await told({ expires: 1_789_990_000_000 }, {}), ['entry_contradicts'])
     assert.deepEqual(await told({}, { approval: 'a-1' }, { approval: 'a-1' }), ['entry_contradicts'])
+  })
+
+  it('of a later epoch is refused unless the role `recover` signed for what began it', async () => {
+    const root = 'ab'.repeat(32)
+    const said = { chain: `${ORIGIN}/1`, size: 17, root, because: 'The disk was lost.', lost: 3 }
+    const recovery: Recovery = {
+      ...{
+        v: 1,
+        origin: ORIGIN,
+        epoch: 1,
+        verdict: 'ledger_behind_mark',
+        because: said.because,
+        lost: said.lost,
+      },
+      ...{
+        left: { size: 17, root, leaf: root, t: 1 },
+        known: null,
+        policy: null,
+        t: 2,
+        nonce: 'n'.repeat(16),
+      },
+    }
+    const told = async (by: string | null, change: object = {}) => {
+      const story = new Incident({ epoch: 2 })
+      const statement = fromUtf8(encodeEnvelope(sealRecovery(recovery, by === null ? [] : [keyNamed(by)])))
+      if (by !== null) story.take({ type: 'recover', data: { ...said, statement, ...change } })
+      story.tellBriefly()
+      const found = story.verify(await story.bundle({ policies: [], disclosures: [] }))
+      return { codes: codesOf(found), recovered: found.recovered }
+    }
+    const good = await told('admin')
+    assert.deepEqual([good.codes, good.recovered?.lost, good.recovered?.epoch], [[], 3, 2])
+    assert.deepEqual((await told(null)).codes, ['recover_missing'])
+    assert.deepEqual((await told('thief')).codes, ['recover_unproven'])
+    assert.deepEqual((await told('admin', { lost: 0 })).codes, ['recover_unproven'])
   })
 
   it('with another checkpoint, or one by another key, is refused', () => {

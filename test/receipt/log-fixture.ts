@@ -40,6 +40,8 @@ export class LogOnPaper {
   readonly leaves: string[] = []
   readonly tree = new GrowingTree(nativeCrypto)
   boot = BOOT
+  /** Origin with epoch. */
+  chain = CHAIN
   t = 1_790_000_000_000
 
   constructor(receiptKey = newKey(), checkpointKey = newKey()) {
@@ -76,11 +78,11 @@ export class LogOnPaper {
     this.append(outcomeBody(seq, this.leaves[seq] as string))
   }
 
-  checkpoint(key = this.checkpointKey, origin = CHAIN): SignedCheckpoint {
+  checkpoint(key = this.checkpointKey, origin = this.chain): SignedCheckpoint {
     return parseCheckpoint(utf8(this.note(key, origin)))
   }
 
-  note(key = this.checkpointKey, origin = CHAIN): string {
+  note(key = this.checkpointKey, origin = this.chain): string {
     return signCheckpoint(nativeCrypto, { origin, size: this.tree.size, root: this.tree.rootHex() }, key)
   }
 
@@ -109,7 +111,7 @@ export class LogOnPaper {
 
   private place() {
     const prev = this.leaves.at(-1) ?? '0'.repeat(64)
-    return { v: 1, chain: CHAIN, seq: this.tree.size, prev, t: this.t++, boot: this.boot } as const
+    return { v: 1, chain: this.chain, seq: this.tree.size, prev, t: this.t++, boot: this.boot } as const
   }
 }
 

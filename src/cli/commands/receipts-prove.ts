@@ -149,8 +149,8 @@ async function hashesOf(
     shown.count,
   )
   shown.done()
-  if (gathered.size < size || gathered.root !== root) return differs(io, size)
-  return gathered.hashes
+  if (gathered.proven === null || gathered.root !== root) return differs(io, size)
+  return gathered.proven
 }
 
 /** The checkpoint that a proof leads to: named, or the newest cosigned one that covers the entry, or the one over the head. */
