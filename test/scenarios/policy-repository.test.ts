@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import { execFile } from 'node:child_process'
+import { execFile, spawnSync } from 'node:child_process'
 import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { delimiter, dirname, join } from 'node:path'
@@ -12,6 +12,8 @@ import { countersign } from '../cli/command-line.js'
  * The repository to copy, in a git repository, with its scripts as CI runs them: the shell of this machine, and the real
  * program on the PATH. What people do between them runs in this process, which is many times faster.
  */
+
+const withGit = { skip: spawnSync('git', ['--version']).status !== 0 && 'git is not installed' }
 
 interface Ended {
   readonly code: number
@@ -109,7 +111,7 @@ function widen({ edit }: Repository): void {
   edit('policy.yaml', 'to: [deployer]', 'to: [deployer, on-call]')
 }
 
-test('the check passes in the repository as it comes, and writes nothing into it', async t => {
+test('the check passes in the repository as it comes, and writes nothing into it', withGit, async t => {
   const { must } = await repository(t)
   const log = await must('ci/check')
   assert.match(log, /^policy\.yaml: 0 errors, 0 warnings$/m)
@@ -118,7 +120,7 @@ test('the check passes in the repository as it comes, and writes nothing into it
   assert.equal(await must('git', 'status', '--porcelain'), '')
 })
 
-test('the check says that the program is missing, and not that the policy is wrong', async t => {
+test('the check says that the program is missing, and not that the policy is wrong', withGit, async t => {
   const { run } = await repository(t, { installed: false })
   for (const script of ['ci/check', 'ci/check-sealed']) {
     const { code, log } = await run(script)
@@ -126,7 +128,7 @@ test('the check says that the program is missing, and not that the policy is wro
   }
 })
 
-test('the check fails, and says why, where lint finds something', async t => {
+test('the check fails, and says why, where lint finds something', withGit, async t => {
   const { run, must, edit } = await repository(t)
   edit('policy.yaml', '    because: Money', '    becuase: Money')
   const wrong = await run('ci/check')
@@ -142,7 +144,7 @@ test('the check fails, and says why, where lint finds something', async t => {
   assert.match(warned.log, /warning missing_because[\s\S]*^ci\/check: policy\.yaml has findings/m)
 })
 
-test('the check fails, and says why, where a case fails or a rule has none', async t => {
+test('the check fails, and says why, where a case fails or a rule has none', withGit, async t => {
   const { run, must, edit } = await repository(t)
   const stopped = /^ci\/check: a case in tests\/ fails, or too little is tested\.$/m
   edit('policy.yaml', SMALL_SHARE, '')
@@ -158,30 +160,34 @@ test('the check fails, and says why, where a case fails or a rule has none', asy
   assert.match(untested.log, stopped)
 })
 
-test('the check fails, and says why, where what never must happen can, or nothing says what that is', async t => {
-  const { run, must, edit, path } = await repository(t)
-  edit('policy.yaml', 'class: [read] }\n    to', 'class: [read, sensitive_read] }\n    to')
-  const broken = await run('ci/check')
-  assert.equal(broken.code, 1)
-  assert.match(broken.log, /^BROKEN {2}bank-details-stay$/m)
-  assert.match(
-    broken.log,
-    /reader: shop GET \/customers\/\{customer\}\/bank-details is admitted by rule look/,
-  )
-  assert.match(broken.log, /^ {6}curl https:\/\/\S+\/customers\/\S+\/bank-details$/m, 'a request that does')
-  assert.match(broken.log, /^ci\/check: what must never happen could: /m)
-  await must('git', 'checkout', '--quiet', '.')
-  const text = readFileSync(path('policy.yaml'), 'utf8')
-  writeFileSync(path('policy.yaml'), text.replace(/^never:\n(?: {2}.*\n)+/m, ''))
-  const silent = await run('ci/check')
-  assert.equal(silent.code, 1)
-  assert.match(
-    silent.log,
-    /states nothing that must never happen[\s\S]*^ci\/check: .*says nothing under never\.$/m,
-  )
-})
+test(
+  'the check fails, and says why, where what never must happen can, or nothing says what that is',
+  withGit,
+  async t => {
+    const { run, must, edit, path } = await repository(t)
+    edit('policy.yaml', 'class: [read] }\n    to', 'class: [read, sensitive_read] }\n    to')
+    const broken = await run('ci/check')
+    assert.equal(broken.code, 1)
+    assert.match(broken.log, /^BROKEN {2}bank-details-stay$/m)
+    assert.match(
+      broken.log,
+      /reader: shop GET \/customers\/\{customer\}\/bank-details is admitted by rule look/,
+    )
+    assert.match(broken.log, /^ {6}curl https:\/\/\S+\/customers\/\S+\/bank-details$/m, 'a request that does')
+    assert.match(broken.log, /^ci\/check: what must never happen could: /m)
+    await must('git', 'checkout', '--quiet', '.')
+    const text = readFileSync(path('policy.yaml'), 'utf8')
+    writeFileSync(path('policy.yaml'), text.replace(/^never:\n(?: {2}.*\n)+/m, ''))
+    const silent = await run('ci/check')
+    assert.equal(silent.code, 1)
+    assert.match(
+      silent.log,
+      /states nothing that must never happen[\s\S]*^ci\/check: .*says nothing under never\.$/m,
+    )
+  },
+)
 
-test('a change that widens passes only once enough people have signed what it says', async t => {
+test('a change that widens passes only once enough people have signed what it says', withGit, async t => {
   const policies = await repository(t)
   const { run, must, path } = policies
   await withTrust(policies)
@@ -219,7 +225,7 @@ test('a change that widens passes only once enough people have signed what it sa
   await must('ci/check-sealed')
 })
 
-test('a change that narrows passes unsigned, and is not published before it is sealed', async t => {
+test('a change that narrows passes unsigned, and is not published before it is sealed', withGit, async t => {
   const policies = await repository(t)
   const { run, must, edit } = policies
   await withTrust(policies)
@@ -236,7 +242,7 @@ test('a change that narrows passes unsigned, and is not published before it is s
   assert.match(stale.log, /^ci\/check-sealed: sealed\/policy\.sealed\.json allows more than policy\.yaml/m)
 })
 
-test('attack: a trust root that nobody pinned makes no signature count', async t => {
+test('attack: a trust root that nobody pinned makes no signature count', withGit, async t => {
   const policies = await repository(t)
   const { run, must, path } = policies
   await withTrust(policies)

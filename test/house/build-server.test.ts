@@ -1,0 +1,31 @@
+import assert from 'node:assert/strict'
+import { spawnSync } from 'node:child_process'
+import { readdirSync, readFileSync, statSync } from 'node:fs'
+import { join } from 'node:path'
+import { test } from 'node:test'
+import { packageRoot } from '../../src/cli/catalogs.js'
+
+const read = (file: string) => readFileSync(join(packageRoot(), file), 'utf8')
+const { scripts } = JSON.parse(read('package.json')) as { readonly scripts: Readonly<Record<string, string>> }
+const started = [...read('.ci/run').matchAll(/^npm run (\S+)$/gm)].map(([, name]) => name as string)
+
+test('the build server’s script is one that a shell reads, and starts only scripts that there are', () => {
+  const file = join(packageRoot(), '.ci/run')
+  assert.equal(statSync(file).mode & 0o111, 0o111)
+  assert.equal(spawnSync('bash', ['-n', file], { encoding: 'utf8' }).stderr, '')
+  assert.ok(started.length >= 4, started.join(' '))
+  for (const name of started) assert.ok(scripts[name] !== undefined, name)
+})
+
+test('it starts every lane of the tests, and the benchmarks', () => {
+  for (const name of Object.keys(scripts).filter(each => each.startsWith('test:')))
+    assert.ok(started.includes(name), name)
+  assert.ok(started.includes('bench:short'))
+  const short = read('bench/short.ts')
+  // The others are parts of these; whatever measures is started by the short form.
+  const measuring = readdirSync(join(packageRoot(), 'bench')).filter(
+    name => name.endsWith('.ts') && /process\.argv|parseArgs/.test(read(`bench/${name}`)),
+  )
+  for (const name of measuring.filter(each => !['short.ts', 'bare.ts'].includes(each)))
+    assert.ok(short.includes(`'${name.replace(/ts$/, 'js')}'`), name)
+})
