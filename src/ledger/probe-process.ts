@@ -1,9 +1,10 @@
 import process from 'node:process'
+import { text } from 'node:stream/consumers'
 import { portableCrypto } from '../canon/index.js'
 import { Store } from './store.js'
 
-/** Reads a copy of a ledger as a check would, to see whether LevelDB ends the process over it: `probe-process.js DIR`. */
-const store = await Store.open(process.argv[2] as string, portableCrypto)
+/** Reads a copy of a ledger as a check would, to see whether LevelDB ends the process over it. The folder comes on standard input. */
+const store = await Store.open(await text(process.stdin), portableCrypto)
 try {
   let size = 0
   for await (const _ of store.entries(0, Number.MAX_SAFE_INTEGER)) size++

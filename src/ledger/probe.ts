@@ -10,8 +10,9 @@ const PROBE = fileURLToPath(new URL('./probe-process.js', import.meta.url))
  */
 export function survivesReading(copy: string): Promise<boolean> {
   return new Promise(resolve => {
-    const child = spawn(process.execPath, [PROBE, copy], { stdio: 'ignore', env: {} })
+    const child = spawn(process.execPath, [PROBE], { stdio: ['pipe', 'ignore', 'ignore'], env: {} })
     child.once('error', () => resolve(false))
     child.once('exit', code => resolve(code === 0))
+    child.stdin.on('error', () => undefined).end(copy)
   })
 }

@@ -53,7 +53,6 @@ export { type OpenPolicyOptions, openPolicy, readSealedMetadata, type SealedMeta
 export type { SignedPayload } from './open-signed.js'
 export {
   openRecovery,
-  RECOVERY_WINDOW_MS,
   type Recovery,
   readRecovery,
   requireFreshRecovery,

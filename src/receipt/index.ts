@@ -38,7 +38,7 @@ export {
   signatureLine,
 } from './note.js'
 export { consistencyProof, inclusionProof, verifyConsistency, verifyInclusion } from './proof.js'
-export { type OpenRecovery, PLACE_OF_RECOVERY, type Recovered } from './recovered.js'
+export type { OpenRecovery, Recovered } from './recovered.js'
 export {
   decodeEntry,
   encodeEntry,
