@@ -16,7 +16,7 @@ import { keysOfRole, signersOf } from './signatures.js'
 import type { TrustRoot } from './trust.js'
 
 /** How long after it was prepared a recovery may be applied: 7 days, for signers in several time zones. */
-export const RECOVERY_WINDOW_MS = 604_800_000
+const RECOVERY_WINDOW_MS = 604_800_000
 /** How far the clocks of two hosts may differ. */
 const CLOCK_SKEW_MS = 60_000
 
