@@ -12,5 +12,11 @@ export type {
 } from './ledger.js'
 export { type OpenLedgerOptions, openLedger } from './open.js'
 export { openSide, type SideCipher, type SideReader, sideCipher } from './side.js'
-export { type HandOver, type KeySuccession, lastHandOver, type RetiringKey } from './succession.js'
+export {
+  type HandOver,
+  type KeySuccession,
+  type LogKey,
+  lastHandOver,
+  type RetiringKey,
+} from './succession.js'
 export type { LedgerLimits } from './writer.js'

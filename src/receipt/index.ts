@@ -6,6 +6,7 @@ export {
   parseCheckpoint,
   type SignedCheckpoint,
   signCheckpoint,
+  signCheckpointWith,
 } from './checkpoint.js'
 export { ATTEMPT_SECRET_BYTES, type CommittedField, commitment, fieldKey } from './commitment.js'
 export { cosign, cosignedAt } from './cosignature.js'
@@ -45,6 +46,7 @@ export {
   MAX_ENTRY_BYTES,
   type OpenedEntry,
   openEntry,
+  remoteEntrySealer,
   type SealedEntry,
 } from './seal.js'
 export { formatTlogProof, parseTlogProof, provesEntry, type TlogProof } from './tlog-proof.js'
