@@ -17,10 +17,10 @@ import type { LoadedConfig } from '../config.js'
 import { cliFault } from '../error-table.js'
 import { finishPromotion, type Instance, readInstance, readNext } from '../instance-keys.js'
 import type { Io } from '../io.js'
-import { signingKeyOf } from '../keyfile.js'
 import { readNeeded } from '../needed-file.js'
 import { packageVersion } from '../package-version.js'
 import { processLog } from '../process-log.js'
+import { type InstanceSigners, startInstanceSigners } from '../signer/instance-signers.js'
 import { serveUntilStopped } from '../supervise.js'
 import { readTrustVersions } from '../trust-files.js'
 import { vaultLocation } from '../vault-location.js'
@@ -29,18 +29,28 @@ import { policySource } from './policy-source.js'
 
 /** The keeper as a process: everything secret is opened here and handed to nobody. */
 export async function runKeeper(loaded: LoadedConfig, io: Io): Promise<void> {
+  const log = processLog('keeper', loaded.config.log?.level ?? 'info', io.stderr)
+  const signers = await startInstanceSigners(loaded, log)
+  try {
+    await serve(loaded, signers, log, io)
+  } finally {
+    // The last entries are signed by now.
+    await signers.close()
+  }
+}
+
+async function serve(loaded: LoadedConfig, signers: InstanceSigners, log: Log, io: Io): Promise<void> {
   const { config, path } = loaded
-  const log = processLog('keeper', config.log?.level ?? 'info', io.stderr)
   const versions = readTrustVersions(loaded)
   const trust = versions.at(-1) as TrustRoot
-  const start = openInstance(loaded, versions)
+  const start = openInstance(loaded, versions, signers)
   const vault = await openVault(vaultLocation(loaded, io.env))
-  const { ledger, side } = await openInstanceLedger(loaded, start)
+  const { ledger, side } = await openInstanceLedger(loaded, start, signers)
   const instance = settleInstance(loaded, start, log)
   const revocations = await loadRevocations(ledger)
   const broker = brokerOf(loaded, vault, ledger, trust)
   const clock = { nowMs: Date.now }
-  const ring = await openKeyRing(loaded, instance, ledger, jti => revocations.has(jti), log)
+  const ring = await openKeyRing(loaded, instance, signers, ledger, jti => revocations.has(jti), log)
   const keeper = await startKeeper({
     ledger,
     side,
@@ -93,9 +103,13 @@ interface InstanceStart {
   readonly next: Instance | null
 }
 
-function openInstance(loaded: LoadedConfig, versions: readonly TrustRoot[]): InstanceStart {
-  const next = readNext(loaded, versions.at(-1) as TrustRoot)
-  const current = readInstance(loaded, versions, next !== null)
+function openInstance(
+  loaded: LoadedConfig,
+  versions: readonly TrustRoot[],
+  signers: InstanceSigners,
+): InstanceStart {
+  const next = readNext(loaded, versions.at(-1) as TrustRoot, signers)
+  const current = readInstance(loaded, versions, signers, next !== null)
   return { current, next: next?.envelope === current.envelope ? null : next }
 }
 
@@ -110,7 +124,11 @@ function settleInstance(loaded: LoadedConfig, { current, next }: InstanceStart, 
   return next ?? current
 }
 
-async function openInstanceLedger(loaded: LoadedConfig, { current, next }: InstanceStart) {
+async function openInstanceLedger(
+  loaded: LoadedConfig,
+  { current, next }: InstanceStart,
+  signers: InstanceSigners,
+) {
   const { config, path } = loaded
   const { auditorKey, dir, highWater } = config.ledger
   const side = auditorKey === undefined ? null : await auditorCipher(path(auditorKey))
@@ -119,9 +137,9 @@ async function openInstanceLedger(loaded: LoadedConfig, { current, next }: Insta
     dir: path(dir),
     highWater: path(highWater),
     origin: config.origin,
-    signer: signingKeyOf(current.keys.receipt),
-    checkpointKey: signingKeyOf(current.keys.checkpoint),
-    retiring: retiringCheckpointKey(loaded, current),
+    signer: current.keys.receipt.key,
+    checkpointKey: current.keys.checkpoint.key,
+    retiring: retiringCheckpointKey(loaded, current, signers),
     succession: next === null ? null : successionOf(loaded, current, next),
     crypto: nativeCrypto,
     clock: Date.now,
