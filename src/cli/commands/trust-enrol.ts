@@ -94,7 +94,7 @@ enough have signed.
 Examples:
   countersign trust enrol request.json --trust root.json
   countersign trust enrol request.json --trust root.json --key enrol.jwk --days 90 --out enrolment.json
-  countersign trust enrol request.json --trust root.json --signer 'countersign-pkcs11 --token ca --key enrol --pin-file pin'
+  countersign trust enrol request.json --trust root.json --signer './signer --key enrol'
 `
 
 const INSTALL_HELP = `${STEPS}
