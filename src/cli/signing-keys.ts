@@ -25,6 +25,7 @@ export async function openSigningKeys(flags: SigningFlags, io: Io): Promise<read
     )
     keys.push(signerCommand({ command: shellWords(line), env, folder: io.cwd }))
   }
-  if (keys.length === 0) throw new UsageError('there is no key to sign with', 'Pass --key FILE or --signer COMMAND.')
+  if (keys.length === 0)
+    throw new UsageError('there is no key to sign with', 'Pass --key FILE or --signer COMMAND.')
   return keys
 }

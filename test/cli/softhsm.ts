@@ -28,8 +28,8 @@ export interface SoftToken {
 export function missingForToken(): string | null {
   if (!existsSync(MODULE)) return 'softhsm2 is not installed'
   for (const program of ['softhsm2-util', 'pkcs11-tool'])
-    if (!runs(program, ['--version'], ['--help'])) return `${program} is not installed`
-  return runs(PYTHON, ['-c', 'import PyKCS11']) ? null : 'python3-pykcs11 is not installed'
+    if (!runs('/bin/sh', '-c', `command -v ${program}`)) return `${program} is not installed`
+  return runs(PYTHON, '-c', 'import PyKCS11') ? null : 'python3-pykcs11 is not installed'
 }
 
 export function softToken(t: TestContext): SoftToken {
@@ -45,12 +45,24 @@ export function softToken(t: TestContext): SoftToken {
   point('tokens')
   writeFileSync(join(folder, 'pin'), `${PIN}\n`, { mode: 0o600 })
   const env = { PATH: process.env.PATH ?? '', SOFTHSM2_CONF: conf }
-  const token = (program: string, ...args: readonly string[]) => execFileSync(program, args, { env, stdio: 'pipe' })
+  const token = (program: string, ...args: readonly string[]) =>
+    execFileSync(program, args, { env, stdio: 'pipe' })
   token('softhsm2-util', '--init-token', '--free', '--label', LABEL, '--pin', PIN, '--so-pin', '00000000')
   return {
     pin: PIN,
     signer: key => ({
-      command: [PYTHON, PROGRAM, '--module', MODULE, '--token', LABEL, '--key', key, '--pin-file', join(folder, 'pin')],
+      command: [
+        PYTHON,
+        PROGRAM,
+        '--module',
+        MODULE,
+        '--token',
+        LABEL,
+        '--key',
+        key,
+        '--pin-file',
+        join(folder, 'pin'),
+      ],
       env: { SOFTHSM2_CONF: conf },
     }),
     generate: key => {
@@ -62,13 +74,11 @@ export function softToken(t: TestContext): SoftToken {
   }
 }
 
-function runs(program: string, ...tries: readonly (readonly string[])[]): boolean {
-  return tries.some(args => {
-    try {
-      execFileSync(program, args, { stdio: 'pipe' })
-      return true
-    } catch {
-      return false
-    }
-  })
+function runs(program: string, ...args: readonly string[]): boolean {
+  try {
+    execFileSync(program, args, { stdio: 'pipe' })
+    return true
+  } catch {
+    return false
+  }
 }
