@@ -13,6 +13,8 @@ COPY bench bench
 COPY scripts scripts
 COPY config config
 RUN npm run build && npm prune --omit=dev --ignore-scripts && find dist -name '*.map' -o -name '*.d.ts' | xargs rm -f
+# In an image with a shell, a pipeline finds the program by its name.
+RUN mkdir /bin-links && ln -s /app/dist/src/cli/main.js /bin-links/countersign
 # What a container writes to; a volume mounted there starts with this owner and mode.
 RUN mkdir -p /state/run /state/ledger /state/mark && chmod 0750 /state/run /state/ledger /state/mark
 
@@ -22,6 +24,7 @@ COPY --from=build /app/package.json /app/package.json
 COPY --from=build /app/node_modules /app/node_modules
 COPY --from=build /app/config /app/config
 COPY --from=build /app/dist/src /app/dist/src
+COPY --from=build /bin-links/ /usr/local/bin/
 COPY LICENSE SECURITY.md /app/
 COPY --from=build --chown=65531:65530 /state/ /etc/countersign/
 # The keeper is 65531, the gate 65532, and they share the group: one image, two containers, two users.

@@ -1,5 +1,6 @@
 import { mkdirSync, writeFileSync } from 'node:fs'
 import { cpus } from 'node:os'
+import { dirname } from 'node:path'
 import process from 'node:process'
 import { parseArgs } from 'node:util'
 import { type Latency, latency, loadGenerator, type Shot, throughput } from './load.js'
@@ -17,18 +18,22 @@ const { values } = parseArgs({
     seconds: { type: 'string', default: '5' },
     rounds: { type: 'string', default: '3' },
     samples: { type: 'string', default: '2000' },
+    connections: { type: 'string', default: '64' },
     json: { type: 'string', default: 'bench/results/latest.json' },
+    'policy-rounds': { type: 'string' },
     help: { type: 'boolean', default: false },
   },
 })
 if (values.help) {
-  process.stdout.write('npm run bench -- [--seconds 5] [--rounds 3] [--samples 2000] [--json FILE]\n')
+  process.stdout.write(
+    'npm run bench -- [--seconds 5] [--rounds 3] [--samples 2000] [--connections 64] [--policy-rounds 31] [--json FILE]\n',
+  )
   process.exit(0)
 }
 const seconds = Number(values.seconds)
 const rounds = Number(values.rounds)
 const samples = Number(values.samples)
-const CONNECTIONS = 64
+const connections = Number(values.connections)
 
 interface Case {
   readonly name: string
@@ -82,18 +87,20 @@ interface Result {
   readonly sidecar: {
     readonly requestsPerSecond: number
     readonly latency: Latency
-    /** Processor microseconds a request at 64 connections. */
+    /** Processor microseconds a request at 64 connections, or as many as were asked for. */
     readonly gateMicros: number
     readonly keeperMicros: number
   }
-  /** Sidecar's throughput as a share of bare's, 64 connections. */
+  /** Sidecar's throughput as a share of bare's, at as many connections. */
   readonly throughputRatio: number
   /** Added p50 at one connection, milliseconds. */
   readonly addedP50Ms: number
 }
 
 process.stderr.write('policy: deciding, compiling, surveying …\n')
-const policy = measurePolicy()
+const policy = measurePolicy(
+  values['policy-rounds'] === undefined ? undefined : Number(values['policy-rounds']),
+)
 const upstream = await start('./upstream.js')
 const bare = await start('./bare.js', `http://127.0.0.1:${upstream.port}`)
 const sidecar = await startSidecar(upstream.port)
@@ -124,14 +131,14 @@ async function measure(
       : signedHeaders(each.method, url, each.signedFor, each.type ?? '', each.body ?? '', keys),
   )
   process.stderr.write(`${each.name}: warming up …\n`)
-  for (const shot of [plain, guarded]) await throughput(shot, CONNECTIONS, Math.min(seconds, 3))
+  for (const shot of [plain, guarded]) await throughput(shot, connections, Math.min(seconds, 3))
   const rates = { plain: [] as number[], guarded: [] as number[] }
   const micros = { gate: [] as number[], keeper: [] as number[] }
   for (let round = 1; round <= rounds; round++) {
     process.stderr.write(`${each.name}: round ${round} of ${rounds}\n`)
-    rates.plain.push(await throughput(plain, CONNECTIONS, seconds))
+    rates.plain.push(await throughput(plain, connections, seconds))
     const before = { gate: cpuSeconds(pids.gate), keeper: cpuSeconds(pids.keeper) }
-    const rate = await throughput(guarded, CONNECTIONS, seconds)
+    const rate = await throughput(guarded, connections, seconds)
     rates.guarded.push(rate)
     micros.gate.push(((cpuSeconds(pids.gate) - before.gate) * 1e6) / (rate * seconds))
     micros.keeper.push(((cpuSeconds(pids.keeper) - before.keeper) * 1e6) / (rate * seconds))
@@ -169,7 +176,7 @@ type Memory = { readonly gate: number; readonly keeper: number }
 function report(results: readonly Result[], idleMiB: Memory, loadedMiB: Memory): void {
   const say = (line: string) => process.stdout.write(`${line}\n`)
   say(
-    `\nWhole sidecar against bare @fastify/http-proxy, ${CONNECTIONS} connections, ${loadGenerator()}, ${cpus().length} cores\n`,
+    `\nWhole sidecar against bare @fastify/http-proxy, ${connections} connections, ${loadGenerator()}, ${cpus().length} cores\n`,
   )
   say('case              throughput ratio   added p50 (1 conn.)   gate CPU   keeper CPU')
   for (const {
@@ -184,7 +191,7 @@ function report(results: readonly Result[], idleMiB: Memory, loadedMiB: Memory):
   }
   say(`\nresident memory, gate and keeper: idle ${sum(idleMiB)} MiB, after load ${sum(loadedMiB)} MiB`)
   for (const line of policyLines(policy)) say(line)
-  mkdirSync('bench/results', { recursive: true })
+  mkdirSync(dirname(values.json), { recursive: true })
   const machine = {
     cores: cpus().length,
     model: cpus()[0]?.model ?? 'unknown',
@@ -193,7 +200,7 @@ function report(results: readonly Result[], idleMiB: Memory, loadedMiB: Memory):
   }
   writeFileSync(
     values.json,
-    `${JSON.stringify({ machine, seconds, rounds, results, idleMiB, loadedMiB, policy }, null, 2)}\n`,
+    `${JSON.stringify({ machine, seconds, rounds, connections, results, idleMiB, loadedMiB, policy }, null, 2)}\n`,
   )
   say(`written to ${values.json}`)
 }

@@ -18,7 +18,7 @@ import {
 import { type Catalog, routesCatalog } from '../src/protocol/index.js'
 
 /**
- * What deciding and reading policies cost. `node dist/bench/policy.js` alone; `npm run bench` reports it too. The
+ * What deciding and reading policies cost. `node dist/bench/policy.js [rounds]` alone; `npm run bench` reports it too. The
  * decision is timed in turns, few routes and many, so that both see the same machine.
  */
 export interface PolicyFigures {
@@ -40,11 +40,12 @@ const DECISIONS = 4_000
 /** As many as AWS has. */
 const MATRIX_OPERATIONS = 15_683
 
-export function measurePolicy(): PolicyFigures {
+/** With `rounds` fewer than usual the ratio is rough; the rest is as ever. */
+export function measurePolicy(rounds = ROUNDS): PolicyFigures {
   const [few, many] = [deciderOf(FEW), deciderOf(MANY)]
   const times = { few: [] as number[], many: [] as number[], ratios: [] as number[] }
   for (const decider of [few, many]) decider(DECISIONS * 3)
-  for (let round = 0; round < ROUNDS; round++) {
+  for (let round = 0; round < rounds; round++) {
     const [a, b] = [timed(() => few(DECISIONS)), timed(() => many(DECISIONS))]
     times.few.push(a)
     times.many.push(b)
@@ -205,4 +206,7 @@ function median(numbers: readonly number[]): number {
 }
 
 if (process.argv[1] === fileURLToPath(import.meta.url))
-  for (const line of policyLines(measurePolicy())) process.stdout.write(`${line}\n`)
+  for (const line of policyLines(
+    measurePolicy(process.argv[2] === undefined ? ROUNDS : Number(process.argv[2])),
+  ))
+    process.stdout.write(`${line}\n`)

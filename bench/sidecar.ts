@@ -1,5 +1,5 @@
 import { type ChildProcess, spawn } from 'node:child_process'
-import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { closeSync, existsSync, mkdtempSync, openSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import process from 'node:process'
@@ -21,7 +21,9 @@ export interface BenchSidecar {
 }
 
 const PACKAGE = new URL('../../', import.meta.url)
-const START_MS = 30_000
+const START_MS = 60_000
+/** Lines of the sidecar's log that are shown where it did not start. */
+const LAST_LINES = 10
 
 export async function startSidecar(upstreamPort: number): Promise<BenchSidecar> {
   const folder = mkdtempSync(join(tmpdir(), 'countersign-bench-'))
@@ -39,31 +41,34 @@ export async function startSidecar(upstreamPort: number): Promise<BenchSidecar> 
     clouds: false,
   })
   const loaded = loadConfig(join(folder, 'countersign.yaml'))
+  const log = join(folder, 'sidecar.log')
+  const output = openSync(log, 'w')
   const supervisor = spawn(
     process.execPath,
     [fileURLToPath(new URL('dist/src/cli/main.js', PACKAGE)), 'run', '--config', loaded.file],
-    { stdio: 'ignore' },
+    { stdio: ['ignore', output, output] },
   )
-  await ready(() => existsSync(join(folder, 'run', 'gate.json')), supervisor)
-  const session = await openGrantSession(
-    { config: loaded.file, agent: 'coder', task: 'bench', owner: 'bench' },
-    { stdin: process.stdin, stdout: process.stdout, stderr: process.stderr, env: {}, cwd: folder },
-  )
-  const { token: grant } = await session.issue('bearer')
-  const keys = await session.issue('aws-sigv4')
-  await session.leave()
-  return {
-    supervisor,
-    folder,
-    main: readRunning(loaded).main,
-    grant,
-    keys,
-    stop: async () => {
-      const gone = new Promise(resolve => supervisor.once('exit', resolve))
-      supervisor.kill('SIGTERM')
-      await gone
-      rmSync(folder, { recursive: true, force: true })
-    },
+  closeSync(output)
+  const stop = async () => {
+    const gone = new Promise(resolve => supervisor.once('exit', resolve))
+    if (supervisor.kill('SIGTERM')) await gone
+    rmSync(folder, { recursive: true, force: true })
+  }
+  try {
+    await ready(() => existsSync(join(folder, 'run', 'gate.json')), supervisor)
+    const session = await openGrantSession(
+      { config: loaded.file, agent: 'coder', task: 'bench', owner: 'bench' },
+      { stdin: process.stdin, stdout: process.stdout, stderr: process.stderr, env: {}, cwd: folder },
+    )
+    const { token: grant } = await session.issue('bearer')
+    const keys = await session.issue('aws-sigv4')
+    await session.leave()
+    return { supervisor, folder, main: readRunning(loaded).main, grant, keys, stop }
+  } catch (error) {
+    // A sidecar that came up halfway would outlive the benchmark, and its log is gone with the folder.
+    process.stderr.write(`${readFileSync(log, 'utf8').trim().split('\n').slice(-LAST_LINES).join('\n')}\n`)
+    await stop()
+    throw error
   }
 }
 

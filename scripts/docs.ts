@@ -6,12 +6,13 @@ import { errorsPage } from './docs/errors-page.js'
 
 const ROOT = new URL('../../', import.meta.url)
 writeFileSync(new URL('docs/errors.md', ROOT), errorsPage())
-writeFileSync(new URL('config/schema/cases.v1.json', ROOT), `${JSON.stringify(casesJsonSchema(), null, 2)}\n`)
-writeFileSync(
-  new URL('config/schema/config.v1.json', ROOT),
-  `${JSON.stringify(configJsonSchema(), null, 2)}\n`,
-)
-writeFileSync(
-  new URL('config/schema/policy.v1.json', ROOT),
-  `${JSON.stringify(policyJsonSchema(), null, 2)}\n`,
-)
+writeSchema('config/schema/config.v1.json', configJsonSchema())
+// The repository to copy has its own, because the first lines of its files have to hold where it is copied to.
+for (const folder of ['config/schema', 'config/policy-repository/schema']) {
+  writeSchema(`${folder}/cases.v1.json`, casesJsonSchema())
+  writeSchema(`${folder}/policy.v1.json`, policyJsonSchema())
+}
+
+function writeSchema(file: string, schema: object): void {
+  writeFileSync(new URL(file, ROOT), `${JSON.stringify(schema, null, 2)}\n`)
+}

@@ -9,6 +9,7 @@ import { nativeErrors } from '../../src/native/index.js'
 import { policyErrors } from '../../src/policy/index.js'
 import { protocolErrors } from '../../src/protocol/index.js'
 import { receiptErrors } from '../../src/receipt/index.js'
+import { witnessErrors } from '../../src/witness/index.js'
 
 export interface RoomErrors {
   readonly room: string
@@ -61,6 +62,11 @@ export const ERROR_TABLES: readonly RoomErrors[] = [
     room: 'ledger',
     about: 'The ledger on disk. An agent that meets one of these is told `keeper_fault`.',
     table: ledgerErrors,
+  },
+  {
+    room: 'witness',
+    about: 'What a witness answers to a log, and what keeps it from starting.',
+    table: witnessErrors,
   },
   { room: 'native', about: 'Connections to upstreams.', table: nativeErrors },
   {

@@ -1,3 +1,4 @@
+import { base64Length, decodeBase64Bytes, encodeBase64Into } from './base64-bytes.js'
 import { canonFault } from './error-table.js'
 
 const encoder = new TextEncoder()
@@ -52,42 +53,16 @@ export function equalBytes(a: Uint8Array, b: Uint8Array): boolean {
   return difference === 0
 }
 
-const ALPHABET = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/'
-const VALUE = new Map([...ALPHABET].map((letter, value) => [letter, value]))
-
 /** Standard base64 with padding (RFC 4648 §4). */
 export function base64(bytes: Uint8Array): string {
-  let text = ''
-  for (let i = 0; i < bytes.length; i += 3) {
-    const [a, b, c] = [bytes[i] as number, bytes[i + 1], bytes[i + 2]]
-    text += ALPHABET[a >> 2]
-    text += ALPHABET[((a & 3) << 4) | ((b ?? 0) >> 4)]
-    text += b === undefined ? '=' : ALPHABET[((b & 15) << 2) | ((c ?? 0) >> 6)]
-    text += c === undefined ? '=' : ALPHABET[c & 63]
-  }
-  return text
+  const ascii = new Uint8Array(base64Length(bytes.length))
+  encodeBase64Into(bytes, ascii, 0)
+  return decoder.decode(ascii)
 }
 
 /** The bytes behind standard padded base64; throws `base64_invalid` for anything that would not encode back to the same text. */
 export function fromBase64(text: string): Uint8Array {
-  const body = text.replace(/={1,2}$/, '')
-  const bytes = new Uint8Array(Math.floor((body.length * 3) / 4))
-  let bits = 0
-  let pending = 0
-  let offset = 0
-  for (const letter of body) {
-    const value = VALUE.get(letter)
-    if (value === undefined) throw canonFault('base64_invalid')
-    bits = (bits << 6) | value
-    pending += 6
-    if (pending >= 8) {
-      pending -= 8
-      bytes[offset++] = (bits >> pending) & 255
-      bits &= (1 << pending) - 1
-    }
-  }
-  if (base64(bytes) !== text) throw canonFault('base64_invalid')
-  return bytes
+  return decodeBase64Bytes(encoder.encode(text))
 }
 
 /** base64url without padding (RFC 4648 §5, RFC 7515 §2). */

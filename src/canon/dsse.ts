@@ -29,6 +29,8 @@ export const PAYLOAD_TYPES = {
   enrolmentRequest: 'application/vnd.countersign.enrolment-request.v1+json',
   receipt: 'application/vnd.countersign.receipt.v1+json',
   grantOrder: 'application/vnd.countersign.grant-order.v1+json',
+  operateOrder: 'application/vnd.countersign.operate-order.v1+json',
+  recovery: 'application/vnd.countersign.recovery.v1+json',
 } as const
 
 /** Pre-authentication encoding: what is signed (DSSE protocol §"Signature Definition"). */

@@ -1,4 +1,5 @@
-import { Agent, request } from 'undici'
+import { Agent, request } from 'node:http'
+import { json } from 'node:stream/consumers'
 import { UsageError } from './io.js'
 
 /** The keeper's admin API over its Unix socket. Every call throws a UsageError with the keeper's own code and mend. */
@@ -8,34 +9,50 @@ export interface AdminClient {
   close(): Promise<void>
 }
 
+/** Node's own client: undici would be a good part of what a short command costs. */
 export function connectAdmin(socketPath: string): AdminClient {
-  const dispatcher = new Agent({ connect: { socketPath } })
+  const agent = new Agent({ keepAlive: true })
   async function call<T>(method: 'GET' | 'POST', path: string, body?: unknown): Promise<T> {
-    const answer = await request(`http://keeper${path}`, {
-      method,
-      dispatcher,
-      ...(body === undefined
-        ? {}
-        : { headers: { 'content-type': 'application/json' }, body: JSON.stringify(body) }),
-    }).catch((error: NodeJS.ErrnoException) => {
+    const { status, value } = await answerTo(method, path, body).catch((error: NodeJS.ErrnoException) => {
       throw new UsageError(
         `cannot reach the keeper at ${socketPath} (${error.code ?? error.message})`,
         'Start the sidecar with `countersign run`, pass its --config, and run this as the user that the keeper runs as.',
       )
     })
-    const value = (await answer.body.json()) as T
-    if (answer.statusCode >= 400) {
+    if (status >= 400) {
       const { code, message, mend } = value as { code?: string; message?: string; mend?: string }
       throw new UsageError(
-        `${code ?? answer.statusCode}: ${message ?? 'the keeper refused'}`,
+        `${code ?? status}: ${message ?? 'the keeper refused'}`,
         mend ?? 'See docs/errors.md.',
       )
     }
-    return value
+    return value as T
   }
+
+  function answerTo(
+    method: 'GET' | 'POST',
+    path: string,
+    body: unknown,
+  ): Promise<{ readonly status: number; readonly value: unknown }> {
+    const text = body === undefined ? undefined : JSON.stringify(body)
+    const headers = {
+      host: 'keeper',
+      ...(text === undefined
+        ? { 'content-length': 0 }
+        : { 'content-type': 'application/json', 'content-length': Buffer.byteLength(text) }),
+    }
+    return new Promise((resolve, reject) => {
+      const asked = request({ socketPath, path, method, agent, headers }, answer => {
+        json(answer).then(value => resolve({ status: answer.statusCode ?? 0, value }), reject)
+      })
+      asked.once('error', reject)
+      asked.end(text)
+    })
+  }
+
   return {
     get: path => call('GET', path),
     post: (path, body) => call('POST', path, body),
-    close: () => dispatcher.close(),
+    close: async () => agent.destroy(),
   }
 }

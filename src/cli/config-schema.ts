@@ -1,4 +1,6 @@
-import Type, { type Static } from 'typebox'
+import type { Static } from 'typebox'
+import { Type } from '../policy/index.js'
+import { Ship } from './ship-schema.js'
 
 const strict = { additionalProperties: false }
 const text = (description: string) => Type.String({ minLength: 1, description })
@@ -106,8 +108,49 @@ const Ledger = Type.Object(
         description: 'Seconds between heartbeat entries; silence is evidence too.',
       }),
     ),
+    ship: Type.Optional(Ship),
+    tiles: Type.Optional(
+      Type.Object(
+        {
+          listen: text(
+            'Where checkpoint, tree and entries are served to read (c2sp.org/tlog-tiles), host:port or [ipv6]:port. Whoever reaches it reads every receipt.',
+          ),
+        },
+        { ...strict, description: 'A read-only copy of the log over HTTP; off unless told.' },
+      ),
+    ),
   },
   { ...strict, description: 'Where receipts are kept.' },
+)
+
+const Witnesses = Type.Object(
+  {
+    policy: path(
+      'The witnesses and their quorum, a tlog-policy file (c2sp.org/tlog-policy) with a URL for each witness.',
+    ),
+    intervalSeconds: Type.Optional(
+      Type.Integer({
+        minimum: 1,
+        maximum: 3600,
+        description: 'Seconds between two rounds of asking; 10 unless told.',
+      }),
+    ),
+    timeoutSeconds: Type.Optional(
+      Type.Integer({
+        minimum: 1,
+        maximum: 60,
+        description: 'Seconds that one witness may take to answer; 5 unless told.',
+      }),
+    ),
+    ca: Type.Optional(
+      path('The CA, PEM, that the witnesses’ certificates are issued by, instead of the system’s.'),
+    ),
+  },
+  {
+    ...strict,
+    description:
+      'Witnesses in other trust domains that cosign the ledger’s checkpoints, so that nobody can show two histories.',
+  },
 )
 
 const Vault = Type.Object(
@@ -208,6 +251,7 @@ export const ConfigSchema = Type.Object(
     keeper: Keeper,
     ledger: Ledger,
     vault: Vault,
+    witnesses: Type.Optional(Witnesses),
     users: Type.Optional(Users),
     log: Type.Optional(
       Type.Object(

@@ -17,6 +17,16 @@ export const cliErrors = {
     sentence: 'A production audience doesn’t fetch its policy over plain HTTP.',
     mend: 'Serve it over https://; plain HTTP is for an audience that the trust root lists as a test audience.',
   },
+  ship_plaintext: {
+    status: null,
+    sentence: 'A production audience doesn’t ship receipts in the clear.',
+    mend: 'Use https:// or tls://; tcp:// to this host alone is for a relay on it.',
+  },
+  inventory_malformed: {
+    status: null,
+    sentence: 'The file is not an inventory of sidecars.',
+    mend: 'Mend what is listed: apiVersion, kind: Inventory, and `sidecars` with an origin each; docs/shipping.md shows one.',
+  },
   users_invalid: {
     status: null,
     sentence: 'Gate and keeper must be two users, neither of them root, in a group that is not root’s.',
@@ -61,6 +71,21 @@ export const cliErrors = {
     status: null,
     sentence: 'A process of the sidecar ended before it was ready.',
     mend: 'Mend what it says above.',
+  },
+  witnesses_unfit: {
+    status: null,
+    sentence: 'The file of `witnesses.policy` doesn’t say whom to ask, or asks for nobody.',
+    mend: 'Give every witness the URL of its submission prefix, http:// or https:// without query, and name a quorum.',
+  },
+  recovery_elsewhere: {
+    status: null,
+    sentence: 'The recovery is for another sidecar.',
+    mend: 'Apply it where its origin is configured.',
+  },
+  recovery_differs: {
+    status: null,
+    sentence: 'The ledger is not as it was when the recovery was prepared.',
+    mend: 'Leave everything as it is, prepare a new statement and have it signed; pass the same --checkpoint files to both steps.',
   },
   catalog_unreadable: {
     status: null,

@@ -6,14 +6,12 @@ import type { LoadedConfig } from './config.js'
 import { openGrantSession } from './grant-session.js'
 import { type Io, printLine } from './io.js'
 
-/** What a sandbox sidecar shows when it is up: a grant, and three commands to paste. A production one says where it listens. */
+/** What a sandbox sidecar shows when it is up: a grant, and three commands to paste. */
 export async function printFirstScreen(
   loaded: LoadedConfig,
   addresses: GateAddresses,
   io: Io,
 ): Promise<void> {
-  printLine(io, `\nCountersign is up: ${addresses.main}`)
-  if (loaded.config.sandbox === undefined) return
   const session = await openGrantSession(
     { config: loaded.file, agent: 'coder', task: 'first-steps', owner: 'you' },
     io,

@@ -3,6 +3,7 @@ import { dirname, join, sep } from 'node:path'
 import process from 'node:process'
 import { fileURLToPath } from 'node:url'
 import type { CountersignError } from '../canon/index.js'
+import { witnessedBeside } from '../ledger/index.js'
 import { INSTANCE_ROLES, type InstanceRole } from '../policy/index.js'
 import { foldersTo, obstacleTo, obstacleToMaking, permits } from './access.js'
 import type { LoadedConfig } from './config.js'
@@ -59,7 +60,15 @@ function keeperFiles({ config, path }: LoadedConfig): string[] {
     ...('file' in vault.key ? [path(vault.key.file)] : []),
     path(vault.file),
     path(ledger.highWater),
+    witnessedBeside(path(ledger.highWater)),
+    ...shipSecrets({ config, path }),
   ]
+}
+
+function shipSecrets({ config, path }: Pick<LoadedConfig, 'config' | 'path'>): string[] {
+  return (config.ledger.ship ?? []).flatMap(place =>
+    'credential' in place && 'file' in place.credential ? [path(place.credential.file)] : [],
+  )
 }
 
 /** A folder that the operator made elsewhere stays as it is. */
@@ -138,6 +147,10 @@ function needs(loaded: LoadedConfig): Need[] {
     path(vault.file),
     ...('file' in vault.key ? [path(vault.key.file)] : []),
     ...(ledger.auditorKey === undefined ? [] : [path(ledger.auditorKey)]),
+    ...(config.witnesses === undefined ? [] : [path(config.witnesses.policy)]),
+    ...(config.witnesses?.ca === undefined ? [] : [path(config.witnesses.ca)]),
+    ...shipSecrets(loaded),
+    ...(ledger.ship ?? []).flatMap(({ ca }) => (ca === undefined ? [] : [path(ca)])),
     ...(gate.upstreamCa === undefined ? [] : [path(gate.upstreamCa)]),
   ]
   const forGate = [

@@ -1,9 +1,9 @@
-import { cpSync, mkdirSync, writeFileSync } from 'node:fs'
+import { mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { packageRoot } from './catalogs.js'
 import { createAuditor, createInstanceVault, createTrust, enrolInstance } from './init-instance.js'
 import { createKeyFile } from './keyfile.js'
 import { readTemplate, templateFor, withApproverKey } from './policy-templates.js'
+import { CONFIG_SCHEMA_LINE, copySchemas } from './schema-files.js'
 
 export interface DeploymentChoices {
   readonly template: string
@@ -30,15 +30,14 @@ export async function initDeployment(folder: string, choices: DeploymentChoices)
     join(folder, 'policy', 'policy.yaml'),
     withApproverKey(source, () => createKeyFile(join(folder, 'trust', 'keys', 'approver.jwk'))),
   )
-  // The first line of both files names its schema for the editor.
-  cpSync(join(packageRoot(), 'config', 'schema'), join(folder, 'schema'), { recursive: true })
+  copySchemas(folder)
   writeFileSync(join(folder, 'countersign.yaml'), configurationText(choices, pin))
   return pin
 }
 
 function configurationText({ origin, audience, production }: DeploymentChoices, pin: string): string {
   const users = '{ gate: countersign-gate, keeper: countersign-keeper, group: countersign }'
-  return `# yaml-language-server: $schema=schema/config.v1.json
+  return `${CONFIG_SCHEMA_LINE}
 # Paths start from this file's folder.
 apiVersion: countersign.dev/v1
 kind: Sidecar

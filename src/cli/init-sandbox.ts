@@ -14,6 +14,7 @@ import {
 import { readSigningKey } from './keyfile.js'
 import { compilePolicyFile } from './policy-file.js'
 import { createSandboxSecrets } from './sandbox-secrets.js'
+import { CONFIG_SCHEMA_LINE, copySchemas } from './schema-files.js'
 import { writeSealedPolicy } from './sealed-policy.js'
 
 /** `host:port` of everything that a sandbox sidecar listens on; the clouds' are sealed into its policy. */
@@ -64,9 +65,10 @@ export async function initSandbox(folder: string, choices: SandboxChoices = {}):
   mkdirSync(join(folder, 'sandbox'), { mode: 0o700 })
   writeFileSync(join(folder, 'sandbox', 'secrets.json'), JSON.stringify(clouds), { mode: 0o600 })
   sealSandboxPolicy(folder, withAddresses(choices.policy ?? samplePolicy(), addresses))
+  copySchemas(folder)
   writeFileSync(
     join(folder, 'countersign.yaml'),
-    stringify(configurationOf(addresses, pin, choices.clouds ?? true)),
+    `${CONFIG_SCHEMA_LINE}\n${stringify(configurationOf(addresses, pin, choices.clouds ?? true))}`,
   )
 }
 

@@ -215,6 +215,8 @@ function instanceOf(
   const keys = Object.fromEntries(
     INSTANCE_ROLES.map(role => {
       const key = held.get(enrolment.keys[role])
+      if (key === undefined && !existsSync(keyFile(loaded, role)))
+        throw cliFault('key_unusable', `there is no ${keyFile(loaded, role)}`)
       if (key === undefined)
         throw cliFault('enrolment_unfit', `the ${role} key is not the one that was enrolled`)
       return [role, key]

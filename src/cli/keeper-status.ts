@@ -1,3 +1,5 @@
+import type { CosigningStatus, SinkStatus } from '../ledger/index.js'
+
 /** `GET /v1/status` of the keeper's admin API. */
 export interface KeeperStatus {
   /** Origin with epoch. */
@@ -21,6 +23,10 @@ export interface KeeperStatus {
     readonly failing: { readonly message: string; readonly sinceMs: number; readonly polls: number } | null
   } | null
   readonly enrolmentExpiresMs: number
+  /** The places that receipts are shipped to. */
+  readonly shipping: readonly SinkStatus[]
+  /** Null where the configuration names no witness. */
+  readonly witnesses: CosigningStatus | null
   /** Why keys that were installed are not in force; null where they are, or none were. */
   readonly refusedKeys: { readonly code: string; readonly message: string; readonly atMs: number } | null
   /** Grants in force. */

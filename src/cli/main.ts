@@ -2,6 +2,15 @@
 import process from 'node:process'
 import { runCommandLine } from './program.js'
 
+/** What a shell reports of a program that a closed pipe ended: 128 and SIGPIPE's 13. */
+const PIPE_CLOSED = 141
+
+// A reader that has seen enough, `| head`, is no fault of this program.
+process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+  if (error.code !== 'EPIPE') throw error
+  process.exit(PIPE_CLOSED)
+})
+
 process.exitCode = await runCommandLine(process.argv.slice(2), {
   stdin: process.stdin,
   stdout: process.stdout,

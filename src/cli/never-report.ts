@@ -5,6 +5,7 @@ import {
   type CompiledNever,
   counterexampleOf,
   findBreaches,
+  OBSERVING,
   openSurvey,
   UNLISTED,
 } from '../policy/index.js'
@@ -102,7 +103,6 @@ function requestLine(api: string, { method, target, headers, body }: RawRequest)
 
 /** What a proof found, for people. */
 export function neverLines({ statements, breaches, more }: NeverProof): readonly string[] {
-  if (statements.length === 0) return ['The policy has no `never` statement.']
   return statements.flatMap(statement => {
     const own = breaches.filter(each => each.statement === statement.id)
     if (own.length === 0) return [`PROVEN  ${statement.id}: cannot happen`]
@@ -123,7 +123,7 @@ function breachLines(each: NeverReport): readonly string[] {
     ...(otherAccount ? ['in another account'] : []),
   ]
   const verb = effect === 'allow' ? 'is admitted' : 'may be approved'
-  const words = `  ${agent}: ${api} ${[operation, ...where].join(' ')} ${verb} by rule ${rule}`
+  const words = `  ${agent}: ${api} ${[operation, ...where].join(' ')} ${verb} by ${rule === OBSERVING ? '' : 'rule '}${rule}`
   if (request === null) return [words]
   const note = confirmed
     ? `  passes${at === null ? '' : `, at ${at}`}:`

@@ -54,7 +54,7 @@ function certifiedKeys(
   firstEntry: Uint8Array | undefined,
 ): PinnedKeys {
   const bytes = trustChainIn(source.root)
-  const chain = openTrustChain(bytes, source.pin ?? firstVersion(bytes, source.root), nativeCrypto)
+  const chain = openTrustChain(bytes, pinOf(source, bytes), nativeCrypto)
   const certify = (envelope: Uint8Array) => openPastEnrolment(envelope, chain, nativeCrypto)
   const inHand = source.enrolments.map(file => certify(readBytes(file)))
   const own = firstEntry === undefined ? undefined : genesisEnrolment(firstEntry)
@@ -98,10 +98,15 @@ function revocations(newest: TrustRoot): ReadonlyMap<string, number> {
   return new Map(newest.revoked.keys.map(key => [key, revokedSinceMs(newest, key) as number]))
 }
 
-function firstVersion(chain: readonly Uint8Array[], file: string): string {
+/** Content id of the version that is trusted: the one that was named, or the first of the verifier's own file. */
+export function pinOf(
+  { pin, root }: Pick<Extract<KeySource, { kind: 'trust-root' }>, 'pin' | 'root'>,
+  chain: readonly Uint8Array[],
+): string {
+  if (pin !== null) return pin
   const first = chain[0]
   if (first === undefined)
-    throw new UsageError(`${file} holds no trust root`, 'Pass trust/root.json of the sidecar.')
+    throw new UsageError(`${root} holds no trust root`, 'Pass trust/root.json of the sidecar.')
   return contentId(nativeCrypto, decodeEnvelope(first).payload)
 }
 

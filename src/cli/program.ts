@@ -36,7 +36,13 @@ const COMMANDS: readonly (readonly [word: string, load: () => Promise<Register>]
   ['grant', async () => (await import('./commands/grant.js')).registerGrant],
   ['approvals', async () => (await import('./commands/approvals.js')).registerApprovals],
   ['receipts', async () => (await import('./commands/receipts.js')).registerReceipts],
+  ['receipts', async () => (await import('./commands/receipts-erase.js')).registerReceiptsErase],
+  ['receipts', async () => (await import('./commands/receipts-reconcile.js')).registerReceiptsReconcile],
+  ['receipts', async () => (await import('./commands/receipts-bundle.js')).registerReceiptsBundle],
+  ['receipts', async () => (await import('./commands/receipts-prove.js')).registerReceiptsProve],
   ['ledger', async () => (await import('./commands/ledger.js')).registerLedger],
+  ['witness', async () => (await import('./commands/witness.js')).registerWitness],
+  ['ledger', async () => (await import('./commands/ledger-recover.js')).registerLedgerRecover],
 ]
 
 /** The demo runs other command lines of this program. */

@@ -1,5 +1,5 @@
 import { fromBase64, utf8 } from '../canon/index.js'
-import { openEvidence } from '../ledger/index.js'
+import { type Evidence, openCopies, openEvidence } from '../ledger/index.js'
 import { nativeCrypto } from '../native/index.js'
 import {
   parseCheckpoint,
@@ -10,6 +10,8 @@ import {
 } from '../receipt/index.js'
 import { type AdminClient, connectAdmin } from './admin-client.js'
 import { type LoadedConfig, loadConfig } from './config.js'
+import { type CopyFlags, copyFiles, isBucket } from './copy-access.js'
+import type { Io } from './io.js'
 
 /** A log that a command reads: of a running keeper, or from evidence on disk. */
 export interface ReceiptSource {
@@ -23,17 +25,43 @@ export interface ReceiptSource {
   checkpoint(): Promise<SignedCheckpoint | null>
   /** The same as text, for `export`. */
   checkpointNote(): Promise<string | null>
+  /** The newest checkpoint that witnesses have cosigned, as text; null where none is known. */
+  witnessedNote(): Promise<string | null>
+  /** Hashes of a proof from a stored tree; null where only reading all entries would tell. */
+  readonly prove: ((wanted: WantedProof) => Promise<readonly Uint8Array[]>) | null
   verify(options: VerifyOptions, onEntry: (count: number) => void): Promise<Verification>
   close(): Promise<void>
 }
 
-/** With `path` a ledger folder or a dump, without it the keeper that runs with this configuration. */
-export async function openReceipts(path: string | undefined, config: string): Promise<ReceiptSource> {
-  return path === undefined ? runningKeeper(loadConfig(config)) : evidence(path)
+/** Over the first `size` entries. */
+export type WantedProof =
+  | { readonly kind: 'inclusion'; readonly seq: number; readonly size: number }
+  | { readonly kind: 'consistency'; readonly from: number; readonly size: number }
+
+/** What a command knows about a shipped copy; see `copyFiles`. */
+export interface CopyAccess {
+  readonly flags: CopyFlags
+  readonly io: Pick<Io, 'env'>
 }
 
-async function evidence(path: string): Promise<ReceiptSource> {
-  const log = await openEvidence(path, nativeCrypto)
+/** With `path` a ledger folder, a dump or a shipped copy, without it the keeper that runs with this configuration. */
+export async function openReceipts(
+  path: string | undefined,
+  config: string,
+  copy?: CopyAccess,
+): Promise<ReceiptSource> {
+  return path === undefined ? runningKeeper(loadConfig(config)) : evidence(path, copy)
+}
+
+async function evidence(path: string, copy: CopyAccess | undefined): Promise<ReceiptSource> {
+  const log =
+    copy !== undefined && isBucket(path)
+      ? await bucketCopy(path, copy)
+      : await openEvidence(path, nativeCrypto, copy?.flags.chain)
+  return sourceOf(path, log)
+}
+
+function sourceOf(path: string, log: Evidence): ReceiptSource {
   return {
     where: path,
     size: async () => null,
@@ -41,14 +69,27 @@ async function evidence(path: string): Promise<ReceiptSource> {
     side: id => log.side(id),
     checkpoint: async () => log.checkpoint,
     checkpointNote: async () => log.note,
+    witnessedNote: async () => log.witnessedNote ?? null,
+    prove: null,
     verify: (options, onEntry) => log.verify(options, onEntry),
     close: () => log.close(),
   }
 }
 
+/** A shipped copy, and nothing else: a log is never held against itself by mistake. Throws `copy_malformed`. */
+export async function openShipped(place: string, { flags, io }: CopyAccess): Promise<ReceiptSource> {
+  const copies = await openCopies(copyFiles(place, flags, io))
+  return sourceOf(place, await copies.open(flags.chain, nativeCrypto))
+}
+
+async function bucketCopy(place: string, { flags, io }: CopyAccess) {
+  return (await openCopies(copyFiles(place, flags, io))).open(flags.chain, nativeCrypto)
+}
+
 function runningKeeper(loaded: LoadedConfig): ReceiptSource {
   const admin = connectAdmin(loaded.path(loaded.config.keeper.admin))
-  const note = async () => (await admin.get<{ checkpoint: string }>('/v1/checkpoint')).checkpoint
+  const notes = () => admin.get<{ checkpoint: string; witnessed: string | null }>('/v1/checkpoint')
+  const note = async () => (await notes()).checkpoint
   return {
     where: `the keeper of ${loaded.file}`,
     size: async () => (await admin.get<Page>('/v1/receipts?limit=0')).size,
@@ -59,9 +100,20 @@ function runningKeeper(loaded: LoadedConfig): ReceiptSource {
     },
     checkpoint: async () => parseCheckpoint(utf8(await note())),
     checkpointNote: note,
+    witnessedNote: async () => (await notes()).witnessed,
+    prove: wanted => provenBy(admin, wanted),
     verify: (options, onEntry) => verifyEntries(pages(admin, 0), options, onEntry),
     close: () => admin.close(),
   }
+}
+
+async function provenBy(admin: AdminClient, wanted: WantedProof): Promise<readonly Uint8Array[]> {
+  const { kind, size } = wanted
+  const place = kind === 'inclusion' ? `seq=${wanted.seq}` : `from=${wanted.from}`
+  const { hashes } = await admin.get<{ hashes: readonly string[] }>(
+    `/v1/proofs/${kind}?${place}&size=${size}`,
+  )
+  return hashes.map(fromBase64)
 }
 
 interface Page {

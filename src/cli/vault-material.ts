@@ -13,6 +13,10 @@ const FROM_TEXT: Readonly<Record<VaultKind, (text: string) => object>> = {
   'aws-sts': () => {
     throw unreadable('{"accessKeyId":"AKIA…","secretAccessKey":"…"}')
   },
+  'ship-s3': () => {
+    throw unreadable('{"accessKeyId":"AKIA…","secretAccessKey":"…"}')
+  },
+  'ship-http': text => ({ secret: text.trim() }),
   'stripe-restricted-key': () => {
     throw unreadable('{"keys":[{"key":"rk_test_…","covers":{"permissions":["customers:write"]}}]}')
   },

@@ -1,16 +1,17 @@
-import type { Verification } from '../receipt/index.js'
+import type { Recovered, ReferenceSummary, Verification } from '../receipt/index.js'
+import type { DecisionsReplayed } from './replay/decision-replay.js'
+import type { Verdict } from './verify-log.js'
 
-/** What a verification proved, for people. Never a bare OK. */
-export function verdictLines(found: Verification): string[] {
+/** What a verification proved, for people, and what it didn't. Never a bare OK. */
+export function verdictLines(found: Verdict): string[] {
   return [
-    found.sound
-      ? 'SOUND: nothing was found.'
-      : `NOT SOUND: ${plural(found.findingCount, 'finding')}, ${found.validPrefix} entries are valid from the first on.`,
+    headline(found),
     ...found.findings.map(finding => `  ! ${finding.message}`),
     ...(found.findingCount > found.findings.length
       ? [`  ! and ${found.findingCount - found.findings.length} more`]
       : []),
     row('log', found.chain ?? 'unknown'),
+    ...(found.recovered === null ? [] : [row('recovery', recoveredText(found.recovered))]),
     row('keys', keysText(found)),
     row('entries', `${found.size} read, ${found.validPrefix} valid from the first on`),
     row('kinds', countsText(found)),
@@ -19,13 +20,103 @@ export function verdictLines(found: Verification): string[] {
     row('checkpoint', checkpointText(found)),
     row('witnessed', witnessedText(found)),
     row('open', openText(found)),
+    ...(found.references === null ? [] : referenceRows(found.references)),
+    ...(found.decisions === null ? [] : decisionRows(found.decisions)),
+    '  not proven',
+    ...notProven(found).map(what => `    - ${what}`),
   ]
 }
 
-function keysText({ mode }: Verification): string {
+function headline({ sound, signatures, findingCount, validPrefix }: Verification): string {
+  if (!sound)
+    return `NOT SOUND: ${plural(findingCount, 'finding')}, ${validPrefix} entries are valid from the first on.`
+  return signatures
+    ? 'SOUND: nothing was found.'
+    : 'TREE ONLY: nothing was found, and no signature was looked at: anybody could have made this log.'
+}
+
+function referenceRows({ policies, grants, approvals, mints }: ReferenceSummary): string[] {
+  return [
+    row(
+      'policies',
+      `${policies.activated} put in force, ${policies.refused} refused, ${policies.expired} expired; every attempt cites the one in force, or is listed above`,
+    ),
+    row(
+      'grants',
+      `${grants.issued} issued, ${grants.revoked} revoked${grants.earlier === 0 ? '' : `; ${plural(grants.earlier, 'attempt')} under grants from before this epoch, not held against them`}`,
+    ),
+    row(
+      'approvals',
+      `${approvals.requested} asked for, ${approvals.consumed} used, ${approvals.expired} expired`,
+    ),
+    row('credentials', `${mints.minted} minted, ${mints.ended} ended before their time`),
+  ]
+}
+
+function decisionRows({
+  decided,
+  replayed,
+  fromInputs,
+  differing,
+  notReplayed,
+  undecided,
+}: DecisionsReplayed) {
+  const left = decided - replayed
+  return [
+    row(
+      'decisions',
+      `replayed ${replayed} of ${decided} (${fromInputs} from their inputs, ${replayed - fromInputs} from the receipt), differing ${differing}, not replayable ${left}`,
+    ),
+    ...notReplayed.map(
+      ({ why, count, firstSeq }) => `              ${count} from entry ${firstSeq} on: ${why}`,
+    ),
+    ...(undecided === 0 ? [] : [`              ${undecided} more were refused before a policy was asked`]),
+  ]
+}
+
+/** What nobody may conclude from this verification. */
+function notProven(found: Verdict): string[] {
+  const { mode, signatures, checkpointed, size, unwitnessedTail, references, decisions } = found
+  return [
+    ...(signatures ? [] : ['who wrote the entries: signatures were left out']),
+    ...(mode === 'pinned keys' ? [] : ['whose log it is: no key came from outside of it']),
+    ...(checkpointed === size ? [] : [`that nothing was cut off behind entry ${(checkpointed ?? size) - 1}`]),
+    ...(unwitnessedTail === 0
+      ? []
+      : [
+          `that the holder of the log’s keys showed nobody another log: ${unwitnessedTail} of ${size} entries have no witness`,
+        ]),
+    ...(references === null
+      ? ['that attempts cite a policy in force, a grant and a credential of their own']
+      : []),
+    ...undecidedBy(decisions),
+    'that everything passed through the sidecar, and what the upstream did with what it was sent',
+  ]
+}
+
+function undecidedBy(decisions: DecisionsReplayed | null): string[] {
+  if (decisions === null)
+    return ['that the policy decides so: pass --policies, and --auditor-key for the arguments']
+  const left = decisions.decided - decisions.replayed
+  return left === 0 ? [] : [`that the policy decides so for ${plural(left, 'attempt')}: see decisions`]
+}
+
+function keysText({ mode, signatures }: Verification): string {
+  if (!signatures) return 'not looked at: no signature was checked'
   return mode === 'pinned keys'
     ? 'pinned: signed by the keys that you named'
     : 'integrity only: the keys are those that the log names itself, which proves no origin (pass --trust and --pin, or --key)'
+}
+
+/** `epoch 2, continues epoch 1 after a loss of 17 entries, signed by maria and jo: …`. */
+function recoveredText({ epoch, chain, size, lost, because, signers }: Recovered): string {
+  const before = chain.slice(chain.lastIndexOf('/') + 1)
+  const loss = lost === 0 ? 'no known loss' : `a loss of ${plural(lost, 'entry', 'entries')}`
+  const signed =
+    signers === null
+      ? 'NOT held against a trust root (pass --trust and --pin)'
+      : `signed by ${signers.join(' and ')}`
+  return `epoch ${epoch}, continues epoch ${before} after ${loss} (${size} are proven there), ${signed}: ${because}`
 }
 
 function countsText({ counts }: Verification): string {
@@ -44,9 +135,11 @@ function checkpointText({ checkpointed, size }: Verification): string {
   return `covers ${plural(checkpointed, 'entry', 'entries')}${behind === 0 ? '' : `, ${behind} came after it`}`
 }
 
-function witnessedText({ witnessed, unwitnessedTail }: Verification): string {
+function witnessedText({ witnessed, witnessedT, unwitnessedTail }: Verification): string {
   const alone = `${plural(unwitnessedTail, 'entry', 'entries')} vouched for by this log's own keys alone`
-  return witnessed === null ? `no cosignature: ${alone}` : `${witnessed} entries; ${alone}`
+  if (witnessed === null || witnessedT === null)
+    return `no cosignature that counts: ${alone} (--witnesses FILE says whose count)`
+  return `${plural(witnessed, 'entry', 'entries')} since ${new Date(witnessedT).toISOString()}; the unwitnessed tail: ${alone}`
 }
 
 function openText({ open }: Verification): string {

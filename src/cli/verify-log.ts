@@ -1,49 +1,149 @@
-import { readCheckpointFile } from '../ledger/index.js'
+import type { JWK } from 'jose'
+import { utf8 } from '../canon/index.js'
+import { compareWithCopy, parallelChecks, readCheckpointFile } from '../ledger/index.js'
 import { nativeCrypto } from '../native/index.js'
-import type { SignedCheckpoint, Verification } from '../receipt/index.js'
-import { AnswerNo, type Io, printJson, printLine } from './io.js'
+import {
+  type EntryAudit,
+  parseCheckpoint,
+  type ReferenceSummary,
+  References,
+  type SignedCheckpoint,
+  type Verification,
+  type WitnessPolicy,
+} from '../receipt/index.js'
+import { type Against, againstLines, isSame } from './against-text.js'
+import { AnswerNo, type Io, printJson, printLine, UsageError } from './io.js'
 import { type KeySource, pinnedKeys } from './pinned-keys.js'
+import { pinnedRecovery } from './pinned-recovery.js'
 import { progress } from './progress.js'
 import type { ReceiptSource } from './receipt-source.js'
+import { DecisionReplay, type DecisionsReplayed } from './replay/decision-replay.js'
+import { recordedInputs } from './replay/recorded-inputs.js'
+import { sealedPolicies } from './replay/sealed-policies.js'
+import { trustVersions } from './trust-versions.js'
 import { verdictLines } from './verdict-text.js'
 
 export interface VerifyRequest {
   readonly keys: KeySource
   /** Files with checkpoints or high-water marks. */
   readonly checkpoints: readonly string[]
+  /** Which witnesses' cosignatures count; null where nobody has said. */
+  readonly witnesses: WitnessPolicy | null
+  /** What the decisions are derived again with. */
+  readonly decisions: DecisionSources
+  /** False: form, tree, chain and checkpoints alone, at several times the speed. */
+  readonly signatures: boolean
+  /** Threads that check entries. */
+  readonly jobs: number
   /** Those that the verifier has kept from before any revocation. */
   readonly kept?: readonly string[]
   readonly json: boolean
+  /** A shipped copy that the log is held against. */
+  readonly against?: { readonly copy: ReceiptSource; readonly mayBeUnshipped: number }
+}
+
+export interface DecisionSources {
+  /** Folder of sealed policies; null: decisions are not derived again. */
+  readonly policies: string | null
+  /** Private key that opens the decision inputs; null: the receipts have to do. */
+  readonly auditorKey: JWK | null
+}
+
+/** What was found out about a log. */
+export interface Verdict extends Verification {
+  /** Null where entries were not held against each other. */
+  readonly references: ReferenceSummary | null
+  /** Null where decisions were not derived again. */
+  readonly decisions: DecisionsReplayed | null
 }
 
 /** Verifies a log, prints what was proven, and throws AnswerNo where something was found. Closes the source. */
 export async function verifyLog(source: ReceiptSource, request: VerifyRequest, io: Io): Promise<void> {
   try {
     const found = await verified(source, request, io)
-    if (request.json) printJson(io, { source: source.where, ...found })
-    else for (const line of verdictLines(found)) printLine(io, line)
-    if (!found.sound) throw new AnswerNo()
+    const against = await heldAgainst(source, request, io)
+    if (request.json)
+      printJson(io, { source: source.where, ...found, ...(against === null ? {} : { against }) })
+    else for (const line of [...verdictLines(found), ...againstLines(against)]) printLine(io, line)
+    if (!found.sound || (against !== null && !isSame(against))) throw new AnswerNo()
   } finally {
     await source.close()
+    await request.against?.copy.close()
   }
 }
 
-async function verified(source: ReceiptSource, request: VerifyRequest, io: Io): Promise<Verification> {
+/** The copy is verified by itself as well: what it holds beyond the log counts only when the log's keys have signed it. */
+async function heldAgainst(source: ReceiptSource, request: VerifyRequest, io: Io): Promise<Against | null> {
+  if (request.against === undefined) return null
+  const { copy, mayBeUnshipped } = request.against
+  // A copy has no decision inputs: its decisions are those of the log.
+  const { against: _, ...rest } = request
+  const alone = { ...rest, decisions: { policies: null, auditorKey: null } }
+  const verification = await verified(copy, alone, io)
+  const shown = progress(io, 'entries compared')
+  const comparison = await compareWithCopy(source.entries(), copy.entries(), mayBeUnshipped, shown.count)
+  shown.done()
+  return { copy: copy.where, verification, comparison }
+}
+
+async function verified(source: ReceiptSource, request: VerifyRequest, io: Io): Promise<Verdict> {
   const keys = pinnedKeys(request.keys, await firstOf(source))
   const checkpoints: SignedCheckpoint[] = []
   // Asked for before the entries, so that a log that grows meanwhile still contains it.
-  const own = await source.checkpoint()
-  if (own !== null) checkpoints.push(own)
+  for (const own of [await source.checkpoint(), (await request.against?.copy.checkpoint()) ?? null])
+    if (own !== null) checkpoints.push(own)
+  const cosigned = await source.witnessedNote()
+  if (cosigned !== null) checkpoints.push(parseCheckpoint(utf8(cosigned)))
   for (const file of request.checkpoints) checkpoints.push(await readCheckpointFile(file, nativeCrypto))
   const kept: SignedCheckpoint[] = []
   for (const file of request.kept ?? []) kept.push(await readCheckpointFile(file, nativeCrypto))
-  const shown = progress(io, 'entries')
+  const recovery = pinnedRecovery(request.keys)
+  const references = request.signatures ? new References() : null
+  const decisions = request.signatures ? decisionReplay(source, request) : null
+  const audits: readonly (EntryAudit | null)[] = [references, decisions]
+  const total = Math.max(...checkpoints.map(({ size }) => size))
+  const shown = progress(io, 'entries', Number.isFinite(total) ? total : null)
   const found = await source.verify(
-    { crypto: nativeCrypto, keys, checkpoints: [...checkpoints, ...kept], kept },
+    {
+      crypto: nativeCrypto,
+      keys,
+      checkpoints: [...checkpoints, ...kept],
+      kept,
+      signatures: request.signatures,
+      ...(recovery === undefined ? {} : { recovery }),
+      ...(request.witnesses === null ? {} : { witnesses: request.witnesses }),
+      audits: audits.filter(audit => audit !== null),
+      ...(request.jobs > 1 ? { checker: parallelChecks(nativeCrypto, request.jobs) } : {}),
+    },
     shown.count,
   )
   shown.done()
-  return found
+  const replayed = decisions?.summary() ?? null
+  if (replayed !== null) refuseUselessKey(request, replayed)
+  return { ...found, references: references?.summary() ?? null, decisions: replayed }
+}
+
+function decisionReplay(source: ReceiptSource, { decisions, keys }: VerifyRequest): DecisionReplay | null {
+  if (decisions.policies === null) return null
+  const trust = trustVersions(keys)
+  if (trust === null)
+    throw new UsageError(
+      'policies have to be verified under a trust root before they decide anything',
+      'Pass --trust FILE with --policies DIR.',
+    )
+  return new DecisionReplay(
+    sealedPolicies(decisions.policies, trust),
+    recordedInputs(source, decisions.auditorKey),
+  )
+}
+
+/** A key that opens nothing is the wrong one, and an answer from the receipts alone would hide that. */
+function refuseUselessKey({ decisions }: VerifyRequest, { decided, opened }: DecisionsReplayed): void {
+  if (decisions.auditorKey === null || decided === 0 || opened > 0) return
+  throw new UsageError(
+    `the auditor’s key opens the decision inputs of none of ${decided} attempts`,
+    'Pass the private half of `ledger.auditorKey`, and a ledger folder whose keeper kept the inputs (a dump has none); or leave --auditor-key out.',
+  )
 }
 
 async function firstOf(source: ReceiptSource): Promise<Uint8Array | undefined> {

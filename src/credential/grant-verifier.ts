@@ -21,7 +21,7 @@ export interface GrantVerifierOptions {
   readonly keys: readonly Uint8Array[]
   readonly origin: string
   /** Asked on every use, also for a token verified before. Where it fails the grant is refused. */
-  readonly isRevoked: (jti: string) => boolean | Promise<boolean>
+  readonly isRevoked: (jti: string, issuedMs: number) => boolean | Promise<boolean>
   /** Verified tokens remembered, so that a signature is checked once; 4,096 unless told. */
   readonly maxRemembered?: number
 }
@@ -45,7 +45,7 @@ export function grantVerifier(options: GrantVerifierOptions): GrantVerifier {
     if (claims.exp * 1_000 <= nowMs || claims.iat * 1_000 > nowMs + CLOCK_SKEW_MS)
       return refused('grant_expired')
     if (claims.slot !== CLAIM_OF_SLOT[slot]) return refused('grant_slot')
-    const revoked = await revocation(claims.jti)
+    const revoked = await revocation(claims)
     return revoked === null ? { kind: 'grant', grant: grantOf(claims) } : refused(revoked)
   }
 
@@ -66,9 +66,9 @@ export function grantVerifier(options: GrantVerifierOptions): GrantVerifier {
     return claims
   }
 
-  async function revocation(jti: string): Promise<GrantRefusal | null> {
+  async function revocation({ jti, iat }: GrantClaims): Promise<GrantRefusal | null> {
     try {
-      return (await options.isRevoked(jti)) ? 'grant_revoked' : null
+      return (await options.isRevoked(jti, iat * 1_000)) ? 'grant_revoked' : null
     } catch {
       return 'grant_unverifiable'
     }

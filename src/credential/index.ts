@@ -1,10 +1,11 @@
 export { awsGrantKeys, awsGrantMaterial } from './aws-grant-keys.js'
+export { type AwsCredentials, awsSigner } from './aws-signature.js'
 export { type BrokerOptions, credentialBroker } from './broker.js'
 export { credentialErrors, credentialFault } from './error-table.js'
 export { grantIssuer } from './grant-issuer.js'
 export { type GrantVerifierOptions, grantVerifier } from './grant-verifier.js'
 export type { Schedule } from './lifetime.js'
-export { type Material, VAULT_KINDS, type VaultKind } from './material.js'
+export { checkMaterial, type Material, type ShipKind, VAULT_KINDS, type VaultKind } from './material.js'
 export { publicJwks } from './minter-jwt.js'
 export { type MinterTable, standardMinters } from './minters.js'
 export { type Outbound, type OutboundOptions, outbound } from './outbound.js'
@@ -27,7 +28,7 @@ export type {
   RecordedCredential,
 } from './ports.js'
 export { Secret } from './secret.js'
-export { openVault, type Vault, type VaultChange, type VaultLocation } from './vault.js'
+export { entryFor, openVault, type Vault, type VaultChange, type VaultLocation } from './vault.js'
 export type { VaultEntry } from './vault-contents.js'
 export {
   addVaultKey,

@@ -1,5 +1,5 @@
-import Type, { type Static, type TSchema } from 'typebox'
-import { Value } from 'typebox/value'
+import type { Static, TSchema } from 'typebox'
+import { misfitIn, Type } from '../policy/index.js'
 import { credentialFault } from './error-table.js'
 import type { MinterKind } from './ports.js'
 
@@ -49,6 +49,21 @@ const StripeKey = Type.Object(
 )
 export type StripeKey = Static<typeof StripeKey>
 
+/** What is sent to the places that receipts are shipped to. No minter takes these, so that no policy can have one sent elsewhere. */
+const SHIPPING = {
+  'ship-s3': Type.Object(
+    {
+      accessKeyId: Type.String({ pattern: '^[A-Za-z0-9_]{4,128}$' }),
+      secretAccessKey: HeaderSecret,
+      /** Of temporary credentials. */
+      sessionToken: Type.Optional(HeaderSecret),
+    },
+    strict,
+  ),
+  'ship-http': Type.Object({ secret: HeaderSecret }, strict),
+} as const
+export type ShipKind = keyof typeof SHIPPING
+
 /** What the vault holds for each minter that needs a secret, field by field. The one source of the types and of the check. */
 export const MATERIAL = {
   jwt: Type.Object({ jwk: SigningJwk }, strict),
@@ -82,10 +97,11 @@ export const MATERIAL = {
     },
     strict,
   ),
-} as const satisfies Partial<Record<MinterKind, TSchema>>
+  ...SHIPPING,
+} as const satisfies Partial<Record<MinterKind | ShipKind, TSchema>>
 
 export type VaultKind = keyof typeof MATERIAL
-export type Material<K extends MinterKind = MinterKind> = K extends VaultKind
+export type Material<K extends MinterKind | ShipKind = MinterKind | ShipKind> = K extends VaultKind
   ? Static<(typeof MATERIAL)[K]>
   : never
 
@@ -97,9 +113,9 @@ export function isVaultKind(kind: string): kind is VaultKind {
 
 /** Checks that the value is material of this kind; throws `vault_entry_invalid` that names the member at fault, never its value. */
 export function checkMaterial<K extends VaultKind>(kind: K, value: unknown): Material<K> {
-  const problem = [...Value.Errors(MATERIAL[kind], value)][0]
-  if (problem === undefined) return narrowOnly(value as Material<K>)
-  throw credentialFault('vault_entry_invalid', `${kind}${problem.instancePath.replaceAll('/', '.')}`)
+  const misfit = misfitIn(MATERIAL[kind], value)
+  if (misfit === null) return narrowOnly(value as Material<K>)
+  throw credentialFault('vault_entry_invalid', [kind, ...misfit].join('.'))
 }
 
 /** ATTACK: a key that may do everything, pasted where a restricted one belongs. */

@@ -1,4 +1,4 @@
-import { Agent, errors, request } from 'undici'
+import type { Agent } from 'undici'
 import {
   CountersignError,
   fromUtf8,
@@ -6,7 +6,7 @@ import {
   type JsonValue,
   parseStrictJson,
 } from '../canon/index.js'
-import { guardedConnector, isPrivateAddress, type LookupAll } from '../native/index.js'
+import { guardedConnector, isPrivateAddress, type LookupAll, undici } from '../native/index.js'
 import { credentialFault } from './error-table.js'
 
 /** One call of a minter to an API that makes, shows or ends credentials. */
@@ -49,12 +49,16 @@ const LOOPBACK_HOSTS: readonly string[] = ['localhost', '127.0.0.1', '[::1]']
 
 export function outbound(options: OutboundOptions = {}): Outbound {
   const timeoutMs = options.timeoutMs ?? 10_000
-  const agents = { public: agent(false), private: agent(true) }
+  const agents = new Map<'public' | 'private', Agent>()
 
-  function agent(allowPrivate: boolean): Agent {
-    return new Agent({
+  /** Made for the first call. */
+  function agent(kind: 'public' | 'private'): Agent {
+    const known = agents.get(kind)
+    if (known !== undefined) return known
+    const { Agent } = undici()
+    const made = new Agent({
       connect: guardedConnector({
-        allowPrivate,
+        allowPrivate: kind === 'private',
         connectTimeoutMs: timeoutMs,
         ...(options.ca === undefined ? {} : { ca: options.ca }),
         ...(options.lookup === undefined ? {} : { lookup: options.lookup }),
@@ -65,17 +69,19 @@ export function outbound(options: OutboundOptions = {}): Outbound {
       headersTimeout: timeoutMs,
       bodyTimeout: timeoutMs,
     })
+    agents.set(kind, made)
+    return made
   }
 
   return {
     send: async call => {
       checkScheme(call.url, options.allowPlaintextLoopback ?? false)
       try {
-        const { statusCode, body } = await request(call.url, {
+        const { statusCode, body } = await undici().request(call.url, {
           method: call.method,
           headers: { accept: 'application/json', 'user-agent': 'countersign', ...call.headers },
           ...(call.body === undefined ? {} : { body: call.body }),
-          dispatcher: call.privateUpstream ? agents.private : agents.public,
+          dispatcher: agent(call.privateUpstream ? 'private' : 'public'),
           signal: AbortSignal.timeout(timeoutMs),
         })
         const bytes = await body.bytes()
@@ -85,7 +91,7 @@ export function outbound(options: OutboundOptions = {}): Outbound {
       }
     },
     close: async () => {
-      await Promise.all([agents.public.destroy(), agents.private.destroy()])
+      await Promise.all([...agents.values()].map(each => each.destroy()))
     },
   }
 }
@@ -147,6 +153,7 @@ function textOf(bytes: Uint8Array): string {
 function faultOf(error: unknown): CountersignError {
   if (error instanceof CountersignError)
     return error.code === 'address_refused' ? credentialFault('mint_address') : error
+  const { errors } = undici()
   const timedOut =
     error instanceof errors.HeadersTimeoutError ||
     error instanceof errors.BodyTimeoutError ||

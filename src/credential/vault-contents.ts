@@ -1,6 +1,6 @@
-import Type, { type Static } from 'typebox'
-import { Value } from 'typebox/value'
+import type { Static } from 'typebox'
 import { canonicalBytes, parseCanonical } from '../canon/index.js'
+import { misfitIn, Type } from '../policy/index.js'
 import { credentialFault } from './error-table.js'
 import { checkMaterial, type Material, VAULT_KINDS, type VaultKind } from './material.js'
 import { Secret } from './secret.js'
@@ -18,7 +18,7 @@ const Contents = Type.Object(
       Type.Object(
         {
           name: Type.String({ pattern: ENTRY_NAME.source }),
-          kind: Type.Enum([...VAULT_KINDS]),
+          kind: Type.Unsafe<VaultKind>(Type.Union(VAULT_KINDS.map(kind => Type.Literal(kind)))),
           material: Type.Unknown(),
           origins: Type.Array(Type.String({ maxLength: 512 }), { minItems: 1, maxItems: 32 }),
           environment: Type.String({ minLength: 1, maxLength: 128 }),
@@ -57,9 +57,8 @@ export type VaultContents = ReadonlyMap<string, VaultEntry>
 /** Parses strictly; throws `vault_malformed`, `vault_entry_invalid` or what `parseCanonical` throws, with the place but never a value. */
 export function parseContents(bytes: Uint8Array): VaultContents {
   const value: unknown = parseCanonical(bytes)
-  const problem = [...Value.Errors(Contents, value)][0]
-  if (problem !== undefined)
-    throw credentialFault('vault_malformed', problem.instancePath.replaceAll('/', '.'))
+  const misfit = misfitIn(Contents, value)
+  if (misfit !== null) throw credentialFault('vault_malformed', misfit.join('.'))
   const entries = new Map<string, VaultEntry>()
   for (const stored of (value as Static<typeof Contents>).entries) {
     if (entries.has(stored.name)) throw credentialFault('vault_malformed', `two entries ${stored.name}`)
@@ -78,8 +77,7 @@ export function isOrigin(text: string): boolean {
 }
 
 function entryOf(stored: StoredEntry): VaultEntry {
-  const { name, environment, revision } = stored
-  const kind = stored.kind as VaultKind
+  const { name, kind, environment, revision } = stored
   for (const origin of stored.origins) {
     if (!isOrigin(origin)) throw credentialFault('vault_entry_invalid', `${name}: ${origin} is no origin`)
   }

@@ -1,7 +1,7 @@
 import { flattenedDecrypt, GeneralEncrypt, type GeneralJWE } from 'jose'
-import Type, { type Static } from 'typebox'
-import { Value } from 'typebox/value'
+import type { Static } from 'typebox'
 import { base64url, CountersignError, canonicalBytes, parseStrictJson } from '../canon/index.js'
+import { misfitIn, Type } from '../policy/index.js'
 import { credentialFault } from './error-table.js'
 import { encodeContents, parseContents, type VaultContents } from './vault-contents.js'
 import {
@@ -81,8 +81,8 @@ function parseSealed(bytes: Uint8Array): SealedVault {
   } catch {
     throw credentialFault(endsEarly(bytes) ? 'vault_truncated' : 'vault_malformed')
   }
-  if (!Value.Check(SealedVault, value)) throw credentialFault('vault_malformed')
-  return value
+  if (misfitIn(SealedVault, value) !== null) throw credentialFault('vault_malformed')
+  return value as SealedVault
 }
 
 function endsEarly(bytes: Uint8Array): boolean {

@@ -90,6 +90,8 @@ class RunningGate implements Gate {
         policyInForce: () => keeper.policy() !== null,
         policyExpiresMs: () => keeper.policy()?.expiresMs ?? null,
         enrolmentExpiresMs: () => keeper.enrolmentExpiresMs(),
+        shipping: () => keeper.shipping() ?? [],
+        witnesses: () => keeper.witnesses(),
       }),
       outcomes: new Outcomes(keeper, logger),
       transfers: new Set(),

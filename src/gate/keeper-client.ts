@@ -12,6 +12,8 @@ import {
   type PolicyView,
   type SettleReply,
   type SettleRequest,
+  type SinkReading,
+  type WitnessReading,
 } from '../link/index.js'
 import type { AdmitCall, KeeperPort, SettleCall } from './keeper-port.js'
 import { type OpenCall, OpenCalls } from './open-calls.js'
@@ -56,6 +58,8 @@ class Link implements KeeperClient {
   private chain: string | null = null
   private enrolmentExpires: number | null = null
   private view: PolicyView | null = null
+  private sinks: readonly SinkReading[] | null = null
+  private cosigned: WitnessReading | null = null
   private readonly listeners = new Set<(view: PolicyView | null) => void>()
   private readonly options: KeeperClientOptions
   private readonly calls: OpenCalls
@@ -94,6 +98,14 @@ class Link implements KeeperClient {
 
   policy(): PolicyView | null {
     return this.view
+  }
+
+  shipping(): readonly SinkReading[] | null {
+    return this.sinks
+  }
+
+  witnesses(): WitnessReading | null {
+    return this.cosigned
   }
 
   onPolicy(listener: (view: PolicyView | null) => void): () => void {
@@ -165,6 +177,12 @@ class Link implements KeeperClient {
       case 'policy':
         this.setPolicy(message.policy)
         return
+      case 'shipping':
+        this.sinks = message.sinks
+        return
+      case 'witnesses':
+        this.cosigned = message.reading
+        return
       case 'admitted':
         if (!this.calls.resolve(message) && this.calls.isLate(message.call)) this.disown(message)
         return
@@ -200,6 +218,8 @@ class Link implements KeeperClient {
     const wasConnected = this.welcomed
     this.channel = undefined
     this.welcomed = false
+    this.sinks = null
+    this.cosigned = null
     this.calls.rejectAll(linkFault('keeper_gone'))
     if (wasConnected) this.setPolicy(null)
     if (wasConnected || fault !== null) this.options.onLost?.(fault)

@@ -1,4 +1,12 @@
-import type { AdmitReply, AdmitRequest, PolicyView, SettleReply, SettleRequest } from '../link/index.js'
+import type {
+  AdmitReply,
+  AdmitRequest,
+  PolicyView,
+  SettleReply,
+  SettleRequest,
+  SinkReading,
+  WitnessReading,
+} from '../link/index.js'
 
 /** An `admit` without its framing: the client of the link numbers the call. */
 export type AdmitCall = Omit<AdmitRequest, 'type' | 'call'>
@@ -12,6 +20,10 @@ export interface KeeperPort {
   policy(): PolicyView | null
   /** Unix milliseconds: when the certificate over the sidecar’s keys ends; null until the keeper has said so. */
   enrolmentExpiresMs(): number | null
+  /** How far the ledger's copies are; null where there are none, or the keeper is out of reach. */
+  shipping(): readonly SinkReading[] | null
+  /** What witnesses have cosigned; null where none is asked, or the keeper is out of reach. */
+  witnesses(): WitnessReading | null
   /** Calls the listener after every change of what `policy()` answers. Returns a function that ends it. */
   onPolicy(listener: (view: PolicyView | null) => void): () => void
   /**

@@ -1,4 +1,5 @@
 import { Counter, Gauge, Histogram, Registry } from 'prom-client'
+import type { SinkReading, WitnessReading } from '../link/index.js'
 
 const SECONDS = [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 10, 60]
 
@@ -8,6 +9,8 @@ export interface Readings {
   readonly policyInForce: () => boolean
   readonly policyExpiresMs: () => number | null
   readonly enrolmentExpiresMs: () => number | null
+  readonly shipping: () => readonly SinkReading[]
+  readonly witnesses: () => WitnessReading | null
 }
 
 /**
@@ -53,7 +56,14 @@ export class Metrics {
     registers: [this.registry],
   })
 
-  constructor({ openRequests, policyInForce, policyExpiresMs, enrolmentExpiresMs }: Readings) {
+  constructor({
+    openRequests,
+    policyInForce,
+    policyExpiresMs,
+    enrolmentExpiresMs,
+    shipping,
+    witnesses,
+  }: Readings) {
     new Gauge({
       name: 'countersign_open_requests',
       help: 'Requests between arrival and outcome.',
@@ -70,29 +80,98 @@ export class Metrics {
         this.set(policyInForce() ? 1 : 0)
       },
     })
-    this.instant(
+    this.known(
       'countersign_policy_expires_timestamp_seconds',
       'When the policy in force expires, Unix time; every request is denied from then on.',
-      policyExpiresMs,
+      () => secondsOf(policyExpiresMs()),
     )
-    this.instant(
+    this.known(
       'countersign_enrolment_expires_timestamp_seconds',
       'When the certificate over this sidecar’s keys expires, Unix time; no start after it.',
-      enrolmentExpiresMs,
+      () => secondsOf(enrolmentExpiresMs()),
     )
+    this.perSink(
+      'countersign_shipped_entries',
+      'Receipts that a place off the host has.',
+      shipping,
+      sink => sink.shipped,
+    )
+    this.perSink(
+      'countersign_shipping_lag_entries',
+      'Receipts that a place off the host hasn’t yet.',
+      shipping,
+      sink => sink.lagEntries,
+    )
+    this.perSink(
+      'countersign_shipping_lag_seconds',
+      'Age of the oldest receipt that a place off the host hasn’t yet.',
+      shipping,
+      sink => sink.lagSeconds,
+    )
+    this.perSink(
+      'countersign_shipping_failing',
+      '1 while receipts can’t be shipped to a place.',
+      shipping,
+      sink => (sink.failing ? 1 : 0),
+    )
+    this.known(
+      'countersign_witnessed_entries',
+      'Receipts that a quorum of witnesses has cosigned.',
+      () => witnesses()?.witnessed ?? null,
+    )
+    this.known(
+      'countersign_witness_lag_entries',
+      'Receipts that no quorum of witnesses has cosigned yet.',
+      () => witnesses()?.lag?.entries ?? null,
+    )
+    this.known(
+      'countersign_witness_lag_seconds',
+      'Age of the oldest receipt that no quorum of witnesses has cosigned yet.',
+      () => witnesses()?.lag?.seconds ?? null,
+    )
+    new Gauge({
+      name: 'countersign_witness_failing',
+      help: '1 while a witness gives no cosignature.',
+      labelNames: ['witness'],
+      registers: [this.registry],
+      collect() {
+        this.reset()
+        for (const { name, failing } of witnesses()?.witnesses ?? [])
+          this.set({ witness: name }, failing ? 1 : 0)
+      },
+    })
+  }
+
+  /** Labels are the names in the configuration. */
+  private perSink(
+    name: string,
+    help: string,
+    sinks: Readings['shipping'],
+    value: (sink: SinkReading) => number,
+  ): void {
+    new Gauge({
+      name,
+      help,
+      labelNames: ['sink'],
+      registers: [this.registry],
+      collect() {
+        this.reset()
+        for (const sink of sinks()) this.set({ sink: sink.name }, value(sink))
+      },
+    })
   }
 
   /** Without a sample while unknown: an alarm on its absence is an alarm of its own, and a zero would be a lie. */
-  private instant(name: string, help: string, ms: () => number | null): void {
+  private known(name: string, help: string, read: () => number | null): void {
     new Gauge({
       name,
       help,
       registers: [this.registry],
       // Labels none, so that `remove` takes the only sample.
       collect() {
-        const at = ms()
-        if (at === null) this.remove()
-        else this.set(at / 1_000)
+        const value = read()
+        if (value === null) this.remove()
+        else this.set(value)
       },
     })
   }
@@ -120,4 +199,8 @@ export class Metrics {
   upstreamSeconds(api: string, elapsedMs: number): void {
     this.upstream.observe({ api }, elapsedMs / 1000)
   }
+}
+
+function secondsOf(ms: number | null): number | null {
+  return ms === null ? null : ms / 1_000
 }

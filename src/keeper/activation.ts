@@ -7,7 +7,10 @@ import { keeperFault } from './error-table.js'
 import type { Clock, Log } from './ports.js'
 
 /** Durable form: `{"version":7,"cid":"sha256:…"}`, the highest policy that was ever activated. */
-const HIGHEST_KEY = 'policy/highest'
+export const HIGHEST_KEY = 'policy/highest'
+
+/** Content id of the policy that this epoch's log says is in force. Another epoch's log has to say it again. */
+export const ANNOUNCED_KEY = 'policy/announced'
 
 export interface HighestPolicy {
   readonly version: number
@@ -142,8 +145,8 @@ export class Activation {
   private async putInForce(next: InForce): Promise<void> {
     const { policy, view } = next
     if (policy.cid === this.current?.policy.cid) return
-    const highest = await this.highest()
-    if (highest?.cid !== policy.cid) await this.append('activated', policy)
+    const announced = await this.parts.ledger.state.get(ANNOUNCED_KEY)
+    if (announced !== policy.cid) await this.append('activated', policy)
     this.current = next
     this.expiryWritten = false
     this.parts.log.info({ cid: policy.cid, version: policy.version }, 'policy in force')
@@ -181,10 +184,13 @@ export class Activation {
   }
 
   private async append(action: 'activated' | 'expired', { cid, version }: ActivePolicy): Promise<void> {
-    const remember = { key: HIGHEST_KEY, value: JSON.stringify({ version, cid }) }
+    const remember = [
+      { key: HIGHEST_KEY, value: JSON.stringify({ version, cid }) },
+      { key: ANNOUNCED_KEY, value: cid },
+    ]
     await this.parts.ledger.append(
       { type: 'policy', data: { action, cid, version } },
-      action === 'activated' ? { state: [remember] } : {},
+      action === 'activated' ? { state: remember } : {},
     )
   }
 

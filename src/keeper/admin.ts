@@ -1,12 +1,15 @@
 import { chmod, mkdir } from 'node:fs/promises'
 import { dirname } from 'node:path'
-import Fastify, { type FastifyInstance } from 'fastify'
+import type { FastifyInstance } from 'fastify'
 import { base64, CountersignError, encodeEnvelope, fromBase64, parseStrictJson } from '../canon/index.js'
 import type { AwsGrantKeys } from '../credential/index.js'
-import type { Ledger } from '../ledger/index.js'
+import type { Cosigning, CosigningStatus, Ledger, SinkStatus } from '../ledger/index.js'
+import { nativeCrypto } from '../native/index.js'
 import { observers, policyFault } from '../policy/index.js'
+import { consistencyProof, inclusionProof } from '../receipt/index.js'
 import type { Activation } from './activation.js'
 import type { Approvals } from './approvals.js'
+import type { Erasures } from './erasures.js'
 import { keeperFault } from './error-table.js'
 import type { Grants } from './grants.js'
 import { removeStaleSocket } from './link-server.js'
@@ -16,15 +19,24 @@ import { explainReceipt } from './why.js'
 
 export interface AdminParts {
   readonly ledger: Ledger
+  /** Null where no witness is asked. */
+  readonly cosigning: Cosigning | null
   readonly activation: Activation
   readonly succession: Succession
   readonly clock: Clock
   readonly grants: Grants
   readonly awsKeys: Pick<AwsGrantKeys, 'secretOf'>
   readonly approvals: Approvals
+  readonly erasures: Erasures
   readonly log: Log
   /** What `GET /v1/status` says beside the ledger and the policy. */
-  readonly facts: () => { readonly gates: number; readonly openAttempts: number; readonly startedMs: number }
+  readonly facts: () => {
+    readonly gates: number
+    readonly openAttempts: number
+    readonly startedMs: number
+    readonly shipping: readonly SinkStatus[]
+    readonly witnesses: CosigningStatus | null
+  }
 }
 
 export interface AdminServer {
@@ -36,17 +48,23 @@ const MAX_RECEIPTS = 1_000
 
 /**
  * Serves the admin API on a Unix socket that only the keeper's own user may open (0600). Whoever reaches it can
- * read and revoke; a grant takes an order signed by the `enrol` role besides. Errors are
+ * read and revoke; a grant takes an order signed by the `enrol` role besides, an erasure one by the `operate` role. Errors are
  * `{"code","message","mend"}` with the status of the error's table.
  */
 export async function serveAdmin(socketPath: string, parts: AdminParts): Promise<AdminServer> {
+  // Whoever else uses this room serves nothing, and needn't load a server.
+  const { default: Fastify } = await import('fastify')
   const app = Fastify({ logger: false, bodyLimit: MAX_BODY_BYTES, forceCloseConnections: true })
   readStrictly(app)
   answerErrors(app, parts.log)
   routeStatus(app, parts)
   routeReceipts(app, parts.ledger)
+  routeProofs(app, parts)
   routeGrants(app, parts)
   routePolicy(app, parts)
+  app.post('/v1/erasures', async request => ({
+    erased: await parts.erasures.fulfil(orderOf(request.body, 'operate_order_malformed')),
+  }))
   routeKeys(app, parts)
   app.get('/v1/approvals', () => ({ approvals: parts.approvals.pending() }))
   await mkdir(dirname(socketPath), { recursive: true, mode: 0o750 })
@@ -111,17 +129,41 @@ function routeReceipts(app: FastifyInstance, ledger: Ledger): void {
     const record = await ledger.side.get(id)
     return { inputs: record === undefined ? null : base64(record) }
   })
-  app.get('/v1/checkpoint', async () => ({ checkpoint: await ledger.checkpoint() }))
   app.get('/v1/why/:seq', request =>
     explainReceipt(ledger, numberOf((request.params as { seq: string }).seq)),
   )
+}
+
+/** The checkpoint over the head, the newest one that witnesses have cosigned, and the hashes that lead to either. */
+function routeProofs(
+  app: FastifyInstance,
+  { ledger, cosigning }: Pick<AdminParts, 'ledger' | 'cosigning'>,
+): void {
+  app.get('/v1/checkpoint', async () => {
+    const note = await ledger.checkpoint()
+    return {
+      checkpoint: cosigning?.withCosignatures(note) ?? note,
+      witnessed: cosigning?.witnessed() ?? null,
+    }
+  })
+  app.get('/v1/proofs/inclusion', async request => {
+    const { seq, size } = numbersOf(request.query, ['seq', 'size'])
+    if (seq >= size || size > ledger.head().size) throw keeperFault('receipt_unknown', `${seq} of ${size}`)
+    return { hashes: (await inclusionProof(nativeCrypto, seq, size, ledger.node)).map(base64) }
+  })
+  app.get('/v1/proofs/consistency', async request => {
+    const { from, size } = numbersOf(request.query, ['from', 'size'])
+    if (from === 0 || from > size || size > ledger.head().size)
+      throw keeperFault('receipt_unknown', `from ${from} to ${size}`)
+    return { hashes: (await consistencyProof(nativeCrypto, from, size, ledger.node)).map(base64) }
+  })
 }
 
 /** A grant for AWS has a secret beside its token: it goes to whoever ordered the grant, in this answer and nowhere else. */
 function routeGrants(app: FastifyInstance, { grants, awsKeys }: AdminParts): void {
   app.get('/v1/grants', () => ({ grants: grants.list() }))
   app.post('/v1/grants', async request => {
-    const { token, grant } = await grants.issue(orderOf(request.body))
+    const { token, grant } = await grants.issue(orderOf(request.body, 'grant_order_malformed'))
     const { jti, slot, expiresMs } = grant
     return { token, jti, expiresMs, ...(slot === 'aws-sigv4' ? { secret: awsKeys.secretOf(jti) } : {}) }
   })
@@ -190,12 +232,12 @@ function readStrictly(app: FastifyInstance): void {
 }
 
 /** `{"order": <DSSE envelope>}` with its members as on the wire. */
-function orderOf(body: unknown): Uint8Array {
+function orderOf(body: unknown, malformed: 'grant_order_malformed' | 'operate_order_malformed'): Uint8Array {
   const order = (body as { order?: unknown } | null)?.order
-  if (typeof order !== 'object' || order === null) throw policyFault('grant_order_malformed')
+  if (typeof order !== 'object' || order === null) throw policyFault(malformed)
   const { payload, payloadType, signatures } = order as Record<string, unknown>
   if (typeof payload !== 'string' || typeof payloadType !== 'string' || !Array.isArray(signatures))
-    throw policyFault('grant_order_malformed')
+    throw policyFault(malformed)
   try {
     return encodeEnvelope({
       payload: fromBase64(payload),
@@ -206,8 +248,13 @@ function orderOf(body: unknown): Uint8Array {
       })),
     })
   } catch {
-    throw policyFault('grant_order_malformed')
+    throw policyFault(malformed)
   }
+}
+
+function numbersOf<K extends string>(query: unknown, names: readonly K[]): Record<K, number> {
+  const given = query as Record<string, string | undefined>
+  return Object.fromEntries(names.map(name => [name, numberOf(given[name] ?? '')])) as Record<K, number>
 }
 
 function numberOf(text: string): number {

@@ -24,7 +24,7 @@ import type { Counters, Hold } from './counters.js'
 import { keeperFault } from './error-table.js'
 import type { GateConnection } from './link-server.js'
 import type { OpenAttempts } from './open-attempts.js'
-import type { Clock, KeeperPorts, Log, RandomBytes } from './ports.js'
+import type { Clock, EvidenceFollowers, KeeperPorts, Log, RandomBytes } from './ports.js'
 import type { RefusalRate } from './refusal-rate.js'
 import { type Denial, FLOOD, type Route, type Ruling, rule, UNDECIDED } from './ruling.js'
 import type { Settlement } from './settle.js'
@@ -45,6 +45,7 @@ export interface AdmissionParts {
   readonly counters: Counters
   readonly spent: SpentSignatures
   readonly awsKeys: AwsGrantKeys
+  readonly followers: EvidenceFollowers
   readonly approvals: Approvals
   readonly suppression: Suppression
   readonly refusals: RefusalRate

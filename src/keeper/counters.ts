@@ -1,5 +1,6 @@
 import type { StateReader } from '../ledger/index.js'
 import type { LimitWindow, Reservation } from '../policy/index.js'
+import { recoveredMs } from './recovered.js'
 import type { StateChange } from './state-change.js'
 
 /** Durable form: key `limit/<counter>/<attempt id>`, value `{"t":…,"amount":…,"until":…}`. */
@@ -35,6 +36,8 @@ interface Counter {
 export class Counters {
   private readonly counters = new Map<string, Counter>()
   private readonly lapsed: StateChange[] = []
+  /** What was used up to then nobody knows; null where everything is known. */
+  private unknownMs: number | null = null
 
   /** The counters as of the newest entry. */
   static async load(state: StateReader): Promise<Counters> {
@@ -44,16 +47,18 @@ export class Counters {
       const { t, amount, until } = JSON.parse(value)
       counters.keep(key.slice(PREFIX.length, slash), { id: key.slice(slash + 1), t, amount, until })
     }
+    counters.unknownMs = await recoveredMs(state)
     for (const counter of counters.counters.values()) counter.reserved.sort((a, b) => a.t - b.t)
     return counters
   }
 
-  /** Amount reserved within the window that ends now. */
+  /** Amount reserved within the window that ends now; more than any limit while the window reaches into what nobody knows. */
   usage(limit: LimitWindow, nowMs: number): number {
+    const since = windowStart(limit.window, nowMs)
+    if (this.unknownMs !== null && since <= this.unknownMs) return Number.MAX_SAFE_INTEGER
     const counter = this.counters.get(limit.key)
     if (counter === undefined) return 0
     this.dropLapsed(limit.key, counter, nowMs)
-    const since = windowStart(limit.window, nowMs)
     const oldest = counter.reserved[0]
     // Only a policy that shortened its window leaves something from before it.
     if (oldest === undefined || oldest.t >= since) return counter.total

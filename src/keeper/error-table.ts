@@ -27,6 +27,11 @@ export const keeperErrors = {
     sentence: 'This grant order was fulfilled before.',
     mend: 'Sign a new order for each grant.',
   },
+  grant_order_outdated: {
+    status: 403,
+    sentence: 'The grant order was signed before the ledger was recovered; it may have been fulfilled then.',
+    mend: 'Sign a new order.',
+  },
   grant_order_agent: {
     status: 403,
     sentence: 'The policy in force doesn’t give grants to this agent for this environment.',
@@ -56,6 +61,17 @@ export const keeperErrors = {
     status: 403,
     sentence: 'The session has lasted as long as the policy lets this agent’s sessions last.',
     mend: 'Begin a new session, or seal a policy with a longer `session` for this agent.',
+  },
+  operate_order_replayed: {
+    status: 403,
+    sentence: 'This operate order was fulfilled before.',
+    mend: 'Sign a new order for each time.',
+  },
+  nothing_to_erase: {
+    status: 409,
+    sentence:
+      'The receipt has no decision inputs: it is no attempt, they were never kept, or they were erased before.',
+    mend: 'Leave it out of the order, which was not carried out.',
   },
   receipt_unknown: {
     status: 404,

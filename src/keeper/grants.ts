@@ -9,6 +9,7 @@ import {
 } from '../policy/index.js'
 import { keeperFault } from './error-table.js'
 import type { Clock, Log } from './ports.js'
+import { recoveredMs } from './recovered.js'
 import { RENEWABLE_MS, renewedFrom } from './renewal.js'
 import type { StateChange } from './state-change.js'
 
@@ -51,12 +52,14 @@ export class Grants {
   private readonly revocations: Revocations
   private readonly issued: Map<string, IssuedGrant>
   private readonly nonces: Map<string, number>
+  private readonly recoveredMs: number | null
 
   private constructor(parts: GrantsParts, revocations: Revocations, memory: GrantMemory) {
     this.parts = parts
     this.revocations = revocations
     this.issued = memory.issued
     this.nonces = memory.nonces
+    this.recoveredMs = memory.recoveredMs
   }
 
   static async load(parts: GrantsParts, revocations: Revocations): Promise<Grants> {
@@ -68,7 +71,8 @@ export class Grants {
     const nonces = new Map<string, number>()
     for (const [key, value] of await parts.ledger.state.list(NONCE))
       nonces.set(key.slice(NONCE.length), Number(value))
-    return new Grants(parts, revocations, { issued, nonces })
+    const recovered = await recoveredMs(parts.ledger.state)
+    return new Grants(parts, revocations, { issued, nonces, recoveredMs: recovered })
   }
 
   /** Grants that have not expired. */
@@ -85,6 +89,8 @@ export class Grants {
     const trust = this.parts.policies.trust()
     if (policy === null || trust === null) throw keeperFault('policy_missing')
     const order = this.parts.openOrder(envelope, trust)
+    // ATTACK: an order whose first use was in the entries that were lost.
+    if (this.recoveredMs !== null && order.t <= this.recoveredMs) throw keeperFault('grant_order_outdated')
     if (!mayHaveGrant(policy, order)) throw keeperFault('grant_order_agent')
     const before = this.renewed(order, policy, nowMs)
     // ATTACK: the same order twice at once. No await between the look and the note.
@@ -183,14 +189,28 @@ export class Grants {
 interface GrantMemory {
   readonly issued: Map<string, IssuedGrant>
   readonly nonces: Map<string, number>
+  readonly recoveredMs: number | null
 }
 
 /** Ids of revoked grants: what the grant verifier asks on every use. */
-export type Revocations = Set<string>
+export class Revocations extends Set<string> {
+  /** Every grant that was issued by then is ended, see `carryOver`; null in a ledger that was never recovered. */
+  private readonly endedMs: number | null
+
+  constructor(endedMs: number | null = null) {
+    super()
+    this.endedMs = endedMs
+  }
+
+  /** `issuedMs` is the grant's own word, to the second. */
+  isRevoked(jti: string, issuedMs: number): boolean {
+    return this.has(jti) || (this.endedMs !== null && issuedMs <= this.endedMs)
+  }
+}
 
 /** The revocations as of the newest entry. Made before the verifier, which is made before the keeper. */
 export async function loadRevocations(ledger: Pick<Ledger, 'state'>): Promise<Revocations> {
-  const revocations: Revocations = new Set()
+  const revocations = new Revocations(await recoveredMs(ledger.state))
   for (const [, value] of await ledger.state.list(GRANT)) {
     const grant = readIssued(value)
     if (grant.revoked) revocations.add(grant.jti)

@@ -1,15 +1,24 @@
 export type { HighestPolicy, OpenedPolicy, PolicyRefusal, SealedSource } from './activation.js'
 export type { PendingApproval } from './approvals.js'
 export { Counters, type Hold } from './counters.js'
+export { entrySentence } from './entry-sentence.js'
 export { keeperErrors } from './error-table.js'
 export { type IssuedGrant, loadRevocations, type Revocations } from './grants.js'
 export { type Keeper, type KeeperOptions, startKeeper } from './keeper.js'
 export { policyFetch } from './policy-fetch.js'
 export { type PolicyFilesOptions, policyFiles } from './policy-files.js'
 export { CACHED_POLICY, policyUrl } from './policy-url.js'
-export type { Clock, KeeperPorts, Log, RandomBytes } from './ports.js'
+export type {
+  Clock,
+  EvidenceFollower,
+  EvidenceFollowers,
+  KeeperPorts,
+  Log,
+  RandomBytes,
+} from './ports.js'
 export { recordMint } from './record-mint.js'
 export { recordVaultChange } from './record-vault.js'
+export { carryOver } from './recovered.js'
 export { type InstanceKeys, type KeysRefusal, type NextKeys, successionEntries } from './succession.js'
 export { watchFiles } from './watch-files.js'
 export type { Explanation } from './why.js'

@@ -1,17 +1,19 @@
 import { CountersignError } from '../canon/index.js'
+import type { Cosigning, Shipping } from '../ledger/index.js'
 import type { PolicyView } from '../link/index.js'
-import type { SignedGrantOrder, TrustRoot } from '../policy/index.js'
+import type { SignedGrantOrder, SignedOperateOrder, TrustRoot } from '../policy/index.js'
 import { Activation, type SealedSource } from './activation.js'
 import { type AdminServer, serveAdmin } from './admin.js'
 import { Admission } from './admit.js'
 import { Approvals } from './approvals.js'
 import { Counters } from './counters.js'
+import { Erasures } from './erasures.js'
 import { type Ending, ExpiryAlarm } from './expiry-alarm.js'
 import { Grants, type Revocations } from './grants.js'
 import type { LinkHandlers, LinkServer } from './link-server.js'
 import { listenForGates } from './link-server.js'
 import { OpenAttempts } from './open-attempts.js'
-import type { KeeperPorts } from './ports.js'
+import type { EvidenceFollowers, KeeperPorts } from './ports.js'
 import { type RateBounds, RefusalRate } from './refusal-rate.js'
 import { Settlement } from './settle.js'
 import { SpentSignatures } from './spent-signatures.js'
@@ -24,6 +26,8 @@ export interface KeeperOptions extends KeeperPorts {
   readonly policySource: SealedSource
   /** Opens a grant order against the trust root: fresh, to this sidecar, by the `enrol` role; see `openGrantOrder`. */
   readonly openOrder: (envelope: Uint8Array, trust: TrustRoot) => SignedGrantOrder
+  /** Opens an operate order likewise: by the `operate` role; see `openOperateOrder`. */
+  readonly openOperateOrder: (envelope: Uint8Array, trust: TrustRoot) => SignedOperateOrder
   /** The same set that the grant verifier asks; see `loadRevocations`. */
   readonly revocations: Revocations
   /** This sidecar’s keys, and those that follow them. */
@@ -38,6 +42,12 @@ export interface KeeperOptions extends KeeperPorts {
   readonly drainMs?: number
   readonly suppression?: SuppressionBounds
   readonly refusalRate?: RateBounds
+  /** What follows the ledger, for the bounds that a policy sets; nothing does unless told. */
+  readonly followers?: EvidenceFollowers
+  /** Ships the ledger off the host; ended here, behind the last entry. Null where the configuration names no place. */
+  readonly shipping?: Shipping | null
+  /** Asks witnesses; ended here, behind the last entry. Null where the configuration names none. */
+  readonly cosigning?: Cosigning | null
 }
 
 export interface Keeper {
@@ -50,6 +60,7 @@ export interface Keeper {
 }
 
 const SWEEP_MS = 1_000
+const HEARTBEAT_MS = 60_000
 
 /**
  * Starts the keeper over its ports: loads the durable state, puts the policy in force, then listens. Without a good
@@ -68,11 +79,22 @@ export async function startKeeper(options: KeeperOptions): Promise<Keeper> {
   const announce = (view: PolicyView | null) => link?.announce(view)
   const activation = new Activation({ ledger, clock, log, source: options.policySource, announce })
   const grants = await Grants.load({ ...options, policies: activation }, options.revocations)
+  const erasures = await Erasures.load({
+    ledger,
+    crypto,
+    clock,
+    trust: () => activation.trust(),
+    openOrder: options.openOperateOrder,
+  })
   const admission = new Admission({
     ...options,
     policies: activation,
     counters,
     spent,
+    followers: {
+      witnesses: options.followers?.witnesses ?? options.cosigning ?? null,
+      shipping: options.followers?.shipping ?? options.shipping ?? null,
+    },
     approvals,
     suppression,
     refusals: new RefusalRate(options.refusalRate),
@@ -104,17 +126,21 @@ export async function startKeeper(options: KeeperOptions): Promise<Keeper> {
   const startedMs = clock.nowMs()
   const admin = await serveAdmin(options.adminSocket, {
     ledger,
+    cosigning: options.cosigning ?? null,
     activation,
     succession,
     clock,
     grants,
     awsKeys,
     approvals,
+    erasures,
     log,
     facts: () => ({
       gates: listening.gates,
       openAttempts: open.size,
       startedMs,
+      shipping: options.shipping?.status() ?? [],
+      witnesses: options.cosigning?.status() ?? null,
     }),
   }).catch(async error => {
     await listening.close()
@@ -123,12 +149,16 @@ export async function startKeeper(options: KeeperOptions): Promise<Keeper> {
   chores.every(SWEEP_MS, () => settlement.sweep())
   chores.every(SWEEP_MS, () => approvals.expire())
   chores.every(SWEEP_MS, () => activation.noteExpiry())
+  const { shipping, cosigning } = options
+  if (shipping != null) chores.every(SWEEP_MS, async () => lookAtShipping(shipping, activation, listening))
+  if (cosigning != null) chores.every(SWEEP_MS, async () => lookAtWitnesses(cosigning, listening))
   const alarm = new ExpiryAlarm(log)
   const lookAhead = async () => alarm.look(endingsOf(activation, succession.expiresMs()), clock.nowMs())
   chores.run(lookAhead)
   chores.every(options.lookAheadMs ?? 60_000, lookAhead)
   chores.every(bounds.intervalMs, () => suppression.flush())
-  chores.every(options.heartbeatMs ?? 60_000, () => beat(options, open, activation))
+  const heartbeatMs = options.heartbeatMs ?? HEARTBEAT_MS
+  chores.every(heartbeatMs, () => beat(options, heartbeatMs, open, activation))
   let stopping: Promise<void> | undefined
   const stop = async (): Promise<void> => {
     for (const unwatch of watches) unwatch()
@@ -141,7 +171,9 @@ export async function startKeeper(options: KeeperOptions): Promise<Keeper> {
       await options.broker.close().catch(error => chores.failed(error))
       await listening.close()
     } finally {
-      await ledger.close()
+      await ledger.close(async () => {
+        await Promise.all([shipping?.stop(), cosigning?.stop()])
+      })
     }
   }
   return { activation, stop: () => (stopping ??= stop()) }
@@ -182,6 +214,29 @@ async function lastAnswer(link: LinkServer, open: OpenAttempts): Promise<void> {
   await link.idle()
 }
 
+/** Batches wait for company no longer than the policy lets them, and the gates show how far the places are. */
+function lookAtShipping(shipping: Shipping, activation: Activation, link: LinkServer): void {
+  shipping.keepWithin(activation.inForce()?.evidence.maxUnshipped ?? null)
+  link.announceShipping(
+    shipping.status().map(({ name, shipped, lag, failing }) => ({
+      name,
+      shipped,
+      lagEntries: lag.entries,
+      lagSeconds: lag.seconds,
+      failing: failing !== null,
+    })),
+  )
+}
+
+function lookAtWitnesses(cosigning: Cosigning, link: LinkServer): void {
+  const { witnessed, lag, witnesses } = cosigning.status()
+  link.announceWitnesses({
+    witnessed,
+    lag,
+    witnesses: witnesses.map(({ name, failing }) => ({ name, failing: failing !== null })),
+  })
+}
+
 /** Keys that were revoked with the new trust root withdraw the policy first, and may have their successors beside them. */
 async function reloadAll(activation: Activation, succession: Succession): Promise<void> {
   await activation.reload()
@@ -197,7 +252,12 @@ function endingsOf(activation: Activation, enrolmentExpiresMs: number): readonly
 }
 
 /** Silence is evidence too: a log that stops beating was stopped or cut. */
-async function beat({ ledger }: KeeperOptions, open: OpenAttempts, activation: Activation): Promise<void> {
+async function beat(
+  { ledger }: KeeperOptions,
+  everyMs: number,
+  open: OpenAttempts,
+  activation: Activation,
+): Promise<void> {
   const policy = activation.inForce()
   await ledger.append(
     {
@@ -205,6 +265,7 @@ async function beat({ ledger }: KeeperOptions, open: OpenAttempts, activation: A
       data: {
         size: ledger.head().size,
         open: open.size,
+        every: everyMs,
         ...(policy === null ? {} : { policy: policy.cid }),
       },
     },

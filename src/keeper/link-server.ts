@@ -14,6 +14,8 @@ import {
   type PolicyView,
   type SettleReply,
   type SettleRequest,
+  type SinkReading,
+  type WitnessReading,
 } from '../link/index.js'
 import { keeperFault } from './error-table.js'
 
@@ -58,6 +60,10 @@ export interface LinkServer {
   readonly gates: number
   /** Sends the policy to every gate, and to those that connect later. */
   announce(policy: PolicyView | null): void
+  /** Sends every gate how far the ledger's copies are, where that changed, and to those that connect later. */
+  announceShipping(sinks: readonly SinkReading[]): void
+  /** The same for what witnesses have cosigned. */
+  announceWitnesses(reading: WitnessReading): void
   /** Greets every gate again, where what a welcome says beside the policy has changed. */
   greetAgain(): void
   /** Takes no more connections and no more admits; `settle` still works. */
@@ -102,6 +108,8 @@ class GateListener implements LinkServer {
   private readonly server: Server
   private readonly connections = new Set<Connection>()
   private policy: PolicyView | null
+  private shipping: Buffer | null = null
+  private witnesses: Buffer | null = null
   private draining = false
   private callsUnderWay = 0
   private readonly idlers: (() => void)[] = []
@@ -131,6 +139,20 @@ class GateListener implements LinkServer {
   announce(policy: PolicyView | null): void {
     this.policy = policy
     const frame = encodeMessage({ type: 'policy', policy })
+    for (const connection of this.connections) if (connection.greeted) connection.channel.sendEncoded(frame)
+  }
+
+  announceShipping(sinks: readonly SinkReading[]): void {
+    const frame = encodeMessage({ type: 'shipping', sinks })
+    if (this.shipping !== null && frame.equals(this.shipping)) return
+    this.shipping = frame
+    for (const connection of this.connections) if (connection.greeted) connection.channel.sendEncoded(frame)
+  }
+
+  announceWitnesses(reading: WitnessReading): void {
+    const frame = encodeMessage({ type: 'witnesses', reading })
+    if (this.witnesses !== null && frame.equals(this.witnesses)) return
+    this.witnesses = frame
     for (const connection of this.connections) if (connection.greeted) connection.channel.sendEncoded(frame)
   }
 
@@ -167,6 +189,7 @@ class GateListener implements LinkServer {
   private accept(socket: Socket): void {
     const connection = new Connection(socket, this.options, {
       welcome: () => this.welcome(),
+      readings: () => [this.shipping, this.witnesses].filter(frame => frame !== null),
       draining: () => this.draining,
       underWay: calls => this.changeUnderWay(calls),
       gone: () => this.connections.delete(connection),
@@ -177,6 +200,8 @@ class GateListener implements LinkServer {
 
 interface ConnectionEvents {
   welcome(): KeeperMessage
+  /** The last announcements as frames. */
+  readings(): readonly Buffer[]
   draining(): boolean
   underWay(calls: 1 | -1): void
   gone(): void
@@ -233,6 +258,7 @@ class Connection {
     clearTimeout(this.helloTimer)
     this.from = { gate }
     this.channel.send(this.events.welcome())
+    for (const frame of this.events.readings()) this.channel.sendEncoded(frame)
   }
 
   private async answer(call: number, bytes: number, reply: Promise<AdmitReply | SettleReply>): Promise<void> {

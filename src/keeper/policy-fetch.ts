@@ -1,6 +1,5 @@
-import { Agent, errors, request } from 'undici'
 import { CountersignError } from '../canon/index.js'
-import { guardedConnector, type LookupAll } from '../native/index.js'
+import { guardedConnector, type LookupAll, undici } from '../native/index.js'
 import { keeperFault } from './error-table.js'
 
 /** What a server gave with a document so that it can be asked whether there is a newer one (RFC 9110 §13.1). */
@@ -41,6 +40,7 @@ const VALIDATOR = /^[\x20-\x7e]{1,512}$/
  */
 export function policyFetch(options: PolicyFetchOptions = {}): PolicyFetch {
   const timeoutMs = options.timeoutMs ?? 10_000
+  const { Agent, request } = undici()
   const agent = new Agent({
     connect: guardedConnector({
       // The operator's own configuration names the host. A name that leads to this link's metadata service stays refused.
@@ -121,6 +121,7 @@ function tooLong(maxBytes: number): CountersignError {
 /** Codes and our own words only. */
 function reasonOf(error: unknown): string {
   if (error instanceof CountersignError) return error.detail === '' ? error.code : error.detail
+  const { errors } = undici()
   const slow =
     error instanceof errors.HeadersTimeoutError ||
     error instanceof errors.BodyTimeoutError ||

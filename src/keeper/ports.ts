@@ -1,6 +1,7 @@
 import type { Crypto } from '../canon/index.js'
 import type { AwsGrantKeys, CredentialBroker, GrantIssuer, GrantVerifier } from '../credential/index.js'
 import type { Ledger, SideCipher } from '../ledger/index.js'
+import type { EvidenceLag } from '../policy/index.js'
 
 /** Everything that the use cases touch outside themselves. */
 export interface KeeperPorts {
@@ -16,6 +17,18 @@ export interface KeeperPorts {
   /** Encrypts decision inputs for the auditor; null where they are not kept: commitments then stay closed for ever. */
   readonly side: Pick<SideCipher, 'seal'> | null
   readonly log: Log
+}
+
+/** What follows the ledger from outside: witnesses, or whatever ships receipts off the host. */
+export interface EvidenceFollower {
+  /** How far it is behind the durable head; null where that can't be said. Asked for every request: it only looks, and never waits. */
+  lag(nowMs: number): EvidenceLag | null
+}
+
+/** Null where the configuration has none. */
+export interface EvidenceFollowers {
+  readonly witnesses: EvidenceFollower | null
+  readonly shipping: EvidenceFollower | null
 }
 
 export interface Clock {

@@ -4,6 +4,8 @@ import type { Decision, PolicyApi } from '../policy/index.js'
 import { isUnclassifiable } from '../protocol/index.js'
 import type { Case } from './attempt-entry.js'
 import type { Counters } from './counters.js'
+import { EVIDENCE_RETRY_MS, evidenceRefusal } from './evidence-bound.js'
+import type { EvidenceFollowers } from './ports.js'
 import type { RefusalRate } from './refusal-rate.js'
 import { type VerifiedSignature, verifySignature } from './signature.js'
 import { isRepeatable, type SpentSignatures } from './spent-signatures.js'
@@ -49,6 +51,7 @@ export interface RulingMemory {
   readonly spent: Pick<SpentSignatures, 'refusal'>
   readonly awsKeys: AwsGrantKeys
   readonly crypto: Pick<Crypto, 'sha256' | 'hmacSha256'>
+  readonly followers: EvidenceFollowers
 }
 
 /**
@@ -117,9 +120,10 @@ function decide(described: Case, route: Route, memory: RulingMemory): Ruling {
       return used
     },
   })
+  if (decision.effect === 'deny') return { kind: 'deny', c, denial: decision }
+  const behind = evidenceRefusal(policy.evidence, memory.followers, nowMs)
+  if (behind !== null) return denied(c, behind, EVIDENCE_RETRY_MS)
   switch (decision.effect) {
-    case 'deny':
-      return { kind: 'deny', c, denial: decision }
     case 'hold':
       return { kind: 'hold', c, decision, grant: route.grant }
     case 'allow':

@@ -1,9 +1,12 @@
 import type { Ledger } from '../ledger/index.js'
 import { decodeEntry, type Entry } from '../receipt/index.js'
+import { entrySentence } from './entry-sentence.js'
 import { keeperFault } from './error-table.js'
 
 /** An outcome follows its attempt closely; beyond so many entries it is not looked for. */
 const MAX_DISTANCE = 20_000
+
+type AttemptEntry = Extract<Entry, { readonly type: 'attempt' }>
 
 /** One receipt, and what an operator wants to know about it. */
 export interface Explanation {
@@ -11,7 +14,9 @@ export interface Explanation {
   readonly entry: Entry
   /** One sentence. */
   readonly sentence: string
-  /** Entry that closed the attempt; null where none did, or this is no attempt. */
+  /** What was asked for: this entry, or the attempt that it closed; null for an entry of another kind. */
+  readonly attempt: AttemptEntry | null
+  /** Entry that closed the attempt; null where none did, or there is no attempt. */
   readonly outcome: Entry | null
 }
 
@@ -20,9 +25,19 @@ export async function explainReceipt(ledger: Ledger, seq: number): Promise<Expla
   const bytes = await ledger.get(seq)
   if (bytes === undefined) throw keeperFault('receipt_unknown', String(seq))
   const entry = decodeEntry(bytes)
-  const outcome =
-    entry.type === 'attempt' && entry.decision.effect === 'allow' ? await outcomeOf(ledger, seq) : null
-  return { seq, entry, sentence: sentenceOf(entry), outcome }
+  const sentence = entrySentence(entry)
+  if (entry.type === 'outcome')
+    return { seq, entry, sentence, attempt: await attemptOf(ledger, entry.attempt), outcome: entry }
+  if (entry.type !== 'attempt') return { seq, entry, sentence, attempt: null, outcome: null }
+  const outcome = entry.decision.effect === 'allow' ? await outcomeOf(ledger, seq) : null
+  return { seq, entry, sentence, attempt: entry, outcome }
+}
+
+/** The attempt that an outcome names; null where the ledger was damaged and has none under that number. */
+async function attemptOf(ledger: Ledger, seq: number): Promise<AttemptEntry | null> {
+  const bytes = await ledger.get(seq)
+  const entry = bytes === undefined ? null : decodeEntry(bytes)
+  return entry?.type === 'attempt' ? entry : null
 }
 
 async function outcomeOf(ledger: Ledger, attempt: number): Promise<Entry | null> {
@@ -33,20 +48,4 @@ async function outcomeOf(ledger: Ledger, attempt: number): Promise<Entry | null>
     if (++distance >= MAX_DISTANCE) return null
   }
   return null
-}
-
-function sentenceOf(entry: Entry): string {
-  switch (entry.type) {
-    case 'attempt': {
-      const who = entry.agent.id === '' ? 'somebody without a valid grant' : `agent ${entry.agent.id}`
-      const what = entry.ops.map(({ name }) => name).join(', ') || 'a request that was not classified'
-      const { effect, code, rule } = entry.decision
-      const by = rule === null ? `with code ${code}` : `by rule ${rule} (${code})`
-      return `${who} asked for ${what}; decided ${effect} ${by}, under policy version ${entry.policy.version}.`
-    }
-    case 'outcome':
-      return `The outcome of attempt ${entry.attempt}: ${entry.status}, HTTP ${entry.http}, after ${entry.ms} ms.`
-    default:
-      return `A ${entry.type} entry of the keeper itself.`
-  }
 }

@@ -1,7 +1,7 @@
 import { type ErrorTable, errorsOf } from '../canon/index.js'
 
 const inspect =
-  'Keep the folder as it is, copy it and run `countersign ledger check` on the copy; restore the newest good copy or let an operator sign a recovery.'
+  'Leave the folder as it is and run `countersign ledger check`; docs/recovery.md goes on from its verdict.'
 
 /** Codes thrown by the ledger room; held against docs/errors.md by a test. */
 export const ledgerErrors = {
@@ -53,12 +53,12 @@ export const ledgerErrors = {
   ledger_write_failed: {
     status: 503,
     sentence: 'A receipt could not be made durable, so nothing more is admitted.',
-    mend: 'Mend the disk (space, mode, errors) and restart the keeper.',
+    mend: 'Mend the disk (space, mode, errors). The keeper ends by itself, and goes on when it is started again and finds the ledger sound.',
   },
   mark_write_failed: {
     status: 503,
     sentence: 'The high-water file could not be written, so nothing more is admitted.',
-    mend: 'Mend the volume of `ledger.highWater` (space, mode, errors) and restart the keeper.',
+    mend: 'Mend the volume of `ledger.highWater` (space, mode, errors). The keeper ends by itself, and goes on when it is started again.',
   },
   ledger_busy: {
     status: 503,
@@ -99,6 +99,96 @@ export const ledgerErrors = {
     status: null,
     sentence: 'The ledger folder changed while it was copied.',
     mend: 'Stop its keeper first, or use `countersign receipts export --config FILE`.',
+  },
+  ship_unreachable: {
+    status: null,
+    sentence: 'The place that receipts are shipped to can’t be reached.',
+    mend: 'Check DNS, egress and certificates from the keeper; shipping goes on by itself.',
+  },
+  ship_timeout: {
+    status: null,
+    sentence: 'The place that receipts are shipped to did not take them in time.',
+    mend: 'Look at that side; shipping goes on by itself.',
+  },
+  ship_refused: {
+    status: null,
+    sentence: 'The place that receipts are shipped to refuses them.',
+    mend: 'Check the credential, what it may do there, and the settings under `ledger.ship`.',
+  },
+  ship_answer: {
+    status: null,
+    sentence: 'The place that receipts are shipped to gives no usable answer.',
+    mend: 'Look at that side; a redirect is never followed, so name the place itself.',
+  },
+  ship_address: {
+    status: null,
+    sentence: 'The place that receipts are shipped to has an address that is not dialled.',
+    mend: 'Name a host whose addresses are not link-local; look for a rebinding DNS answer.',
+  },
+  ship_conflict: {
+    status: null,
+    sentence: 'The shipped copy holds another entry than the ledger in the same place.',
+    mend: 'One of the two was changed or is a fork: keep both, and compare them with `countersign receipts verify LEDGER --against COPY`.',
+  },
+  ship_ahead: {
+    status: null,
+    sentence: 'The shipped copy holds entries that the ledger does not.',
+    mend: 'The ledger has lost entries: keep both, and compare them with `countersign receipts verify LEDGER --against COPY`.',
+  },
+  ship_cursor: {
+    status: null,
+    sentence: 'The file that says how far receipts were shipped can’t be used.',
+    mend: 'Check space and mode of the folder `shipped` beside the high-water file; what was shipped is sent again.',
+  },
+  tiles_differ: {
+    status: null,
+    sentence: 'The folder of tiles and the log are not the same history.',
+    mend: 'Keep the folder: it may be what the log has lost. Find out which of the two is right, and export into a new folder.',
+  },
+  tiles_listen_failed: {
+    status: null,
+    sentence: 'The log can’t be served to read there.',
+    mend: 'Name a free address in `ledger.tiles.listen`.',
+  },
+  ledger_behind_witness: {
+    status: null,
+    sentence: 'The ledger has lost entries that witnesses have cosigned, or holds others in their place.',
+    mend: inspect,
+  },
+  witnessed_invalid: {
+    status: null,
+    sentence: 'The file with the newest witnessed checkpoint is not what this keeper wrote.',
+    mend: 'Restore the file beside the high-water file. If it is lost, remove it: the witnesses are asked again, and they remember.',
+  },
+  witness_unreachable: {
+    status: null,
+    sentence: 'A witness can’t be reached.',
+    mend: 'Check its URL in the file of `witnesses.policy` and whether it runs; it is asked again by itself.',
+  },
+  witness_refused: {
+    status: null,
+    sentence: 'A witness refuses the checkpoint.',
+    mend: '403 and 404: let its operator list the line of `countersign witness log`. 422: the ledger is not the one that it has cosigned; keep it, and compare it with the shipped copy.',
+  },
+  witness_answer: {
+    status: null,
+    sentence: 'A witness gives no usable answer.',
+    mend: 'Check its URL and its verifier key in the file of `witnesses.policy`.',
+  },
+  witness_ahead: {
+    status: null,
+    sentence: 'A witness has cosigned more entries than the ledger has.',
+    mend: 'The ledger has lost entries, or is an old copy: keep it, and compare it with the shipped copy.',
+  },
+  witness_forgot: {
+    status: null,
+    sentence: 'A witness says that it has seen less than it cosigned.',
+    mend: 'Its memory was rolled back: its operator must make a new witness, and you must stop counting this one.',
+  },
+  copy_malformed: {
+    status: null,
+    sentence: 'There is no shipped copy of a log here, or more than one.',
+    mend: 'Pass the folder or prefix that holds `entries` and `checkpoint`, or name the log with --chain.',
   },
 } as const satisfies ErrorTable
 

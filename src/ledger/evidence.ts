@@ -1,5 +1,5 @@
 import { constants } from 'node:fs'
-import { copyFile, mkdtemp, readdir, readFile, rm, stat } from 'node:fs/promises'
+import { copyFile, mkdtemp, readFile, rm, stat } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { type Crypto, fromUtf8, type JsonObject, parseStrictJson, utf8 } from '../canon/index.js'
@@ -7,19 +7,24 @@ import {
   LogVerifier,
   parseCheckpoint,
   type SignedCheckpoint,
+  takeAll,
   type Verification,
   type VerifyOptions,
-  verifyEntries,
 } from '../receipt/index.js'
-import { checkpointBeside, readDump } from './dump.js'
+import { openCopies } from './copy/copies.js'
+import { folderFiles } from './copy/copy-files.js'
+import { checkpointBeside, cosignedBeside, readDump, readDumpLines } from './dump.js'
 import { ledgerFault } from './error-table.js'
 import { decodeMark } from './mark.js'
+import { bestEvidenceIn, databaseFiles } from './preserve.js'
+import { survivesReading } from './probe.js'
 import { Store, storeExists } from './store.js'
+import { damagedTables, type TableDamage } from './table-file.js'
 import { OpenTile, TILE_LEAVES } from './tile.js'
 
-/** A log that somebody hands over: a ledger folder (stopped, or a copy) or a dump. Opening it changes nothing in it. */
+/** A log that somebody hands over: a ledger folder (stopped, or a copy), a dump, or what was shipped. Opening it changes nothing in it. */
 export interface Evidence {
-  readonly kind: 'folder' | 'dump'
+  readonly kind: 'folder' | 'dump' | 'shipped'
   entries(from?: number): AsyncIterable<Uint8Array>
   /** Encrypted decision inputs of an attempt; undefined where they were not kept, erased, or this is a dump. */
   side(id: string): Promise<Uint8Array | undefined>
@@ -29,13 +34,25 @@ export interface Evidence {
   readonly checkpoint: SignedCheckpoint | null
   /** The same as text. */
   readonly note: string | null
+  /** Durable state of the use cases as a folder has it, `name → value`; empty for a dump. No signature vouches for it. */
+  states(): Promise<readonly (readonly [name: string, value: string])[]>
+  /** The cosigned checkpoint that lies beside a dump, as text; null where there is none. */
+  readonly witnessedNote?: string | null
+  /** Blocks of a folder's files that are not as they were written; what they hold may be an entry or not. */
+  readonly damage: readonly TableDamage[]
   close(): Promise<void>
 }
 
-/** Opens a ledger folder or a dump. Throws `dump_malformed` where the path is neither, `evidence_moving`, `ledger_unreadable`. */
-export async function openEvidence(path: string, crypto: Crypto): Promise<Evidence> {
+/**
+ * Opens a ledger folder, a dump, or a folder of shipped objects, of which `chain` names one log where there are several.
+ * Throws `dump_malformed` where the path is none of these, `evidence_moving`, `ledger_unreadable`, `copy_malformed`.
+ */
+export async function openEvidence(path: string, crypto: Crypto, chain?: string): Promise<Evidence> {
   const found = await stat(path).catch(() => undefined)
   if (found === undefined) throw ledgerFault('dump_malformed', `there is no ${path}`)
+  const shipped =
+    found.isDirectory() && !(await storeExists(path)) ? await openCopies(folderFiles(path)) : undefined
+  if (shipped !== undefined && shipped.chains.length > 0) return shipped.open(chain, crypto)
   return found.isDirectory() ? openFolder(path, crypto) : openDump(path)
 }
 
@@ -51,21 +68,60 @@ export async function readCheckpointFile(file: string, crypto: Crypto): Promise<
 
 async function openDump(file: string): Promise<Evidence> {
   const beside = await readFile(checkpointBeside(file)).catch(() => null)
+  const witnessed = await readFile(cosignedBeside(file)).catch(() => null)
   return {
     kind: 'dump',
     entries: from => skip(readDump(file), from ?? 0),
     side: async () => undefined,
-    verify: (options, onEntry) => verifyEntries(readDump(file), options, onEntry),
+    verify: (options, onEntry) => verifyDump(file, options, onEntry),
     checkpoint: beside === null ? null : parseCheckpoint(beside),
     note: beside === null ? null : fromUtf8(beside),
+    states: async () => [],
+    witnessedNote: witnessed === null ? null : fromUtf8(witnessed),
+    damage: [],
     close: async () => {},
   }
 }
 
 /** LevelDB writes when it opens, so it gets a copy. */
 async function openFolder(dir: string, crypto: Crypto): Promise<Evidence> {
-  if (!(await storeExists(dir))) throw ledgerFault('ledger_unreadable', `${dir} holds no LevelDB database`)
+  if (!(await storeExists(await bestEvidenceIn(dir))))
+    throw ledgerFault('ledger_unreadable', `${dir} holds no LevelDB database`)
   const copy = await copyFolder(dir)
+  const damage = await damagedTables(copy)
+  if (damage[0] !== undefined && !(await isReadable(dir))) {
+    await rm(copy, { recursive: true, force: true })
+    throw ledgerFault('ledger_unreadable', `${damage[0].name}: ${damage[0].problem}`)
+  }
+  return openCopy(copy, crypto, damage)
+}
+
+async function isReadable(dir: string): Promise<boolean> {
+  const copy = await copyFolder(dir)
+  try {
+    return await survivesReading(copy)
+  } finally {
+    await rm(copy, { recursive: true, force: true })
+  }
+}
+
+/**
+ * What can still be read of a folder that LevelDB doesn't open any more: a copy is repaired, without its damaged
+ * tables, which keeps the records that the other files hold and may bring back older ones. Throws `ledger_unreadable` where nothing can be.
+ */
+export async function salvageFolder(dir: string, crypto: Crypto): Promise<Evidence> {
+  const copy = await copyFolder(dir)
+  try {
+    for (const { name } of await damagedTables(copy)) await rm(join(copy, name), { force: true })
+    await Store.repair(copy)
+  } catch (error) {
+    await rm(copy, { recursive: true, force: true })
+    throw error
+  }
+  return openCopy(copy, crypto, [])
+}
+
+async function openCopy(copy: string, crypto: Crypto, damage: readonly TableDamage[]): Promise<Evidence> {
   try {
     const store = await Store.open(copy, crypto)
     return {
@@ -75,6 +131,8 @@ async function openFolder(dir: string, crypto: Crypto): Promise<Evidence> {
       verify: (options, onEntry) => verifyStore(store, options, onEntry),
       checkpoint: null,
       note: null,
+      states: () => store.states(''),
+      damage,
       close: async () => {
         await store.close()
         await rm(copy, { recursive: true, force: true })
@@ -88,26 +146,48 @@ async function openFolder(dir: string, crypto: Crypto): Promise<Evidence> {
 
 async function copyFolder(dir: string): Promise<string> {
   const copy = await mkdtemp(join(tmpdir(), 'countersign-evidence-'))
-  const before = await survey(dir)
   try {
-    for (const name of before.keys())
-      await copyFile(join(dir, name), join(copy, name), constants.COPYFILE_FICLONE)
+    const before = await survey(dir)
+    for (const [name, { path }] of before) await copyFile(path, join(copy, name), constants.COPYFILE_FICLONE)
+    const after = await survey(dir)
+    const moved =
+      before.size !== after.size || [...before].some(([name, { state }]) => after.get(name)?.state !== state)
+    if (!moved) return copy
   } catch (error) {
     await rm(copy, { recursive: true, force: true })
     throw ledgerFault('evidence_moving', (error as Error).message)
   }
-  const after = await survey(dir)
-  const moved = before.size !== after.size || [...before].some(([name, state]) => after.get(name) !== state)
-  if (!moved) return copy
   await rm(copy, { recursive: true, force: true })
   throw ledgerFault('evidence_moving', dir)
 }
 
-/** Size and time of every file that LevelDB reads. */
-async function survey(dir: string): Promise<Map<string, string>> {
-  const names = (await readdir(dir)).filter(name => !['LOCK', 'LOG', 'LOG.old'].includes(name))
-  const states = await Promise.all(names.map(name => stat(join(dir, name)).catch(() => undefined)))
-  return new Map(names.map((name, i) => [name, `${states[i]?.size} ${states[i]?.mtimeMs}`]))
+/** Every file that LevelDB reads: where it is best read, and its size and time. */
+async function survey(dir: string): Promise<Map<string, { readonly path: string; readonly state: string }>> {
+  const best = await bestEvidenceIn(dir)
+  // Where links could not be made, the tables were left where they were.
+  const tables = best === dir ? [] : (await databaseFiles(dir)).filter(name => name.endsWith('.ldb'))
+  const paths = new Map([
+    ...tables.map(name => [name, join(dir, name)] as const),
+    ...(await databaseFiles(best)).map(name => [name, join(best, name)] as const),
+  ])
+  return new Map(
+    await Promise.all(
+      [...paths].map(async ([name, path]) => {
+        const found = await stat(path).catch(() => undefined)
+        return [name, { path, state: `${found?.size} ${found?.mtimeMs}` }] as const
+      }),
+    ),
+  )
+}
+
+async function verifyDump(
+  file: string,
+  options: VerifyOptions,
+  onEntry: (count: number) => void = () => {},
+): Promise<Verification> {
+  const verifier = new LogVerifier(options)
+  await takeAll(verifier, readDumpLines(file), options, { onEntry })
+  return verifier.finish()
 }
 
 async function verifyStore(
@@ -117,20 +197,36 @@ async function verifyStore(
 ): Promise<Verification> {
   const verifier = new LogVerifier(options)
   const tile = new OpenTile([])
-  try {
-    for await (const [seq, bytes] of store.entries(0, Number.MAX_SAFE_INTEGER)) {
-      if (seq !== verifier.size) verifier.report('chain_seq', verifier.size, `stored as ${seq}`)
-      const record = tile.add(verifier.add(bytes))
-      const number = Math.floor((verifier.size - 1) / TILE_LEAVES)
-      if (record !== undefined && !Buffer.from(record).equals((await store.tile(number)) ?? Buffer.of()))
-        verifier.report('store_tree', null, `tile ${number}`)
-      onEntry(verifier.size)
-    }
-    await verifyHead(store, verifier)
-  } catch (error) {
-    verifier.report('source_damaged', verifier.size, error instanceof Error ? error.message : String(error))
-  }
+  const whole = await takeAll(verifier, inPlace(store, verifier), options, {
+    onEntry,
+    onCompleted: completed => {
+      const record = tile.add(completed)
+      return record === undefined ? undefined : compareTile(store, verifier, record)
+    },
+  })
+  if (whole)
+    await verifyHead(store, verifier).catch((error: Error) =>
+      verifier.report('source_damaged', verifier.size, error.message),
+    )
   return verifier.finish()
+}
+
+/** The entries in the order of their keys; one that is stored under another number is a finding. */
+async function* inPlace(store: Store, verifier: LogVerifier): AsyncGenerator<readonly Uint8Array[]> {
+  let place = 0
+  for await (const found of store.entryBatches()) {
+    for (const [seq] of found) {
+      if (seq !== place) verifier.report('chain_seq', place, `stored as ${seq}`)
+      place++
+    }
+    yield found.map(([, bytes]) => bytes)
+  }
+}
+
+async function compareTile(store: Store, verifier: LogVerifier, record: Uint8Array): Promise<void> {
+  const number = Math.floor((verifier.size - 1) / TILE_LEAVES)
+  if (!Buffer.from(record).equals((await store.tile(number)) ?? Buffer.of()))
+    verifier.report('store_tree', null, `tile ${number}`)
 }
 
 async function verifyHead(store: Store, verifier: LogVerifier): Promise<void> {

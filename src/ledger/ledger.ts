@@ -1,4 +1,5 @@
-import type { AttemptBody, Entry, EntryBody } from '../receipt/index.js'
+import type { CountersignError } from '../canon/index.js'
+import type { AttemptBody, Entry, EntryBody, NodeReader } from '../receipt/index.js'
 import type { KeySuccession } from './succession.js'
 
 /** The durable, append-only, signed log of one keeper. One active writer; see `openLedger`. Reads see what is durable. */
@@ -21,6 +22,8 @@ export interface Ledger {
   readonly state: StateReader
   /** Encrypted decision inputs by attempt id; written only through companions. */
   readonly side: SideStore
+  /** Hashes of complete subtrees, for proofs. Throws `ledger_damaged` past the head. */
+  readonly node: NodeReader
   /** C2SP signed note over the current head, signed after its batch was committed. */
   checkpoint(): Promise<string>
   /**
@@ -29,10 +32,20 @@ export interface Ledger {
    * both. Rejects with `succession_unfit` or a ledger fault.
    */
   succeed(succession: KeySuccession): Promise<Appended>
+  /**
+   * Resolves with the fault after which nothing is appended any more; never where the ledger is closed in order. What
+   * failed may have left half a record behind, so only the next opening can say what is on disk.
+   */
+  readonly failed: Promise<CountersignError>
   /** Resolves when the high-water file covers `seq`. */
   marked(seq: number): Promise<void>
-  /** Appends `close`, waits for what was given before and for the mark, releases the lock. Rejects where that `close` could not be written; the lock is released all the same. */
-  close(): Promise<void>
+  /** Calls back after every durable batch, with the new head; what it returns ends that. The listener must not throw. */
+  onCommit(listener: (head: LedgerHead) => void): () => void
+  /**
+   * Appends `close`, waits for what was given before and for the mark, lets `lastly` read what is there, releases the lock. Rejects
+   * where that `close` could not be written; `lastly` runs and the lock is released all the same.
+   */
+  close(lastly?: () => Promise<void>): Promise<void>
 }
 
 export interface LedgerHead {

@@ -1,5 +1,4 @@
-import { open, readFile, rename } from 'node:fs/promises'
-import { basename, dirname, join } from 'node:path'
+import { readFile } from 'node:fs/promises'
 import {
   type Crypto,
   canonicalBytes,
@@ -16,6 +15,7 @@ import {
   signCheckpointWith,
 } from '../receipt/index.js'
 import { ledgerFault } from './error-table.js'
+import { replaceFile } from './replace-file.js'
 
 /**
  * The high-water mark: what the ledger has certainly held. One line of JCS in a file on another volume:
@@ -78,21 +78,7 @@ export async function readMark(
   return decodeMark(crypto, bytes, publicKeys)
 }
 
-/** Replaces the file so that a crash at any moment leaves the old mark or the new one: write, fsync, rename, fsync the folder. */
-export async function writeMark(file: string, bytes: Uint8Array): Promise<void> {
-  const fresh = join(dirname(file), `.${basename(file)}.new`)
-  const handle = await open(fresh, 'w', 0o600)
-  try {
-    await handle.writeFile(bytes)
-    await handle.sync()
-  } finally {
-    await handle.close()
-  }
-  await rename(fresh, file)
-  const folder = await open(dirname(file), 'r')
-  try {
-    await folder.sync()
-  } finally {
-    await folder.close()
-  }
+/** Replaces the high-water file; see `replaceFile`. */
+export function writeMark(file: string, bytes: Uint8Array): Promise<void> {
+  return replaceFile(file, bytes)
 }

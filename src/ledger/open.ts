@@ -1,12 +1,20 @@
 import { mkdir } from 'node:fs/promises'
 import { dirname } from 'node:path'
-import { type Crypto, formatPublicKey, hex } from '../canon/index.js'
-import { type ControlBody, emptyRoot } from '../receipt/index.js'
+import { type CountersignError, type Crypto, formatPublicKey, hex } from '../canon/index.js'
+import { type Checkpoint, type ControlBody, emptyRoot } from '../receipt/index.js'
 import { ledgerFault } from './error-table.js'
 import type { Ledger, LedgerHead } from './ledger.js'
 import { encodeMark, type Mark, readMark, writeMark } from './mark.js'
+import { databaseFiles, forgetPreserved, preserve } from './preserve.js'
 import type { SideCipher } from './side.js'
-import { checkAgainstMark, EMPTY_LEAF, readOpen, readTail } from './sound.js'
+import {
+  checkAgainstMark,
+  checkAgainstWitnessed,
+  EMPTY_LEAF,
+  isReadAtStart,
+  readOpen,
+  readTail,
+} from './sound.js'
 import { Store, type StoredHead, storeExists } from './store.js'
 import {
   type HandOver,
@@ -16,6 +24,7 @@ import {
   lastHandOver,
   type RetiringKey,
 } from './succession.js'
+import { damagedTables } from './table-file.js'
 import { type LedgerLimits, LedgerWriter, type WriterOptions } from './writer.js'
 
 export interface OpenLedgerOptions {
@@ -44,24 +53,29 @@ export interface OpenLedgerOptions {
   /** Null where decision inputs are not kept. */
   readonly side: SideCipher | null
   readonly limits?: Partial<LedgerLimits>
+  /** The newest checkpoint that witnesses have cosigned, verified; the ledger must contain it. Of another epoch it says nothing. */
+  readonly witnessed?: Checkpoint | null
 }
 
 /**
  * Opens the ledger for its one writer. Makes it on the first run; otherwise nothing is appended before the tail is
  * sound and the high-water mark is met. Writes `genesis` (first run) and `boot`, and closes the attempts that a crash
- * left open as `indeterminate`; hands over to other keys where there are some. Faults: `ledger_locked ledger_unreadable ledger_missing ledger_damaged
- * ledger_behind_mark ledger_differs ledger_foreign mark_missing mark_invalid`.
+ * left open as `indeterminate`; hands over to other keys where there are some. Faults: `ledger_locked ledger_unreadable
+ * ledger_missing ledger_damaged ledger_behind_mark ledger_behind_witness ledger_differs ledger_foreign mark_missing mark_invalid`.
  */
 export async function openLedger(options: OpenLedgerOptions): Promise<Ledger> {
   const mark = await settleMark(options)
-  const store = await Store.open(options.dir, options.crypto)
+  await refuseDamagedTables(options.dir, mark)
+  const store = await openStore(options)
   try {
     const head = await headOf(store, options)
     await checkAgainstMark(store, head, mark, options.crypto)
+    await checkAgainstWitnessed(store, head, options.witnessed ?? null, options.crypto)
     const last = await lastHandOver({ get: key => store.state(key) })
     const keys = keysInForce(options, last)
     const tail = await readTail(store, head, options.crypto, keys.signer.publicKey)
     const open = await readOpen(store, head, options.crypto)
+    await forgetPreserved(options.dir)
     const ledger = new LedgerWriter(store, { head, ...tail, open }, mark.size, { ...options, ...keys })
     if (head.size === 0) await ledger.append(genesisOf(options))
     await ledger.append(bootOf(ledger.head(), options))
@@ -73,6 +87,12 @@ export async function openLedger(options: OpenLedgerOptions): Promise<Ledger> {
     await store.close()
     throw error
   }
+}
+
+/** ATTACK: a flipped bit in the state of grants or limits, which no entry and no root covers. LevelDB would believe it. */
+async function refuseDamagedTables(dir: string, mark: Mark): Promise<void> {
+  const [damage] = await damagedTables(dir, isReadAtStart(mark.size))
+  if (damage !== undefined) throw ledgerFault('ledger_damaged', `${damage.name}: ${damage.problem}`)
 }
 
 type KeysInForce = Pick<WriterOptions, 'signer' | 'checkpointKey' | 'beside'> & {
@@ -98,6 +118,23 @@ function keysInForce(options: OpenLedgerOptions, last: HandOver | null): KeysInF
   }
 }
 
+/** LevelDB deletes what it can't read, so the files are kept until the ledger is known to be sound. */
+async function openStore({ dir, crypto }: OpenLedgerOptions): Promise<Store> {
+  const kept = (await storeExists(dir)) && (await preserved(dir))
+  try {
+    return await Store.open(dir, crypto)
+  } catch (error) {
+    if (kept && (error as CountersignError).code === 'ledger_locked') await forgetPreserved(dir)
+    throw error
+  }
+}
+
+function preserved(dir: string): Promise<boolean> {
+  return preserve(dir).catch((error: Error) => {
+    throw ledgerFault('ledger_unreadable', error.message)
+  })
+}
+
 /**
  * The mark to hold the ledger against. On the first run a mark of size 0 is written before the database is made, so
  * that a crash in between is told from a ledger or a mark that was taken away.
@@ -108,12 +145,16 @@ async function settleMark(options: OpenLedgerOptions): Promise<Mark> {
   const keys = [checkpointKey, retiring?.key, succession?.checkpointKey].flatMap(key => key?.publicKey ?? [])
   const known = await readMark(highWater, crypto, keys)
   const exists = await storeExists(options.dir)
+  const files = await databaseFiles(options.dir)
   if (known !== null) {
+    // ATTACK: LevelDB makes a new database where CURRENT is gone, and deletes the files of the old one.
+    if (!exists && files.some(name => /\.(ldb|log)$/.test(name)))
+      throw ledgerFault('ledger_unreadable', 'its file CURRENT is gone')
     if (known.size > 0 && !exists)
       throw ledgerFault('ledger_missing', `the mark covers ${known.size} entries`)
     return known
   }
-  if (exists) throw ledgerFault('mark_missing', highWater)
+  if (exists || files.length > 0) throw ledgerFault('mark_missing', highWater)
   const mark: Mark = {
     origin: `${options.origin}/1`,
     size: 0,
@@ -144,7 +185,10 @@ async function headOf(store: Store, options: OpenLedgerOptions): Promise<StoredH
   return head
 }
 
-function genesisOf(options: OpenLedgerOptions): ControlBody {
+/** The first entry of an epoch. */
+export function genesisOf(
+  options: Pick<OpenLedgerOptions, 'origin' | 'signer' | 'checkpointKey' | 'enrolment'>,
+): ControlBody {
   return {
     type: 'genesis',
     data: {
@@ -157,7 +201,7 @@ function genesisOf(options: OpenLedgerOptions): ControlBody {
 }
 
 /** Cites the head that this start found, so that a fork on restart contradicts itself. */
-function bootOf(head: LedgerHead, options: OpenLedgerOptions): ControlBody {
+export function bootOf(head: LedgerHead, options: Pick<OpenLedgerOptions, 'software' | 'side'>): ControlBody {
   const { software, side } = options
   return {
     type: 'boot',

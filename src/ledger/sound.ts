@@ -1,9 +1,18 @@
-import { type Crypto, formatPublicKey, hex, parsePublicKey } from '../canon/index.js'
-import { GrowingTree, leafHash, type OpenedEntry, openEntry, rootAt } from '../receipt/index.js'
+import { type Crypto, formatPublicKey, hex, parsePublicKey, utf8 } from '../canon/index.js'
+import {
+  type Checkpoint,
+  GrowingTree,
+  leafHash,
+  type OpenedEntry,
+  openEntry,
+  rootAt,
+} from '../receipt/index.js'
 import type { OpenMark } from './commit.js'
 import { ledgerFault } from './error-table.js'
+import { behind, HEAD_KEY, seqKey, textKey } from './keys.js'
 import type { Mark } from './mark.js'
 import type { Store, StoredHead } from './store.js'
+import type { KeySpan } from './table-file.js'
 import { OpenTile, TILE_LEAVES } from './tile.js'
 
 /** Newest entries that are read again at every start, and up to a tile more; `countersign ledger check` reads all. */
@@ -12,6 +21,24 @@ const TAIL_ENTRIES = 1024
 const TAIL_SIGNATURES = 64
 
 export const EMPTY_LEAF = '0'.repeat(64)
+
+/**
+ * Whether a start on a ledger with a mark of this size relies on a block with these keys: the tail, the newest tiles,
+ * the head and all state. What it reads beside them is held against the root.
+ */
+export function isReadAtStart(markedSize: number): (span: KeySpan) => boolean {
+  const first = wholeTiles(Math.max(0, markedSize - TAIL_ENTRIES))
+  const spaces: readonly (readonly [from: Uint8Array, to: Uint8Array])[] = [
+    [seqKey('e', first), behind(utf8('e'))],
+    [seqKey('n', Math.max(0, first / TILE_LEAVES - 1)), behind(utf8('n'))],
+    [HEAD_KEY, behind(HEAD_KEY)],
+    [textKey('s', ''), behind(textKey('s', ''))],
+  ]
+  return ({ after, upTo }) =>
+    spaces.some(
+      ([from, to]) => Buffer.compare(upTo, from) >= 0 && (after === null || Buffer.compare(after, to) < 0),
+    )
+}
 
 /** What reading the tail gives: the tree, and the leaves behind its last full tile. */
 export interface SoundTail {
@@ -106,6 +133,20 @@ export async function checkAgainstMark(
     throw ledgerFault('ledger_behind_mark', `${head.size} entries, the mark covers ${mark.size}`)
   if (hex(await rootAt(crypto, mark.size, store.node)) !== mark.root)
     throw ledgerFault('ledger_differs', `at size ${mark.size}`)
+}
+
+/** The same for what witnesses have cosigned, where it is of this epoch; throws `ledger_behind_witness`. */
+export async function checkAgainstWitnessed(
+  store: Store,
+  head: Pick<StoredHead, 'size' | 'chain'>,
+  witnessed: Checkpoint | null,
+  crypto: Crypto,
+): Promise<void> {
+  if (witnessed === null || witnessed.origin !== head.chain) return
+  if (witnessed.size > head.size)
+    throw ledgerFault('ledger_behind_witness', `${head.size} entries, ${witnessed.size} are cosigned`)
+  if (hex(await rootAt(crypto, witnessed.size, store.node)) !== witnessed.root)
+    throw ledgerFault('ledger_behind_witness', `another root at size ${witnessed.size}`)
 }
 
 function wholeTiles(size: number): number {

@@ -11,6 +11,9 @@ import { leavesOf, subtreeHash, TILE_LEAVES, TILE_LEVEL, tileOfNode, upperHash }
 type Bytes = Uint8Array
 type Database = Level<Bytes, Bytes>
 
+/** `level` types what browsers have too; on Node it is classic-level, which can repair. */
+const repairable = Level as unknown as { repair(location: string): Promise<void> }
+
 /** One change of a batch; without a value the key is deleted. */
 export interface Change {
   readonly key: Bytes
@@ -63,6 +66,18 @@ export class Store {
     return new Store(db, crypto)
   }
 
+  /**
+   * Lets LevelDB make an openable database of what a folder still holds, in place: for copies only. Throws
+   * `ledger_unreadable`.
+   */
+  static async repair(dir: string): Promise<void> {
+    try {
+      await repairable.repair(dir)
+    } catch (error) {
+      throw ledgerFault('ledger_unreadable', (error as Error).message)
+    }
+  }
+
   /** All changes or none, on disk when it resolves. */
   async write(changes: readonly Change[]): Promise<void> {
     const operations = changes.map(({ key, value }) =>
@@ -85,6 +100,13 @@ export class Store {
   async *entries(from: number, to: number): AsyncGenerator<readonly [seq: number, bytes: Bytes]> {
     for await (const [key, value] of this.scan(seqKey('e', from), seqKey('e', to)))
       yield [seqOfKey(key), value]
+  }
+
+  /** The same from the first on, as many at a time as were read at once. */
+  async *entryBatches(): AsyncGenerator<(readonly [seq: number, bytes: Bytes])[]> {
+    const range = [seqKey('e', 0), seqKey('e', Number.MAX_SAFE_INTEGER)] as const
+    for await (const found of this.scanned(...range))
+      yield found.map(([key, value]) => [seqOfKey(key), value] as const)
   }
 
   /** Reads or derives the hash of a complete subtree; throws `ledger_damaged` where something is missing. */
@@ -174,12 +196,16 @@ export class Store {
   }
 
   private async *scan(gte: Bytes, lt: Bytes): AsyncGenerator<[Bytes, Bytes]> {
+    for await (const found of this.scanned(gte, lt)) yield* found
+  }
+
+  private async *scanned(gte: Bytes, lt: Bytes): AsyncGenerator<[Bytes, Bytes][]> {
     const iterator = this.db.iterator({ gte, lt, highWaterMarkBytes: 1024 * 1024 })
     try {
       for (;;) {
         const found = await iterator.nextv(256)
         if (found.length === 0) return
-        yield* found
+        yield found
       }
     } catch (error) {
       throw unreadable(error)

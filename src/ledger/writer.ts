@@ -1,9 +1,10 @@
-import { type Crypto, isRemoteKey, type RemoteKey } from '../canon/index.js'
+import { type CountersignError, type Crypto, isRemoteKey, type RemoteKey } from '../canon/index.js'
 import {
   type AttemptBody,
   decodeEntry,
   type Entry,
   type EntryBody,
+  type NodeReader,
   signCheckpointWith,
 } from '../receipt/index.js'
 import { type CommitLimits, CommitQueue, type CommitStart, type OpenMark } from './commit.js'
@@ -62,11 +63,14 @@ export class LedgerWriter implements Ledger {
   readonly chain: string
   readonly state: StateReader
   readonly side: SideStore
+  readonly node: NodeReader
+  readonly failed: Promise<CountersignError>
   private readonly store: Store
   private readonly options: WriterOptions
   private readonly commits: CommitQueue
   private readonly highWater: HighWater
   private readonly checkpointKeys: CheckpointKeys
+  private readonly listeners = new Set<(head: LedgerHead) => void>()
   private note: { readonly size: number; readonly text: string } | undefined
   private closing: Promise<void> | undefined
 
@@ -80,7 +84,12 @@ export class LedgerWriter implements Ledger {
     this.options = options
     this.chain = start.head.chain
     this.state = { get: key => store.state(key), list: prefix => store.states(prefix) }
+    this.node = node => store.node(node)
     this.side = { get: id => store.side(id), erase: id => store.eraseSide(id) }
+    let failedWith = (_: CountersignError): void => undefined
+    this.failed = new Promise(resolve => {
+      failedWith = resolve
+    })
     this.highWater = new HighWater(
       {
         file: options.highWater,
@@ -105,8 +114,11 @@ export class LedgerWriter implements Ledger {
         limits,
         write: changes => store.write(changes),
         covered: () => this.highWater.covered,
-        onCommitted: () => this.highWater.advance(),
-        onFailure: fault => this.highWater.fail(fault),
+        onCommitted: () => this.committed(),
+        onFailure: fault => {
+          this.highWater.fail(fault)
+          if (fault.code !== 'ledger_closed') failedWith(fault)
+        },
       },
       start,
     )
@@ -165,8 +177,13 @@ export class LedgerWriter implements Ledger {
     return this.highWater.cover(seq + 1)
   }
 
-  close(): Promise<void> {
-    this.closing ??= this.finish()
+  onCommit(listener: (head: LedgerHead) => void): () => void {
+    this.listeners.add(listener)
+    return () => this.listeners.delete(listener)
+  }
+
+  close(lastly: () => Promise<void> = async () => {}): Promise<void> {
+    this.closing ??= this.finish(lastly)
     return this.closing
   }
 
@@ -180,7 +197,7 @@ export class LedgerWriter implements Ledger {
     return [this.commits.signer, checkpointKey].filter(key => key !== undefined).filter(isRemoteKey)
   }
 
-  private async finish(): Promise<void> {
+  private async finish(lastly: () => Promise<void>): Promise<void> {
     // A signer that doesn't come back must not keep the lock: what it hasn't signed, the next start closes.
     const patience =
       this.remoteKeys().length === 0
@@ -194,8 +211,14 @@ export class LedgerWriter implements Ledger {
       clearTimeout(patience)
       this.fail('ledger_closed')
       await this.highWater.settled()
-      await this.store.close()
+      await lastly().finally(() => this.store.close())
     }
+  }
+
+  private committed(): void {
+    this.highWater.advance()
+    const head = this.head()
+    for (const listener of this.listeners) listener(head)
   }
 
   private async openAttempt(seq: number, { leaf, t }: OpenMark): Promise<OpenAttempt> {

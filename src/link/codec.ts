@@ -6,7 +6,9 @@ import {
   readLinkFault,
   readPolicyUpdate,
   readSettleReply,
+  readShippingUpdate,
   readWelcome,
+  readWitnessUpdate,
 } from './keeper-messages.js'
 import type { GateMessage, KeeperMessage } from './messages.js'
 
@@ -31,6 +33,8 @@ const keeperWire: { readonly [T in KeeperMessage['type']]: Wire<Extract<KeeperMe
   policy: { byte: 0x82, maxPayloadBytes: 32 * MIB, read: readPolicyUpdate },
   admitted: { byte: 0x83, maxPayloadBytes: 128 * KIB, read: readAdmitReply },
   settled: { byte: 0x84, maxPayloadBytes: 256, read: readSettleReply },
+  shipping: { byte: 0x86, maxPayloadBytes: 8 * KIB, read: readShippingUpdate },
+  witnesses: { byte: 0x87, maxPayloadBytes: 16 * KIB, read: readWitnessUpdate },
   fault: { byte: 0x85, maxPayloadBytes: KIB, read: readLinkFault },
 }
 

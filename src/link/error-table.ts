@@ -191,6 +191,16 @@ export const linkErrors = {
     sentence: 'No credential could be made for this request; nothing was sent.',
     mend: 'Tell the operator; the keeper’s log names the cause.',
   },
+  evidence_unwitnessed: {
+    status: 503,
+    sentence: 'Witnesses are further behind than the policy allows; nothing is admitted until they catch up.',
+    mend: 'Repeat the request later; if it persists, tell your operator. It is not about this request.',
+  },
+  evidence_unshipped: {
+    status: 503,
+    sentence: 'Receipts leave the host later than the policy allows; nothing is admitted until they do.',
+    mend: 'Repeat the request later; if it persists, tell your operator. It is not about this request.',
+  },
   keeper_stopping: {
     status: 503,
     sentence: 'The keeper is stopping and admits nothing more.',

@@ -17,7 +17,11 @@ export type {
   ReceiptAnchor,
   SettleReply,
   SettleRequest,
+  ShippingUpdate,
   SignedRequest,
+  SinkReading,
   Verdict,
   Welcome,
+  WitnessReading,
+  WitnessUpdate,
 } from './messages.js'

@@ -8,8 +8,12 @@ import type {
   PolicyView,
   ReceiptAnchor,
   SettleReply,
+  ShippingUpdate,
+  SinkReading,
   Verdict,
   Welcome,
+  WitnessReading,
+  WitnessUpdate,
 } from './messages.js'
 import {
   count,
@@ -29,6 +33,8 @@ const POLICY_CID = /^sha256:[0-9a-f]{64}$/
 /** 32 bytes in base64. */
 const CHUNK_KEY = /^[A-Za-z0-9+/]{43}=$/
 const MAX_APIS = 256
+const MAX_SINKS = 16
+const MAX_WITNESSES = 32
 
 export function readWelcome(value: unknown): Welcome {
   const m = membersOf(value, ['origin', 'policy', 'enrolmentExpiresMs'])
@@ -43,6 +49,46 @@ export function readWelcome(value: unknown): Welcome {
 export function readPolicyUpdate(value: unknown): PolicyUpdate {
   const m = membersOf(value, ['policy'])
   return { type: 'policy', policy: nullable(m.policy, readPolicyView) }
+}
+
+export function readShippingUpdate(value: unknown): ShippingUpdate {
+  const m = membersOf(value, ['sinks'])
+  return { type: 'shipping', sinks: listOf(m.sinks, MAX_SINKS, readSink) }
+}
+
+function readSink(value: unknown): SinkReading {
+  const m = membersOf(value, ['name', 'shipped', 'lagEntries', 'lagSeconds', 'failing'])
+  return {
+    name: text(m.name, 64),
+    shipped: count(m.shipped),
+    lagEntries: count(m.lagEntries),
+    lagSeconds: count(m.lagSeconds),
+    failing: flag(m.failing),
+  }
+}
+
+export function readWitnessUpdate(value: unknown): WitnessUpdate {
+  const m = membersOf(value, ['reading'])
+  return { type: 'witnesses', reading: readWitnessReading(m.reading) }
+}
+
+function readWitnessReading(value: unknown): WitnessReading {
+  const m = membersOf(value, ['witnessed', 'lag', 'witnesses'])
+  return {
+    witnessed: nullable(m.witnessed, count),
+    lag: nullable(m.lag, readLag),
+    witnesses: listOf(m.witnesses, MAX_WITNESSES, readWitness),
+  }
+}
+
+function readLag(value: unknown): { readonly entries: number; readonly seconds: number } {
+  const m = membersOf(value, ['entries', 'seconds'])
+  return { entries: count(m.entries), seconds: count(m.seconds) }
+}
+
+function readWitness(value: unknown): { readonly name: string; readonly failing: boolean } {
+  const m = membersOf(value, ['name', 'failing'])
+  return { name: text(m.name, 256), failing: flag(m.failing) }
 }
 
 function readPolicyView(value: unknown): PolicyView {

@@ -6,7 +6,14 @@ import type { OutcomeStatus } from '../receipt/index.js'
  * only way to one is an `admit` that the keeper decided and made durable.
  */
 export type GateMessage = Hello | AdmitRequest | SettleRequest
-export type KeeperMessage = Welcome | PolicyUpdate | AdmitReply | SettleReply | LinkFault
+export type KeeperMessage =
+  | Welcome
+  | PolicyUpdate
+  | ShippingUpdate
+  | WitnessUpdate
+  | AdmitReply
+  | SettleReply
+  | LinkFault
 
 export interface Hello {
   readonly type: 'hello'
@@ -28,6 +35,36 @@ export interface Welcome {
 export interface PolicyUpdate {
   readonly type: 'policy'
   readonly policy: PolicyView | null
+}
+
+/** How far the ledger's copies are, for the gate's metrics; sent when it changed. */
+export interface ShippingUpdate {
+  readonly type: 'shipping'
+  readonly sinks: readonly SinkReading[]
+}
+
+export interface SinkReading {
+  readonly name: string
+  /** Entries that the place has. */
+  readonly shipped: number
+  readonly lagEntries: number
+  /** Age of the oldest entry that it hasn't. */
+  readonly lagSeconds: number
+  readonly failing: boolean
+}
+
+/** What witnesses have cosigned of the ledger, for the gate's metrics; sent when it changed. */
+export interface WitnessUpdate {
+  readonly type: 'witnesses'
+  readonly reading: WitnessReading
+}
+
+export interface WitnessReading {
+  /** Entries that a quorum has cosigned; null where none has yet. */
+  readonly witnessed: number | null
+  /** How far that is behind the head; null where nothing is witnessed. */
+  readonly lag: { readonly entries: number; readonly seconds: number } | null
+  readonly witnesses: readonly { readonly name: string; readonly failing: boolean }[]
 }
 
 /** The part of the sealed policy that the gate needs to classify and forward. No rule, no secret. */

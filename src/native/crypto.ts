@@ -7,9 +7,11 @@ import { sodium, sodiumSigningKey, sodiumVerify } from './sodium.js'
 export const nativeCrypto: Crypto = {
   sha256: (...parts) => {
     if (parts.length === 1) return hash('sha256', parts[0] as Uint8Array, 'buffer')
-    const joined = createHash('sha256')
-    for (const part of parts) joined.update(part)
-    return joined.digest()
+    const length = parts.reduce((sum, part) => sum + part.length, 0)
+    // Copying what is short costs less than a hash object: leaves and nodes of the tree are hashed so.
+    return length <= SCRATCH.length
+      ? hash('sha256', joinedInScratch(parts, length), 'buffer')
+      : hashedInParts(parts)
   },
   hmacSha256: (key, ...parts) => {
     const hmac = createHmac('sha256', key)
@@ -24,13 +26,32 @@ export const nativeCrypto: Crypto = {
       !isAcceptablePoint(signature.subarray(0, 32))
     )
       return false
-    return sodium === undefined
+    const library = sodium()
+    return library === null
       ? opensslVerify(publicKey, message, signature)
-      : sodiumVerify(sodium, publicKey, message, signature)
+      : sodiumVerify(library, publicKey, message, signature)
   },
+}
+
+const SCRATCH = new Uint8Array(4_096)
+
+function joinedInScratch(parts: readonly Uint8Array[], length: number): Uint8Array {
+  let at = 0
+  for (const part of parts) {
+    SCRATCH.set(part, at)
+    at += part.length
+  }
+  return SCRATCH.subarray(0, length)
+}
+
+function hashedInParts(parts: readonly Uint8Array[]): Uint8Array {
+  const joined = createHash('sha256')
+  for (const part of parts) joined.update(part)
+  return joined.digest()
 }
 
 /** A signing key from its 32-byte seed (RFC 8032 §5.1.5), held outside of JavaScript's heap by libsodium or OpenSSL. */
 export function nativeSigningKey(seed: Uint8Array, publicKey: Uint8Array): SigningKey {
-  return sodium === undefined ? opensslSigningKey(seed, publicKey) : sodiumSigningKey(sodium, seed, publicKey)
+  const library = sodium()
+  return library === null ? opensslSigningKey(seed, publicKey) : sodiumSigningKey(library, seed, publicKey)
 }

@@ -1,8 +1,10 @@
 import { type LookupAddress, type LookupOptions, lookup as systemLookup } from 'node:dns'
-import { isIP } from 'node:net'
-import { buildConnector } from 'undici'
+import { isIP, type LookupFunction, Socket, connect as tcpConnect } from 'node:net'
+import { connect as tlsConnect } from 'node:tls'
+import type { buildConnector } from 'undici'
 import { addressReach } from './address.js'
 import { nativeFault } from './error-table.js'
+import { undici } from './undici.js'
 
 export type LookupAll = (
   hostname: string,
@@ -26,7 +28,7 @@ export interface DialOptions {
  * verified. Fails the connection with `address_refused`.
  */
 export function guardedConnector(options: DialOptions): buildConnector.connector {
-  const connect = buildConnector({
+  const connect = undici().buildConnector({
     rejectUnauthorized: true,
     timeout: options.connectTimeoutMs,
     lookup: guardedLookup(options),
@@ -41,6 +43,31 @@ export function guardedConnector(options: DialOptions): buildConnector.connector
     }
     connect(target, callback)
   }
+}
+
+/**
+ * A TCP connection, or one by TLS, under the same checks as `guardedConnector`. It is still connecting; what goes wrong
+ * comes as the socket's error, `address_refused` among it.
+ */
+export function guardedSocket(
+  to: { readonly hostname: string; readonly port: number; readonly tls: boolean },
+  options: Omit<DialOptions, 'connectTimeoutMs'>,
+): Socket {
+  const host = to.hostname.replace(/^\[|\]$/g, '')
+  const lookup = guardedLookup(options) as LookupFunction
+  // A literal address is dialled without a look-up.
+  const refused = isIP(host) !== 0 && !mayDial(host, options.allowPrivate, true)
+  const { ca } = options
+  const place = { host, port: to.port, lookup }
+  if (refused) return new Socket().destroy(nativeFault('address_refused'))
+  if (!to.tls) return tcpConnect(place)
+  return tlsConnect({
+    ...place,
+    rejectUnauthorized: true,
+    // RFC 6066 §3: an address is no server name.
+    ...(isIP(host) === 0 ? { servername: host } : {}),
+    ...(ca === undefined ? {} : { ca }),
+  })
 }
 
 /**
@@ -60,7 +87,7 @@ function mayDial(ip: string, allowPrivate: boolean, named: boolean): boolean {
   }
 }
 
-function guardedLookup({ allowPrivate, lookup }: DialOptions) {
+function guardedLookup({ allowPrivate, lookup }: Pick<DialOptions, 'allowPrivate' | 'lookup'>) {
   const resolve: LookupAll =
     lookup ?? ((hostname, options, done) => systemLookup(hostname, options, done as never))
   return (

@@ -1,4 +1,5 @@
 export { type AddressReach, addressReach, isPrivateAddress } from './address.js'
 export { nativeCrypto, nativeSigningKey } from './crypto.js'
-export { type DialOptions, guardedConnector, type LookupAll } from './dial.js'
+export { type DialOptions, guardedConnector, guardedSocket, type LookupAll } from './dial.js'
 export { nativeErrors } from './error-table.js'
+export { undici } from './undici.js'

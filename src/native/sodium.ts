@@ -9,14 +9,19 @@ interface Sodium {
   crypto_sign_verify_detached(signature: Uint8Array, message: Uint8Array, publicKey: Uint8Array): boolean
 }
 
-/** libsodium, where its prebuilt binding fits this machine; undefined elsewhere. */
-export const sodium: Sodium | undefined = load()
+let loaded: Sodium | null | undefined
 
-function load(): Sodium | undefined {
+/** libsodium, loaded for the first signature, where its prebuilt binding fits this machine; null elsewhere. */
+export function sodium(): Sodium | null {
+  if (loaded === undefined) loaded = load()
+  return loaded
+}
+
+function load(): Sodium | null {
   try {
     return createRequire(import.meta.url)('sodium-native') as Sodium
   } catch {
-    return undefined
+    return null
   }
 }
 

@@ -4,6 +4,7 @@ import type { ActivePolicy, ApproverGroup, CredentialSpec, PolicyAgent, PolicyAp
 import { type CompiledPolicy, type CompiledRule, readCompiled } from './compiled.js'
 import { decide } from './decide.js'
 import { policyFault } from './error-table.js'
+import { evidenceBounds } from './evidence.js'
 import { fittingRules } from './fitting.js'
 import { indexRules } from './rule-index.js'
 
@@ -33,6 +34,7 @@ export function activate(
     agents,
     credentials: new Map(Object.entries(policy.credentials as Record<string, CredentialSpec>)),
     approvers: approversOf(policy),
+    evidence: evidenceBounds(policy.evidence),
     decide: input => decide(rules, input),
     fitting: input => fittingRules(rules, input),
   }

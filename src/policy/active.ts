@@ -1,5 +1,6 @@
 import type { JsonObject } from '../canon/index.js'
 import type { Catalog, Operation } from '../protocol/index.js'
+import type { EvidenceBounds } from './evidence.js'
 
 /** A sealed policy that was opened, verified and indexed: everything that enforces comes from here. */
 export interface ActivePolicy {
@@ -14,6 +15,8 @@ export interface ActivePolicy {
   readonly agents: ReadonlyMap<string, PolicyAgent>
   readonly credentials: ReadonlyMap<string, CredentialSpec>
   readonly approvers: ReadonlyMap<string, ApproverGroup>
+  /** How far witnesses and shipping may fall behind before nothing more is admitted. */
+  readonly evidence: EvidenceBounds
   /** The one place where a request is decided. Pure: same input, same decision. Never throws. */
   decide(input: DecisionInput): Decision
   /** The rules that a request meets on its way, whether they decide or not. Pure; never throws. */

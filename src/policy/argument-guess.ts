@@ -52,7 +52,8 @@ type Choice = readonly { readonly path: readonly string[]; readonly value: JsonV
 function factChoices(facts: readonly Fact[]): readonly Choice[] {
   let choices: readonly Choice[] = [[]]
   for (const { condition, is } of facts) {
-    const ways = alternatives(condition, is, new Map()) ?? []
+    // What may not be false is tried as true.
+    const ways = alternatives(condition, is !== false, new Map()) ?? []
     const more = ways.map(literals =>
       literals.flatMap(literal => {
         if (!('path' in literal) || !literal.path.startsWith('args.')) return []

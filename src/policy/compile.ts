@@ -128,6 +128,7 @@ class Compiler {
     const never = compileNever(document.never ?? [], resolved, policy, findings).sort(byId)
     if (expires === null) return null
     const { name, version, audience } = document.metadata
+    const { evidence } = document
     return {
       v: 1,
       name,
@@ -141,6 +142,7 @@ class Compiler {
       windows,
       rules,
       ...(never.length === 0 ? {} : { never }),
+      ...(evidence === undefined ? {} : { evidence }),
     }
   }
 

@@ -1,6 +1,7 @@
-import Type, { type Static } from 'typebox'
+import type { Static } from 'typebox'
 import type { JsonValue } from '../canon/index.js'
 import { OPERATION_CLASSES, type OperationClass } from '../protocol/index.js'
+import { Type } from './schema-type.js'
 import { checkShape } from './shape.js'
 
 /*
@@ -180,6 +181,19 @@ const Statement = Type.Object(
 )
 export type CompiledNever = Static<typeof Statement>
 
+const EvidenceBound = Type.Object(
+  {
+    entries: Type.Optional(Type.Integer({ minimum: 1 })),
+    seconds: Type.Optional(Type.Integer({ minimum: 1 })),
+  },
+  { ...strict, minProperties: 1 },
+)
+const Evidence = Type.Object(
+  { maxUnwitnessed: Type.Optional(EvidenceBound), maxUnshipped: Type.Optional(EvidenceBound) },
+  { ...strict, minProperties: 1 },
+)
+export type CompiledEvidence = Static<typeof Evidence>
+
 const CompiledSchema = Type.Object(
   {
     v: Type.Literal(1),
@@ -195,6 +209,8 @@ const CompiledSchema = Type.Object(
     rules: Type.Array(Rule),
     /** Absent where nothing was stated, so that older policies keep their bytes. */
     never: Type.Optional(Type.Array(Statement, { minItems: 1 })),
+    /** Absent where the evidence may fall behind as far as it does. */
+    evidence: Type.Optional(Evidence),
   },
   strict,
 )

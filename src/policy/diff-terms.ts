@@ -51,6 +51,13 @@ export function termChanges(before: CompiledPolicy, after: CompiledPolicy): read
   compare(before.windows, after.windows, 'window', add, name =>
     add('changed', `window ${name} is at another time`),
   )
+  for (const name of ['maxUnwitnessed', 'maxUnshipped'] as const)
+    for (const unit of ['entries', 'seconds'] as const) {
+      const [old, fresh] = [before.evidence?.[name]?.[unit], after.evidence?.[name]?.[unit]]
+      if (old === fresh) continue
+      const words = `evidence ${name}: ${old ?? 'any number of'} → ${fresh ?? 'any number of'} ${unit}`
+      add((fresh ?? Infinity) > (old ?? Infinity) ? 'widened' : 'narrowed', words)
+    }
   for (const statement of before.never ?? []) {
     const kept = (after.never ?? []).find(({ id }) => id === statement.id)
     if (kept === undefined) add('widened', `never ${statement.id} is no longer stated`)

@@ -1,5 +1,6 @@
-import Type, { type Static } from 'typebox'
+import type { Static } from 'typebox'
 import { classNameOrAll, NAME, oneOrMany, strict, text } from './document-terms.js'
+import { Type } from './schema-type.js'
 
 /* The grammar of one rule: selectors, limits and the rest. */
 

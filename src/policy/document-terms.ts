@@ -1,5 +1,5 @@
-import Type from 'typebox'
 import { OPERATION_CLASSES, type OperationClass } from '../protocol/index.js'
+import { Type } from './schema-type.js'
 
 /* Terms that the schema of a policy is written in. */
 

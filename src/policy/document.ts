@@ -1,6 +1,8 @@
-import Type, { type Static } from 'typebox'
+import type { Static } from 'typebox'
 import { Never, Rule } from './document-rule.js'
 import { API_NAME, className, duration, NAME, oneOrMany, strict, text } from './document-terms.js'
+import { EvidenceSource } from './evidence.js'
+import { Type } from './schema-type.js'
 import { AWS_REGION, ROLE_ARN } from './sts-endpoint.js'
 
 /*
@@ -361,6 +363,7 @@ export const PolicySchema = Type.Object(
     ),
     rules: Type.Array(Rule, { description: 'What may be done. Their order never matters.' }),
     never: Type.Optional(Never),
+    evidence: Type.Optional(EvidenceSource),
   },
   {
     ...strict,

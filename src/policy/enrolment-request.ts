@@ -1,4 +1,3 @@
-import Type from 'typebox'
 import {
   type Crypto,
   canonicalBytes,
@@ -15,6 +14,7 @@ import {
 } from '../canon/index.js'
 import { type Enrolment, INSTANCE_ROLES, InstanceKeys, type InstanceRole, Origin } from './enrolment.js'
 import { policyFault } from './error-table.js'
+import { Type } from './schema-type.js'
 import { checkShape } from './shape.js'
 import { signersOf } from './signatures.js'
 

@@ -1,4 +1,3 @@
-import Type from 'typebox'
 import {
   CountersignError,
   type Crypto,
@@ -13,6 +12,7 @@ import {
 import { parseUtcMs } from './duration.js'
 import { policyFault } from './error-table.js'
 import { openSigned } from './open-signed.js'
+import { Type } from './schema-type.js'
 import { checkShape } from './shape.js'
 import type { TrustRoot } from './trust.js'
 

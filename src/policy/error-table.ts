@@ -168,6 +168,31 @@ export const policyErrors = {
     sentence: 'The grant order was signed more than a minute away from now.',
     mend: 'Sign a new order, and check both clocks.',
   },
+  operate_order_malformed: {
+    status: 400,
+    sentence: 'The operate order is not one that this build reads.',
+    mend: 'Give it with the command-line tool of the same version.',
+  },
+  operate_order_elsewhere: {
+    status: 403,
+    sentence: 'The operate order is for another sidecar.',
+    mend: 'Order it for the origin of this sidecar.',
+  },
+  operate_order_stale: {
+    status: 403,
+    sentence: 'The operate order was signed more than a minute away from now.',
+    mend: 'Sign a new order, and check both clocks.',
+  },
+  recovery_malformed: {
+    status: null,
+    sentence: 'The file is not a recovery statement that this build reads.',
+    mend: 'Pass the file that `countersign ledger recover --prepare` wrote, signed or not.',
+  },
+  recovery_stale: {
+    status: null,
+    sentence: 'The recovery was prepared more than seven days ago, or in the future.',
+    mend: 'Check the clock, prepare a new statement and have it signed.',
+  },
   observe_too_long: {
     status: null,
     sentence: 'An agent of the policy would observe for more than 14 days.',

@@ -127,6 +127,10 @@ export const findingCodes = {
     severity: 'warning',
     mend: 'Add `credential:` unless the API really asks for none.',
   },
+  tight_evidence: {
+    severity: 'warning',
+    mend: 'Leave at least 64 entries and 30 seconds, unless standing still is what you want.',
+  },
 } as const satisfies Record<string, { severity: 'error' | 'warning'; mend: string }>
 
 export type FindingCode = keyof typeof findingCodes

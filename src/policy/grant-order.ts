@@ -1,4 +1,3 @@
-import Type from 'typebox'
 import {
   type Crypto,
   canonicalBytes,
@@ -12,6 +11,7 @@ import { SLOTS, type Slot } from '../protocol/index.js'
 import { oneOrMany } from './document-terms.js'
 import { policyFault } from './error-table.js'
 import { openSigned } from './open-signed.js'
+import { Type } from './schema-type.js'
 import { checkShape } from './shape.js'
 import type { TrustRoot } from './trust.js'
 

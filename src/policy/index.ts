@@ -44,6 +44,7 @@ export {
   sealEnrolmentRequest,
 } from './enrolment-request.js'
 export { policyErrors, policyFault } from './error-table.js'
+export { type EvidenceBound, type EvidenceBounds, type EvidenceLag, isBeyond } from './evidence.js'
 export { type Finding, type FindingCode, findingCodes } from './finding.js'
 export {
   GRANT_ORDER_WINDOW_MS,
@@ -64,13 +65,30 @@ export {
 export { type Breach, findBreaches } from './never.js'
 export { observers, refuseLongObserving } from './observe.js'
 export { type OpenPolicyOptions, openPolicy, readSealedMetadata, type SealedMetadata } from './open.js'
-export type { SignedPayload } from './open-signed.js'
+export { openSigned, type SignedPayload } from './open-signed.js'
+export {
+  OPERATE_ORDER_WINDOW_MS,
+  openOperateOrder,
+  type SignedOperateOrder,
+  sealOperateOrder,
+} from './operate-order.js'
+export {
+  openRecovery,
+  type Recovery,
+  readRecovery,
+  requireFreshRecovery,
+  type SignedRecovery,
+  sealRecovery,
+} from './recovery.js'
+export { Type } from './schema-type.js'
 export { addSignature, sealPolicy } from './seal.js'
+export { misfitIn } from './shape.js'
 export { keysOfRole, signersOf } from './signatures.js'
 export { type PolicySource, parsePolicySource, parseSource, type Source } from './source.js'
 export {
   type ApiSurvey,
   type Case,
+  OBSERVING,
   type OperationSurvey,
   openSurvey,
   type PolicySurvey,

@@ -14,6 +14,8 @@ import type { PolicySource } from './source.js'
 import { openSurvey, type PolicySurvey } from './survey.js'
 
 const SOON_MS = 14 * 86_400_000
+/** Witnesses and stores are asked every few seconds, and answer over a network. */
+const LEAST_BEHIND = { entries: 64, seconds: 30 } as const
 const UNDOABLE: readonly OperationClass[] = ['destructive', 'irreversible']
 
 export interface LintOptions extends CompileOptions {
@@ -67,6 +69,7 @@ const LINTS: readonly Lint[] = [
   allowsDestruction,
   idleRules,
   brokenNever,
+  tightEvidence,
 ]
 
 function expiry({ policy, nowMs }: Linted, findings: Findings): void {
@@ -248,6 +251,20 @@ function brokenNever(linted: Linted, findings: Findings): void {
       neverPath(id, linted),
       `${id} is broken: ${first.agent} may do ${what} by the rule ${first.rule.id}.`,
     )
+  }
+}
+
+function tightEvidence({ policy }: Linted, findings: Findings): void {
+  for (const [name, bound] of Object.entries(policy.evidence ?? {})) {
+    for (const unit of ['entries', 'seconds'] as const) {
+      const value = bound[unit]
+      if (value === undefined || value >= LEAST_BEHIND[unit]) continue
+      findings.add(
+        'tight_evidence',
+        ['evidence', name, unit],
+        `${value} ${unit} behind is less than a slow answer makes: every agent stands still then.`,
+      )
+    }
   }
 }
 

@@ -6,7 +6,7 @@ import { policyFault } from './error-table.js'
 export const MAX_OBSERVE_MS = 14 * 86_400_000
 
 /** The most that an agent may do where no rule speaks of it. Nothing here gives out a secret or can't be undone. */
-const OBSERVABLE: readonly OperationClass[] = ['read', 'create', 'update']
+export const OBSERVABLE: readonly OperationClass[] = ['read', 'create', 'update']
 
 /**
  * Whether an operation that no rule reaches passes because its agent observes. INVARIANT: never above `update`:

@@ -21,6 +21,8 @@ const SIGNED_BY = {
   policy: 'policy',
   enrolment: 'enrol',
   grantOrder: 'enrol',
+  operateOrder: 'operate',
+  recovery: 'recover',
 } as const satisfies Partial<Record<keyof typeof PAYLOAD_TYPES, TrustRole>>
 
 /**

@@ -12,8 +12,7 @@ export function coversConditions(outer: CompiledRule, inner: CompiledRule): bool
     coversResources(outer, inner) &&
     (outer.except === undefined || same(outer.except, inner.except)) &&
     (outer.when === undefined || outer.when === inner.when) &&
-    (outer.during === undefined ||
-      (inner.during !== undefined && inner.during.every(window => outer.during?.includes(window))))
+    (outer.during === undefined || inner.during?.every(window => outer.during?.includes(window)) === true)
   )
 }
 
@@ -57,8 +56,8 @@ export function coversSelection(outer: CompiledRule, inner: CompiledRule): boole
   const alike = same({ classes, effects }, { classes: outer.select.classes, effects: outer.select.effects })
   if (!alike || !inner.apis.every(api => outer.apis.includes(api))) return false
   if (all === undefined) return true
+  if (some === undefined) return false
   return (
-    some !== undefined &&
     some.patterns.every(pattern => all.patterns.includes(pattern)) &&
     inner.apis.every(api => {
       const reached = new Set([...(all.named[api] ?? []), ...(all.globbed[api] ?? [])])

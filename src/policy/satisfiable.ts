@@ -7,16 +7,28 @@ import {
   type ParsedCondition,
 } from './condition-parts.js'
 
-/** A condition that is known to be true, or false; never one that errs. */
+/**
+ * A condition that is known to be true, or false; or `not false`: true or in error, which is where the condition of a
+ * hold or a deny matches.
+ */
 export interface Fact {
   readonly condition: ParsedCondition
-  readonly is: boolean
+  readonly is: boolean | 'not false'
 }
 
 /**
  * Whether facts can hold together for some request. False is a proof; true may only mean that it isn't known.
  */
 export function canHold(facts: readonly Fact[], constants: Constants): boolean {
+  const open = facts.find(each => each.is === 'not false')
+  if (open !== undefined) {
+    const { condition } = open
+    const others = facts.filter(each => each !== open)
+    return (
+      canHold([...others, { condition, is: true }], constants) ||
+      (!cannotFail(condition, others, constants) && canHold(others, constants))
+    )
+  }
   const cases = casesOf(facts, constants)
   return cases === null || cases.length > 0
 }
@@ -46,10 +58,14 @@ function compares(literal: Literal, path: string): boolean {
 
 const MAX_CASES = 512
 
-/** The alternatives of all facts together that don't contradict themselves; null where there are too many. */
+/**
+ * The alternatives of all facts together that don't contradict themselves; null where there are too many. Nothing is
+ * concluded from what is only not false: it may compare nothing.
+ */
 function casesOf(facts: readonly Fact[], constants: Constants): readonly (readonly Literal[])[] | null {
   let cases: readonly (readonly Literal[])[] = [[]]
   for (const { condition, is } of facts) {
+    if (is === 'not false') continue
     const more = alternatives(condition, is, constants)
     if (more === null || cases.length * more.length > MAX_CASES) return null
     cases = cases.flatMap(one => more.map(other => [...one, ...other])).filter(isConsistent)

@@ -85,7 +85,7 @@ export function supposeRule(
   const narrowed = supposeHours(rule.hours, supposeMatch(rule.select, rule.effect, supposed))
   const { when } = rule
   if (when === null) return narrowed
-  // A hold or deny matches on an error as well, of which nothing follows.
+  // A hold or deny matches on an error as well.
   const isTrue = rule.effect === 'allow' || cannotFail(when, supposed.facts, constants)
-  return isTrue ? { ...narrowed, facts: [...supposed.facts, { condition: when, is: true }] } : narrowed
+  return { ...narrowed, facts: [...supposed.facts, { condition: when, is: isTrue || 'not false' }] }
 }

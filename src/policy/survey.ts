@@ -1,8 +1,9 @@
 import type { JsonObject, JsonValue } from '../canon/index.js'
 import type { Catalog, OperationClass, OperationSpec } from '../protocol/index.js'
 import type { Effect } from './active.js'
-import { type CompiledPolicy, readCompiled } from './compiled.js'
+import { type CompiledPolicy, type CompiledRule, readCompiled } from './compiled.js'
 import type { Constants } from './condition-parts.js'
+import { OBSERVABLE } from './observe.js'
 import { type RulesByOperation, rulesByOperation } from './rule-index.js'
 import { isGround, type Supposition, supposeOperation, supposeUnlisted } from './supposition.js'
 import { type RuleExtent, ruleExtent, type SurveyedRule, supposeRule, surveyedRule } from './survey-rule.js'
@@ -12,7 +13,8 @@ import { type RuleExtent, ruleExtent, type SurveyedRule, supposeRule, surveyedRu
  * the same meaning as `decide`, worked out for all of them at once.
  *
  * INVARIANT: what `decide` answers for any request is among the outcomes that are surveyed for its operation, for
- * an agent of the policy in its environment whose grant has no narrowing of its own, while the policy is in force.
+ * an agent of the policy in its environment whose grant has no narrowing of its own, while the policy is in force. An
+ * agent that observes is one that may.
  * A property test holds the two together.
  */
 
@@ -102,7 +104,10 @@ function surveyApi(
   operations: readonly OperationSpec[],
   rules: readonly SurveyedRule[],
 ): ApiSurvey {
-  const own = rules.filter(({ rule }) => rule.to === undefined || rule.to.includes(agent))
+  const own = [
+    ...rules.filter(({ rule }) => rule.to === undefined || rule.to.includes(agent)),
+    ...observing(policy, agent, api),
+  ]
   const index: RulesByOperation<SurveyedRule> = rulesByOperation(own)
   const constants = agentConstants(policy, agent, api)
   return {
@@ -116,6 +121,27 @@ function surveyApi(
         ? constants
         : new Map([...constants, ['operation.name', spec.name], ['operation.effects', spec.effects]]),
   }
+}
+
+/** Name of what an agent that observes is allowed without a rule. No rule can have it. */
+export const OBSERVING = 'mode: observe'
+
+/**
+ * Observing as the allow that it amounts to: whatever no deny or hold reaches, up to `update`, until its end. Its
+ * condition can't be decided, so that nothing is ever certain to pass by it, nor certain not to.
+ */
+function observing(policy: CompiledPolicy, agent: string, api: string): readonly SurveyedRule[] {
+  const until = policy.agents[agent]?.observeUntil
+  if (until === undefined) return []
+  const rule = {
+    id: OBSERVING,
+    effect: 'allow',
+    apis: [api],
+    to: [agent],
+    select: { classes: [...OBSERVABLE] },
+    when: `now < timestamp("${new Date(until).toISOString()}")`,
+  } as const satisfies CompiledRule
+  return [surveyedRule(rule, api, policy.windows)]
 }
 
 /** What a condition reads that is the same for every request of an agent to an API. */

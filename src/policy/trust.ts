@@ -1,7 +1,7 @@
-import Type from 'typebox'
 import { type JsonValue, parsePublicKey } from '../canon/index.js'
 import { parseUtcMs } from './duration.js'
 import { policyFault } from './error-table.js'
+import { Type } from './schema-type.js'
 import { checkShape } from './shape.js'
 
 const strict = { additionalProperties: false }

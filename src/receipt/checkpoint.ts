@@ -69,11 +69,19 @@ export async function signCheckpointWith(
   return signCheckpoint(crypto, checkpoint, ...signed)
 }
 
-/** Parses a note; throws `checkpoint_malformed` unless it would be written back byte for byte. Signatures are not verified. */
-export function parseCheckpoint(note: Uint8Array): SignedCheckpoint {
+/**
+ * Parses a note; throws `checkpoint_malformed` unless it would be written back byte for byte. Signatures are not
+ * verified. Extension lines are taken from the logs of others only: this log writes none.
+ */
+export function parseCheckpoint(
+  note: Uint8Array,
+  extensions: 'refused' | 'taken' = 'refused',
+): SignedCheckpoint {
   const { body, signatures } = parseNote(note)
   const [origin = '', size = '', root = '', ...rest] = body.slice(0, -1).split('\n')
-  if (rest.length > 0) throw malformedNote('extension lines are not used by this log')
+  if (rest.length > 0 && extensions === 'refused')
+    throw malformedNote('extension lines are not used by this log')
+  if (rest.includes('')) throw malformedNote('an empty extension line')
   if (!isNoteName(origin)) throw malformedNote('origin')
   const count = Number(size)
   if (!/^(0|[1-9][0-9]{0,15})$/.test(size) || !Number.isSafeInteger(count)) throw malformedNote('size')

@@ -124,6 +124,7 @@ export const CONTROL_TYPES = [
   'heartbeat',
   'suppressed',
   'recover',
+  'erase',
   'close',
 ] as const
 export type ControlType = (typeof CONTROL_TYPES)[number]

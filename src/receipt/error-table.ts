@@ -28,6 +28,16 @@ export const receiptErrors = {
       'It is not a proof in its one form, or one was asked for over a tree that does not have that shape.',
     mend: 'Pass the proof unchanged; ask for an index below the size, and for an older size not above the newer.',
   },
+  bundle_malformed: {
+    status: null,
+    sentence: 'The file is not a bundle of receipts in its one canonical form.',
+    mend: 'Pass the file that `countersign receipts export` wrote, unchanged.',
+  },
+  add_checkpoint_malformed: {
+    status: 400,
+    sentence: 'It is not an old size, a proof and a checkpoint (c2sp.org/tlog-witness).',
+    mend: 'Send `old SIZE`, at most 63 hashes, an empty line and the signed checkpoint; the old size is at most the new one.',
+  },
   verifier_key_malformed: {
     status: null,
     sentence: 'The text is not a verifier key of a log or a witness with Ed25519.',
@@ -36,7 +46,7 @@ export const receiptErrors = {
   witness_policy_malformed: {
     status: null,
     sentence: 'The file is not a policy of logs and witnesses (c2sp.org/tlog-policy).',
-    mend: 'Mend the line that is named: log KEY [URL], witness NAME KEY [URL], group NAME all|any|K NAME…, one quorum NAME or none.',
+    mend: 'Mend the line that is named: log KEY [URL], witness NAME KEY [URL], group NAME with all, any or a number and its members, and one quorum NAME or none.',
   },
 } as const satisfies ErrorTable
 

@@ -77,12 +77,16 @@ export const CONTROL_FORMATS: Readonly<
     },
     { enrolment: text, replaces: publicKey },
   ],
-  heartbeat: [{ size: count, open: count }, { policy: contentId }],
+  heartbeat: [
+    { size: count, open: count },
+    { policy: contentId, every: count },
+  ],
   suppressed: [{ code: text, count, from: count, to: count }],
   recover: [
     { chain: text, size: count, root: hex32, because: text },
     { lost: count, statement: text },
   ],
+  erase: [{ attempt: count, id: uuid, by: text, because: text, order: contentId }],
   close: [{ reason: text }],
 }
 

@@ -1,6 +1,39 @@
 export {
+  type AddCheckpoint,
+  formatAddCheckpoint,
+  MAX_ADD_CHECKPOINT_BYTES,
+  parseAddCheckpoint,
+} from './add-checkpoint.js'
+export {
+  type Bundle,
+  type BundledEntry,
+  type Disclosure,
+  encodeBundle,
+  looksLikeBundle,
+  MAX_BUNDLE_BYTES,
+  parseBundle,
+  settledCatalogs,
+  settledDisclosures,
+  settledEnvelope,
+  settledNote,
+  settledPolicies,
+} from './bundle.js'
+export type { Citation } from './bundle-citations.js'
+export type { BundledPolicy } from './bundle-documents.js'
+export { BUNDLE_FINDINGS, type BundleFinding, type BundleFindingCode } from './bundle-findings.js'
+export { gatherProofs } from './bundle-proofs.js'
+export type { OwnTrust } from './bundle-trust.js'
+export {
+  type CheckedEntry,
+  checkEntry,
+  type EntryBatches,
+  type EntryChecker,
+  type KeysById,
+  type LogStep,
+  type SignatureVerdict,
+} from './checked-entry.js'
+export {
   type Checkpoint,
-  checkpointBody,
   isCheckpointSignedBy,
   logKey,
   parseCheckpoint,
@@ -8,8 +41,16 @@ export {
   signCheckpoint,
   signCheckpointWith,
 } from './checkpoint.js'
-export { ATTEMPT_SECRET_BYTES, type CommittedField, commitment, fieldKey } from './commitment.js'
+export {
+  ATTEMPT_SECRET_BYTES,
+  COMMITTED_FIELD,
+  type CommittedField,
+  commitment,
+  fieldKey,
+  opensCommitment,
+} from './commitment.js'
 export { cosign, cosignedAt } from './cosignature.js'
+export { commitmentIn } from './disclosed.js'
 export {
   type AttemptAgent,
   type AttemptBody,
@@ -25,20 +66,27 @@ export {
   type OutcomeBody,
   type OutcomeStatus,
 } from './entry.js'
+export type { EntryAudit, ReportDeviation } from './entry-audit.js'
 export { receiptErrors } from './error-table.js'
-export { FINDINGS, type FindingCode, type FindingInLog } from './findings.js'
+export { FINDINGS, type FindingCode, type FindingInLog, findingAt } from './findings.js'
 export { CONTROL_FORMATS, entryProblem } from './formats.js'
+export { gatherNodes } from './gather-nodes.js'
 export { type DecisionInputs, encodeInputs, encodeSideRecord, openInputs, type SideRecord } from './inputs.js'
 export {
   formatNote,
   formatVerifierKey,
+  isNoteName,
   type NoteKey,
   type NoteSignature,
+  noteKeyHash,
   parseSignatures,
   parseVerifierKey,
   signatureLine,
 } from './note.js'
+export { idTime } from './placed-attempt.js'
 export { consistencyProof, inclusionProof, verifyConsistency, verifyInclusion } from './proof.js'
+export type { OpenRecovery, Recovered } from './recovered.js'
+export { type ReferenceSummary, References } from './references.js'
 export {
   decodeEntry,
   encodeEntry,
@@ -49,6 +97,8 @@ export {
   remoteEntrySealer,
   type SealedEntry,
 } from './seal.js'
+export { type Silence, Silences } from './silence.js'
+export { type StoryFact, type StoryStep, storyOf } from './story.js'
 export { formatTlogProof, parseTlogProof, provesEntry, type TlogProof } from './tlog-proof.js'
 export {
   emptyRoot,
@@ -60,16 +110,24 @@ export {
   rootAt,
   type TreeNode,
 } from './tree.js'
-export { type KeyPlace, type PinnedKeys, TrustedKeys } from './trusted-keys.js'
+export type { KeyPlace, PinnedKeys } from './trusted-keys.js'
 export {
   LogVerifier,
   type OpenInLog,
+  takeAll,
   type Verification,
   type VerifyOptions,
   verifyEntries,
 } from './verify.js'
 export {
+  type BundleOptions,
+  type BundleVerification,
+  verifyBundle,
+} from './verify-bundle.js'
+export {
   isSignedByLogOf,
+  type LocatedKey,
+  parseLogList,
   parseWitnessPolicy,
   type WitnessPolicy,
   witnessedAt,

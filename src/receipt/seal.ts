@@ -131,6 +131,8 @@ export function encodeEntry(crypto: Pick<Crypto, 'sha256'>, entry: Entry, signer
 /** An entry taken apart, its signature not yet verified. */
 export interface OpenedEntry {
   readonly entry: Entry
+  /** What the envelope carries: the entry as JCS. */
+  readonly payload: Uint8Array
   /** As written; RFC 7638 thumbprint of the signing key, a hint only. */
   readonly keyid: string
   readonly signature: Uint8Array
@@ -149,7 +151,7 @@ export function openEntry(bytes: Uint8Array): OpenedEntry {
   if (payloadEnd < at) throw malformed('too short')
   const payload = base64At(bytes, at, payloadEnd, 'payload')
   at = expect(bytes, TYPE, payloadEnd)
-  const keyid = asciiAt(bytes, at, at + KEYID_LENGTH)
+  const keyid = textOf(bytes.subarray(at, at + KEYID_LENGTH), 'keyid')
   if (!/^[A-Za-z0-9_-]{43}$/.test(keyid)) throw malformed('keyid')
   at = expect(bytes, SIG, at + KEYID_LENGTH)
   const signature = base64At(bytes, at, at + SIG_LENGTH, 'signature')
@@ -159,6 +161,7 @@ export function openEntry(bytes: Uint8Array): OpenedEntry {
   signed.set(payload, SIGNED_ROOM)
   return {
     entry: parsePayload(payload),
+    payload,
     keyid,
     signature,
     signed: signedBytes(signed, payload.length),
@@ -172,7 +175,7 @@ export function decodeEntry(bytes: Uint8Array): Entry {
 
 /** `JSON.parse` is lenient, but whatever it forgave (duplicates, spaces, other spellings) doesn't encode back to the same text. */
 function parsePayload(payload: Uint8Array): Entry {
-  const text = payloadText(payload)
+  const text = textOf(payload, 'payload is not UTF-8')
   let value: unknown
   try {
     value = JSON.parse(text)
@@ -186,11 +189,11 @@ function parsePayload(payload: Uint8Array): Entry {
   return entry
 }
 
-function payloadText(payload: Uint8Array): string {
+function textOf(bytes: Uint8Array, what: string): string {
   try {
-    return fromUtf8(payload)
+    return fromUtf8(bytes)
   } catch {
-    throw malformed('payload is not UTF-8')
+    throw malformed(what)
   }
 }
 
@@ -205,10 +208,6 @@ function base64At(bytes: Uint8Array, start: number, end: number, what: string): 
 function expect(bytes: Uint8Array, part: Uint8Array, at: number): number {
   if (!equalBytes(bytes.subarray(at, at + part.length), part)) throw malformed('envelope')
   return at + part.length
-}
-
-function asciiAt(bytes: Uint8Array, start: number, end: number): string {
-  return String.fromCharCode(...bytes.subarray(start, end))
 }
 
 function malformed(detail: string): Error {

@@ -1,12 +1,23 @@
 import { type Crypto, hex } from '../canon/index.js'
+import {
+  type CheckedEntry,
+  checkEntry,
+  checkInTurn,
+  type EntryBatches,
+  type EntryChecker,
+  type LogStep,
+  oneByOne,
+  type SignatureVerdict,
+} from './checked-entry.js'
 import { isCheckpointSignedBy, type SignedCheckpoint } from './checkpoint.js'
 import type { Entry } from './entry.js'
+import type { EntryAudit, ReportDeviation } from './entry-audit.js'
 import { type FindingCode, type FindingInLog, findingAt } from './findings.js'
-import { type OpenedEntry, openEntry } from './seal.js'
-import { GrowingTree, leafHash } from './tree.js'
+import { type OpenRecovery, PLACE_OF_RECOVERY, type Recovered, RecoveryCheck } from './recovered.js'
+import { GrowingTree } from './tree.js'
 import { type PinnedKeys, TrustedKeys } from './trusted-keys.js'
 import { UncoveredStretch } from './uncovered.js'
-import { type WitnessPolicy, witnessedAt } from './witness-policy.js'
+import { isSignedByLogOf, type WitnessPolicy, witnessedAt } from './witness-policy.js'
 
 export interface VerifyOptions {
   readonly crypto: Crypto
@@ -18,17 +29,35 @@ export interface VerifyOptions {
   readonly kept?: readonly SignedCheckpoint[]
   /** Which witnesses have to have seen a checkpoint for it to count as witnessed. */
   readonly witnesses?: WitnessPolicy
+  /** False: form, chain, tree and checkpoints alone. A log that was made up passes; true unless told. */
+  readonly signatures?: boolean
+  /** Opens the recovery that began a later epoch, under a pinned trust root. */
+  readonly recovery?: OpenRecovery
+  /** Look at what the entries say, each at every one of them in order; none unless told. */
+  readonly audits?: readonly EntryAudit[]
+  /** How entries are checked by themselves, ahead of their place; in this thread unless told. */
+  readonly checker?: EntryChecker
+}
+
+/** What a caller wants to see of a verification that is under way. */
+export interface VerifyHooks {
+  /** Entries so far. */
+  readonly onEntry?: (count: number) => void
+  /** Hashes of the subtrees that an entry has completed, by level. */
+  readonly onCompleted?: (completed: readonly Uint8Array[]) => Promise<void> | void
 }
 
 /** What was proven, and what was found. There is no bare "OK": `mode`, `checkpointed`, `witnessed` and `open` belong to the answer. */
 export interface Verification {
   readonly mode: 'pinned keys' | 'integrity only'
+  /** False where signatures were not looked at: anybody could have made this log. */
+  readonly signatures: boolean
   /** True where nothing was found. */
   readonly sound: boolean
   readonly chain: string | null
   /** Entries read. */
   readonly size: number
-  /** Entries before the first finding. */
+  /** Entries before the first that is not what the log's keys signed in this place; audits leave it alone. */
   readonly validPrefix: number
   readonly root: string
   readonly leaf: string | null
@@ -46,6 +75,8 @@ export interface Verification {
   readonly unwitnessedTail: number
   /** Admitted attempts without an outcome. */
   readonly open: readonly OpenInLog[]
+  /** What a later epoch goes on from; null in the first one, and where that isn't said. */
+  readonly recovered: Recovered | null
   /** The first ones; see `findingCount`. */
   readonly findings: readonly FindingInLog[]
   readonly findingCount: number
@@ -60,22 +91,54 @@ export interface OpenInLog {
 const MAX_FINDINGS = 20
 const NO_LEAF = '0'.repeat(64)
 
-/** Verifies a log from its first entry on, in one pass and constant memory (open attempts apart). Never throws: what the source throws becomes a finding. */
+/** Verifies a log from its first entry on, in one pass and constant memory (open attempts apart). What the source throws becomes a finding; see `takeAll`. */
 export async function verifyEntries(
   entries: AsyncIterable<Uint8Array>,
   options: VerifyOptions,
   onEntry: (count: number) => void = () => {},
 ): Promise<Verification> {
   const verifier = new LogVerifier(options)
-  try {
-    for await (const bytes of entries) {
-      verifier.add(bytes)
-      onEntry(verifier.size)
-    }
-  } catch (error) {
-    verifier.report('source_damaged', verifier.size, error instanceof Error ? error.message : String(error))
-  }
+  await takeAll(verifier, oneByOne(entries), options, { onEntry })
   return verifier.finish()
+}
+
+/**
+ * Leads every entry through its own checks, to its place, and to the audits. What the source throws becomes a finding,
+ * and false is returned; what a checker or an audit throws is thrown, for it says nothing about the log.
+ */
+export async function takeAll(
+  verifier: LogVerifier,
+  entries: EntryBatches,
+  options: VerifyOptions,
+  { onEntry, onCompleted }: VerifyHooks,
+): Promise<boolean> {
+  const { audits = [], checker = checkInTurn(options.crypto) } = options
+  const report: ReportDeviation = (code, seq, detail) => verifier.deviation(code, seq, detail)
+  const damages: string[] = []
+  for await (const steps of checker(untilDamage(entries, damages), () => verifier.keys()))
+    for (const step of steps) {
+      const completed = verifier.take(step)
+      const waiting = onCompleted?.(completed)
+      if (waiting !== undefined) await waiting
+      if (step.checked.kind === 'well-formed')
+        for (const audit of audits) {
+          const answer = audit.audit(step.checked.entry, report)
+          if (answer !== undefined) await answer
+        }
+      onEntry?.(verifier.size)
+    }
+  for (const damage of damages) verifier.report('source_damaged', verifier.size, damage)
+  for (const audit of audits) audit.finish?.(report)
+  return damages.length === 0
+}
+
+/** The entries up to where the source can't be read any further. */
+async function* untilDamage(entries: EntryBatches, damages: string[]): AsyncGenerator<readonly Uint8Array[]> {
+  try {
+    for await (const batch of entries) yield batch
+  } catch (error) {
+    damages.push(error instanceof Error ? error.message : String(error))
+  }
 }
 
 /** One pass over a log: `add` every entry in order, then `finish`. */
@@ -88,6 +151,7 @@ export class LogVerifier {
   private readonly openAttempts = new Map<number, OpenInLog & { readonly leaf: string }>()
   private readonly counts: Record<string, number> = {}
   private readonly uncovered = new UncoveredStretch()
+  private readonly recovery: RecoveryCheck
   private findingCount = 0
   private validPrefix: number | undefined
   private checkpointed: number | null = null
@@ -105,6 +169,7 @@ export class LogVerifier {
     this.options = options
     this.trust = new TrustedKeys(options.keys)
     this.tree = new GrowingTree(options.crypto)
+    this.recovery = new RecoveryCheck(options.recovery, options.keys !== null)
     this.checkpoints = [...options.checkpoints].sort((a, b) => a.size - b.size)
   }
 
@@ -127,23 +192,36 @@ export class LogVerifier {
     return [...this.openAttempts.values()].map(({ seq, id, t }) => ({ seq, id, t }))
   }
 
+  /** The keys that a signature can be checked with now, before its place is looked at; null where none is to be. */
+  keys(): ReadonlyMap<string, Uint8Array> | null {
+    return this.options.signatures === false ? null : this.trust.known()
+  }
+
   /** Checks one entry against all before it; returns the hashes of the subtrees that it completes, by level. */
   add(bytes: Uint8Array): readonly Uint8Array[] {
+    return this.take({ bytes, checked: checkEntry(this.options.crypto, this.keys(), bytes) })
+  }
+
+  /** The same for an entry that was checked by itself before. */
+  take({ bytes, checked }: LogStep): readonly Uint8Array[] {
     const before = this.findingCount
-    const leaf = leafHash(this.options.crypto, bytes)
-    const opened = this.decoded(bytes)
-    if (opened !== undefined) {
-      const { entry } = opened
+    const leaf = hex(checked.leaf)
+    if (checked.kind === 'malformed') {
+      this.report('entry_malformed', this.size, checked.detail)
+      this.nextSeq++
+    } else {
+      const { entry } = checked
       this.checkStart(entry)
-      if (this.checkSignature(opened)) this.followKeys(entry)
+      if (this.checkSignature(checked, bytes)) this.followKeys(entry)
       this.checkPlace(entry)
       this.checkBoot(entry)
-      this.checkPairing(entry, hex(leaf))
+      this.checkPairing(entry, leaf)
+      this.checkRecovery(entry)
       this.count(entry)
     }
     this.afterDamage = this.findingCount > before
-    this.leaf = hex(leaf)
-    const completed = this.tree.append(leaf)
+    this.leaf = leaf
+    const completed = this.tree.append(checked.leaf)
     this.meetCheckpoints()
     return completed
   }
@@ -151,15 +229,17 @@ export class LogVerifier {
   /** Ends the log and says what was proven. */
   finish(): Verification {
     if (this.size === 0) this.report('log_empty', null)
+    else if (this.recovery.isMissing) this.report('recover_missing', null, '', 0)
     for (const checkpoint of this.checkpoints.splice(0)) this.missTail(checkpoint)
     const revoked = this.uncovered.rest()
     if (revoked !== null) this.report('entry_key_revoked', revoked.start, `${revoked.entries} from here on`)
     return {
       mode: this.trust.mode,
+      signatures: this.options.signatures !== false,
       sound: this.findingCount === 0,
       chain: this.chain,
       size: this.size,
-      validPrefix: this.validPrefix ?? this.size,
+      validPrefix: Math.min(this.validPrefix ?? this.size, this.size),
       root: this.root(),
       leaf: this.size === 0 ? null : this.leaf,
       firstT: this.firstT,
@@ -170,6 +250,7 @@ export class LogVerifier {
       witnessedT: this.witnessed?.t ?? null,
       unwitnessedTail: this.size - (this.witnessed?.size ?? 0),
       open: this.open(),
+      recovered: this.recovery.recovered,
       findings: this.findings,
       findingCount: this.findingCount,
     }
@@ -182,14 +263,9 @@ export class LogVerifier {
     this.validPrefix = Math.min(this.validPrefix ?? provenSize, provenSize)
   }
 
-  private decoded(bytes: Uint8Array): OpenedEntry | undefined {
-    try {
-      return openEntry(bytes)
-    } catch (error) {
-      this.report('entry_malformed', this.size, (error as Error).message)
-      this.nextSeq++
-      return undefined
-    }
+  /** Adds a finding about what an entry says; see `ReportDeviation`. */
+  deviation(code: FindingCode, seq: number, detail?: string): void {
+    this.report(code, seq, detail, Number.POSITIVE_INFINITY)
   }
 
   private checkStart(entry: Entry): void {
@@ -209,15 +285,28 @@ export class LogVerifier {
     if (!this.trust.begin(entry)) this.report('entry_malformed', 0, 'a key that is no Ed25519 key')
   }
 
-  private checkSignature({ entry, keyid, signed, signature }: OpenedEntry): boolean {
+  /** True where nothing is wrong with it: then what it says about keys counts. */
+  private checkSignature(
+    checked: Extract<CheckedEntry, { kind: 'well-formed' }>,
+    bytes: Uint8Array,
+  ): boolean {
+    const { entry, keyid, signature } = checked
+    if (signature === 'unchecked') return true
     const key = this.trust.receiptKey(keyid, entry)
     if (key === undefined) this.report('entry_key', this.size, keyid)
-    else if (!this.options.crypto.verify(key, signed, signature)) this.report('entry_signature', this.size)
+    else if (this.verdict(signature, bytes) !== 'valid') this.report('entry_signature', this.size)
     else {
       this.uncovered.add(this.size, this.trust.revokedSince(key))
       return true
     }
     return false
+  }
+
+  /** A key that was not known when the entry was checked by itself may be known at its place. */
+  private verdict(ahead: SignatureVerdict, bytes: Uint8Array): SignatureVerdict {
+    if (ahead !== 'unknown key') return ahead
+    const again = checkEntry(this.options.crypto, this.trust.known(), bytes)
+    return again.kind === 'well-formed' ? again.signature : 'invalid'
   }
 
   private followKeys(entry: Entry): void {
@@ -254,6 +343,13 @@ export class LogVerifier {
     else this.report('outcome_unmatched', this.size, `attempt ${entry.attempt}`)
   }
 
+  private checkRecovery(entry: Entry): void {
+    const finding = this.recovery.see(entry, this.size)
+    // An epoch that nobody vouches for is not proven from its first entry on.
+    if (finding !== null)
+      this.report(finding.code, this.size, finding.detail, this.size > PLACE_OF_RECOVERY ? this.size : 0)
+  }
+
   private count(entry: Entry): void {
     const what = entry.type === 'attempt' ? `attempt ${entry.decision.effect}` : entry.type
     this.counts[what] = (this.counts[what] ?? 0) + 1
@@ -283,6 +379,8 @@ export class LogVerifier {
   private witnessedMs(checkpoint: SignedCheckpoint): number | null {
     const { crypto, witnesses } = this.options
     if (witnesses === undefined || witnesses.quorum === null) return null
+    // A policy that lists logs counts the cosignatures of these alone.
+    if (witnesses.logs.length > 0 && !isSignedByLogOf(crypto, witnesses, checkpoint)) return null
     const seconds = witnessedAt(crypto, witnesses, checkpoint)
     return seconds === null ? null : seconds * 1_000
   }

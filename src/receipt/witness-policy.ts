@@ -43,6 +43,17 @@ export function parseWitnessPolicy(crypto: Pick<Crypto, 'sha256'>, bytes: Uint8A
 }
 
 /**
+ * The logs that a witness knows: the `log` lines of a policy file, whose other lines are checked and not used. Unlike
+ * in a policy, one key may stand under several origins, since each epoch of a log is an origin of its own, and one
+ * origin may have several keys. Throws `witness_policy_malformed` with the line.
+ */
+export function parseLogList(crypto: Pick<Crypto, 'sha256'>, bytes: Uint8Array): readonly LocatedKey[] {
+  const reader = new PolicyReader(crypto, logKey => `${logKey.name} ${base64(logKey.publicKey)}`)
+  for (const [at, line] of policyText(bytes).split('\n').entries()) reader.read(line, at + 1)
+  return reader.listedLogs
+}
+
+/**
  * Since when a checkpoint has been witnessed as the policy asks, in Unix seconds: the time at which the last of the
  * quorum had seen it, the earliest there is; null where the quorum isn't met. `none` is met at time 0.
  */
@@ -82,9 +93,19 @@ class PolicyReader {
   private readonly members = new Set<string>()
   private readonly keys = new Set<string>()
   private quorum: string | null | undefined
+  /** What makes a log's key one that is there already. */
+  private readonly identityOf: (logKey: NoteKey) => string
 
-  constructor(crypto: Pick<Crypto, 'sha256'>) {
+  constructor(
+    crypto: Pick<Crypto, 'sha256'>,
+    identityOf: (logKey: NoteKey) => string = logKey => base64(logKey.publicKey),
+  ) {
     this.crypto = crypto
+    this.identityOf = identityOf
+  }
+
+  get listedLogs(): readonly LocatedKey[] {
+    return this.logs
   }
 
   read(line: string, at: number): void {
@@ -133,10 +154,10 @@ class PolicyReader {
       throw malformed(at, (error as Error).message)
     }
     if (key.use !== use) throw malformed(at, `this is no key of a ${use}`)
-    const raw = base64(key.publicKey)
+    const identity = use === 'log' ? this.identityOf(key) : base64(key.publicKey)
     // ATTACK: one witness under two names, to be counted twice.
-    if (this.keys.has(raw)) throw malformed(at, 'a key that is there already')
-    this.keys.add(raw)
+    if (this.keys.has(identity)) throw malformed(at, 'a key that is there already')
+    this.keys.add(identity)
     return key
   }
 

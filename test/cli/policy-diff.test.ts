@@ -13,7 +13,7 @@ describe('policy diff', () => {
     assert.equal(code, 1)
     assert.match(out, /^\+ coder, stripe: denied → admitted$/m)
     assert.match(out, /^ {4}POST \/v1\/refunds$/m)
-    assert.match(out, /WIDENS/)
+    assert.match(out, /^The new policy widens 1 operation for coder\.\n\+ /)
     assert.ok(!out.includes('viewer'))
   })
 
@@ -21,6 +21,7 @@ describe('policy diff', () => {
     const at = await scratch(context)
     const [before, after] = [await writePolicy(at('a.yaml'), REFUND), await writePolicy(at('b.yaml'), '')]
     const narrower = await countersign('policy', 'diff', before, after)
+    assert.match(narrower.out, /^The new policy widens nothing; it narrows 1 operation for coder\.\n- /)
     assert.deepEqual([narrower.code, /^- coder, stripe: admitted → denied$/m.test(narrower.out)], [0, true])
     const same = await countersign('policy', 'diff', before, before)
     assert.deepEqual([same.code, same.out], [0, 'The two policies mean the same.\n'])
@@ -31,11 +32,35 @@ describe('policy diff', () => {
     const before = await writePolicy(at('a.yaml'), '', 'never: { class: irreversible }')
     const after = await writePolicy(at('b.yaml'), '')
     const { code, out } = await countersign('policy', 'diff', before, after, '--json')
-    const found = JSON.parse(out) as { widens: boolean; terms: { what: string }[] }
+    const found = JSON.parse(out) as { headline: string; widens: boolean; terms: { what: string }[] }
     assert.deepEqual([code, found.widens], [1, true])
+    assert.equal(found.headline, 'The new policy widens 1 term beside the rules.')
     assert.deepEqual(
       found.terms.map(each => each.what),
       ['never never-1 is no longer stated'],
+    )
+  })
+
+  it('says in its first line how much is wider and for whom, and what may be', async context => {
+    const at = await scratch(context)
+    const before = await writePolicy(
+      at('a.yaml'),
+      '  - { id: void, allow: { api: billing, operations: ["POST /invoices/{id}/void"] }, to: viewer, when: args.amount < 5 }',
+    )
+    const both = `  - { id: refund, allow: { api: stripe, operations: ["POST /v1/refunds", "POST /v1/customers"] }, to: coder }
+  - { id: customers, allow: { api: stripe, operations: ["POST /v1/customers"] }, to: viewer }
+  - { id: void, allow: { api: billing, operations: ["POST /invoices/{id}/void"] }, to: viewer, when: args.amount % 2 == 1 }`
+    const after = await writePolicy(at('b.yaml'), both)
+    const { code, out } = await countersign('policy', 'diff', before, after)
+    assert.equal(code, 1)
+    assert.equal(
+      out.split('\n')[0],
+      'The new policy widens 2 operations for coder and 1 for viewer; it may widen 1 operation for viewer.',
+    )
+    const sameRoutes = await writePolicy(at('c.yaml'), both.replace('% 2 == 1', '% 3 == 1'))
+    assert.match(
+      (await countersign('policy', 'diff', after, sameRoutes)).out,
+      /^The new policy may widen 1 operation for viewer: it could not be shown that it doesn’t\.\n~ /,
     )
   })
 })

@@ -79,6 +79,25 @@ describe('policy prove', () => {
     assert.deepEqual([code, out], [0, 'PROVEN  volumes: cannot happen\n'])
   })
 
+  it('exits with 2 where nothing is stated: proving nothing is no proof', async context => {
+    const at = await scratch(context)
+    const source = await writePolicy(at('p.yaml'), RULES)
+    const key = at('signer.jwk')
+    assert.equal((await countersign('trust', 'key', key)).code, 0)
+    const sealed = await countersign('policy', 'seal', source, '--key', key, '-o', at('p.sealed.json'))
+    assert.equal(sealed.code, 0, sealed.err)
+    for (const asked of [[source], [at('p.sealed.json')], [source, '--json']]) {
+      const { code, out, err } = await countersign('policy', 'prove', ...asked)
+      assert.deepEqual([code, out], [2, ''], asked.join(' '))
+      assert.match(
+        err,
+        /states nothing that must never happen, so there is nothing to prove\n {2}Write .*`never:`/,
+      )
+    }
+    await writeFile(at('never.yaml'), 'never: []\n')
+    assert.equal((await countersign('policy', 'prove', source, '--never', at('never.yaml'))).code, 2)
+  })
+
   it('takes statements from a file beside the policy', async context => {
     const at = await scratch(context)
     const policy = await writePolicy(at('p.yaml'), RULES)

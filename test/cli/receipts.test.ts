@@ -13,7 +13,7 @@ import {
 import { type Ledger, openLedger } from '../../src/ledger/index.js'
 import { nativeCrypto, nativeSigningKey } from '../../src/native/index.js'
 import { sealEnrolment, sealTrustRoot, type TrustRoot, trustRootId } from '../../src/policy/index.js'
-import { attempt, denial, outcome } from '../ledger/ledger-fixture.js'
+import { attempt, denial, outcome, prepare } from '../ledger/ledger-fixture.js'
 import { countersign, scratch } from './command-line.js'
 
 const ORIGIN = 'acme.test/countersign/edge'
@@ -105,10 +105,11 @@ vault: { file: vault.jwe, key: { file: vault.key } }
 `
 }
 
-/** A sidecar with a stopped ledger: genesis, boot, attempt, outcome, denial, close. */
+/** A sidecar with a stopped ledger: genesis, boot, policy, grant, attempt, outcome, denial, close. */
 async function stopped(context: TestContext): Promise<Sidecar> {
   const car = await sidecar(context)
   const ledger = await car.open()
+  await prepare(ledger)
   await ledger.append(outcome(await ledger.append(attempt())))
   await ledger.append(denial())
   await ledger.close()
@@ -124,8 +125,11 @@ test('receipts verify with a pinned trust root goes from the root to the keys th
   assert.equal(said.code, 0, said.out + said.err)
   assert.match(said.out, /^SOUND: nothing was found\.$/m)
   assert.match(said.out, /keys +pinned/)
-  assert.match(said.out, /checkpoint +covers 6 entries/)
-  assert.match(said.out, /witnessed +no cosignature: 6 entries vouched for by this log's own keys alone/)
+  assert.match(said.out, /checkpoint +covers 8 entries/)
+  assert.match(
+    said.out,
+    /witnessed +no cosignature that counts: 8 entries vouched for by this log's own keys alone/,
+  )
 })
 
 test('receipts verify without keys says integrity only, and that a cut tail would not be noticed', async t => {
@@ -155,17 +159,17 @@ test('receipts verify names the first bad entry and exits 1', async t => {
   const dump = car.path('dump.jsonl')
   assert.equal((await countersign('receipts', 'export', dump, '--in', car.path('ledger'))).code, 0)
   const lines = (await readFile(dump, 'utf8')).split('\n')
-  lines[3] = (lines[3] as string).replace('"payload":"eyJ', '"payload":"eyK')
+  lines[5] = (lines[5] as string).replace('"payload":"eyJ', '"payload":"eyK')
   await writeFile(dump, lines.join('\n'))
   const key = formatPublicKey(car.receiptKey.publicKey)
   const said = await countersign('receipts', 'verify', dump, '--key', key)
   assert.equal(said.code, 1)
-  assert.match(said.out, /^NOT SOUND: 1 finding, 3 entries are valid/m)
-  assert.match(said.out, /! entry 3: /)
+  assert.match(said.out, /^NOT SOUND: 1 finding, 5 entries are valid/m)
+  assert.match(said.out, /! entry 5: /)
   const json = JSON.parse((await countersign('receipts', 'verify', dump, '--key', key, '--json')).out)
   assert.deepEqual(
     [json.sound, json.validPrefix, json.findings[0].seq, json.mode],
-    [false, 3, 3, 'pinned keys'],
+    [false, 5, 5, 'pinned keys'],
   )
 })
 
@@ -182,8 +186,38 @@ test('attack: a dump that lost its tail is refused against the high-water file',
   assert.equal(said.code, 1)
   assert.match(
     said.out,
-    /the log is shorter than its checkpoint \(the checkpoint covers 6 entries, 5 are here\)/,
+    /the log is shorter than its checkpoint \(the checkpoint covers 8 entries, 7 are here\)/,
   )
+})
+
+test('receipts verify --tree-only says that no signature was looked at, and still finds a changed entry', async t => {
+  const car = await stopped(t)
+  const dump = car.path('dump.jsonl')
+  await countersign('receipts', 'export', dump, '--in', car.path('ledger'))
+  const verify = () => countersign('receipts', 'verify', dump, '--tree-only')
+  const whole = await verify()
+  assert.equal(whole.code, 0, whole.out + whole.err)
+  assert.match(whole.out, /^TREE ONLY: nothing was found, and no signature was looked at/)
+  assert.match(whole.out, /- who wrote the entries: signatures were left out/)
+  await writeFile(dump, (await readFile(dump, 'utf8')).replace('"payload":"eyJ', '"payload":"eyK'))
+  const changed = await verify()
+  assert.equal(changed.code, 1)
+  assert.match(changed.out, /^NOT SOUND/)
+})
+
+test('receipts verify finds a grant that this log never issued, and leaves the valid prefix as it is', async t => {
+  const car = await sidecar(t)
+  const ledger = await car.open()
+  await prepare(ledger)
+  const { agent } = attempt()
+  const seq = await ledger.append(attempt({ agent: { ...agent, grant: 'g-forged' } }))
+  await ledger.append(outcome(seq))
+  await ledger.close()
+  const said = await countersign('receipts', 'verify', car.path('ledger'), '--json')
+  assert.equal(said.code, 1)
+  const { findings, validPrefix, size } = JSON.parse(said.out)
+  assert.deepEqual([findings.length, findings[0].code, findings[0].seq], [1, 'grant_unissued', 4])
+  assert.equal(validPrefix, size)
 })
 
 test('ledger check takes folder, mark and keys from the configuration', async t => {
@@ -196,11 +230,11 @@ test('ledger check takes folder, mark and keys from the configuration', async t 
   await ledger.close()
   const older = await countersign('ledger', 'check', car.path('older'), '--config', car.config)
   assert.equal(older.code, 1)
-  assert.match(older.out, /shorter than its checkpoint/)
+  assert.match(older.out, /^ledger_behind_mark: .*shorter than its checkpoint/)
   await rm(car.path('ledger', 'CURRENT'))
   const gone = await countersign('ledger', 'check', '--config', car.config)
-  assert.equal(gone.code, 2)
-  assert.match(gone.err, /ledger_unreadable/)
+  assert.equal(gone.code, 1)
+  assert.match(gone.out, /^ledger_unreadable: /)
 })
 
 test('receipts list, show and tail read a folder', async t => {
@@ -211,9 +245,9 @@ test('receipts list, show and tail read a folder', async t => {
   assert.match(list.out, /attempt +allow coder: serviceInstanceRedeploy s-1 \[work-in-staging\]/)
   assert.match(list.out, /attempt +deny +coder: .* \[never-volumes\]/)
   const tail = await countersign('receipts', 'tail', ...from, '--limit', '1')
-  assert.match(tail.out, /^ +5 .* close +reason=stopped$/m)
-  const show = await countersign('receipts', 'show', '3', ...from, '--json')
-  assert.equal(JSON.parse(show.out).attempt, 2)
+  assert.match(tail.out, /^ +7 .* close +reason=stopped$/m)
+  const show = await countersign('receipts', 'show', '5', ...from, '--json')
+  assert.equal(JSON.parse(show.out).attempt, 4)
   assert.equal((await countersign('receipts', 'show', '99', ...from)).code, 1)
 })
 
@@ -233,6 +267,13 @@ test('usage mistakes exit 2 and say what to do', async t => {
   const cases: [string[], RegExp][] = [
     [['receipts', 'verify', car.path('ledger'), '--pin', car.pin], /--pin names a version of a trust root/],
     [['receipts', 'verify', car.path('nothing')], /there is no/],
+    [['receipts', 'verify', car.path('ledger'), '--policies', car.path('.')], /Pass --trust FILE/],
+    [['receipts', 'verify', car.path('ledger'), '--auditor-key', 'x'], /Pass --policies DIR as well/],
+    [
+      ['receipts', 'verify', car.path('ledger'), '--tree-only', '--policies', car.path('.')],
+      /--tree-only derives no decisions/,
+    ],
+    [['receipts', 'verify', car.path('ledger'), '--jobs', '0'], /expected 1 to 64/],
     [['receipts', 'verify', car.path('ledger'), '--key', 'ed25519:short'], /key_invalid/],
     [['receipts', 'show', 'x', '--in', car.path('ledger')], /whole number/],
     [['receipts', 'list', '--config', car.config], /cannot reach the keeper/],
@@ -251,12 +292,13 @@ test('usage mistakes exit 2 and say what to do', async t => {
 test('receipts of a running keeper are listed, exported and verified through its socket, against the configured trust root', async t => {
   const car = await sidecar(t)
   const ledger = await car.open()
+  await prepare(ledger)
   for (let i = 0; i < 5; i++) await ledger.append(outcome(await ledger.append(attempt())))
   // The three calls of the admin API that the commands make, with pages smaller than what they ask for.
   const server = createServer(async (request, response) => {
     const url = new URL(request.url as string, 'http://keeper')
     const answer = async () => {
-      if (url.pathname === '/v1/checkpoint') return { checkpoint: await ledger.checkpoint() }
+      if (url.pathname === '/v1/checkpoint') return { checkpoint: await ledger.checkpoint(), witnessed: null }
       const from = Number(url.searchParams.get('from') ?? 0)
       const limit = Math.min(3, Number(url.searchParams.get('limit') ?? 3))
       const entries: { seq: number; entry: string }[] = []
@@ -272,16 +314,16 @@ test('receipts of a running keeper are listed, exported and verified through its
   await new Promise<void>(resolve => server.listen(car.path('admin.sock'), resolve))
   try {
     const from = ['--config', car.config]
-    assert.equal((await countersign('receipts', 'list', ...from)).out.trim().split('\n').length, 12)
-    assert.match((await countersign('receipts', 'tail', '--limit', '2', ...from)).out, /^ +10 .*\n +11 /)
+    assert.equal((await countersign('receipts', 'list', ...from)).out.trim().split('\n').length, 14)
+    assert.match((await countersign('receipts', 'tail', '--limit', '2', ...from)).out, /^ +12 .*\n +13 /)
     const verdict = await countersign('receipts', 'verify', ...from)
     assert.equal(verdict.code, 0, verdict.out + verdict.err)
     assert.match(verdict.out, /keys +pinned/)
-    assert.match(verdict.out, /checkpoint +covers 12 entries/)
+    assert.match(verdict.out, /checkpoint +covers 14 entries/)
     const dump = car.path('evidence.jsonl')
     assert.match(
       (await countersign('receipts', 'export', dump, ...from)).out,
-      /^12 entries in .*checkpoint in/,
+      /^14 entries in .*checkpoint in/,
     )
     const again = await countersign(
       'receipts',
@@ -293,7 +335,7 @@ test('receipts of a running keeper are listed, exported and verified through its
       car.pin,
     )
     assert.equal(again.code, 0, again.out + again.err)
-    assert.match(again.out, /checkpoint +covers 12 entries/)
+    assert.match(again.out, /checkpoint +covers 14 entries/)
   } finally {
     server.closeAllConnections()
     server.close()

@@ -40,6 +40,7 @@ describe('the package', () => {
       'docs/errors.md',
       'docs/policy.md',
       'docs/receipts.md',
+      'docs/verify.html',
       ...['README.md', 'ARCHITECTURE.md', 'SECURITY.md', 'CHANGELOG.md', 'LICENSE', 'package.json'],
     ])
       assert.ok(files.includes(file), file)
@@ -47,7 +48,7 @@ describe('the package', () => {
 
   it('holds nothing else: no tests, no sources, no keys', () => {
     const meant =
-      /^(dist\/src\/.+\.js|config\/.+\.(json|jsonl|yaml)|config\/policy-repository\/.+|deploy\/.+|docs\/.+\.md|[A-Z]+(\.md)?|package\.json)$/
+      /^(dist\/src\/.+\.js|config\/.+\.(json|jsonl|yaml)|config\/policy-repository\/.+|deploy\/.+|docs\/.+\.md|docs\/verify\.html|[A-Z]+(\.md)?|package\.json)$/
     assert.deepEqual(
       files.filter(file => !meant.test(file) || /\.(jwk|key|jwe)$/.test(file)),
       [],
@@ -69,6 +70,14 @@ describe('the image', () => {
       assert.ok(there.includes(source), source)
       assert.ok(ignored.includes(`!${source}`), source)
     }
+  })
+
+  it('has the program under its name on the PATH, for the scripts of a policy repository', () => {
+    const [, made, last] = dockerfile.split(/^FROM /m)
+    const program = /^ENTRYPOINT \["node", "(.+)"\]$/m.exec(last ?? '')?.[1]
+    assert.ok(made?.includes(`ln -s ${program} /bin-links/countersign`))
+    assert.match(last ?? '', /^COPY --from=build \/bin-links\/ \/usr\/local\/bin\/$/m)
+    assert.match(last ?? '', /^ENV .*\bPATH=\S*\/usr\/local\/bin:/m)
   })
 
   it('runs as nobody’s root, and starts a command that there is', () => {

@@ -13,13 +13,14 @@ const PAGES = [
       .filter(file => file.endsWith('.md'))
       .map(file => `${folder}/${file}`),
   ),
+  'config/policy-repository/README.md',
 ]
 const { scripts } = JSON.parse(read('package.json')) as { scripts: Record<string, string> }
 
 /** The single commands of a page's shell blocks and of its inline code. */
 function commandsOf(text: string): readonly string[] {
-  const blocks = [...text.matchAll(/^```sh\n([\s\S]*?)^```/gm)].map(match => match[1] as string)
-  const inline = [...text.replace(/^```[\s\S]*?^```/gm, '').matchAll(/`([^`\n]+)`/g)].map(
+  const blocks = [...text.matchAll(/^ *```sh\n([\s\S]*?)^ *```/gm)].map(match => match[1] as string)
+  const inline = [...text.replace(/^ *```[\s\S]*?^ *```/gm, '').matchAll(/`([^`\n]+)`/g)].map(
     match => match[1] as string,
   )
   return [...blocks.flatMap(block => block.replaceAll('\\\n', ' ').split('\n')), ...inline]

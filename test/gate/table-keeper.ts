@@ -4,7 +4,9 @@ import {
   linkFault,
   type PolicyView,
   type SettleReply,
+  type SinkReading,
   type Verdict,
+  type WitnessReading,
 } from '../../src/link/index.js'
 import type { Header } from '../../src/protocol/index.js'
 
@@ -48,6 +50,20 @@ export class TableKeeper implements KeeperPort {
 
   policy(): PolicyView | null {
     return this.view
+  }
+
+  /** What the metrics show of the ledger's copies. */
+  sinks: readonly SinkReading[] | null = null
+
+  shipping(): readonly SinkReading[] | null {
+    return this.sinks
+  }
+
+  /** What the metrics show of the witnesses. */
+  cosigned: WitnessReading | null = null
+
+  witnesses(): WitnessReading | null {
+    return this.cosigned
   }
 
   setPolicy(view: PolicyView | null): void {

@@ -156,7 +156,11 @@ describe('the admin API', () => {
       body.sentence as string,
       /agent coder asked for GET \/invoices\/\{id\}; decided allow by rule read-invoices/,
     )
-    assert.equal((body.outcome as JsonObject).http, 204)
+    const outcome = body.outcome as JsonObject
+    assert.equal(outcome.http, 204)
+    const closed = (await house.admin('GET', `/v1/why/${outcome.seq}`)).body
+    assert.match(closed.sentence as string, new RegExp(`^the outcome of receipt ${seq}: completed, HTTP 204`))
+    assert.deepEqual([closed.attempt, closed.outcome], [body.entry, outcome])
   })
 
   it('answers mistakes with code, message and mend', async t => {

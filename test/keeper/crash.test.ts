@@ -3,6 +3,7 @@ import { type ChildProcess, spawn } from 'node:child_process'
 import { randomBytes } from 'node:crypto'
 import { once } from 'node:events'
 import process from 'node:process'
+import { text } from 'node:stream/consumers'
 import { describe, it } from 'node:test'
 import { fileURLToPath } from 'node:url'
 import { House, ofType, operation, REMIND } from './keeper-fixture.js'
@@ -48,6 +49,23 @@ describe('a keeper that was killed', () => {
     const again = await house.ask(client, operation('POST /invoices/{id}/void'))
     assert.ok(again.verdict.kind === 'refuse' && held.verdict.kind === 'refuse')
     assert.equal(again.verdict.approval, held.verdict.approval)
+  })
+})
+
+describe('two keepers on one ledger', () => {
+  it('the second ends with a name for it, and the first goes on', async t => {
+    const seed = randomBytes(32)
+    const house = await House.build(t, seed)
+    const first = await keeperIn(house.folder, seed)
+    t.after(() => first.kill('SIGKILL'))
+    const client = await house.connect()
+    const second = spawn(process.execPath, [keeperProcess, house.folder, Buffer.from(seed).toString('hex')], {
+      stdio: ['ignore', 'pipe', 'pipe'],
+    })
+    const [said] = await Promise.all([text(second.stderr), once(second, 'exit')])
+    assert.match(said, /code: 'ledger_locked'/)
+    assert.notEqual(second.exitCode, 0)
+    assert.equal((await house.ask(client, operation(REMIND))).verdict.kind, 'forward')
   })
 })
 

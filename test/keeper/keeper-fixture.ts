@@ -29,6 +29,7 @@ import {
 } from '../../src/credential/index.js'
 import { type AdmitCall, connectKeeper, type KeeperClient } from '../../src/gate/index.js'
 import {
+  carryOver,
   type HighestPolicy,
   type InstanceKeys,
   type Keeper,
@@ -38,7 +39,13 @@ import {
   type SealedSource,
   startKeeper,
 } from '../../src/keeper/index.js'
-import { type Ledger, type OpenLedgerOptions, openLedger } from '../../src/ledger/index.js'
+import {
+  beginEpoch,
+  type Ledger,
+  type OpenLedgerOptions,
+  openEvidence,
+  openLedger,
+} from '../../src/ledger/index.js'
 import type { Verdict } from '../../src/link/index.js'
 import { nativeCrypto, nativeSigningKey } from '../../src/native/index.js'
 import {
@@ -46,8 +53,10 @@ import {
   type CompileOptions,
   compilePolicy,
   openGrantOrder,
+  openOperateOrder,
   parsePolicySource,
   policyFault,
+  type Recovery,
   type TrustRoot,
 } from '../../src/policy/index.js'
 import {
@@ -268,6 +277,48 @@ export class House {
     })
   }
 
+  /** What a signed recovery that was prepared now does to the ledger of a keeper that has stopped. */
+  async recover(epoch: number, changes: Partial<Recovery> = {}): Promise<void> {
+    const [dir, highWater] = [join(this.folder, 'ledger'), join(this.folder, 'mark', 'high-water.json')]
+    const lost = await openEvidence(dir, nativeCrypto)
+    const states = await lost.states()
+    await lost.close()
+    const root = '0'.repeat(64)
+    const recovery: Recovery = {
+      v: 1,
+      origin: ORIGIN,
+      epoch: epoch - 1,
+      verdict: 'ledger_behind_mark',
+      left: { size: 0, root, leaf: root, t: 0 },
+      known: null,
+      lost: 0,
+      policy: null,
+      because: 'a test',
+      t: this.clock.nowMs(),
+      nonce: 'n'.repeat(16),
+      ...changes,
+    }
+    await beginEpoch({
+      dir,
+      highWater,
+      origin: ORIGIN,
+      signer: this.receiptKey,
+      checkpointKey: this.checkpointKey,
+      crypto: nativeCrypto,
+      clock: this.clock.nowMs,
+      boot: randomUUID(),
+      software: 'countersign/test',
+      enrolment: null,
+      epoch,
+      sinceMs: recovery.left.t,
+      state: carryOver(states, recovery),
+      recover: {
+        type: 'recover',
+        data: { chain: `${ORIGIN}/${epoch - 1}`, size: 0, root, because: recovery.because },
+      },
+    })
+  }
+
   /** The ledger of a keeper that has stopped; closed after the test. */
   async reopenLedger(): Promise<Ledger> {
     const ledger = await this.openLedger()
@@ -285,7 +336,7 @@ export class House {
       verifier: grantVerifier({
         keys: [Buffer.from(this.grantKey.x as string, 'base64url')],
         origin: ORIGIN,
-        isRevoked: jti => revocations.has(jti),
+        isRevoked: (jti, issuedMs) => revocations.isRevoked(jti, issuedMs),
       }),
       issuer: this.issuer(),
       awsKeys: awsGrantKeys(this.grantKey),
@@ -299,13 +350,17 @@ export class House {
       adminSocket: this.adminSocket,
       policySource: this.shelf,
       instanceKeys: this.instanceKeys(),
-      openOrder: (envelope, trust) =>
-        openGrantOrder(envelope, { trust, crypto: nativeCrypto, origin: ORIGIN, nowMs: this.clock.nowMs() }),
+      openOrder: (envelope, trust) => openGrantOrder(envelope, { trust, ...this.toThisOne() }),
+      openOperateOrder: (envelope, trust) => openOperateOrder(envelope, { trust, ...this.toThisOne() }),
       drainMs: 20,
       ...changes,
     })
     this.closing.push(() => keeper.stop().catch(() => undefined))
     return { keeper, ledger }
+  }
+
+  private toThisOne() {
+    return { crypto: nativeCrypto, origin: ORIGIN, nowMs: this.clock.nowMs() }
   }
 
   async connect(): Promise<KeeperClient> {
@@ -337,6 +392,11 @@ export class House {
   }
 
   private readonly tokens = new Map<string, string>()
+
+  /** The next calls come with grants of their own. */
+  forgetTokens(): void {
+    this.tokens.clear()
+  }
 
   /** A grant issued for real, one per agent and environment. */
   async token(agent = 'coder', environment = 'staging', owner = 'maria'): Promise<string> {

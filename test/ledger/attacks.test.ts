@@ -62,7 +62,7 @@ test('attack: a fork from an older snapshot that grew past the mark stops the ke
 test('attack: a ledger that is gone, whole or by its CURRENT file, is not started anew over a mark', async t => {
   const car = await stopped(t)
   await rm(join(car.dir, 'CURRENT'))
-  await assert.rejects(car.open(), { code: 'ledger_missing' })
+  await assert.rejects(car.open(), { code: 'ledger_unreadable' })
   await rm(car.dir, { recursive: true })
   await assert.rejects(car.open(), { code: 'ledger_missing' })
   await mkdir(car.dir)

@@ -68,6 +68,16 @@ export async function sidecar(t: TestContext, seeds: readonly Uint8Array[] = [])
 
 const C = 'c0'.repeat(32)
 
+/** Appends what the attempts below cite: the policy in force, and the grant. */
+export async function prepare(ledger: Pick<Ledger, 'append'>): Promise<void> {
+  const { policy, agent } = attempt()
+  const { id, environment, task, owner, grant: jti } = agent
+  await ledger.append({ type: 'policy', data: { action: 'activated', ...policy } })
+  const who = { agent: id, environment, task, owner }
+  const expires = Date.now() + 3_600_000
+  await ledger.append({ type: 'grant', data: { action: 'issued', jti, ...who, slot: 'bearer', expires } })
+}
+
 export function attempt(changes: Partial<AttemptBody> = {}): AttemptBody {
   return {
     type: 'attempt',
@@ -92,7 +102,7 @@ export function attempt(changes: Partial<AttemptBody> = {}): AttemptBody {
     classifier: 'graphql/1',
     decision: { effect: 'allow', code: 'allowed', rule: 'work-in-staging' },
     inputs_c: C,
-    credential: { minter: 'railway-project-token', scope: 'environment 7c9e', expires: 1_800_000_000_000 },
+    credential: { minter: 'railway-project-token', scope: 'environment 7c9e', expires: 4_000_000_000_000 },
     reserved: [{ key: 'work-in-staging/coder/CS-17', amount: 1 }],
     ...changes,
   }

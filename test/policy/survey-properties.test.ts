@@ -5,7 +5,7 @@ import type { JsonObject } from '../../src/canon/index.js'
 import { loadShippedCatalogs } from '../../src/cli/catalogs.js'
 import { readCompiled } from '../../src/policy/compiled.js'
 import { decide } from '../../src/policy/decide.js'
-import { activate, type Effect, openSurvey, surveyOperation } from '../../src/policy/index.js'
+import { activate, type Effect, OBSERVING, openSurvey, surveyOperation } from '../../src/policy/index.js'
 import { indexRules } from '../../src/policy/rule-index.js'
 import {
   type Catalog,
@@ -238,16 +238,33 @@ function specOf(place: number): readonly [string, OperationSpec] {
   return [api, spec]
 }
 
+/** The policy with its agent observing until then; as it is where no end is given. */
+function withObserving(payload: JsonObject, until: string | undefined): JsonObject {
+  if (until === undefined) return payload
+  const { coder } = payload.agents as { readonly coder: JsonObject }
+  return { ...payload, agents: { coder: { ...coder, observeUntil: Date.parse(until) } } }
+}
+
+function agentsOf(until: string | undefined): typeof agents {
+  const observeUntilMs = until === undefined ? null : Date.parse(until)
+  return new Map([...agents].map(([name, agent]) => [name, { ...agent, observeUntilMs }]))
+}
+
 describe('a survey, for any policy and request', () => {
   it('has what decide answers among its outcomes, and is right wherever it is certain', () => {
     const seen = { allow: 0, hold: 0, deny: 0, certain: 0 }
+    let observed = 0
     fc.assert(
       fc.property(
         fc.array(rule, { minLength: 1, maxLength: 4 }),
         fc.array(request, { minLength: 4, maxLength: 8 }),
-        (list, requests) => {
-          const payload = { ...compiled.payload, rules: list.map(compiledRule) } as JsonObject
-          const index = indexRules(readCompiled(payload), apis, agents)
+        rarely(fc.constantFrom('2027-01-10T12:00:00Z', '2027-01-20T00:00:00Z')),
+        (list, requests, until) => {
+          const payload = withObserving(
+            { ...compiled.payload, rules: list.map(compiledRule) } as JsonObject,
+            until,
+          )
+          const index = indexRules(readCompiled(payload), apis, agentsOf(until))
           const survey = openSurvey(payload, apis)
           for (const made of requests) {
             const [api, spec] = specOf(made.place)
@@ -271,11 +288,13 @@ describe('a survey, for any policy and request', () => {
               here.effects.has(decision.effect),
               `${decision.effect} ${decision.code} ${decision.rule}`,
             )
+            const named = decision.code === 'observed' ? OBSERVING : decision.rule
             const decided = here.ways.some(
-              way => way.effect === decision.effect && (way.rule?.id ?? null) === decision.rule,
+              way => way.effect === decision.effect && (way.rule?.id ?? null) === named,
             )
             assert.ok(decided, `${decision.rule} decided`)
             seen[decision.effect]++
+            if (decision.code === 'observed') observed++
             if (here.effects.size === 1) seen.certain++
           }
         },
@@ -284,5 +303,6 @@ describe('a survey, for any policy and request', () => {
     )
     // What never happens would prove nothing.
     for (const [what, count] of Object.entries(seen)) assert.ok(count > 60, `${what}: ${count}`)
+    assert.ok(observed > 20, `observed: ${observed}`)
   })
 })

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import fc from 'fast-check'
+import type { JsonObject } from '../../src/canon/index.js'
 import { parseCondition } from '../../src/policy/condition-parts.js'
 import { globMatches, globsMeet } from '../../src/policy/glob.js'
 import { activate, diffPolicies, findBreaches, matrixOf, openSurvey } from '../../src/policy/index.js'
@@ -96,6 +97,21 @@ describe('never', () => {
     assert.equal(broken(PAY, statement('request.target.contains("x")')).length, 1)
   })
 
+  it('is kept by a hold above an amount, as far as it reaches, and where the amount is missing', () => {
+    const refunds = '  - { id: pay, allow: { api: shop, effect: refund }, to: coder }\n'
+    const held = (when: string) =>
+      `${refunds}  - { id: ask, hold: { api: shop, effect: refund }, to: coder, approvers: finance, when: '${when}' }\n`
+    const statement = '  - { id: s, effect: refund, without: approval, when: args.amount > 500 }'
+    assert.deepEqual(broken(held('args.amount > 500'), statement), [])
+    assert.deepEqual(broken(held('args.amount > 100'), statement), [])
+    assert.equal(broken(held('args.amount > 900'), statement).length, 1)
+    // The hold errs where the amount is missing, and holds; this one doesn't, and the statement counts that.
+    assert.equal(broken(held('has(args.amount) && args.amount > 500'), statement).length, 1)
+    assert.equal(broken(held('args.order == "o-1"'), statement).length, 1)
+    const denied = held('args.amount > 500').replace('hold:', 'deny:').replace(', approvers: finance', '')
+    assert.deepEqual(broken(denied, statement), [])
+  })
+
   it('reads `environment == production` as the agent’s environment', () => {
     assert.deepEqual(broken(PAY, '  - { id: s, effect: refund, when: environment == production }'), [])
     assert.equal(broken(PAY, '  - { id: s, effect: refund, when: environment == staging }').length, 1)
@@ -178,6 +194,55 @@ describe('a difference', () => {
   it('sees a limit of another rule go, which held back this one too', () => {
     const limited = `${work('')}\n  - { id: x, allow: { api: shop, class: update }, to: coder, limit: { count: 1, per: 1h } }`
     assert.ok(diff(limited, work('')).some(each => each.startsWith('widened PATCH')))
+  })
+})
+
+describe('observing', () => {
+  /** The same policy with its agent observing until then. */
+  function observing(rules: string, until: string, more = '') {
+    const { payload, cid, catalogs } = compiledOf(policyText(rules, { more }))
+    const { coder } = payload.agents as { readonly coder: JsonObject }
+    const agents = { coder: { ...coder, observeUntil: Date.parse(until) } }
+    return openSurvey({ ...payload, agents }, activate(payload, cid, catalogs).apis)
+  }
+  const [SOON, LATER] = ['2027-01-10T00:00:00Z', '2027-01-20T00:00:00Z']
+  const directions = (...args: Parameters<typeof diffPolicies>): readonly string[] =>
+    diffPolicies(...args).operations.map(({ operation, direction }) => `${direction} ${operation}`)
+  const UPDATES = ['PATCH /orders/{order}', 'POST /orders/{order}/note']
+
+  it('attack: an agent that is to observe is wider for whatever no rule reaches, and so is one that goes on', () => {
+    assert.deepEqual(
+      directions(surveyOf(READ), observing(READ, SOON)),
+      UPDATES.map(name => `widened ${name}`),
+    )
+    assert.ok(diffPolicies(observing(READ, SOON), observing(READ, LATER)).widens)
+    assert.deepEqual(
+      directions(observing(READ, SOON), surveyOf(READ)),
+      UPDATES.map(name => `narrowed ${name}`),
+    )
+    assert.deepEqual(directions(observing(READ, SOON), observing(READ, SOON)), [])
+  })
+
+  it('breaks a statement where no deny keeps it, and never above an update', () => {
+    const never = 'never:\n  - { id: none, class: [update, irreversible] }'
+    const rulesOf = (survey: ReturnType<typeof observing>) =>
+      findBreaches(survey).map(({ spec, rule }) => `${spec?.name} ${rule.id}`)
+    assert.deepEqual(
+      rulesOf(observing(READ, SOON, never)).sort(),
+      UPDATES.map(name => `${name} mode: observe`),
+    )
+    const denied = `${READ}  - { id: no, deny: { api: shop, class: update } }\n`
+    assert.deepEqual(rulesOf(observing(denied, SOON, never)), [])
+  })
+
+  it('shows in a matrix, with its end', () => {
+    const row = matrixOf(observing(READ, SOON), 'coder').rows.find(
+      ({ operation }) => operation === UPDATES[0],
+    )
+    assert.deepEqual(
+      [row?.verdict, row?.by],
+      ['admitted', [{ rule: 'mode: observe', if: ['when now < timestamp("2027-01-10T00:00:00.000Z")'] }]],
+    )
   })
 })
 

@@ -170,6 +170,15 @@ describe('openCatalog of protocol aws', () => {
 })
 
 describe('what an operation of AWS is described as', () => {
+  it('attack: one whose resources a damaged catalog garbles is unknown, and so denied', () => {
+    const { PutThing } = THINGS.operations
+    const garbled = { ...PutThing, resources: [{ type: 'thing', arn: 'arn:{partition}:things:{Name' }] }
+    const catalog = openCatalog(things({}, { ...THINGS, operations: { PutThing: garbled } }))
+    const described = catalog.describe('aws', { name: 'things:PutThing', args: { Name: 'a' } })
+    assert.deepEqual(described.classes, ['unknown'])
+    assert.deepEqual(described.resources, [])
+  })
+
   const catalog = openCatalog(things())
 
   it('has classes by rules, scope, resources and permissions', () => {

@@ -6,10 +6,12 @@ import { join } from 'node:path'
 import { test } from 'node:test'
 import { formatPublicKey, fromUtf8 } from '../../src/canon/index.js'
 import {
+  BUNDLE_FINDINGS,
   CONTROL_FORMATS,
   CONTROL_TYPES,
   decodeEntry,
   type Entry,
+  encodeBundle,
   entryProblem,
   FINDINGS,
   OUTCOME_STATUSES,
@@ -38,8 +40,16 @@ function words(text: string): string[] {
 }
 
 test('docs/receipts.md lists every finding, and no other', () => {
-  const listed = rows(section('## What verification proves')).map(([code]) => code)
+  const listed = rows(section('### Findings')).map(([code]) => code)
   assert.deepEqual(listed, Object.keys(FINDINGS))
+})
+
+test('docs/receipts.md lists every finding in a bundle with its meaning, and every member of one', () => {
+  const listed = rows(section('### Its verification')).map(([code, meaning]) => [code, meaning.trim()])
+  assert.deepEqual(listed, Object.entries(BUNDLE_FINDINGS))
+  const members = rows(section('### Its form')).map(([name]) => name)
+  const empty = { checkpoint: '', entries: [], policies: [], catalogs: [], trust: [], disclosures: [] }
+  assert.deepEqual(members.sort(), Object.keys(JSON.parse(fromUtf8(encodeBundle(empty)))))
 })
 
 test('docs/receipts.md lists every control entry with its members, optional ones in parentheses', () => {

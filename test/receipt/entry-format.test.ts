@@ -177,6 +177,13 @@ const examples: Record<ControlType, Record<string, unknown>> = {
   heartbeat: { size: 7, open: 0 },
   suppressed: { code: 'grant_malformed', count: 40, from: 1, to: 2 },
   recover: { chain: CHAIN, size: 7, root: HEX, because: 'disk lost' },
+  erase: {
+    attempt: 1,
+    id: '0198c0de-0000-7000-8000-000000000000',
+    by: 'maria',
+    because: 'ticket 77',
+    order: `sha256:${HEX}`,
+  },
   close: { reason: 'stopped' },
 }
 

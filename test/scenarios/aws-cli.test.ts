@@ -11,6 +11,8 @@ import { type Attempt, type Ended, runCountersign, single } from './sidecar.js'
 const AWS = '/usr/bin/aws'
 const PYTHON = '/usr/bin/python3'
 const hasAws = spawnSync(AWS, ['--version']).status === 0
+/** The CLI and `exec` are two programs for each call; `npm run test:aws` makes those as well that add no protocol. */
+const ALL = process.env.COUNTERSIGN_AWS_ALL === '1'
 const hasBoto = spawnSync(PYTHON, ['-c', 'import boto3']).status === 0
 
 /** The AWS CLI and boto3 as an agent runs them: by `countersign exec`, which gives them nothing but a place to ask. */
@@ -58,20 +60,24 @@ describe('AWS’s Python clients behind the sidecar', () => {
         ...['rds', 'delete-db-instance', '--skip-final-snapshot'],
         ...['--db-instance-identifier', AWS_IDS.stagingDatabase],
       )
-      await denied(
-        'rds:DeleteDBSnapshot',
-        ...['rds', 'delete-db-snapshot', '--db-snapshot-identifier', AWS_IDS.stagingDatabaseSnapshot],
-      )
-      await denied(
-        'cloudformation:DeleteStack',
-        ...['cloudformation', 'delete-stack', '--stack-name', AWS_IDS.stack],
-      )
       await denied('s3:DeleteBucket', 's3api', 'delete-bucket', '--bucket', 'acme-backups')
       await denied(
         'dynamodb:ExecuteStatement',
         ...['dynamodb', 'execute-statement', '--statement', 'DELETE FROM "orders" WHERE id = \'7\''],
       )
     })
+
+    if (ALL)
+      it('prints why it may not delete a snapshot or a stack', async () => {
+        await denied(
+          'rds:DeleteDBSnapshot',
+          ...['rds', 'delete-db-snapshot', '--db-snapshot-identifier', AWS_IDS.stagingDatabaseSnapshot],
+        )
+        await denied(
+          'cloudformation:DeleteStack',
+          ...['cloudformation', 'delete-stack', '--stack-name', AWS_IDS.stack],
+        )
+      })
 
     it('empties no bucket by force, and every try is recorded', async () => {
       const { value, attempts } = await cli('s3', 'rb', '--force', 's3://acme-backups')

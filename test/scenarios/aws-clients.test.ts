@@ -1,5 +1,8 @@
 import assert from 'node:assert/strict'
 import { randomBytes } from 'node:crypto'
+import { mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { text } from 'node:stream/consumers'
 import { after, before, describe, it } from 'node:test'
 import {
@@ -103,6 +106,37 @@ describe('AWS SDK v3 behind the sidecar', () => {
     await denied('sts:AssumeRole', () =>
       sts.send(new AssumeRoleCommand({ RoleArn: AWS_IDS.roleArn, RoleSessionName: 'agent' })),
     )
+  })
+
+  it('lets CloudTrail be held against the receipts: its call is explained, and one beside it is not', async () => {
+    const ec2 = new EC2Client(settings())
+    const { value, attempt } = await passing(() => ec2.send(new DescribeInstancesCommand({})))
+    const outcome = await outcomeOf(aws.sidecar, attempt)
+    assert.equal(outcome.upstream_id, value.$metadata.requestId)
+    const event = (name: string, requestID: string | undefined) => ({
+      eventID: name,
+      eventTime: new Date(attempt.t).toISOString(),
+      eventSource: 'ec2.amazonaws.com',
+      eventName: name,
+      requestID,
+      userIdentity: {
+        arn: `arn:aws:sts::111122223333:assumed-role/agents-staging/${attempt.credential?.mint}`,
+      },
+    })
+    const folder = await mkdtemp(join(tmpdir(), 'countersign-trail-'))
+    try {
+      const ask = async (...records: readonly unknown[]) => {
+        await writeFile(join(folder, 'trail.json'), JSON.stringify({ Records: records }))
+        return aws.sidecar.command(['receipts', 'reconcile', '--cloudtrail', folder, '--json'])
+      }
+      const own = event('DescribeInstances', value.$metadata.requestId)
+      assert.equal((await ask(own)).code, 0)
+      const both = await ask(own, event('TerminateInstances', 'another'))
+      assert.equal(both.code, 1)
+      assert.match(both.out, /call_unrecorded/)
+    } finally {
+      await rm(folder, { recursive: true, force: true })
+    }
   })
 
   it('describes databases and stacks, and deletes neither', async () => {

@@ -92,6 +92,7 @@ test('the demo sees everything that it tells, and names the entry that was chang
     /called with a query string/,
     /the volume and its three backups are still there/,
     /^SOUND: nothing was found/m,
+    /decisions +replayed (\d+) of \1 \(\1 from their inputs, 0 from the receipt\), differing 0, not replayable 0/,
     /One byte of a copy is changed, in entry (\d+):\s+NOT SOUND[^!]*! entry \1:/,
     /All of it was observed/,
   ])

@@ -102,7 +102,9 @@ test('the sidecar doesn’t start on malformed state; it names the fault, and wi
       renameSync(path, `${path}.aside`)
       if (change !== null) writeFileSync(path, change(good), { mode: 0o600 })
       try {
-        await assert.rejects(sidecar.start(), ({ message }: Error) => {
+        // The keeper's own files need no supervisor to be missed: its words are the keeper's in any case.
+        const start = /^(keeper|auditor|mark)\//.test(file) ? sidecar.start('keeper') : sidecar.start()
+        await assert.rejects(start, ({ message }: Error) => {
           assert.match(message, code)
           assert.match(message, /^error [a-z_]+: .*\n(.+\n)* {2}[A-Z]/m, 'a code, and a way to mend it')
           assert.doesNotMatch(message, /\n +at /, 'a stack trace is no message')

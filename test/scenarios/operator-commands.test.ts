@@ -4,7 +4,7 @@ import { type TestContext, test } from 'node:test'
 import { sealedFileOf } from '../../src/cli/policy-location.js'
 import { countersign } from '../cli/command-line.js'
 import { invoicesPolicy, startInvoices } from './invoices.js'
-import { type Sidecar, startSidecar } from './supervised-sidecar.js'
+import { eventually, type Sidecar, startSidecar } from './supervised-sidecar.js'
 
 const HOLDING = `
   - id: create-with-a-second-person
@@ -81,6 +81,44 @@ test('why explains a receipt by number and by the header that the agent got', as
   assert.match(why.out, /decided allow by rule ordinary-work[\s\S]*outcome .*completed 200/)
 })
 
+test('why explains the attempt of an outcome, and says of every other entry what it records', async t => {
+  const sidecar = await running(t)
+  await ask(sidecar, 'GET', '/invoices/in-1')
+  const entries = await eventually('the outcome', async () => {
+    const all = await sidecar.entries()
+    return all.some(({ type }) => type === 'outcome') ? all : undefined
+  })
+  const seen = new Set<string>()
+  for (const { seq, type } of entries) {
+    const { code, out, err } = await command(sidecar, 'why', String(seq))
+    assert.equal(code, 0, err)
+    assert.doesNotMatch(out, /undefined|NaN|null|\[object/, out)
+    seen.add(type)
+    if (type === 'outcome')
+      assert.match(
+        out,
+        /^Receipt \d+: the outcome of receipt (\d+): completed, HTTP 200, after \d+ ms\.\nReceipt \1: agent coder asked for GET \/invoices\/\{id\}; decided allow by rule ordinary-work[\s\S]*\n {2}who {9}coder in /,
+      )
+    if (type === 'genesis') assert.match(out, /^Receipt 0: the log begins, as localhost\/countersign\//)
+    if (type === 'policy')
+      assert.match(out, /^Receipt \d+: policy version 1 \(sha256:\w+\) came into force\.$/m)
+    if (type === 'grant') assert.match(out, /: a grant was issued.* to agent coder in /)
+    if (!['attempt', 'outcome'].includes(type)) assert.doesNotMatch(out, / {2}(who|rule|outcome) /)
+  }
+  for (const type of ['genesis', 'boot', 'policy', 'grant', 'attempt', 'outcome'])
+    assert.ok(seen.has(type), `${type} in ${[...seen]}`)
+
+  // A refused update says why, and what to do.
+  writeFileSync(sealedFileOf(sidecar.loaded), '{}')
+  await command(sidecar, 'policy', 'reload')
+  const refused = (await sidecar.entries()).findLast(({ type }) => type === 'policy')
+  const why = await command(sidecar, 'why', String(refused?.seq))
+  assert.match(
+    why.out,
+    /: a policy was refused with code envelope_malformed, which changed nothing\.[\s\S]*envelope_malformed: .+\n {2}→ /,
+  )
+})
+
 test('why notices an anchor that is not from this log', async t => {
   const sidecar = await running(t)
   const { receipt } = await ask(sidecar, 'GET', '/invoices/in-1')
@@ -122,4 +160,26 @@ test('grant list shows the grants in force', async t => {
   const listed = await command(sidecar, 'grant', 'list')
   assert.equal(listed.code, 0, listed.err)
   assert.match(listed.out, /coder .* until 20/)
+})
+
+test('receipts erase closes an attempt for ever, and the log says so and still verifies', async t => {
+  const sidecar = await running(t)
+  const { receipt } = await ask(sidecar, 'GET', '/invoices/7')
+  const [, seq = ''] = /seq=([0-9]+)/.exec(receipt) ?? []
+  const erase = (...more: string[]) =>
+    command(sidecar, 'receipts', 'erase', seq, '--because', 'ticket 77', '--by', 'maria', ...more)
+
+  const stranger = await erase('--key', sidecar.loaded.path('trust/keys/enrol.jwk'))
+  assert.equal(stranger.code, 2, stranger.err)
+  assert.match(stranger.err, /signing_key_unknown/)
+
+  const done = await erase()
+  assert.equal(done.code, 0, done.err)
+  const [, said = ''] = /^Attempt \d+ is closed for ever; receipt (\d+) says so\.\n$/.exec(done.out) ?? []
+  const shown = JSON.parse((await command(sidecar, 'receipts', 'show', said, '--json')).out)
+  assert.deepEqual([shown.type, shown.data.attempt, shown.data.because], ['erase', Number(seq), 'ticket 77'])
+  assert.equal((await command(sidecar, 'receipts', 'verify')).code, 0)
+
+  const twice = await erase()
+  assert.match(twice.err, /no decision inputs/)
 })

@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict'
+import { spawnSync } from 'node:child_process'
 import process from 'node:process'
 import { type TestContext, test } from 'node:test'
 import type { Entry } from '../../src/receipt/index.js'
@@ -210,3 +211,36 @@ function settled(sidecar: Sidecar): Promise<Entry[]> {
     return closed.length >= admitted.length ? entries : undefined
   })
 }
+
+/** The largest file that a running process may write, in bytes: how a disk that is full looks to it. */
+function limitFiles(pid: number, bytes: number): string | undefined {
+  const { error, status, stderr } = spawnSync('prlimit', ['--pid', String(pid), `--fsize=${bytes}`], {
+    encoding: 'utf8',
+  })
+  return error === undefined && status === 0 ? undefined : `prlimit: ${error?.message ?? stderr}`
+}
+
+test('a disk that is full refuses everything; once there is room the sidecar goes on by itself', async t => {
+  const stage = await scene(t)
+  const { invoices, sidecar } = stage
+  const load = await startLoad(sidecar, 4)
+  await eventually('traffic', () => countOf(load, 200) >= 20 || undefined)
+  const full = sidecar.pid('keeper')
+  const unable = limitFiles(full, 4_096)
+  if (unable !== undefined) {
+    await load.stop()
+    return t.skip(unable)
+  }
+  await eventually('refusals', () => countOf(load, 503) > 0 || undefined)
+  const before = countOf(load, 200)
+  // The next keeper is started without that limit: there is room again.
+  await eventually('service again', () => countOf(load, 200) >= before + 20 || undefined)
+  await load.stop()
+  assert.notEqual(sidecar.pid('keeper'), full)
+  assert.match(sidecar.output, /"code":"(ledger|mark)_write_failed"/)
+  for (const { id, status } of load.answers)
+    if (status === 503) assert.ok(!seenIds(invoices).includes(id), `${id} was refused and forwarded`)
+  const entries = await stopAndVerify(sidecar, () => settled(sidecar))
+  assertReceiptsFor(stage, entries)
+  assertOneOutcomeEach(entries)
+})

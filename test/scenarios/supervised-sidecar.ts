@@ -52,9 +52,13 @@ export class Sidecar {
     this.admin = connectAdmin(this.loaded.path(this.loaded.config.keeper.admin))
   }
 
-  /** Runs it; resolves when it says that it is ready, rejects with what it printed when it ends before. */
-  async start(): Promise<void> {
-    const child = spawn(process.execPath, [MAIN, 'run', '--config', this.loaded.file], {
+  /**
+   * Runs it, or one role alone as a container does; resolves when it says that it is ready, rejects with what it
+   * printed when it ends before.
+   */
+  async start(role?: 'keeper'): Promise<void> {
+    const alone = role === undefined ? [] : ['--role', role]
+    const child = spawn(process.execPath, [MAIN, 'run', '--config', this.loaded.file, ...alone], {
       stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
       env: { ...process.env, ...this.env },
     })

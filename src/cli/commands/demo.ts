@@ -1,5 +1,5 @@
 import { readFileSync, writeFileSync } from 'node:fs'
-import { join } from 'node:path'
+import { dirname, join } from 'node:path'
 import { Writable } from 'node:stream'
 import type { Command } from 'commander'
 import type { AwsScene } from '../demo/aws-agent.js'
@@ -9,6 +9,7 @@ import { furnish, INCIDENT, type Scene } from '../demo/incident.js'
 import type { Step } from '../demo/step.js'
 import { type GrantSession, openGrantSession } from '../grant-session.js'
 import { AnswerNo, type Io, printLine } from '../io.js'
+import { sealedFileOf } from '../policy-location.js'
 import { type Stage, setStage } from '../stage.js'
 
 /** Runs another command line of this program. */
@@ -85,7 +86,7 @@ function mark(seen: boolean): string {
   return seen ? '✓' : '✗'
 }
 
-/** The ledger is verified with pinned trust; then one byte of a copy is changed, and verification has to name the entry. */
+/** The ledger is verified with pinned trust, its decisions derived again; then one byte of a copy is changed, and verification has to name the entry. */
 async function checkEvidence(stage: Stage, io: Io, run: RunCommandLine): Promise<boolean> {
   const dump = join(stage.folder, 'evidence.jsonl')
   await stage.stop()
@@ -93,9 +94,14 @@ async function checkEvidence(stage: Stage, io: Io, run: RunCommandLine): Promise
   printLine(io, '\nWhat the ledger proves:')
   const { trust, ledger } = stage.loaded.config
   const pins = ['--trust', stage.loaded.path(trust.root), '--pin', trust.pin]
-  const verify = (file: string, to: Io) =>
-    run(['receipts', 'verify', file, ...pins, '--checkpoint', stage.loaded.path(ledger.highWater)], to)
-  const intact = (await verify(dump, io)) === 0
+  const verify = (log: string, to: Io, ...more: readonly string[]) =>
+    run(
+      ['receipts', 'verify', log, ...pins, '--checkpoint', stage.loaded.path(ledger.highWater), ...more],
+      to,
+    )
+  const policies = ['--policies', dirname(sealedFileOf(stage.loaded))]
+  const auditor = ['--auditor-key', join(stage.folder, 'auditor', 'private.jwk')]
+  const intact = (await verify(stage.loaded.path(ledger.dir), io, ...policies, ...auditor)) === 0
   const tampered = join(stage.folder, 'tampered.jsonl')
   const entry = changeOneByte(dump, tampered)
   printLine(io, `\nOne byte of a copy is changed, in entry ${entry}:`)

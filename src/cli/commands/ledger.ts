@@ -1,15 +1,17 @@
 import type { Command } from 'commander'
+import { LEDGER_VERDICTS, type LedgerVerdict } from '../../ledger/index.js'
 import { loadConfig } from '../config.js'
-import type { Io } from '../io.js'
+import { AnswerNo, ExitWith, type Io, printJson, printLine } from '../io.js'
+import { checkConfigured } from '../ledger-check.js'
+import { checkJson, checkLines } from '../ledger-check-text.js'
 import { group } from '../program-group.js'
-import { openReceipts } from '../receipt-source.js'
+import { repeatable } from '../repeatable.js'
 import { addConfigOption } from '../session-options.js'
-import { verifyLog } from '../verify-log.js'
-import { configuredKeys } from './receipts.js'
 
-interface CheckOptions {
+interface CheckFlags {
   readonly config: string
   readonly mark?: string
+  readonly checkpoint?: readonly string[]
   readonly json?: true
 }
 
@@ -19,22 +21,32 @@ export function registerLedger(program: Command, io: Io): void {
     .summary('check a stopped ledger: every entry, the stored tree, and the high-water mark')
     .argument('[dir]', 'a copy of the ledger folder; the configured one by default')
     .option('--mark <file>', 'high-water file; the configured one by default')
+    .option(
+      '--checkpoint <file>',
+      'a checkpoint from elsewhere (a witness, a shipped copy) that the ledger must contain; repeatable',
+      repeatable,
+    )
     .option('--json', 'one JSON document')
     .addHelpText(
       'after',
-      '\nThe folder is copied first and never written to. Exit code 0: nothing was found; 1: something was.\n\nExample:\n' +
-        '  countersign ledger check --config countersign.yaml\n',
+      '\nThe answer begins with one verdict; docs/recovery.md has them all. The folder is copied first and never written\n' +
+        'to. Exit code 0: a keeper may start on it; 1: it must not; 2: it could not be tried, or a keeper runs on it.\n\n' +
+        'Example:\n  countersign ledger check --config countersign.yaml\n',
     )
-    .action(async (dir: string | undefined, options: CheckOptions) => {
-      const { config, path } = loadConfig(options.config)
-      await verifyLog(
-        await openReceipts(dir ?? path(config.ledger.dir), options.config),
-        {
-          keys: configuredKeys(options.config),
-          checkpoints: [options.mark ?? path(config.ledger.highWater)],
-          json: options.json === true,
-        },
-        io,
-      )
-    })
+    .action((dir: string | undefined, options: CheckFlags) => check(dir, options, io))
+}
+
+/** Not an answer about the ledger: something is using it. */
+const UNTRIED: ReadonlySet<LedgerVerdict> = new Set(['ledger_locked', 'evidence_moving'])
+
+async function check(dir: string | undefined, options: CheckFlags, io: Io): Promise<void> {
+  const found = await checkConfigured(
+    loadConfig(options.config),
+    { dir, mark: options.mark, checkpoints: options.checkpoint ?? [] },
+    io,
+  )
+  if (options.json === true) printJson(io, checkJson(found))
+  else for (const line of checkLines(found)) printLine(io, line)
+  if (UNTRIED.has(found.verdict)) throw new ExitWith(2)
+  if (!LEDGER_VERDICTS[found.verdict].sound) throw new AnswerNo()
 }

@@ -1,5 +1,6 @@
 import type { Command } from 'commander'
 import { diffPolicies, type OperationChange, openSurvey, type PolicyDiff } from '../../policy/index.js'
+import { diffHeadline } from '../diff-headline.js'
 import { AnswerNo, type Io, printJson, printLine } from '../io.js'
 import { type ConsultedPolicy, consultPolicy } from '../policy-file.js'
 import { group } from '../program-group.js'
@@ -14,7 +15,8 @@ export function registerPolicyDiff(program: Command, io: Io): void {
     .addHelpText(
       'after',
       `
-Exits with 1 where anything is wider than before, or can't be shown not to be; 0 otherwise.
+The first line says whether anything is wider and for whom; then comes each difference, the wider ones first. Exits with
+1 where anything is wider than before, or can't be shown not to be; 0 otherwise.
 
 Example:
   countersign policy diff policy.sealed.json policy.yaml
@@ -29,7 +31,8 @@ interface DiffFlags {
 
 function diff(before: string, after: string, options: DiffFlags, io: Io): void {
   const found = diffPolicies(surveyOf(consultPolicy(before)), surveyOf(consultPolicy(after)))
-  if (options.json === true) printJson(io, { old: before, new: after, ...found })
+  if (options.json === true)
+    printJson(io, { old: before, new: after, headline: diffHeadline(found), ...found })
   else for (const line of diffLines(found)) printLine(io, line)
   if (found.widens) throw new AnswerNo()
 }
@@ -42,7 +45,8 @@ const SIGNS = { widened: '+', narrowed: '-', changed: '~' } as const
 /** How many operations of one kind of change are named in the text. */
 const MOST_NAMED = 12
 
-function diffLines({ operations, terms, widens }: PolicyDiff): readonly string[] {
+function diffLines(found: PolicyDiff): readonly string[] {
+  const { operations, terms } = found
   const groups = new Map<string, OperationChange[]>()
   for (const change of operations) {
     const key = `${change.agent} ${change.api} ${headline(change)}`
@@ -51,14 +55,10 @@ function diffLines({ operations, terms, widens }: PolicyDiff): readonly string[]
     else others.push(change)
   }
   const sorted = [...groups.values()].sort((a, b) => order(a) - order(b))
-  const count = (direction: OperationChange['direction']): number =>
-    operations.filter(each => each.direction === direction).length
   return [
+    diffHeadline(found),
     ...sorted.flatMap(groupLines),
     ...terms.map(({ direction, what }) => `${SIGNS[direction]} ${what}`),
-    operations.length + terms.length === 0
-      ? 'The two policies mean the same.'
-      : `${count('widened')} wider, ${count('changed')} changed, ${count('narrowed')} narrower: the new policy ${widens ? 'WIDENS' : 'widens nothing'}.`,
   ]
 }
 

@@ -1,15 +1,25 @@
+import { existsSync } from 'node:fs'
+import { availableParallelism } from 'node:os'
+import { dirname } from 'node:path'
 import { type Command, InvalidArgumentError, Option } from 'commander'
-import { writeDump } from '../../ledger/index.js'
-import { decodeEntry, type Entry } from '../../receipt/index.js'
+import { nativeCrypto } from '../../native/index.js'
+import { decodeEntry, type Entry, parseWitnessPolicy, type WitnessPolicy } from '../../receipt/index.js'
 import { loadConfig } from '../config.js'
+import { addCopyOptions, type CopyFlags } from '../copy-access.js'
 import { entryLine } from '../entry-text.js'
 import { AnswerNo, type Io, printJson, printLine, UsageError } from '../io.js'
+import { openNeeded } from '../needed-file.js'
 import type { KeySource } from '../pinned-keys.js'
+import { sealedFileOf } from '../policy-location.js'
 import { group } from '../program-group.js'
-import { progress } from '../progress.js'
-import { openReceipts, type ReceiptSource } from '../receipt-source.js'
+import { openReceipts, openShipped, type ReceiptSource } from '../receipt-source.js'
+import { readAuditorKey } from '../replay/log-options.js'
 import { addConfigOption } from '../session-options.js'
-import { verifyLog } from '../verify-log.js'
+import { type DecisionSources, verifyLog } from '../verify-log.js'
+import { isBundleFile, verifyBundleFile } from './receipts-bundle.js'
+import { registerInventory } from './receipts-inventory.js'
+
+const MAX_JOBS = 64
 
 interface SourceOptions {
   readonly config: string
@@ -23,14 +33,25 @@ interface ListOptions extends SourceOptions {
   readonly type?: string
 }
 
-interface VerifyOptions extends SourceOptions {
+interface KeyOptions {
+  readonly config: string
   readonly trust?: string
   readonly pin?: string
   readonly enrolment?: string[]
   readonly kept?: string[]
   readonly key?: string[]
   readonly checkpointKey?: string[]
+}
+
+interface VerifyOptions extends SourceOptions, KeyOptions, CopyFlags {
+  readonly against?: string
+  readonly unshipped: number
   readonly checkpoint?: string[]
+  readonly policies?: string
+  readonly auditorKey?: string
+  readonly treeOnly?: true
+  readonly jobs: number
+  readonly witnesses?: string
 }
 
 export function registerReceipts(program: Command, io: Io): void {
@@ -52,51 +73,135 @@ export function registerReceipts(program: Command, io: Io): void {
     .option('--limit <n>', 'how many', wholeNumber, 10)
     .addHelpText('after', '\nExample:\n  countersign receipts tail --limit 20\n')
     .action((options: SourceOptions & { limit: number }) => tail(options, io))
-  withSource(receipts.command('export'))
-    .summary('write all entries into a file, with a checkpoint beside it')
-    .argument('<file>', 'file to make; FILE.checkpoint is made as well')
-    .addHelpText('after', '\nExample:\n  countersign receipts export evidence.jsonl\n')
-    .action((file: string, options: SourceOptions) => exportDump(file, options, io))
   registerVerify(receipts, io)
+  registerInventory(receipts, io)
 }
 
 function registerVerify(receipts: Command, io: Io): void {
-  addConfigOption(receipts.command('verify'))
+  addCopyOptions(addConfigOption(receipts.command('verify')))
     .summary('say what a log proves')
     .argument(
       '[path]',
-      'ledger folder or dump; without it the running keeper is asked, its keys pinned by the configuration',
+      'ledger folder, dump, bundle or shipped copy; without it the running keeper is asked, its keys pinned by the configuration',
     )
     .option('--trust <file>', 'your own copy of the trust root: pins the keys that it leads to')
     .option('--pin <id>', 'content id of a version in that file, sha256:…, where the copy is not your own')
     .option('--enrolment <file...>', 'enrolments of its keys, beside those that the log carries')
     .option('--key <key...>', 'receipt keys to trust, ed25519:…')
     .option('--checkpoint-key <key...>', 'checkpoint keys to trust, ed25519:…')
+    .option(
+      '--witnesses <file>',
+      'tlog-policy file: the witnesses whose cosignatures count, and how many of them it takes',
+    )
     .option('--checkpoint <file...>', 'checkpoints or high-water marks that the log must contain')
+    .option(
+      '--policies <dir>',
+      'sealed policies, old ones too: every decision is derived again from the one that it cites',
+    )
+    .option(
+      '--auditor-key <file>',
+      'the auditor’s private key: decisions are derived from their recorded inputs',
+    )
+    .option('--tree-only', 'form, chain, tree and checkpoints alone: fast, and no proof of who wrote it')
+    .addOption(jobsOption())
     .option('--kept <file...>', 'such checkpoints that you have kept yourself since before a key was revoked')
+    .option(
+      '--against <copy>',
+      'shipped copy, a folder or s3://bucket/prefix, that must hold the same entries',
+    )
+    .option(
+      '--unshipped <n>',
+      'with --against: entries at the end that may not be shipped yet',
+      wholeNumber,
+      0,
+    )
+    .option('--chain <chain>', 'which log of a place that holds several: its origin with epoch')
     .addOption(new Option('--json', 'one JSON document'))
     .addHelpText(
       'after',
-      '\nExit code 0: nothing was found; 1: something was; 2: it could not be tried.\n\nExample:\n' +
-        '  countersign receipts verify evidence.jsonl --trust root.json\n',
+      `
+Exit code 0: nothing was found; 1: something was; 2: it could not be tried.
+
+Examples:
+  countersign receipts verify evidence.jsonl --trust root.json
+  countersign receipts verify evidence.jsonl --trust root.json --witnesses witnesses.txt
+  countersign receipts verify ledger --trust root.json --policies policy --auditor-key private.jwk
+  countersign receipts verify ledger --trust root.json --against s3://acme-evidence/countersign --region eu-west-1
+`,
     )
     .action(async (path: string | undefined, options: VerifyOptions) => {
+      if (path !== undefined && (await isBundleFile(path))) return verifyBundleFile(path, options, io)
+      if (options.treeOnly === true && (options.policies ?? options.auditorKey) !== undefined)
+        throw new UsageError(
+          '--tree-only derives no decisions',
+          'Leave it out, or --policies and --auditor-key.',
+        )
       const keys = keySource(path, options)
-      const source = await openReceipts(path, options.config)
+      const decisions = decisionSources(path, options)
+      const copy = { flags: options, io }
+      const source = await openReceipts(path, options.config, copy)
+      const against =
+        options.against === undefined
+          ? {}
+          : { against: { copy: await openShipped(options.against, copy), mayBeUnshipped: options.unshipped } }
       await verifyLog(
         source,
         {
           keys,
+          decisions,
+          witnesses: witnessesOf(path, options),
           checkpoints: options.checkpoint ?? [],
           kept: options.kept ?? [],
+          signatures: options.treeOnly !== true,
+          jobs: options.jobs,
           json: options.json === true,
+          ...against,
         },
         io,
       )
     })
 }
 
-function keySource(path: string | undefined, options: VerifyOptions): KeySource {
+/** Those of the configuration, where the log is the running keeper's and nobody else is named. */
+function witnessesOf(path: string | undefined, options: VerifyOptions): WitnessPolicy | null {
+  const loaded = path === undefined && options.witnesses === undefined ? loadConfig(options.config) : null
+  const configured = loaded?.config.witnesses?.policy
+  const file = configured === undefined ? options.witnesses : loaded?.path(configured)
+  return file === undefined ? null : openNeeded(file, bytes => parseWitnessPolicy(nativeCrypto, bytes))
+}
+
+/** How many threads check entries; of the commands that verify a whole log. */
+export function jobsOption(): Option {
+  return new Option('--jobs <n>', 'threads that check entries')
+    .argParser(jobs)
+    .default(availableParallelism())
+}
+
+function jobs(text: string): number {
+  const count = wholeNumber(text)
+  if (count < 1 || count > MAX_JOBS) throw new InvalidArgumentError(`expected 1 to ${MAX_JOBS}`)
+  return count
+}
+
+function decisionSources(path: string | undefined, options: VerifyOptions): DecisionSources {
+  const { policies, auditorKey, treeOnly, trust, key } = options
+  if (policies === undefined && auditorKey !== undefined && path !== undefined)
+    throw new UsageError('--auditor-key serves to derive decisions again', 'Pass --policies DIR as well.')
+  const own = path === undefined && treeOnly !== true && trust === undefined && key === undefined
+  return {
+    policies: policies ?? (own ? configuredPolicies(options.config) : null),
+    auditorKey: auditorKey === undefined ? null : readAuditorKey(auditorKey),
+  }
+}
+
+/** The folder with the sealed policy of the configuration, and whatever older ones lie there; null where there is none. */
+export function configuredPolicies(file: string): string | null {
+  const folder = dirname(sealedFileOf(loadConfig(file)))
+  return existsSync(folder) ? folder : null
+}
+
+/** Where the keys of a command's options come from; without any, those of the configuration where the log is the running keeper's. */
+function keySource(path: string | undefined, options: KeyOptions): KeySource {
   const { trust, pin, key, checkpointKey } = options
   if (trust !== undefined && key !== undefined)
     throw new UsageError('--trust and --key name two sources of trust', 'Pass one of them.')
@@ -156,21 +261,6 @@ async function show(seq: number, options: SourceOptions, io: Io): Promise<void> 
     }
     printLine(io, `There is no entry ${seq}.`)
     throw new AnswerNo()
-  })
-}
-
-async function exportDump(file: string, options: SourceOptions, io: Io): Promise<void> {
-  await reading(options, async source => {
-    const note = await source.checkpointNote()
-    const shown = progress(io, 'entries')
-    const count = await writeDump(file, source.entries(), note, shown.count)
-    shown.done()
-    if (options.json === true) printJson(io, { file, entries: count, checkpoint: note !== null })
-    else
-      printLine(
-        io,
-        `${count} entries in ${file}${note === null ? ', no checkpoint' : `, checkpoint in ${file}.checkpoint`}`,
-      )
   })
 }
 

@@ -4,13 +4,10 @@ import { type Command, Option } from 'commander'
 import type { GateAddresses } from '../../gate/index.js'
 import { writeRunning } from '../addresses.js'
 import { type LoadedConfig, loadConfig } from '../config.js'
-import { printFirstScreen } from '../first-screen.js'
 import { prepareFiles } from '../hand-over.js'
-import { initSandbox } from '../init-sandbox.js'
 import { ignoreInspectorSignal } from '../inspector.js'
 import { type Io, printLine, UsageError } from '../io.js'
 import { ROLES, runRole } from '../role.js'
-import { availableAddresses } from '../sandbox-addresses.js'
 import { planSeparation, type Separation } from '../separation.js'
 import { DEFAULT_CONFIG } from '../session-options.js'
 import { type Role, type Supervisor, serveUntilStopped, supervise } from '../supervise.js'
@@ -54,6 +51,8 @@ async function configurationOf(options: RunOptions, io: Io): Promise<LoadedConfi
       io,
       `First run: making keys, trust root, sealed policy, vault and ledger in ${options.firstRun}/ …`,
     )
+    const { initSandbox } = await import('../init-sandbox.js')
+    const { availableAddresses } = await import('../sandbox-addresses.js')
     await initSandbox(options.firstRun, { addresses: await availableAddresses() })
   }
   return loadConfig(file)
@@ -81,7 +80,10 @@ async function runAll(loaded: LoadedConfig, io: Io): Promise<void> {
   try {
     const addresses = await startRoles(supervisor, loaded, separation, io)
     tell(addresses)
-    await printFirstScreen(loaded, addresses, io)
+    printLine(io, `\nCountersign is up: ${addresses.main}`)
+    // What only a sandbox needs isn't kept in memory elsewhere.
+    if (loaded.config.sandbox !== undefined)
+      await (await import('../first-screen.js')).printFirstScreen(loaded, addresses, io)
     await serveUntilStopped(null, () => supervisor.stop())
   } catch (error) {
     await supervisor.stop()

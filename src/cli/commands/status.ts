@@ -84,6 +84,8 @@ const DAY_MS = 86_400_000
 const AHEAD_MS = 14 * DAY_MS
 /** A policy's server that missed so many polls in a row is no passing fault. */
 const MISSED_POLLS = 3
+/** The same for a place that receipts are shipped to. */
+const MISSED_TRIES = 3
 
 function problemsOf(status: KeeperStatus, nowMs: number): string[] {
   const { policy, refusedUpdate, gates, distribution } = status
@@ -108,14 +110,46 @@ function problemsOf(status: KeeperStatus, nowMs: number): string[] {
     ...(failing !== null && failing.polls >= MISSED_POLLS
       ? [`the policy can’t be fetched since ${timeOf(failing.sinceMs)}: ${failing.message}`]
       : []),
+    ...status.shipping.flatMap(({ name, failing }) =>
+      failing === null || failing.tries < MISSED_TRIES
+        ? []
+        : [`receipts can’t be shipped to ${name} since ${timeOf(failing.sinceMs)}: ${failing.message}`],
+    ),
+    ...witnessProblems(status),
     ...(gates === 0 ? ['no gate is connected: agents get no answer'] : []),
   ]
 }
 
+/** Fewer than a quorum, or one that contradicts the ledger: the others make up for a witness that is merely away. */
+function witnessProblems({ witnesses }: KeeperStatus): string[] {
+  if (witnesses === null) return []
+  const failing = witnesses.witnesses.flatMap(({ name, failing: fault }) =>
+    fault === null || fault.tries < MISSED_TRIES ? [] : [{ name, ...fault }],
+  )
+  const contradicting = failing.filter(({ code }) => code === 'witness_ahead' || code === 'witness_refused')
+  return [
+    ...(witnesses.witnessed === null && failing.length > 0
+      ? ['no quorum of witnesses has cosigned this log']
+      : []),
+    ...contradicting.map(
+      ({ name, sinceMs, message }) => `the witness ${name} since ${timeOf(sinceMs)}: ${message}`,
+    ),
+  ]
+}
+
 function warningsOf(status: KeeperStatus, nowMs: number): string[] {
-  return endings(status, nowMs)
-    .filter(({ leftMs }) => leftMs >= DAY_MS && leftMs < AHEAD_MS)
-    .map(({ what, leftMs, mend }) => `the ${what} expires in ${Math.floor(leftMs / DAY_MS)} day(s): ${mend}`)
+  return [
+    ...endings(status, nowMs)
+      .filter(({ leftMs }) => leftMs >= DAY_MS && leftMs < AHEAD_MS)
+      .map(
+        ({ what, leftMs, mend }) => `the ${what} expires in ${Math.floor(leftMs / DAY_MS)} day(s): ${mend}`,
+      ),
+    ...(status.witnesses?.witnesses ?? []).flatMap(({ name, failing }) =>
+      failing === null || failing.tries < MISSED_TRIES
+        ? []
+        : [`the witness ${name} gives no cosignature since ${timeOf(failing.sinceMs)}: ${failing.message}`],
+    ),
+  ]
 }
 
 function endings({ policy, enrolmentExpiresMs }: KeeperStatus, nowMs: number) {
@@ -173,11 +207,41 @@ function printKeeper(keeper: KeeperStatus, io: Io): void {
     printLine(io, `  refused     ${refusedUpdate.code} at ${timeOf(refusedUpdate.atMs)}`)
   printLine(io, `  ledger      ${keeper.chain}, ${head.size} entries, the newest at ${timeOf(head.t)}`)
   printLine(io, `              root ${head.root}`)
+  for (const sink of keeper.shipping) printShipping(sink, io)
+  if (keeper.witnesses !== null) printWitnesses(keeper.witnesses, io)
   printLine(io, `  running     since ${timeOf(keeper.startedMs)}, ${keeper.gates} gate(s) connected`)
   printLine(
     io,
     `  now         ${keeper.openAttempts} open attempt(s), ${keeper.grants} grant(s), ${keeper.approvals} approval(s) pending`,
   )
+}
+
+function printShipping(
+  { name, to, shipped, lag, acknowledges }: KeeperStatus['shipping'][number],
+  io: Io,
+): void {
+  const behind =
+    lag.entries === 0 ? 'nothing behind' : `${lag.entries} behind, the oldest ${lag.seconds} s old`
+  const word = acknowledges ? 'shipped' : 'sent, unacknowledged,'
+  printLine(io, `  shipping    ${name}: ${shipped} ${word} to ${to}, ${behind}`)
+}
+
+function printWitnesses(
+  { witnessed, witnessedMs, lag, witnesses }: NonNullable<KeeperStatus['witnesses']>,
+  io: Io,
+): void {
+  if (witnessed === null || witnessedMs === null || lag === null)
+    printLine(io, '  witnessed   nothing yet: no quorum has cosigned a checkpoint')
+  else
+    printLine(
+      io,
+      `  witnessed   ${witnessed} entries since ${timeOf(witnessedMs)}, ${lag.entries} behind${lag.entries === 0 ? '' : `, the oldest ${lag.seconds} s old`}`,
+    )
+  for (const { name, url, cosigned, failing } of witnesses)
+    printLine(
+      io,
+      `              ${name} at ${url}: ${cosigned ?? 'nothing'} cosigned${failing === null ? '' : `, NOT since ${timeOf(failing.sinceMs)}: ${failing.message}`}`,
+    )
 }
 
 function printDistribution(distribution: NonNullable<KeeperStatus['distribution']>, io: Io): void {

@@ -32,7 +32,7 @@ export function registerVault(program: Command, io: Io): void {
   addConfigOption(vault.command('put'))
     .summary('add a secret, or replace it')
     .argument('<name>', 'name in the sealed policy’s credentials')
-    .requiredOption('--kind <kind>', `minter that uses it: ${VAULT_KINDS.join(', ')}`)
+    .requiredOption('--kind <kind>', `what uses it: ${VAULT_KINDS.join(', ')}`)
     .requiredOption(
       '--origin <origin>',
       'origin it may be used for, https://host[:port]; repeatable',
@@ -71,7 +71,7 @@ export function registerVault(program: Command, io: Io): void {
 }
 
 const PUT_HELP = `
-The secret is never an argument. Text for static, oauth2 and railway-project-token, PEM for github-app and jwt (or a
+The secret is never an argument. Text for static, oauth2, ship-http and railway-project-token, PEM for github-app and jwt (or a
 private JWK), and for every kind its JSON. For stripe-restricted-key:
   {"keys":[{"key":"rk_test_…","covers":{"permissions":["customers:write","charges:read"]}},
            {"key":"rk_test_…","covers":{"operations":["POST /v1/refunds"]}},
@@ -81,12 +81,16 @@ of STS in the region that the policy names, the key of a user who may assume the
   {"accessKeyId":"AKIA…","secretAccessKey":"…","externalId":"…"}
 "sessionToken" goes with a temporary key, "externalId" with a role that asks for one; both may be left out.
 
+ship-s3 and ship-http are for the places that receipts are shipped to; their origin is that of the place, and --environment
+is not asked for by anything. For ship-s3: {"accessKeyId":"AKIA…","secretAccessKey":"…"}
+
 Examples:
   countersign vault put railway-staging --kind railway-project-token --origin https://backboard.railway.com \\
     --environment staging < token.txt
   countersign vault put billing --kind jwt --generate Ed25519 --origin https://billing.internal --environment staging
   countersign vault put aws-staging --kind aws-sts --origin https://sts.eu-west-1.amazonaws.com \\
     --environment staging --secret-file aws.json
+  countersign vault put archive --kind ship-s3 --origin https://s3.eu-west-1.amazonaws.com --environment evidence < key.json
 `
 
 const REKEY_HELP = `

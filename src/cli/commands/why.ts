@@ -8,12 +8,12 @@ import {
   type JsonObject,
   parseCanonical,
 } from '../../canon/index.js'
-import type { Explanation } from '../../keeper/index.js'
+import { type Explanation, entrySentence } from '../../keeper/index.js'
 import { nativeCrypto } from '../../native/index.js'
 import { type Entry, leafHash } from '../../receipt/index.js'
 import { type AdminClient, connectAdmin } from '../admin-client.js'
 import { type LoadedConfig, loadConfig } from '../config.js'
-import { entryLine } from '../entry-text.js'
+import { entryLine, visible } from '../entry-text.js'
 import { wordsOf } from '../error-words.js'
 import { AnswerNo, type Io, printJson, printLine } from '../io.js'
 import type { KeeperStatus } from '../keeper-status.js'
@@ -28,12 +28,12 @@ interface WhyOptions {
 
 export function registerWhy(program: Command, io: Io): void {
   addConfigOption(program.command('why'))
-    .summary('say why a request was admitted or refused, from its receipt')
+    .summary('say why a request was admitted or refused, from its receipt, or what another entry records')
     .argument('<receipt>', 'its number, or the value of a Countersign-Receipt header')
     .option('--json', 'one JSON document')
     .addHelpText(
       'after',
-      '\nA header’s value is held against the ledger: exit code 1 says that it is not from this log.\n\nExample:\n  countersign why 4182\n',
+      '\nThe number of an outcome explains the attempt that it closed; any other entry of the ledger says what it records. A\nheader’s value is held against the ledger: exit code 1 says that it is not from this log.\n\nExample:\n  countersign why 4182\n',
     )
     .action(async (receipt: string, options: WhyOptions) => {
       const loaded = loadConfig(options.config)
@@ -60,7 +60,7 @@ async function why(
     throw new AnswerNo()
   }
   const explanation = await admin.get<Explanation>(`/v1/why/${reference.seq}`)
-  const reasons = reasonsOf(explanation.entry, loaded)
+  const reasons = reasonsOf(explanation, loaded)
   if (options.json === true) printJson(io, { ...explanation, ...reasons })
   else print(explanation, reasons, io)
 }
@@ -87,15 +87,22 @@ interface Reasons {
 
 const NONE: Reasons = { because: null, meaning: null, mend: null }
 
-function reasonsOf(entry: Entry, loaded: LoadedConfig): Reasons {
-  if (entry.type !== 'attempt') return NONE
-  const { code, rule, effect } = entry.decision
+function reasonsOf({ entry, attempt }: Explanation, loaded: LoadedConfig): Reasons {
+  if (attempt === null) return codeReasons(entry)
+  const { code, rule, effect } = attempt.decision
   const words = effect === 'allow' ? null : wordsOf(code)
   return {
-    because: rule === null ? null : becauseOf(rule, entry.policy.cid, loaded),
+    because: rule === null ? null : becauseOf(rule, attempt.policy.cid, loaded),
     meaning: words?.sentence ?? null,
     mend: words?.mend ?? null,
   }
+}
+
+/** A refused policy or a failed mint carries a code as well. */
+function codeReasons(entry: Entry): Reasons {
+  if (!('data' in entry) || typeof entry.data.code !== 'string') return NONE
+  const words = wordsOf(entry.data.code)
+  return { ...NONE, meaning: words?.sentence ?? null, mend: words?.mend ?? null }
 }
 
 /** From the sealed file, and only while it is the very policy that decided. */
@@ -113,21 +120,33 @@ function becauseOf(rule: string, cid: string, loaded: LoadedConfig): string | nu
   }
 }
 
-function print({ entry, sentence, outcome }: Explanation, { because, meaning, mend }: Reasons, io: Io): void {
-  printLine(io, `Receipt ${entry.seq}: ${sentence}`)
-  printLine(io, `  when        ${new Date(entry.t).toISOString()}`)
-  if (entry.type === 'attempt') {
-    const { agent, policy, decision } = entry
+/** ATTACK: names in receipts come from requests; whatever is printed is made visible first. */
+function print(explanation: Explanation, { because, meaning, mend }: Reasons, io: Io): void {
+  const { entry, sentence, attempt, outcome } = explanation
+  const say = (line: string) => printLine(io, visible(line))
+  say(`Receipt ${entry.seq}: ${sentence}`)
+  if (entry.type === 'outcome')
+    say(
+      attempt === null
+        ? `Receipt ${entry.attempt} is no attempt: this ledger was changed, \`countersign ledger check\` says where.`
+        : `Receipt ${attempt.seq}: ${entrySentence(attempt)}`,
+    )
+  say(`  when        ${new Date((attempt ?? entry).t).toISOString()}`)
+  if (attempt !== null) {
+    const { agent, policy, decision } = attempt
     if (agent.id !== '')
-      printLine(
-        io,
-        `  who         ${agent.id} in ${agent.environment}, task ${agent.task}, for ${agent.owner}`,
-      )
-    printLine(io, `  policy      version ${policy.version}, ${policy.cid}`)
-    if (decision.rule !== null) printLine(io, `  rule        ${decision.rule}`)
-    if (because !== null) printLine(io, `  because     ${because}`)
-    if (meaning !== null) printLine(io, `  ${decision.code}: ${meaning}`)
-    if (mend !== null) printLine(io, `  → ${mend}`)
+      say(`  who         ${agent.id} in ${agent.environment}, task ${agent.task}, for ${agent.owner}`)
+    say(`  policy      version ${policy.version}, ${policy.cid}`)
+    if (decision.rule !== null) say(`  rule        ${decision.rule}`)
+    if (because !== null) say(`  because     ${because}`)
   }
-  if (outcome !== null) printLine(io, `  outcome    ${entryLine(outcome).trimStart()}`)
+  if (meaning !== null) say(`  ${codeOf(attempt ?? entry)}: ${meaning}`)
+  if (mend !== null) say(`  → ${mend}`)
+  if (outcome !== null) say(`  outcome    ${entryLine(outcome).trimStart()}`)
+  else if (attempt?.decision.effect === 'allow')
+    say('  outcome     none found: the request is under way, or the keeper has not settled it yet')
+}
+
+function codeOf(entry: Entry): string {
+  return entry.type === 'attempt' ? entry.decision.code : 'data' in entry ? String(entry.data.code) : ''
 }

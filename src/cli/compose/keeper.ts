@@ -1,4 +1,5 @@
 import { randomBytes, randomUUID } from 'node:crypto'
+import process from 'node:process'
 import type { JWK } from 'jose'
 import { CountersignError, fromUtf8 } from '../../canon/index.js'
 import {
@@ -10,13 +11,22 @@ import {
   type Vault,
 } from '../../credential/index.js'
 import { type Log, loadRevocations, recordMint, recordVaultChange, startKeeper } from '../../keeper/index.js'
-import { type Ledger, openLedger, type SideCipher, sideCipher } from '../../ledger/index.js'
+import {
+  type Cosigning,
+  type Ledger,
+  openLedger,
+  type SideCipher,
+  serveTiles,
+  sideCipher,
+  type TilesServer,
+} from '../../ledger/index.js'
 import { nativeCrypto } from '../../native/index.js'
-import { type ActivePolicy, openGrantOrder, type TrustRoot } from '../../policy/index.js'
+import { type ActivePolicy, openGrantOrder, openOperateOrder, type TrustRoot } from '../../policy/index.js'
 import type { LoadedConfig } from '../config.js'
 import { cliFault } from '../error-table.js'
 import { finishPromotion, type Instance, readInstance, readNext } from '../instance-keys.js'
 import type { Io } from '../io.js'
+import { parseListenAddress } from '../listen-address.js'
 import { readNeeded } from '../needed-file.js'
 import { packageVersion } from '../package-version.js'
 import { processLog } from '../process-log.js'
@@ -26,6 +36,8 @@ import { readTrustVersions } from '../trust-files.js'
 import { vaultLocation } from '../vault-location.js'
 import { openKeyRing, retiringCheckpointKey, successionOf } from './key-ring.js'
 import { policySource } from './policy-source.js'
+import { ledgerShipping } from './shipping.js'
+import { type ConfiguredWitnesses, configuredWitnesses, ledgerCosigning } from './witnesses.js'
 
 /** The keeper as a process: everything secret is opened here and handed to nobody. */
 export async function runKeeper(loaded: LoadedConfig, io: Io): Promise<void> {
@@ -45,15 +57,28 @@ async function serve(loaded: LoadedConfig, signers: InstanceSigners, log: Log, i
   const trust = versions.at(-1) as TrustRoot
   const start = openInstance(loaded, versions, signers)
   const vault = await openVault(vaultLocation(loaded, io.env))
-  const { ledger, side } = await openInstanceLedger(loaded, start, signers)
+  const witnesses = await configuredWitnesses(loaded)
+  const { ledger, side } = await openInstanceLedger(loaded, start, signers, witnesses)
   const instance = settleInstance(loaded, start, log)
+  const shipping = await ledgerShipping(loaded, { ledger, vault, trust, log })
+  const cosigning = ledgerCosigning(loaded, witnesses, { ledger, log })
   const revocations = await loadRevocations(ledger)
   const broker = brokerOf(loaded, vault, ledger, trust)
   const clock = { nowMs: Date.now }
-  const ring = await openKeyRing(loaded, instance, signers, ledger, jti => revocations.has(jti), log)
+  const toThisOne = () => ({ crypto: nativeCrypto, origin: config.origin, nowMs: clock.nowMs() })
+  const ring = await openKeyRing(
+    loaded,
+    instance,
+    signers,
+    ledger,
+    (jti, issuedMs) => revocations.isRevoked(jti, issuedMs),
+    log,
+  )
   const keeper = await startKeeper({
     ledger,
     side,
+    shipping,
+    cosigning,
     broker,
     revocations,
     clock,
@@ -67,16 +92,15 @@ async function serve(loaded: LoadedConfig, signers: InstanceSigners, log: Log, i
     linkSocket: path(config.keeper.socket),
     adminSocket: path(config.keeper.admin),
     policySource: policySource(loaded, trust, log, () => Object.values(ring.instanceKeys.inForce())),
-    openOrder: (envelope, root) =>
-      openGrantOrder(envelope, {
-        trust: root,
-        crypto: nativeCrypto,
-        origin: config.origin,
-        nowMs: clock.nowMs(),
-      }),
+    openOrder: (envelope, trust) => openGrantOrder(envelope, { ...toThisOne(), trust }),
+    openOperateOrder: (envelope, trust) => openOperateOrder(envelope, { ...toThisOne(), trust }),
     ...(config.ledger.heartbeatSeconds === undefined
       ? {}
       : { heartbeatMs: config.ledger.heartbeatSeconds * 1_000 }),
+  })
+  const tiles = await serveLog(loaded, ledger, cosigning, log).catch(async error => {
+    await keeper.stop()
+    throw error
   })
   await reapLeftovers(keeper.activation.inForce(), broker, log)
   const recordChange = recordVaultChange(ledger, vault)
@@ -90,10 +114,26 @@ async function serve(loaded: LoadedConfig, signers: InstanceSigners, log: Log, i
     if (change.kind === 'kept')
       log.error({ code: change.code }, 'the vault’s file can’t be used; the open one stays in use')
   })
+  endWith(ledger, log)
   await serveUntilStopped(null, async () => {
     unwatch()
     ring.close()
+    await tiles?.close()
     await keeper.stop()
+  })
+}
+
+/** For the answers to the requests that were under way. */
+const LAST_ANSWERS_MS = 250
+
+/**
+ * A ledger that failed once takes nothing more, because what is on disk then only an opening can tell. So this process
+ * ends, and the next start of it looks: a full disk is got over by making room, and by nothing else.
+ */
+function endWith(ledger: Ledger, log: Log): void {
+  void ledger.failed.then(fault => {
+    log.error({ code: fault.code }, `the keeper ends, to be started again: ${fault.message}`)
+    setTimeout(() => process.exit(1), LAST_ANSWERS_MS)
   })
 }
 
@@ -128,6 +168,7 @@ async function openInstanceLedger(
   loaded: LoadedConfig,
   { current, next }: InstanceStart,
   signers: InstanceSigners,
+  witnesses: ConfiguredWitnesses | null,
 ) {
   const { config, path } = loaded
   const { auditorKey, dir, highWater } = config.ledger
@@ -146,8 +187,31 @@ async function openInstanceLedger(
     boot: randomUUID(),
     software: `countersign/${packageVersion()}`,
     enrolment: fromUtf8(readNeeded(path(config.keeper.enrolment))),
+    witnessed: witnesses?.known?.checkpoint ?? null,
   })
   return { ledger, side }
+}
+
+/** Null where the configuration asks for none. The keeper's own process serves it: what is read is the durable log. */
+async function serveLog(
+  { config }: LoadedConfig,
+  ledger: Ledger,
+  cosigning: Cosigning | null,
+  log: Log,
+): Promise<TilesServer | null> {
+  const { tiles } = config.ledger
+  if (tiles === undefined) return null
+  const server = await serveTiles({
+    ledger,
+    checkpoint: async () => {
+      const note = await ledger.checkpoint()
+      return cosigning?.withCosignatures(note) ?? note
+    },
+    ...parseListenAddress(tiles.listen),
+    onFault: error => log.error({ err: error }, 'the log could not be read for somebody'),
+  })
+  log.info({ at: server.url }, 'the log is served to read')
+  return server
 }
 
 async function auditorCipher(file: string): Promise<SideCipher> {

@@ -59,7 +59,7 @@ export async function openKeyRing(
   first: Instance,
   signers: InstanceSigners,
   ledger: Ledger,
-  isRevoked: (jti: string) => boolean,
+  isRevoked: (jti: string, issuedMs: number) => boolean,
   log: Log,
 ): Promise<KeyRing> {
   const { origin } = loaded.config

@@ -1,4 +1,5 @@
-import Type, { type Static } from 'typebox'
+import type { Static } from 'typebox'
+import { Type } from '../../policy/index.js'
 
 /*
  * The grammar of test cases for a policy, in YAML: what is asked, and what must become of it. The command reads it, and

@@ -57,7 +57,7 @@ export function refuseWrongKey(options: LogOptions, attempts: number, opened: nu
 }
 
 /** Throws `key_unusable` where the file isn't there or others can read it. */
-function readAuditorKey(file: string): JWK {
+export function readAuditorKey(file: string): JWK {
   const text = readPrivateText(file)
   try {
     const key = JSON.parse(text) as JWK
@@ -68,7 +68,8 @@ function readAuditorKey(file: string): JWK {
   throw new UsageError(`${file} is not a private key`, 'Pass the auditor’s private key, a JWK in a file.')
 }
 
-function utcTime(text: string): number {
+/** A time as an option of the command line takes it, in Unix milliseconds. */
+export function utcTime(text: string): number {
   const ms = /^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}(\.\d{3})?Z$/.test(text) ? Date.parse(text) : Number.NaN
   if (Number.isNaN(ms)) throw new InvalidArgumentError('expected a time in UTC such as 2027-01-13T12:00:00Z')
   return ms

@@ -1,7 +1,7 @@
 import type { JsonObject } from '../../canon/index.js'
 import type { ActivePolicy, Decision, DecisionInput, LimitWindow, PolicyApi } from '../../policy/index.js'
 import type { Catalog, Operation, OperationClass, OperationSpec } from '../../protocol/index.js'
-import type { AttemptOperation, DecisionInputs } from '../../receipt/index.js'
+import { type AttemptOperation, type DecisionInputs, idTime } from '../../receipt/index.js'
 import type { RecordedAttempt } from './recorded-attempts.js'
 
 /** What a policy makes of a recorded attempt, or why that can't be told. */
@@ -19,7 +19,7 @@ interface Refusal {
   readonly reservations: readonly []
 }
 
-type Usage = (limit: LimitWindow) => number
+export type Usage = (limit: LimitWindow) => number
 
 /**
  * Decides a recorded attempt again, as it would have been decided then under this policy. With its inputs the
@@ -45,7 +45,7 @@ export function singly(attempt: RecordedAttempt): readonly RecordedAttempt[] {
     entry: { ...attempt.entry, ops: [operation] },
     known:
       attempt.known.kind === 'inputs'
-        ? { kind: 'inputs', inputs: withOperation(attempt.known.inputs, index) }
+        ? { ...attempt.known, inputs: withOperation(attempt.known.inputs, index) }
         : attempt.known,
   }))
 }
@@ -83,7 +83,7 @@ function fromInputs(
 }
 
 /** Name and arguments by this policy's catalog; that the payload was not understood is remembered, since its bytes are gone. */
-function describedAgain(api: PolicyApi, recorded: Operation): Operation {
+export function describedAgain(api: PolicyApi, recorded: Operation): Operation {
   const { name, args, account, scope, classes, baseClasses } = recorded
   const opaque = classes.includes('opaque') && !baseClasses.includes('opaque')
   return api.catalog.describe(api.name, {
@@ -95,15 +95,16 @@ function describedAgain(api: PolicyApi, recorded: Operation): Operation {
   })
 }
 
-function inputBase({ entry }: RecordedAttempt, usage: Usage) {
+function inputBase({ entry }: Pick<RecordedAttempt, 'entry'>, usage: Usage) {
   const { id, environment, task, owner } = entry.agent
   return { agent: { id, environment, task, owner }, usage }
 }
 
-function fromReceipt(
+/** Decides from the receipt alone what doesn't depend on arguments, on the grant's narrowing or on another account. */
+export function fromReceipt(
   policy: ActivePolicy,
   api: PolicyApi,
-  attempt: RecordedAttempt,
+  attempt: Pick<RecordedAttempt, 'entry'>,
   why: string,
   usage: Usage,
 ): Redecided {
@@ -118,7 +119,7 @@ function fromReceipt(
     authorizationDetails: null,
     request: { api: entry.req.api, method: entry.req.method, target: '' },
     operations,
-    nowMs: entry.t,
+    nowMs: idTime(entry.id, entry.t),
     lastEntryMs: 0,
     probe: null,
   }

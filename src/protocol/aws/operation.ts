@@ -12,7 +12,7 @@ import { compileRenewed, type LastingArguments } from '../renewed-arguments.js'
 import { argumentTypeOf } from './argument-types.js'
 import type { AwsStructure } from './document.js'
 import { type HttpTemplate, readHttpTemplate } from './http-template.js'
-import { compileResource, type ResourceTemplate } from './resource-template.js'
+import { compileResource, type ResourceTemplate, readResourceType } from './resource-template.js'
 import type { OpenStructure, ShapeBook } from './shape.js'
 
 /** One operation of a service, ready for use. */
@@ -72,10 +72,11 @@ export function compileOperation(name: string, value: unknown, home: OperationHo
   const it = readMembers(value, where, ['classes'], OPTIONAL)
   const classes = readClasses(it.classes, `${where}.classes`)
   const rules = optionalList(it.rules, `${where}.rules`, readArgumentRule)
-  const resources = optionalList(it.resources, `${where}.resources`, compileResource)
+  const types = optionalList(it.resources, `${where}.resources`, readResourceType)
   const actions = optionalList(it.actions, `${where}.actions`, readAction)
   const input = (it.input ?? { fields: {} }) as AwsStructure
   let opened: OpenStructure | null = null
+  let resources: readonly ResourceTemplate[] | null = null
   return {
     name,
     classes,
@@ -85,7 +86,11 @@ export function compileOperation(name: string, value: unknown, home: OperationHo
     },
     added: false,
     hostPrefix: readHostPrefix(it.hostPrefix, where),
-    resources,
+    // A survey looks at thousands of operations and needs their types alone.
+    get resources() {
+      resources ??= optionalList(it.resources, `${where}.resources`, compileResource)
+      return resources
+    },
     unmapped: optionalList(it.unmapped, `${where}.unmapped`, readText).map(stepsOf),
     actions: actions.length === 0 ? [{ action: `${home.iam}:${name}`, when: null }] : actions,
     raised: compileArgumentRules(rules),
@@ -101,7 +106,7 @@ export function compileOperation(name: string, value: unknown, home: OperationHo
         return argumentTypeOf(input, home.shapes)
       },
       scope: AWS_SCOPE,
-      resources: [...new Set(resources.map(({ type }) => type))].sort(),
+      resources: [...new Set(types)].sort(),
       effects: optionalList(it.effects, `${where}.effects`, readText),
     },
   }

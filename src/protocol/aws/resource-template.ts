@@ -41,6 +41,11 @@ const MAX_ARN = 2_048
 /** More items than a session policy or a receipt can hold say nothing more. */
 const MAX_RESOURCES = 1_000
 
+/** The type alone; throws `catalog_malformed`. */
+export function readResourceType(value: unknown, where: string): string {
+  return readText(readMembers(value, where, ['type', 'arn'], ['from', 'fold']).type, `${where}.type`)
+}
+
 /** Checks and prepares `{ type, arn, from }` of a catalog; throws `catalog_malformed`. */
 export function compileResource(value: unknown, where: string): ResourceTemplate {
   const it = readMembers(value, where, ['type', 'arn'], ['from', 'fold'])

@@ -1,0 +1,102 @@
+import type { BundleVerification, Citation } from '../receipt/index.js'
+import { visible } from './entry-text.js'
+
+const KINDS: Readonly<Record<Citation['kind'], string>> = {
+  grant: 'a grant',
+  mint: 'the minting of a credential',
+  approval: 'an approval',
+  activation: 'the activation of a policy',
+  policy: 'a sealed policy',
+}
+
+/** What a bundle proves, for people. Never a bare OK. */
+export function bundleLines(found: BundleVerification): readonly string[] {
+  return [
+    found.sound ? 'SOUND: nothing was found.' : `NOT SOUND: ${plural(found.findingCount, 'finding')}.`,
+    ...found.findings.map(({ message }) => `  ! ${visible(message)}`),
+    ...(found.findingCount > found.findings.length
+      ? [`  ! and ${found.findingCount - found.findings.length} more`]
+      : []),
+    row('log', visible(found.chain ?? 'unknown')),
+    row('keys', keysText(found)),
+    row('entries', `${found.entries} in the bundle: ${countsText(found)}`),
+    row('time', timeText(found)),
+    row(
+      'checkpoint',
+      found.size === null ? 'none that can be read' : `covers ${found.size} entries, root ${found.root}`,
+    ),
+    row('witnessed', witnessedText(found)),
+    ...found.policies.map(policy => row('policy', policyText(policy))),
+    row('disclosed', disclosedText(found)),
+    row('open', openText(found)),
+    ...found.missing.map(({ kind, id, seq }) =>
+      row('not here', `receipt ${seq} cites ${KINDS[kind]}: ${visible(id)}`),
+    ),
+    row('proven', provenText(found)),
+    row(
+      'not proven',
+      'that nothing else happened: the log has other entries, and what never passed the sidecar has none',
+    ),
+  ]
+}
+
+function keysText({ mode, trustVersions }: BundleVerification): string {
+  return mode === 'pinned trust root'
+    ? `pinned: the trust root that you named, up to its version ${trustVersions}, leads to them`
+    : 'integrity only: the trust root is the one that the bundle brings, which proves no origin (pass --trust)'
+}
+
+function countsText({ counts }: BundleVerification): string {
+  const kinds = Object.entries(counts).sort(([a], [b]) => (a < b ? -1 : 1))
+  return kinds.map(([kind, count]) => `${count} ${kind}`).join(', ') || 'none'
+}
+
+function timeText({ firstT, lastT }: BundleVerification): string {
+  if (firstT === null || lastT === null) return 'no attempt'
+  return `${new Date(firstT).toISOString()} to ${new Date(lastT).toISOString()}`
+}
+
+function witnessedText({ witnessedT }: BundleVerification): string {
+  return witnessedT === null
+    ? 'by nobody: only the log’s own key vouches for the checkpoint'
+    : `as the witness policy asks, since ${new Date(witnessedT).toISOString()}`
+}
+
+function policyText({
+  cid,
+  name,
+  version,
+  trustVersion,
+  withdrawn,
+}: BundleVerification['policies'][number]): string {
+  const sealed =
+    trustVersion === null
+      ? 'its seal is not verified'
+      : `sealed under version ${trustVersion} of the trust root`
+  return `${visible(name)} version ${version}, ${cid}, ${sealed}${withdrawn ? ', withdrawn since' : ''}`
+}
+
+function disclosedText({ disclosed }: BundleVerification): string {
+  if (disclosed.length === 0) return 'nothing: targets, bodies and arguments are commitments only'
+  return disclosed.map(({ seq, field }) => `${field} of ${seq}`).join(', ')
+}
+
+function openText({ open }: BundleVerification): string {
+  return open.length === 0
+    ? 'every admitted attempt has its outcome here'
+    : `${plural(open.length, 'admitted attempt')} without an outcome in this bundle: ${open.slice(0, 8).join(', ')}${open.length > 8 ? ', …' : ''}`
+}
+
+function provenText({ sound, mode, entries, size }: BundleVerification): string {
+  if (!sound) return 'nothing, before what was found is explained'
+  const by = mode === 'pinned trust root' ? 'as its keeper signed them' : 'by keys that nobody vouches for'
+  return `these ${entries} entries are in the log at ${size} entries, ${by}`
+}
+
+function plural(count: number, one: string): string {
+  return `${count} ${one}${count === 1 ? '' : 's'}`
+}
+
+function row(name: string, text: string): string {
+  return `  ${name.padEnd(11)} ${text}`
+}

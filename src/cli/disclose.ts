@@ -1,0 +1,136 @@
+import type { JWK } from 'jose'
+import { canonicalBytes, utf8 } from '../canon/index.js'
+import { openSide } from '../ledger/index.js'
+import { nativeCrypto } from '../native/index.js'
+import {
+  type AttemptBody,
+  type Bundle,
+  type CommittedField,
+  commitmentIn,
+  type Disclosure,
+  decodeEntry,
+  type Entry,
+  encodeInputs,
+  fieldKey,
+  type OutcomeBody,
+  opensCommitment,
+  type SideRecord,
+  settledDisclosures,
+} from '../receipt/index.js'
+import type { ReceiptSource } from './receipt-source.js'
+
+/** What is to be disclosed. */
+export interface DisclosureWish {
+  /** Attempts; null for every one in the bundle. */
+  readonly seqs: readonly number[] | null
+  /** Null for every field that can be. */
+  readonly fields: readonly CommittedField[] | null
+  /** A body or a response itself: the side store keeps no digest of a streamed body or of a response. */
+  readonly content: Uint8Array | null
+}
+
+export type DisclosureResult =
+  | { readonly kind: 'disclosed'; readonly seq: number; readonly field: CommittedField }
+  | {
+      readonly kind: 'refused'
+      readonly seq: number
+      readonly field: CommittedField | null
+      readonly why: string
+    }
+
+type Attempt = Entry & AttemptBody
+
+/**
+ * Adds disclosures to a bundle from the encrypted decision inputs of its log. What is handed out for a field is its key
+ * and value, never the attempt's secret, which would open every other field as well.
+ */
+export async function discloseFields(
+  bundle: Bundle,
+  source: ReceiptSource,
+  auditorKey: JWK,
+  wish: DisclosureWish,
+): Promise<{ readonly bundle: Bundle; readonly results: readonly DisclosureResult[] }> {
+  const entries = bundle.entries.map(({ entry }) => decodeEntry(utf8(entry)))
+  const attempts = entries.filter((entry): entry is Attempt => entry.type === 'attempt')
+  const side = openSide(auditorKey)
+  const added: Disclosure[] = []
+  const results: DisclosureResult[] = []
+  for (const seq of wish.seqs ?? attempts.map(attempt => attempt.seq)) {
+    const leave = (why: string, field: CommittedField | null = null) =>
+      results.push({ kind: 'refused', seq, field, why })
+    const attempt = attempts.find(each => each.seq === seq)
+    if (attempt === undefined) {
+      leave('it is no attempt of this bundle')
+      continue
+    }
+    const wrapped = wrappedKeyOf(entries, attempt.boot)
+    const record = wrapped === null ? undefined : await source.side(attempt.id)
+    if (wrapped === null || record === undefined) {
+      leave('its decision inputs were not kept, or were erased')
+      continue
+    }
+    const opened = await side.open(wrapped, attempt.id, record)
+    const outcome = entries.find(
+      (each): each is Entry & OutcomeBody => each.type === 'outcome' && each.attempt === seq,
+    )
+    for (const field of wish.fields ?? fieldsOf(attempt)) {
+      const committed = commitmentIn(attempt, outcome, field)
+      const value = keptValue(opened, field, wish.content)
+      const disclosure = { seq, field, key: fieldKey(nativeCrypto, opened.secret, field) }
+      if (committed === undefined) leave('the receipt has no such field', field)
+      else if (value === null)
+        leave('its value was not kept: pass the body or response itself with --content', field)
+      else if (!opensCommitment(nativeCrypto, committed, { ...disclosure, value }))
+        leave('what was kept, or given, is not what the receipt has committed to', field)
+      else {
+        added.push({ ...disclosure, value })
+        results.push({ kind: 'disclosed', seq, field })
+      }
+    }
+  }
+  return {
+    bundle: { ...bundle, disclosures: settledDisclosures([...bundle.disclosures, ...added]) },
+    results,
+  }
+}
+
+function wrappedKeyOf(entries: readonly Entry[], boot: string): string | null {
+  for (const entry of entries)
+    if (entry.type === 'boot' && entry.boot === boot && typeof entry.data.side_key === 'string')
+      return entry.data.side_key
+  return null
+}
+
+/** What the side store can disclose of an attempt by itself. */
+function fieldsOf({ req, ops }: Attempt): readonly CommittedField[] {
+  const body: readonly CommittedField[] = req.body_c === undefined ? [] : ['body']
+  return [
+    'target',
+    ...body,
+    'inputs',
+    ...ops.flatMap(({ more }, i) => (more === undefined ? [] : [`ops.${i}` as const])),
+  ]
+}
+
+/** What the receipt has committed to; null where the side store doesn't know it. */
+function keptValue(
+  { inputs }: SideRecord,
+  field: CommittedField,
+  content: Uint8Array | null,
+): Uint8Array | null {
+  switch (field) {
+    case 'target':
+      return utf8(inputs.target)
+    case 'inputs':
+      return encodeInputs(inputs)
+    case 'resp':
+      return content === null ? null : nativeCrypto.sha256(content)
+    case 'body':
+      if (content !== null) return nativeCrypto.sha256(content)
+      return inputs.body === null ? null : Buffer.from(inputs.body, 'hex')
+    default: {
+      const operation = inputs.operations[Number(field.slice('ops.'.length))]
+      return operation === undefined ? null : canonicalBytes(operation)
+    }
+  }
+}

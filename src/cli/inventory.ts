@@ -1,0 +1,202 @@
+import { readFileSync } from 'node:fs'
+import type { Static } from 'typebox'
+import { openCopies, openEvidence } from '../ledger/index.js'
+import { nativeCrypto } from '../native/index.js'
+import { parseDurationSeconds, parseSource, Type } from '../policy/index.js'
+import { decodeEntry, Silences, type Verification } from '../receipt/index.js'
+import { type CopyFlags, copyFiles, isBucket } from './copy-access.js'
+import { cliFault } from './error-table.js'
+import { type Io, UsageError } from './io.js'
+import { type KeySource, pinnedKeys } from './pinned-keys.js'
+
+const strict = { additionalProperties: false }
+
+/** The sidecars that there are supposed to be. */
+const InventorySchema = Type.Object(
+  {
+    apiVersion: Type.Literal('countersign.dev/v1'),
+    kind: Type.Literal('Inventory'),
+    sidecars: Type.Array(
+      Type.Object(
+        {
+          origin: Type.String({ pattern: '^[a-z0-9.-]+/countersign/[a-z0-9-]+$' }),
+          maxSilence: Type.Optional(Type.String({ pattern: '^[1-9][0-9]{0,6}[smhd]$' })),
+        },
+        strict,
+      ),
+      { minItems: 1, maxItems: 10_000 },
+    ),
+  },
+  strict,
+)
+type Inventory = Static<typeof InventorySchema>
+
+/** Reads an inventory, YAML or JSON; throws `inventory_malformed` with everything that is wrong with it, and a UsageError where there is none. */
+export function readInventory(file: string): Inventory {
+  let text: string
+  try {
+    text = readFileSync(file, 'utf8')
+  } catch (error) {
+    throw new UsageError(`cannot read ${file} (${(error as NodeJS.ErrnoException).code})`, 'Check the path.')
+  }
+  const source = parseSource(InventorySchema, text)
+  if (source.kind === 'findings') {
+    const lines = source.findings.map(({ line, column, message }) => `${file}:${line}:${column}: ${message}`)
+    throw cliFault('inventory_malformed', lines.join('\n'))
+  }
+  const endless = source.document.sidecars.find(
+    ({ maxSilence }) => maxSilence !== undefined && parseDurationSeconds(maxSilence) === null,
+  )
+  if (endless !== undefined)
+    throw cliFault('inventory_malformed', `${file}: maxSilence of ${endless.origin} is longer than 366 days`)
+  const origins = source.document.sidecars.map(({ origin }) => origin)
+  const twice = origins.find((origin, i) => origins.indexOf(origin) !== i)
+  if (twice !== undefined) throw cliFault('inventory_malformed', `${file}: ${twice} is listed twice`)
+  return source.document
+}
+
+/** How long the log of a chain may be silent, milliseconds; null where the inventory leaves it to its heartbeats. */
+export function agreedSilenceMs({ sidecars }: Inventory, chain: string): number | null {
+  const seconds = parseDurationSeconds(
+    sidecars.find(({ origin }) => origin === originOf(chain))?.maxSilence ?? '',
+  )
+  return seconds === null ? null : seconds * 1_000
+}
+
+/** One log that was found. */
+export interface FoundLog {
+  readonly where: string
+  /** Origin with epoch. */
+  readonly chain: string
+  readonly verification: Verification
+  readonly silences: Silences
+}
+
+export interface LookParts {
+  readonly inventory: Inventory
+  readonly keys: KeySource
+  readonly flags: CopyFlags
+  readonly io: Pick<Io, 'env'>
+  /** Told how many entries of the log at hand were read. */
+  readonly onEntry: (count: number) => void
+}
+
+/** Every log at a place, verified whole. */
+export async function* logsAt(place: string, parts: LookParts): AsyncGenerator<FoundLog> {
+  const copies = await openCopies(copyFiles(place, parts.flags, parts.io)).catch(error => {
+    if (isBucket(place)) throw error
+    return null
+  })
+  if (copies === null || (copies.chains.length === 0 && !isBucket(place))) {
+    const evidence = await openEvidence(place, nativeCrypto)
+    try {
+      yield await look(place, null, evidence, parts)
+    } finally {
+      await evidence.close()
+    }
+    return
+  }
+  try {
+    for (const chain of copies.chains)
+      yield await look(place, chain, await copies.open(chain, nativeCrypto), parts)
+  } finally {
+    await copies.close()
+  }
+}
+
+type Readable = Pick<Awaited<ReturnType<typeof openEvidence>>, 'entries' | 'verify' | 'checkpoint'>
+
+async function look(
+  where: string,
+  named: string | null,
+  evidence: Readable,
+  { inventory, keys: source, onEntry }: LookParts,
+): Promise<FoundLog> {
+  let silences = new Silences()
+  let first: Uint8Array | undefined
+  try {
+    for await (const bytes of evidence.entries()) {
+      const entry = decodeEntry(bytes)
+      if (first === undefined) silences = new Silences(agreedSilenceMs(inventory, entry.chain))
+      first ??= bytes
+      silences.add(entry)
+    }
+  } catch {
+    // The verification meets the same fault and names it.
+  }
+  const keys = pinnedKeys(source, first)
+  const checkpoints = evidence.checkpoint === null ? [] : [evidence.checkpoint]
+  const verification = await evidence.verify({ crypto: nativeCrypto, keys, checkpoints }, onEntry)
+  return { where, chain: named ?? verification.chain ?? where, verification, silences }
+}
+
+export interface InventoryFinding {
+  readonly code: 'missing' | 'unlisted' | 'unsound' | 'silent' | 'was_silent' | 'epoch_missing' | 'ahead'
+  /** Origin, or origin with epoch. */
+  readonly log: string
+  readonly message: string
+}
+
+/** A newest entry this far ahead of the clock of whoever looks is no difference of clocks. */
+const CLOCKS_MS = 300_000
+
+/**
+ * Holds what was found against what there is supposed to be. Silences that began at `sinceMs` or later are findings;
+ * older ones are not, null: none is but that of now.
+ */
+export function takeInventory(
+  inventory: Inventory,
+  found: readonly FoundLog[],
+  nowMs: number,
+  sinceMs: number | null,
+): readonly InventoryFinding[] {
+  const findings: InventoryFinding[] = []
+  const add = (code: InventoryFinding['code'], log: string, message: string) => {
+    findings.push({ code, log, message: `${log}: ${message}` })
+  }
+  for (const { origin } of inventory.sidecars) {
+    const logs = found.filter(({ chain }) => originOf(chain) === origin)
+    const newest = Math.max(0, ...logs.map(({ chain }) => epochOf(chain)))
+    if (newest === 0) add('missing', origin, 'is on the list, and no log of it is here')
+    for (let epoch = 1; epoch < newest; epoch++)
+      if (!logs.some(({ chain }) => epochOf(chain) === epoch))
+        add('epoch_missing', `${origin}/${epoch}`, `is not here, and epoch ${newest} is`)
+    for (const log of logs) {
+      if (!log.verification.sound)
+        add('unsound', log.chain, log.verification.findings[0]?.message ?? 'does not verify')
+      for (const { from, to, closed } of log.silences.list)
+        if (sinceMs !== null && from >= sinceMs)
+          add(
+            'was_silent',
+            log.chain,
+            `${closed ? 'was closed' : 'was silent'} from ${time(from)} to ${time(to)}`,
+          )
+      const { newest: last, toleratedMs } = log.silences
+      if (epochOf(log.chain) !== newest || last === null) continue
+      if (last.t > nowMs + CLOCKS_MS)
+        add('ahead', log.chain, `its newest entry is of ${time(last.t)}, which is to come`)
+      if (nowMs - last.t > toleratedMs)
+        add(
+          'silent',
+          log.chain,
+          `${last.closed ? 'was closed' : 'is silent'} since ${time(last.t)}; ${Math.round(toleratedMs / 1_000)} s are tolerated`,
+        )
+    }
+  }
+  for (const { chain } of found)
+    if (!inventory.sidecars.some(({ origin }) => origin === originOf(chain)))
+      add('unlisted', chain, 'is here, and not on the list')
+  return findings
+}
+
+function originOf(chain: string): string {
+  return chain.slice(0, chain.lastIndexOf('/'))
+}
+
+function epochOf(chain: string): number {
+  return Number(chain.slice(chain.lastIndexOf('/') + 1))
+}
+
+function time(ms: number): string {
+  return new Date(ms).toISOString()
+}

@@ -1,0 +1,22 @@
+import { LEDGER_VERDICTS, type LedgerCheck } from '../ledger/index.js'
+import { verdictLines } from './verdict-text.js'
+
+/** What a check of a ledger found, for people: the verdict, what to do, and all that it rests on. */
+export function checkLines(check: LedgerCheck): string[] {
+  const { verdict, detail, mark, left, lost, verification } = check
+  const { sentence, mend } = LEDGER_VERDICTS[verdict]
+  return [
+    `${verdict}: ${sentence}${detail === '' ? '' : ` (${detail})`}`,
+    `  do          ${mend}`,
+    `  mark        ${mark === null ? 'none that can be used' : `covers ${mark.size} entries of ${mark.origin}`}`,
+    `  left        ${left.size} entries, proven from the first on`,
+    `  lost        ${lost === 0 ? 'no entry that anything here knows of' : `${lost} entries that certainly were there`}`,
+    ...(verification === null ? [] : verdictLines({ ...verification, references: null, decisions: null })),
+  ]
+}
+
+/** The same as members of one JSON document; what the use cases had written down is nobody's to read here. */
+export function checkJson({ memory: _, verification, ...check }: LedgerCheck): Record<string, unknown> {
+  const { sentence, mend } = LEDGER_VERDICTS[check.verdict]
+  return { ...check, sentence, mend, verification }
+}

@@ -1,0 +1,191 @@
+import { decodeEntry, type Entry } from '../../receipt/index.js'
+import type { TrailEvent } from './cloudtrail.js'
+
+/** How far apart the clocks of AWS and the keeper may be, and how long a call may take, where only time joins them. */
+const MARGIN_MS = 5 * 60_000
+
+export const TRAIL_FINDINGS = {
+  role_assumed_elsewhere: 'the agents’ role was assumed, and no receipt made that session',
+  session_unknown: 'a session of the agents’ role acted, and no receipt made it',
+  call_unrecorded: 'credentials that the sidecar made were used for a call that no receipt records',
+  session_outlived: 'credentials that the sidecar made were used after they had expired',
+  principal_forbidden: 'a principal that agents must not be acted',
+} as const
+export type TrailFindingCode = keyof typeof TRAIL_FINDINGS
+
+export interface TrailFinding {
+  readonly code: TrailFindingCode
+  readonly event: TrailEvent
+}
+
+export interface Reconciliation {
+  readonly events: number
+  readonly fromMs: number | null
+  readonly toMs: number | null
+  /** Events that a receipt explains: by AWS's request id, or by session, name and time. */
+  readonly byRequestId: number
+  readonly bySession: number
+  /** The keeper's own calls of AssumeRole. */
+  readonly minted: number
+  /** AWS itself, in the name of a session that a receipt explains. */
+  readonly byAws: number
+  /** Everybody else's, by principal: how many, and how many of them changed something. */
+  readonly others: Readonly<Record<string, { readonly events: number; readonly changing: number }>>
+  readonly findings: readonly TrailFinding[]
+  /** Calls that completed according to the ledger, within the trail's time, of which the trail has no event. */
+  readonly unseen: readonly { readonly seq: number; readonly operation: string }[]
+}
+
+export interface ReconcileOptions {
+  /** ARNs of the roles that only the sidecar may assume. */
+  readonly roles: ReadonlySet<string>
+  /** Principals of which every event is a finding: patterns with `*`. */
+  readonly forbidden: readonly RegExp[]
+}
+
+interface Call {
+  readonly seq: number
+  readonly t: number
+  /** Names without their service: `TerminateInstances`. */
+  readonly names: readonly string[]
+  requestId: string | null
+  completed: boolean
+  seen: boolean
+}
+
+interface Session {
+  readonly expiresMs: number
+  readonly calls: Call[]
+}
+
+/**
+ * Joins what CloudTrail saw with what the ledger says: the name of a role's session is the id of the `mint` entry that
+ * made it, which every attempt that used it cites. Whatever a session of the agents' role did and no receipt explains,
+ * went around the sidecar.
+ */
+export async function reconcile(
+  events: readonly TrailEvent[],
+  entries: AsyncIterable<Uint8Array>,
+  { roles, forbidden }: ReconcileOptions,
+  onEntry: (count: number) => void = () => {},
+): Promise<Reconciliation> {
+  const times = events.map(({ timeMs }) => timeMs)
+  const fromMs = times.reduce<number | null>(
+    (least, time) => (least === null ? time : Math.min(least, time)),
+    null,
+  )
+  const toMs = times.reduce<number | null>(
+    (most, time) => (most === null ? time : Math.max(most, time)),
+    null,
+  )
+  const sessions = await sessionsOf(entries, onEntry)
+  const calls = new Map(
+    [...sessions.values()].flatMap(({ calls: made }) =>
+      made.flatMap(call => (call.requestId === null ? [] : [[call.requestId, call] as const])),
+    ),
+  )
+  const counted = { byRequestId: 0, bySession: 0, minted: 0, byAws: 0 }
+  const others: Record<string, { events: number; changing: number }> = {}
+  const findings: TrailFinding[] = []
+  for (const event of [...events].sort((a, b) => a.timeMs - b.timeMs)) {
+    const verdict = judge(event, { roles, forbidden, sessions, calls })
+    if (verdict.kind === 'finding') findings.push({ code: verdict.code, event })
+    else if (verdict.kind === 'other') {
+      const other = others[event.principal.arn] ?? { events: 0, changing: 0 }
+      others[event.principal.arn] = other
+      other.events++
+      if (!event.readOnly) other.changing++
+    } else counted[verdict.kind]++
+  }
+  const unseen = [...sessions.values()].flatMap(({ calls: made }) =>
+    made
+      .filter(({ t, completed, seen }) => completed && !seen && isBetween(t, fromMs, toMs))
+      .map(({ seq, names }) => ({ seq, operation: names.join(', ') })),
+  )
+  unseen.sort((a, b) => a.seq - b.seq)
+  return { events: events.length, fromMs, toMs, ...counted, others, findings, unseen }
+}
+
+type Verdict =
+  | { readonly kind: 'byRequestId' | 'bySession' | 'minted' | 'byAws' | 'other' }
+  | { readonly kind: 'finding'; readonly code: TrailFindingCode }
+
+interface Known extends ReconcileOptions {
+  readonly sessions: ReadonlyMap<string, Session>
+  readonly calls: ReadonlyMap<string, Call>
+}
+
+function judge(event: TrailEvent, { roles, forbidden, sessions, calls }: Known): Verdict {
+  const { principal, assumes } = event
+  const isOurs = (role: string): boolean => [...roles].some(each => roleName(each) === roleName(role))
+  if (assumes !== null && isOurs(assumes.role))
+    return sessions.has(assumes.name) ? { kind: 'minted' } : found('role_assumed_elsewhere')
+  if (principal.session === null || !isOurs(principal.session.role))
+    return forbidden.some(pattern => pattern.test(principal.arn))
+      ? found('principal_forbidden')
+      : { kind: 'other' }
+  const session = sessions.get(principal.session.name)
+  if (session === undefined) return found('session_unknown')
+  if (principal.invokedBy !== null) return { kind: 'byAws' }
+  const call = event.requestId === null ? undefined : calls.get(event.requestId)
+  if (call !== undefined && session.calls.includes(call)) {
+    call.seen = true
+    return { kind: 'byRequestId' }
+  }
+  if (event.timeMs > session.expiresMs + MARGIN_MS) return found('session_outlived')
+  const alike = session.calls.find(
+    each => !each.seen && each.names.includes(event.name) && Math.abs(each.t - event.timeMs) <= MARGIN_MS,
+  )
+  if (alike === undefined) return found('call_unrecorded')
+  alike.seen = true
+  return { kind: 'bySession' }
+}
+
+/** Account and name of a role: its path is in some ARNs only, and no two roles of an account share a name. */
+function roleName(arn: string): string {
+  return arn.replace(/^arn:[^:]*:iam::([0-9]*):role\/(?:.*\/)?([^/]+)$/s, '$1/$2')
+}
+
+function found(code: TrailFindingCode): Verdict {
+  return { kind: 'finding', code }
+}
+
+/** Sessions that the ledger's `mint` entries made, with the admitted attempts that cite them. */
+async function sessionsOf(
+  entries: AsyncIterable<Uint8Array>,
+  onEntry: (count: number) => void,
+): Promise<ReadonlyMap<string, Session>> {
+  const sessions = new Map<string, Session>()
+  const bySeq = new Map<number, Call>()
+  let count = 0
+  for await (const bytes of entries) {
+    takeEntry(decodeEntry(bytes), sessions, bySeq)
+    onEntry(++count)
+  }
+  return sessions
+}
+
+function takeEntry(entry: Entry, sessions: Map<string, Session>, bySeq: Map<number, Call>): void {
+  if (entry.type === 'mint') {
+    const { action, minter, id, expires } = entry.data
+    if (action === 'minted' && minter === 'aws-sts' && typeof id === 'string')
+      sessions.set(id, { expiresMs: Number(expires), calls: [] })
+  } else if (entry.type === 'attempt') {
+    const session = sessions.get(entry.credential?.mint ?? '')
+    if (session === undefined || entry.decision.effect !== 'allow') return
+    const names = entry.ops.map(({ name }) => name.slice(name.indexOf(':') + 1))
+    const call: Call = { seq: entry.seq, t: entry.t, names, requestId: null, completed: false, seen: false }
+    session.calls.push(call)
+    bySeq.set(entry.seq, call)
+  } else if (entry.type === 'outcome') {
+    const call = bySeq.get(entry.attempt)
+    if (call === undefined) return
+    bySeq.delete(entry.attempt)
+    call.requestId = entry.upstream_id ?? null
+    call.completed = entry.status === 'completed' && entry.http < 400
+  }
+}
+
+function isBetween(t: number, fromMs: number | null, toMs: number | null): boolean {
+  return fromMs !== null && toMs !== null && t >= fromMs && t <= toMs
+}

@@ -1,0 +1,268 @@
+import { Counters, type Hold } from '../../keeper/index.js'
+import type { ActivePolicy, Decision, PolicyApi, Reservation } from '../../policy/index.js'
+import type { Operation } from '../../protocol/index.js'
+import {
+  type AttemptBody,
+  type Entry,
+  type EntryAudit,
+  idTime,
+  type OutcomeBody,
+  type ReportDeviation,
+} from '../../receipt/index.js'
+import { hasOtherFacts, otherOperation, otherRequest, otherwiseDescribed } from './held-inputs.js'
+import { DECIDED } from './recorded-attempts.js'
+import type { Known, RecordedInputs } from './recorded-inputs.js'
+import { fromReceipt, type Redecided, type Redecision, type Usage } from './redecide.js'
+import type { SealedPolicies } from './sealed-policies.js'
+
+/** What a replay of a log's decisions came to. */
+export interface DecisionsReplayed {
+  /** Attempts that a policy had decided. */
+  readonly decided: number
+  readonly replayed: number
+  /** Of those, decided again from the decision inputs; the rest from the receipt, where it says enough. */
+  readonly fromInputs: number
+  readonly differing: number
+  readonly notReplayed: readonly { readonly why: string; readonly count: number; readonly firstSeq: number }[]
+  /** Requests that were refused before a policy was asked: without a valid grant, malformed. */
+  readonly undecided: number
+  /** Attempts whose decision inputs were opened and held against the receipt. */
+  readonly opened: number
+}
+
+type Attempt = Entry & AttemptBody
+type OpenInputs = Extract<Known, { kind: 'inputs' }>
+
+/** Refusals that came after the policy had decided, and what it had decided. */
+const AFTERWARDS: Readonly<Record<string, Decision['effect']>> = {
+  approvals_full: 'hold',
+  approval_too_large: 'hold',
+  credential_unavailable: 'allow',
+}
+const MAX_REASONS = 64
+
+/**
+ * Derives the decisions of a log again as it goes by: the sealed policy that an attempt cites decides once more from what
+ * was recorded. Limits are counted along from the log. Remembers the limits' windows and the open attempts, no more.
+ */
+export class DecisionReplay implements EntryAudit {
+  private readonly policies: SealedPolicies
+  private readonly inputs: RecordedInputs
+  private readonly counters = new Counters()
+  private readonly holds = new Map<number, Hold>()
+  private readonly reasons = new Map<string, { count: number; firstSeq: number }>()
+  private readonly counted = { decided: 0, replayed: 0, fromInputs: 0, differing: 0, undecided: 0, opened: 0 }
+
+  constructor(policies: SealedPolicies, inputs: RecordedInputs) {
+    this.policies = policies
+    this.inputs = inputs
+  }
+
+  async audit(entry: Entry, report: ReportDeviation): Promise<void> {
+    switch (entry.type) {
+      case 'boot':
+        this.inputs.boot(entry)
+        break
+      case 'outcome':
+        this.settle(entry)
+        break
+      case 'attempt':
+        await this.attempt(entry, report)
+        break
+      default:
+    }
+  }
+
+  summary(): DecisionsReplayed {
+    const notReplayed = [...this.reasons].map(([why, { count, firstSeq }]) => ({ why, count, firstSeq }))
+    return { ...this.counted, notReplayed }
+  }
+
+  /** Nothing was sent: what the attempt had reserved was free again. */
+  private settle({ attempt, status }: OutcomeBody): void {
+    const hold = this.holds.get(attempt)
+    if (hold !== undefined && status === 'not_sent') this.counters.release(hold)
+    this.holds.delete(attempt)
+  }
+
+  private async attempt(entry: Attempt, report: ReportDeviation): Promise<void> {
+    const known = await this.inputs.open(entry)
+    if (known.kind === 'inputs') this.holdAgainst(entry, known, report)
+    else if (known.kind === 'forged') report('inputs_differ', entry.seq, 'they open to something else')
+    const { code } = entry.decision
+    if (entry.ops.length === 0 || !(DECIDED.includes(code) || Object.hasOwn(AFTERWARDS, code))) {
+      this.counted.undecided++
+      return
+    }
+    this.counted.decided++
+    const found = this.policies.find(entry.policy.cid)
+    if (found.kind === 'none') {
+      this.skip(entry, found.why)
+      return
+    }
+    const api = found.policy.apis.get(entry.req.api)
+    if (api === undefined) {
+      this.differ(entry, 'the policy has no such API', report)
+      return
+    }
+    if (known.kind === 'inputs') this.fromInputs(entry, found.policy, api, known, report)
+    else this.fromReceipt(entry, found.policy, api, known.why, report)
+  }
+
+  private holdAgainst(entry: Attempt, known: OpenInputs, report: ReportDeviation): void {
+    this.counted.opened++
+    const request = otherRequest(entry, known)
+    if (request !== undefined) report('inputs_differ', entry.seq, request)
+    const operation = otherOperation(entry, known)
+    if (operation !== undefined) report('operations_differ', entry.seq, operation)
+  }
+
+  private fromInputs(
+    entry: Attempt,
+    policy: ActivePolicy,
+    api: PolicyApi,
+    known: OpenInputs,
+    report: ReportDeviation,
+  ): void {
+    const { inputs } = known
+    if (entry.classifier === api.catalog.classifier) {
+      const otherwise = otherwiseDescribed(entry, known, api)
+      if (otherwise !== undefined) report('operations_differ', entry.seq, otherwise)
+    }
+    if (hasOtherFacts(inputs, policy)) report('inputs_differ', entry.seq, 'the facts of the agent')
+    const { id, environment, task, owner } = entry.agent
+    const decide = (usage: Usage) =>
+      policy.decide({
+        agent: { id, environment, task, owner },
+        authorizationDetails: inputs.authorization,
+        request: { api: inputs.api, method: inputs.method, target: inputs.target },
+        operations: inputs.operations as unknown as readonly Operation[],
+        nowMs: inputs.now,
+        lastEntryMs: inputs.last,
+        probe: inputs.probe,
+        usage,
+      })
+    // A counter that the decision didn't ask for then is not asked for now, or this is not the same decision.
+    const decision = decide(({ key }) => inputs.counters[key] ?? Number.NaN)
+    const counted = decide(limit => this.counters.usage(limit, inputs.now))
+    this.counted.replayed++
+    this.counted.fromInputs++
+    if (!isSame(decision, entry)) this.report(entry, decision, report)
+    else if (wasAdmitted(entry) && counted.effect !== 'allow')
+      report('limit_exceeded', entry.seq, `${counted.rule ?? counted.code} by what the log counts`)
+    this.reserve(entry, decision.reservations, inputs.now)
+  }
+
+  private fromReceipt(
+    entry: Attempt,
+    policy: ActivePolicy,
+    api: PolicyApi,
+    why: string,
+    report: ReportDeviation,
+  ): void {
+    if (entry.decision.code === 'clock_behind') {
+      this.skip(entry, `how far the clock was behind: ${why}`)
+      return
+    }
+    const nowMs = idTime(entry.id, entry.t)
+    const decide = (usage: Usage) => fromReceipt(policy, api, { entry }, why, usage)
+    const found = decide(limit => this.counters.usage(limit, nowMs))
+    if (found.kind === 'unknown') {
+      this.skip(entry, found.why)
+      return
+    }
+    const { decision } = found
+    this.reserve(entry, decision.reservations, nowMs)
+    if (isSame(decision, entry)) this.counted.replayed++
+    else if (
+      wasAdmitted(entry) &&
+      decidesSame(
+        decide(() => 0),
+        entry,
+      )
+    ) {
+      this.counted.replayed++
+      this.counted.differing++
+      report('limit_exceeded', entry.seq, decision.rule ?? decision.code)
+    } else if (
+      !wasAdmitted(entry) &&
+      !isAlike(
+        decide(() => Number.MAX_SAFE_INTEGER),
+        decision,
+      )
+    )
+      // They had reserved as well, and that is in no entry.
+      this.skip(entry, 'how much the requests that were under way had reserved')
+    else {
+      this.counted.replayed++
+      this.report(entry, decision, report)
+    }
+  }
+
+  private report(entry: Attempt, decision: Redecision, to: ReportDeviation): void {
+    const { effect, code, rule } = decision
+    this.counted.differing++
+    to('decision_differs', entry.seq, `${effect} ${code}${rule === null ? '' : ` by ${rule}`}`)
+  }
+
+  private differ(entry: Attempt, why: string, report: ReportDeviation): void {
+    this.counted.replayed++
+    this.counted.differing++
+    report('decision_differs', entry.seq, why)
+  }
+
+  private skip({ seq }: Attempt, why: string): void {
+    const name = this.reasons.has(why) || this.reasons.size < MAX_REASONS ? why : 'other reasons'
+    const known = this.reasons.get(name)
+    if (known === undefined) this.reasons.set(name, { count: 1, firstSeq: seq })
+    else known.count++
+  }
+
+  /** What the receipt says was reserved, in the windows that the policy has for it. */
+  private reserve(entry: Attempt, reservations: readonly Reservation[], nowMs: number): void {
+    if (entry.decision.effect !== 'allow' || entry.reserved === undefined) return
+    const amounts = new Map(entry.reserved.map(({ key, amount }) => [key, amount]))
+    const held = reservations.flatMap(({ key, window }) => {
+      const amount = amounts.get(key)
+      return amount === undefined ? [] : [{ key, window, amount }]
+    })
+    if (held.length > 0) this.holds.set(entry.seq, this.counters.reserve(held, entry.id, nowMs))
+  }
+}
+
+/** Passed because the policy allowed it, and not because people approved what it held. */
+function wasAdmitted({ decision, approval }: Attempt): boolean {
+  return decision.effect === 'allow' && approval === undefined
+}
+
+function isSame(decided: Redecision, { decision, approval, reserved }: Attempt): boolean {
+  const afterwards = AFTERWARDS[decision.code]
+  if (afterwards !== undefined) return decided.effect === afterwards
+  if (decision.effect === 'allow' && approval !== undefined) return decided.effect === 'hold'
+  const same =
+    decided.effect === decision.effect && decided.code === decision.code && decided.rule === decision.rule
+  return same && (decided.effect !== 'allow' || reservedAlike(decided.reservations, reserved ?? []))
+}
+
+function reservedAlike(
+  reservations: readonly { readonly key: string; readonly amount: number }[],
+  reserved: readonly { readonly key: string; readonly amount: number }[],
+): boolean {
+  const text = (each: typeof reserved) =>
+    each
+      .filter(({ amount }) => amount > 0)
+      .map(({ key, amount }) => `${key} ${amount}`)
+      .sort()
+      .join('\n')
+  return text(reservations) === text(reserved)
+}
+
+function decidesSame(found: Redecided, entry: Attempt): boolean {
+  return found.kind === 'decided' && isSame(found.decision, entry)
+}
+
+function isAlike(found: Redecided, { effect, code, rule }: Redecision): boolean {
+  if (found.kind === 'unknown') return false
+  const { decision } = found
+  return decision.effect === effect && decision.code === code && decision.rule === rule
+}

@@ -1,0 +1,133 @@
+import { readdirSync, readFileSync } from 'node:fs'
+import { dirname, join } from 'node:path'
+import {
+  CountersignError,
+  contentId,
+  decodeEnvelope,
+  type JsonObject,
+  PAYLOAD_TYPES,
+  parseStrictJson,
+} from '../../canon/index.js'
+import { nativeCrypto } from '../../native/index.js'
+import {
+  type ActivePolicy,
+  activate,
+  openPolicy,
+  readSealedMetadata,
+  type TrustRoot,
+} from '../../policy/index.js'
+import type { CatalogDocument } from '../../protocol/index.js'
+import { UsageError } from '../io.js'
+
+/** The sealed policies of a folder, by content id. */
+export interface SealedPolicies {
+  /** The policy with this id, verified under the trust root; or why it can't be had. */
+  find(cid: string): FoundPolicy
+}
+
+export type FoundPolicy =
+  | { readonly kind: 'policy'; readonly policy: ActivePolicy }
+  | { readonly kind: 'none'; readonly why: string }
+
+/** A sealed file, its signatures not looked at yet. */
+interface Candidate {
+  readonly file: string
+  readonly bytes: Uint8Array
+}
+
+/** How deep folders are looked through: a folder of versions, each with its own `catalogs`. */
+const MAX_DEPTH = 3
+
+/**
+ * Looks for sealed policies in a folder and the folders in it: `*.json` that hold an envelope of the type, the catalogs
+ * that they pin in `catalogs/<64 hex digits>.json` beside each, as `policy seal` lays them out. Old ones may lie beside new
+ * ones under any name. `trust` holds the versions of the trust root, the newest first: a policy was sealed under the one
+ * of its time. Throws UsageError where the folder can't be read.
+ */
+export function sealedPolicies(folder: string, trust: readonly TrustRoot[]): SealedPolicies {
+  const candidates = candidatesIn(folder)
+  const found = new Map<string, FoundPolicy>()
+  return {
+    find: cid => {
+      const known = found.get(cid) ?? open(cid, candidates.get(cid) ?? [], trust)
+      found.set(cid, known)
+      return known
+    },
+  }
+}
+
+function candidatesIn(folder: string): ReadonlyMap<string, readonly Candidate[]> {
+  const byCid = new Map<string, Candidate[]>()
+  for (const file of jsonFiles(folder, MAX_DEPTH)) {
+    const bytes = readFileSync(file)
+    const cid = policyId(bytes)
+    if (cid !== undefined) byCid.set(cid, [...(byCid.get(cid) ?? []), { file, bytes }])
+  }
+  return byCid
+}
+
+function jsonFiles(folder: string, depth: number): string[] {
+  try {
+    return readdirSync(folder, { withFileTypes: true }).flatMap(entry => {
+      const path = join(folder, entry.name)
+      // Catalogs are large, and asked for by their digest.
+      if (entry.isDirectory()) return depth > 1 && entry.name !== 'catalogs' ? jsonFiles(path, depth - 1) : []
+      return entry.name.endsWith('.json') ? [path] : []
+    })
+  } catch (error) {
+    throw new UsageError(
+      `cannot read ${folder} (${(error as NodeJS.ErrnoException).code})`,
+      'Pass the folder that holds the sealed policies.',
+    )
+  }
+}
+
+/** Content id of the policy in an envelope; undefined where the file holds something else. */
+function policyId(bytes: Uint8Array): string | undefined {
+  try {
+    const { payload, payloadType } = decodeEnvelope(bytes)
+    return payloadType === PAYLOAD_TYPES.policy ? contentId(nativeCrypto, payload) : undefined
+  } catch {
+    return undefined
+  }
+}
+
+function open(cid: string, candidates: readonly Candidate[], trust: readonly TrustRoot[]): FoundPolicy {
+  let why = `the sealed policy ${cid} is not at hand`
+  for (const { file, bytes } of candidates)
+    for (const root of trust)
+      try {
+        const { payload } = openUnder(bytes, root)
+        return { kind: 'policy', policy: activate(payload, cid, catalogsBeside(file, payload), nativeCrypto) }
+      } catch (error) {
+        if (!(error instanceof CountersignError)) throw error
+        why = `the sealed policy ${cid} can’t be used (${error.code})`
+      }
+  return { kind: 'none', why }
+}
+
+/** Signatures and revocations under one version of the trust root. Audience and expiry were the keeper's to check, when it was. */
+function openUnder(bytes: Uint8Array, trust: TrustRoot): { readonly payload: JsonObject } {
+  const { audience } = readSealedMetadata(JSON.parse(Buffer.from(decodeEnvelope(bytes).payload).toString()))
+  return openPolicy(bytes, {
+    crypto: nativeCrypto,
+    trust,
+    audience: audience[0] ?? '',
+    nowMs: 0,
+    highest: null,
+  })
+}
+
+function catalogsBeside(file: string, payload: JsonObject): ReadonlyMap<string, CatalogDocument> {
+  const catalogs = new Map<string, CatalogDocument>()
+  for (const { catalog } of Object.values((payload.apis ?? {}) as Record<string, { catalog?: unknown }>)) {
+    if (typeof catalog !== 'string' || !/^sha256:[0-9a-f]{64}$/.test(catalog)) continue
+    try {
+      const path = join(dirname(file), 'catalogs', `${catalog.slice('sha256:'.length)}.json`)
+      catalogs.set(catalog, parseStrictJson(readFileSync(path)) as unknown as CatalogDocument)
+    } catch {
+      // Activation names the catalog that is missing.
+    }
+  }
+  return catalogs
+}

@@ -1,0 +1,86 @@
+import {
+  type Crypto,
+  canonicalBytes,
+  type Envelope,
+  type JsonObject,
+  PAYLOAD_TYPES,
+  type SigningKey,
+  signEnvelope,
+} from '../canon/index.js'
+import { policyFault } from './error-table.js'
+import { openSigned } from './open-signed.js'
+import { Type } from './schema-type.js'
+import { checkShape } from './shape.js'
+import type { TrustRoot } from './trust.js'
+
+/** How far an order's time may lie from now, either way: 60 s. */
+export const OPERATE_ORDER_WINDOW_MS = 60_000
+
+const strict = { additionalProperties: false }
+/** Shown to people and written in receipts: no control, format or unassigned character. */
+const PlainText = Type.String({ pattern: '^[^\\p{C}]{1,500}$' })
+const OperateOrderSchema = Type.Object(
+  {
+    v: Type.Literal(1),
+    origin: Type.String({ pattern: '^[a-z0-9.-]+/countersign/[a-z0-9-]+$' }),
+    action: Type.Literal('erase'),
+    attempts: Type.Array(Type.Integer({ minimum: 0 }), { minItems: 1, maxItems: 1_000 }),
+    by: PlainText,
+    because: PlainText,
+    t: Type.Integer({ minimum: 0 }),
+    nonce: Type.String({ pattern: '^[A-Za-z0-9_-]{16,64}$' }),
+  },
+  strict,
+)
+
+/** Payload of an operate order: a holder of the `operate` role has one sidecar do what reaching its socket isn't enough for. */
+export interface SignedOperateOrder {
+  readonly v: 1
+  /** The sidecar that is to do it. */
+  readonly origin: string
+  /** `erase`: delete the decision inputs and the secret of attempts, so that nobody can open their commitments any more. */
+  readonly action: 'erase'
+  /** `seq` of the attempts. */
+  readonly attempts: readonly number[]
+  /** The person who orders it, and why; both stand in the receipt. */
+  readonly by: string
+  readonly because: string
+  /** When it was signed, Unix milliseconds. */
+  readonly t: number
+  /** Unique per order: whoever fulfils orders remembers it for the window and refuses a second use. */
+  readonly nonce: string
+}
+
+/** Signs an order; throws `operate_order_malformed` for one that nobody could open. */
+export function sealOperateOrder(order: SignedOperateOrder, keys: readonly SigningKey[]): Envelope {
+  checkOrder(order as unknown as JsonObject)
+  return signEnvelope(PAYLOAD_TYPES.operateOrder, canonicalBytes(order), keys)
+}
+
+/**
+ * Opens an order. Throws what is wrong with the seal, `operate_order_malformed`, `operate_order_elsewhere` when it
+ * is for another sidecar, or `operate_order_stale` outside the window. INVARIANT: the caller refuses a nonce that it
+ * has seen within twice the window.
+ */
+export function openOperateOrder(
+  bytes: Uint8Array,
+  options: {
+    readonly trust: TrustRoot
+    readonly crypto: Pick<Crypto, 'sha256' | 'verify'>
+    readonly origin: string
+    readonly nowMs: number
+  },
+): SignedOperateOrder {
+  const { payload } = openSigned(bytes, 'operateOrder', options.trust, options.crypto)
+  const order = checkOrder(payload)
+  if (order.origin !== options.origin) throw policyFault('operate_order_elsewhere')
+  if (Math.abs(options.nowMs - order.t) > OPERATE_ORDER_WINDOW_MS) throw policyFault('operate_order_stale')
+  return order
+}
+
+function checkOrder(payload: JsonObject): SignedOperateOrder {
+  const order: SignedOperateOrder = checkShape(OperateOrderSchema, payload, 'operate_order_malformed')
+  if (new Set(order.attempts).size < order.attempts.length)
+    throw policyFault('operate_order_malformed', 'an attempt twice')
+  return order
+}

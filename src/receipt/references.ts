@@ -1,0 +1,84 @@
+import { ApprovalHistory } from './approval-history.js'
+import type { Entry } from './entry.js'
+import type { EntryAudit, ReportDeviation } from './entry-audit.js'
+import { GrantHistory } from './grant-history.js'
+import { MintHistory } from './mint-history.js'
+import { idTime, UNDER_WAY_MS } from './placed-attempt.js'
+import { PolicyHistory } from './policy-history.js'
+
+/** What an audit of the references counted. */
+export interface ReferenceSummary {
+  readonly policies: { readonly activated: number; readonly refused: number; readonly expired: number }
+  readonly grants: {
+    readonly issued: number
+    readonly revoked: number
+    /** Attempts whose grant was issued before this epoch of the log, where its entry stands. */
+    readonly earlier: number
+  }
+  readonly approvals: { readonly requested: number; readonly consumed: number; readonly expired: number }
+  readonly mints: { readonly minted: number; readonly ended: number }
+}
+
+const PRUNE_EVERY = 4_096
+
+/**
+ * Holds attempts against the entries that they cite: the policy in force, the grant, the approval, the minted
+ * credential. Remembers only what can still be cited, so memory stays bounded however long the log is: policies
+ * superseded, grants and credentials ended and approvals expired more than an hour ago are forgotten.
+ */
+export class References implements EntryAudit {
+  private readonly policies = new PolicyHistory()
+  private readonly grants = new GrantHistory()
+  private readonly approvals = new ApprovalHistory()
+  private readonly mints = new MintHistory()
+
+  audit(entry: Entry, report: ReportDeviation): void {
+    if (entry.seq % PRUNE_EVERY === 0) this.forget(entry.t - UNDER_WAY_MS)
+    switch (entry.type) {
+      case 'attempt': {
+        const attempt = { entry, startedMs: idTime(entry.id, entry.t) }
+        this.policies.cited(attempt, report)
+        this.grants.cited(attempt, report)
+        this.approvals.cited(attempt, report)
+        this.mints.cited(attempt, report)
+        break
+      }
+      case 'policy':
+        this.policies.add(entry, report)
+        break
+      case 'grant':
+        this.grants.add(entry, report)
+        break
+      case 'approval':
+        this.approvals.add(entry, report)
+        break
+      case 'mint':
+        this.mints.add(entry, report)
+        break
+      case 'boot':
+        this.mints.restart()
+        break
+      default:
+    }
+  }
+
+  finish(report: ReportDeviation): void {
+    this.approvals.finish(report)
+  }
+
+  summary(): ReferenceSummary {
+    return {
+      policies: this.policies.counts,
+      grants: this.grants.counts,
+      approvals: this.approvals.counts,
+      mints: this.mints.counts,
+    }
+  }
+
+  private forget(beforeMs: number): void {
+    this.policies.forget(beforeMs)
+    this.grants.forget(beforeMs)
+    this.approvals.forget(beforeMs)
+    this.mints.forget(beforeMs)
+  }
+}

@@ -1,0 +1,5 @@
+export { contradictionsIn } from './contradictions.js'
+export { witnessErrors } from './error-table.js'
+export { MemoryFile, type MemoryPlace, makeMemory, memoryOwner } from './memory-file.js'
+export { serveWitness, type WitnessServer } from './server.js'
+export { Witness } from './witness.js'

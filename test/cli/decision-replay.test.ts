@@ -1,0 +1,255 @@
+import assert from 'node:assert/strict'
+import { readFileSync, writeFileSync } from 'node:fs'
+import { type TestContext, test } from 'node:test'
+import type { JWK } from 'jose'
+import { DecisionReplay, type DecisionsReplayed } from '../../src/cli/replay/decision-replay.js'
+import { type Known, type RecordedInputs, recordedInputs } from '../../src/cli/replay/recorded-inputs.js'
+import type { SealedPolicies } from '../../src/cli/replay/sealed-policies.js'
+import { openEvidence } from '../../src/ledger/index.js'
+import { nativeCrypto } from '../../src/native/index.js'
+import { type AttemptBody, type DecisionInputs, decodeEntry, type Entry } from '../../src/receipt/index.js'
+import { openedPolicy } from '../keeper/keeper-fixture.js'
+import { scratch } from './command-line.js'
+import { type Call, OBSERVER, recordLog, shopPolicy } from './recorded-log.js'
+
+const READ: Call = { name: 'GET /invoices/{invoice}', args: { invoice: 'in_1' } }
+const VOID: Call = { name: 'POST /invoices/{invoice}/void', args: { invoice: 'in_1' } }
+const remind = (amount: number): Call => ({
+  name: 'POST /invoices/{invoice}/remind',
+  args: { invoice: 'in_1', amount },
+})
+const READ_RULE = '  - { id: read, allow: { api: billing, class: read }, to: coder }'
+const TWICE = `${READ_RULE.slice(0, -2)}, limit: { count: 2, per: 1h } }`
+
+interface Recorded {
+  readonly entries: readonly Entry[]
+  /** With the auditor's key. */
+  readonly opening: RecordedInputs
+  readonly policy: string
+}
+
+async function record(t: TestContext, policy: string, calls: readonly Call[]): Promise<Recorded> {
+  const path = await scratch(t)
+  const log = await recordLog(t, policy, calls, path, (file, text) =>
+    writeFileSync(file, text, { mode: 0o600 }),
+  )
+  const evidence = await openEvidence(log.ledger, nativeCrypto)
+  t.after(() => evidence.close())
+  const entries: Entry[] = []
+  for await (const bytes of evidence.entries()) entries.push(decodeEntry(bytes))
+  const key: JWK = JSON.parse(readFileSync(log.key, 'utf8'))
+  return { entries, opening: recordedInputs(evidence, key), policy }
+}
+
+/** Every policy under any id is this one. */
+function always(text: string): SealedPolicies {
+  const { policy } = openedPolicy(text)
+  return { find: () => ({ kind: 'policy', policy }) }
+}
+
+interface Replayed {
+  readonly summary: DecisionsReplayed
+  /** Code and detail of each finding, by the number of its attempt from 0. */
+  readonly findings: readonly (readonly [attempt: number, code: string, detail: string | undefined])[]
+}
+
+type Attempt = Entry & AttemptBody
+
+interface Lies {
+  readonly policies?: SealedPolicies
+  readonly opening?: RecordedInputs
+  /** Changes the attempts as they stand in the log, by their number from 0. */
+  readonly entry?: (attempt: Attempt, place: number) => Partial<AttemptBody>
+}
+
+async function replay(recorded: Recorded, lies: Lies = {}): Promise<Replayed> {
+  const opening = lies.opening ?? recorded.opening
+  const replay = new DecisionReplay(lies.policies ?? always(recorded.policy), opening)
+  const attempts = recorded.entries.flatMap(entry => (entry.type === 'attempt' ? [entry.seq] : []))
+  const findings: (readonly [number, string, string | undefined])[] = []
+  for (const entry of recorded.entries) {
+    const told =
+      entry.type === 'attempt' ? { ...entry, ...lies.entry?.(entry, attempts.indexOf(entry.seq)) } : entry
+    await replay.audit(told, (code, seq, detail) => findings.push([attempts.indexOf(seq), code, detail]))
+  }
+  return { summary: replay.summary(), findings }
+}
+
+/** Without the auditor's key. */
+const CLOSED: RecordedInputs = recordedInputs({ side: async () => undefined }, null)
+
+/** The inputs as the auditor opens them, changed: what a keeper that commits to a lie would have written. */
+function lying(
+  opening: RecordedInputs,
+  change: (inputs: DecisionInputs) => Partial<DecisionInputs>,
+): RecordedInputs {
+  return {
+    boot: entry => opening.boot(entry),
+    open: async (entry): Promise<Known> => {
+      const known = await opening.open(entry)
+      return known.kind === 'inputs'
+        ? { ...known, inputs: { ...known.inputs, ...change(known.inputs) } }
+        : known
+    },
+  }
+}
+
+test('every kind of decision is derived again from its inputs, and from the receipt where that says enough', async t => {
+  const rules = [
+    TWICE,
+    '  - { id: reminders, allow: { api: billing, operations: ["POST /invoices/{invoice}/remind"] }, to: coder, when: "args.amount < 100" }',
+    '  - { id: voids, hold: { api: billing, class: irreversible }, to: coder, approvers: finance }',
+    '  - { id: never-files, deny: { api: billing, operations: ["GET /files/{path+}"] } }',
+  ].join('\n')
+  const agents = `${OBSERVER}
+approvers:
+  finance: { keys: { maria: "ed25519:11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo" } }`
+  const recorded = await record(t, shopPolicy({ agents, rules }), [
+    ...[READ, READ, READ, VOID, remind(10), remind(1_000)],
+    { name: 'GET /files/{path+}', args: { path: 'a' } },
+  ])
+  const codes = recorded.entries.flatMap(entry => (entry.type === 'attempt' ? [entry.decision.code] : []))
+  assert.deepEqual(codes, [
+    ...['allowed', 'allowed', 'over_limit', 'approval_required', 'allowed', 'observed', 'denied_by_rule'],
+  ])
+  const opened = await replay(recorded)
+  assert.deepEqual(opened, {
+    findings: [],
+    summary: {
+      ...{ decided: 7, replayed: 7, fromInputs: 7, differing: 0, notReplayed: [], undecided: 0, opened: 7 },
+    },
+  })
+  const closed = await replay(recorded, { opening: CLOSED })
+  assert.deepEqual(closed.findings, [])
+  assert.deepEqual([closed.summary.decided, closed.summary.replayed, closed.summary.fromInputs], [7, 5, 0])
+  assert.deepEqual(
+    closed.summary.notReplayed.map(({ why, count }) => [count, why]),
+    [[2, 'the arguments are in the decision inputs, which only the auditor’s key opens']],
+  )
+})
+
+test('attack: another policy under the id that the receipts cite decides otherwise, and is found', async t => {
+  const recorded = await record(t, shopPolicy({ rules: READ_RULE }), [READ, VOID])
+  const policies = always(shopPolicy({ rules: READ_RULE.replace('id: read', 'id: other') }))
+  for (const opening of [recorded.opening, CLOSED]) {
+    const { findings, summary } = await replay(recorded, { policies, opening })
+    assert.deepEqual(findings, [[0, 'decision_differs', 'allow allowed by other']])
+    assert.deepEqual([summary.replayed, summary.differing], [2, 1])
+  }
+})
+
+test('attack: a keeper that lets pass what its policy denies is found, with or without inputs', async t => {
+  const recorded = await record(t, shopPolicy({ rules: READ_RULE }), [READ, VOID])
+  const entry = (_: Attempt, place: number) =>
+    place === 1 ? { decision: { effect: 'allow', code: 'allowed', rule: 'read' } as const } : {}
+  for (const opening of [recorded.opening, CLOSED]) {
+    const { findings } = await replay(recorded, { entry, opening })
+    assert.deepEqual(findings, [[1, 'decision_differs', 'deny no_matching_rule']])
+  }
+})
+
+test('attack: a limit that is passed is found by what the log counts, whatever the inputs say', async t => {
+  const recorded = await record(t, shopPolicy({ rules: TWICE }), [READ, READ, READ])
+  const entry = (attempt: Attempt, place: number) =>
+    place === 2
+      ? {
+          decision: { effect: 'allow', code: 'allowed', rule: 'read' } as const,
+          reserved: [{ key: `read/${attempt.agent.id}`, amount: 1 }],
+        }
+      : {}
+  const opening = lying(recorded.opening, () => ({ counters: { 'read/coder': 0 } }))
+  assert.deepEqual((await replay(recorded, { entry, opening })).findings, [
+    [2, 'limit_exceeded', 'read by what the log counts'],
+  ])
+  assert.deepEqual((await replay(recorded, { entry, opening: CLOSED })).findings, [
+    [2, 'limit_exceeded', 'read'],
+  ])
+})
+
+test('attack: a reservation that is left out or made smaller is found', async t => {
+  const recorded = await record(t, shopPolicy({ rules: TWICE }), [READ])
+  const entry = () => ({ reserved: [] })
+  assert.deepEqual((await replay(recorded, { entry })).findings, [
+    [0, 'decision_differs', 'allow allowed by read'],
+  ])
+})
+
+test('attack: operations in the receipt that are not those of the inputs are found', async t => {
+  const recorded = await record(t, shopPolicy({ rules: READ_RULE }), [READ])
+  const lies: readonly ((op: AttemptBody['ops'][number]) => AttemptBody['ops'])[] = [
+    op => [{ ...op, classes: ['update'] }],
+    op => [{ ...op, name: 'POST /invoices/{invoice}/remind' }],
+    op => [{ ...op, scope: { invoice: 'in_2' } }],
+    op => [{ ...op, resources: [{ type: 'invoices', id: 'in_2' }] }],
+    op => [op, op],
+  ]
+  for (const lie of lies) {
+    const entry = ({ ops }: Attempt) => ({ ops: lie(ops[0] as AttemptBody['ops'][number]) })
+    const { findings } = await replay(recorded, { entry })
+    assert.equal(findings[0]?.[1], 'operations_differ')
+  }
+})
+
+test('attack: a keeper that gives an operation milder classes than its catalog does is found', async t => {
+  const recorded = await record(t, shopPolicy({ rules: READ_RULE }), [VOID])
+  const milder = (operation: object) => ({ ...operation, classes: ['read'], baseClasses: ['read'] })
+  const opening = lying(recorded.opening, ({ operations }) => ({ operations: operations.map(milder) }))
+  const entry = ({ ops }: Attempt) => ({
+    ops: ops.map(op => ({ ...op, classes: ['read'] as const })),
+    decision: { effect: 'allow', code: 'allowed', rule: 'read' } as const,
+  })
+  assert.deepEqual((await replay(recorded, { entry, opening })).findings[0], [
+    ...[0, 'operations_differ', 'the catalog describes number 1 otherwise'],
+  ])
+})
+
+test('attack: a keeper that names another operation than method and target ask for is found', async t => {
+  const recorded = await record(t, shopPolicy({ rules: READ_RULE }), [VOID])
+  const { catalog } = openedPolicy(recorded.policy).policy.apis.get('billing') ?? assert.fail()
+  const other = catalog.describe('billing', { name: READ.name, args: READ.args })
+  const opening = lying(recorded.opening, () => ({ operations: [{ ...other, args: READ.args }] as never }))
+  const { name, classes, scope, resources } = other
+  const entry = () => ({
+    ops: [{ name, classes, scope, resources }],
+    decision: { effect: 'allow', code: 'allowed', rule: 'read' } as const,
+  })
+  assert.deepEqual((await replay(recorded, { entry, opening })).findings, [
+    [0, 'operations_differ', 'method and target ask for another'],
+  ])
+})
+
+test('attack: inputs of another request, agent, time or policy than the receipt’s are found', async t => {
+  const recorded = await record(t, shopPolicy({ rules: READ_RULE }), [READ])
+  const lies: readonly [string, (inputs: DecisionInputs) => Partial<DecisionInputs>][] = [
+    ['the target', () => ({ target: '/invoices/in_2' })],
+    ['the method', () => ({ method: 'POST' })],
+    ['the body', () => ({ body: 'c0'.repeat(32) })],
+    ['the agent', ({ agent }) => ({ agent: { ...agent, owner: 'eve' } })],
+    ['the facts of the agent', ({ agent }) => ({ agent: { ...agent, facts: { trusted: true } } })],
+    ['the time', ({ now }) => ({ now: now + 1 })],
+    ['the policy', () => ({ policy: `sha256:${'0'.repeat(64)}` })],
+  ]
+  for (const [what, lie] of lies) {
+    const { findings } = await replay(recorded, { opening: lying(recorded.opening, lie) })
+    assert.deepEqual(findings[0], [0, 'inputs_differ', what])
+  }
+})
+
+test('attack: a side record that opens to something else than the receipt commits to is found', async t => {
+  const recorded = await record(t, shopPolicy({ rules: READ_RULE }), [READ])
+  const entry = () => ({ inputs_c: 'c0'.repeat(32) })
+  const { findings, summary } = await replay(recorded, { entry })
+  assert.deepEqual([findings, summary.opened], [[[0, 'inputs_differ', 'they open to something else']], 0])
+})
+
+test('what can’t be derived again is counted with its reason: no policy, no inputs, no decision', async t => {
+  const recorded = await record(t, shopPolicy({ rules: READ_RULE }), [READ, READ])
+  const none: SealedPolicies = { find: () => ({ kind: 'none', why: 'it is not at hand' }) }
+  const missing = await replay(recorded, { policies: none })
+  assert.deepEqual(missing.summary.notReplayed, [{ why: 'it is not at hand', count: 2, firstSeq: 3 }])
+  assert.deepEqual([missing.summary.replayed, missing.findings], [0, []])
+  const undecided = await replay(recorded, {
+    entry: () => ({ decision: { effect: 'deny', code: 'classifier_mismatch', rule: null } }),
+  })
+  assert.deepEqual([undecided.summary.decided, undecided.summary.undecided], [0, 2])
+})

@@ -1,0 +1,391 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import type { JsonObject } from '../../src/canon/index.js'
+import { nativeCrypto } from '../../src/native/index.js'
+import {
+  type AttemptBody,
+  type EntryBody,
+  type FindingInLog,
+  References,
+  verifyEntries,
+} from '../../src/receipt/index.js'
+import { attemptBody, HEX, LogOnPaper, outcomeBody } from './log-fixture.js'
+
+const CID = `sha256:${'ab'.repeat(32)}`
+const NEXT_CID = `sha256:${'cd'.repeat(32)}`
+const START = 1_790_000_000_000
+const HOUR = 3_600_000
+const WHO = { agent: 'coder', environment: 'staging', task: 'CS-17', owner: 'maria' }
+const MINT = { minter: 'jwt', scope: 'all of it', expires: START + HOUR }
+
+/** UUIDv7 of a moment. */
+function idAt(ms: number, tail = 0): string {
+  const time = ms.toString(16).padStart(12, '0')
+  return `${time.slice(0, 8)}-${time.slice(8)}-7000-8000-${tail.toString(16).padStart(12, '0')}`
+}
+
+const policy = (data: JsonObject = {}): EntryBody => ({
+  type: 'policy',
+  data: { action: 'activated', cid: CID, version: 1, ...data },
+})
+const grant = (data: JsonObject = {}): EntryBody => ({
+  type: 'grant',
+  data: { action: 'issued', jti: 'g-1', ...WHO, slot: 'bearer', expires: START + HOUR, ...data },
+})
+const mint = (data: JsonObject = {}): EntryBody => ({
+  type: 'mint',
+  data: { action: 'minted', ...MINT, credential: 'railway', id: 'm-1', ...WHO, api: 'railway', ...data },
+})
+const approval = (data: JsonObject = {}): EntryBody => ({
+  type: 'approval',
+  data: {
+    ...{ id: 'a-1', state: 'requested', ...WHO, policy: CID, digest: HEX, expires: START + HOUR },
+    ...data,
+  },
+})
+
+function attempt(changes: Partial<AttemptBody> = {}): AttemptBody {
+  const credential = { ...MINT, mint: 'm-1' }
+  return attemptBody({ id: idAt(START + 100), policy: { cid: CID, version: 1 }, credential, ...changes })
+}
+
+const HELD = { effect: 'hold', code: 'approval_required', rule: 'nights' } as const
+const { credential: _, ...uncredentialed } = attempt()
+const held = (changes: Partial<AttemptBody> = {}): AttemptBody => ({
+  ...uncredentialed,
+  decision: HELD,
+  approval: 'a-1',
+  ...changes,
+})
+const denied = (changes: Partial<AttemptBody> = {}): AttemptBody => ({
+  ...uncredentialed,
+  decision: { effect: 'deny', code: 'denied_by_rule', rule: 'never' },
+  ...changes,
+})
+
+/** An entry, or one with a time of its own in milliseconds after the start. */
+type Step = EntryBody | readonly [afterMs: number, body: EntryBody]
+
+/** Genesis and boot at the start, then the steps; admitted attempts get their outcomes behind them all. */
+function logOf(steps: readonly Step[]): LogOnPaper {
+  const log = new LogOnPaper()
+  log.t = START
+  log.start()
+  const admitted: number[] = []
+  for (const step of steps) {
+    const [afterMs, body] = 'type' in step ? [undefined, step] : step
+    if (afterMs !== undefined) log.t = START + afterMs
+    const seq = log.append(body)
+    if (body.type === 'attempt' && body.decision.effect === 'allow') admitted.push(seq)
+  }
+  for (const seq of admitted) log.append(outcomeBody(seq, log.leaves[seq] as string))
+  return log
+}
+
+async function findingsIn(log: LogOnPaper): Promise<readonly FindingInLog[]> {
+  const options = {
+    ...{ crypto: nativeCrypto, keys: log.keys(), checkpoints: [] },
+    audits: [new References()],
+  }
+  const found = await verifyEntries(log.read(), options)
+  assert.equal(found.validPrefix, found.size, 'entries stay authentic whatever they say')
+  return found.findings
+}
+
+const FURNISHED: readonly Step[] = [policy(), grant(), mint()]
+
+const SOUND: Readonly<Record<string, readonly Step[]>> = {
+  'an attempt under policy, grant and credential': [...FURNISHED, attempt(), denied()],
+  'refusals of a stranger': [
+    policy(),
+    denied({ agent: { id: '', environment: '', task: '', owner: '', grant: '' } }),
+  ],
+  'an attempt that began before its policy was replaced and its grant revoked': [
+    ...FURNISHED,
+    [200, policy({ cid: NEXT_CID, version: 2 })],
+    grant({ action: 'revoked' }),
+    [20_300, attempt()],
+  ],
+  'a policy that is put in force again under its own number': [...FURNISHED, policy(), attempt()],
+  'refused updates': [
+    ...FURNISHED,
+    policy({ action: 'refused', cid: null, version: 0, code: 'expiry_past' }),
+    attempt(),
+  ],
+  'denials under an expired policy, and what began before': [
+    ...FURNISHED,
+    [500, policy({ action: 'expired' })],
+    attempt(),
+    denied({ id: idAt(START + 600) }),
+  ],
+  'a request that was held twice, approved by two people, and passed': [
+    ...FURNISHED,
+    approval(),
+    held(),
+    held(),
+    approval({ state: 'approved', by: 'jo' }),
+    approval({ state: 'approved', by: 'maria' }),
+    attempt({ approval: 'a-1' }),
+    approval({ state: 'consumed', attempt: 10 }),
+  ],
+  'an approval that is consumed in the entry before its attempt': [
+    ...FURNISHED,
+    approval(),
+    held(),
+    approval({ state: 'approved' }),
+    approval({ state: 'consumed', attempt: 9 }),
+    attempt({ approval: 'a-1' }),
+  ],
+  'an approval that expires, and the next for the same request': [
+    policy(),
+    grant({ expires: START + 2 * HOUR }),
+    approval(),
+    held(),
+    [HOUR, approval({ state: 'expired' })],
+    approval({ id: 'a-2', expires: START + 2 * HOUR }),
+    held({ approval: 'a-2', id: idAt(START + HOUR) }),
+  ],
+  'a grant that is revoked a day later with its session': [
+    ...FURNISHED,
+    [20 * HOUR, grant({ action: 'revoked' })],
+  ],
+}
+
+for (const [what, steps] of Object.entries(SOUND))
+  test(`nothing is found in ${what}`, async () => assert.deepEqual(await findingsIn(logOf(steps)), []))
+
+/** Code and place of the one finding; the first step stands at 2. */
+const ATTACKS: Readonly<Record<string, readonly [code: string, seq: number, steps: readonly Step[]]>> = {
+  'a policy that was never put in force': ['policy_unactivated', 4, [grant(), mint(), attempt()]],
+  'a version that the policy doesn’t have': [
+    'policy_unactivated',
+    5,
+    [...FURNISHED, attempt({ policy: { cid: CID, version: 2 } })],
+  ],
+  'an older policy that is put in force': [
+    'policy_order',
+    3,
+    [policy({ version: 3 }), policy({ cid: NEXT_CID, version: 2 })],
+  ],
+  'another policy under the same number': ['policy_order', 3, [policy(), policy({ cid: NEXT_CID })]],
+  'the end of a policy that is not in force': [
+    'policy_order',
+    3,
+    [policy(), policy({ action: 'expired', cid: NEXT_CID })],
+  ],
+  'a policy that another had replaced': [
+    'policy_superseded',
+    6,
+    [...FURNISHED, policy({ cid: NEXT_CID, version: 2 }), [11_000, attempt({ id: idAt(START + 11_000) })]],
+  ],
+  'an admission under an expired policy': [
+    'policy_expired',
+    6,
+    [...FURNISHED, [500, policy({ action: 'expired' })], attempt({ id: idAt(START + 501) })],
+  ],
+  'a grant that was never issued': ['grant_unissued', 4, [policy(), mint(), attempt()]],
+  'an admission of a stranger': [
+    'grant_unissued',
+    3,
+    [
+      policy(),
+      {
+        ...attempt({ agent: { id: '', environment: '', task: '', owner: '', grant: '' } }),
+        credential: MINT,
+      },
+    ],
+  ],
+  'a grant that is issued twice': ['grant_order', 4, [policy(), grant(), grant()]],
+  'a revocation of what was never issued': ['grant_order', 2, [grant({ action: 'revoked' })]],
+  'a revocation in another name': [
+    'grant_differs',
+    3,
+    [grant(), grant({ action: 'revoked', task: 'other' })],
+  ],
+  'a grant of another task': ['grant_differs', 5, [policy(), grant({ task: 'other' }), mint(), attempt()]],
+  'a grant of another person': ['grant_differs', 5, [policy(), grant({ owner: 'eve' }), mint(), attempt()]],
+  'an expired grant': [
+    'grant_ended',
+    5,
+    [policy(), grant({ expires: START + 100 }), mint(), [200, attempt()]],
+  ],
+  'a revoked grant': [
+    'grant_ended',
+    6,
+    [...FURNISHED, grant({ action: 'revoked' }), [5_000, attempt({ id: idAt(START + 5_000) })]],
+  ],
+  'a held request that asked for no approval': [
+    'approval_unfit',
+    5,
+    [...FURNISHED, { ...uncredentialed, decision: HELD }],
+  ],
+  'an approval that was never requested': ['approval_unfit', 5, [...FURNISHED, held()]],
+  'an approval out of nowhere': ['approval_order', 2, [approval({ state: 'approved' })]],
+  'an approval after its rejection': [
+    'approval_order',
+    4,
+    [approval(), approval({ state: 'rejected' }), approval({ state: 'approved' })],
+  ],
+  'an approval that changes what was requested': [
+    'approval_differs',
+    3,
+    [approval(), approval({ state: 'approved', digest: 'd1'.repeat(32) })],
+  ],
+  'an approval that expires before its time': [
+    'approval_order',
+    3,
+    [approval(), approval({ state: 'expired' })],
+  ],
+  'an approval of another agent’s request': [
+    'approval_differs',
+    6,
+    [...FURNISHED, approval({ agent: 'other' }), held()],
+  ],
+  'an approval under another policy': [
+    'approval_differs',
+    6,
+    [...FURNISHED, approval({ policy: NEXT_CID }), held()],
+  ],
+  'an expired approval': [
+    'approval_unfit',
+    6,
+    [...FURNISHED, approval({ expires: START + 50 }), [200, held()]],
+  ],
+  'a second use of one approval': [
+    'approval_reused',
+    10,
+    [
+      ...FURNISHED,
+      approval(),
+      held(),
+      approval({ state: 'approved' }),
+      attempt({ approval: 'a-1' }),
+      approval({ state: 'consumed', attempt: 8 }),
+      attempt({ approval: 'a-1' }),
+    ],
+  ],
+  'an approval that names another attempt': [
+    'approval_reused',
+    8,
+    [
+      ...FURNISHED,
+      approval(),
+      approval({ state: 'approved' }),
+      attempt({ approval: 'a-1' }),
+      approval({ state: 'consumed', attempt: 5 }),
+    ],
+  ],
+  'an approval that is used and never consumed': [
+    'approval_unfit',
+    7,
+    [...FURNISHED, approval(), approval({ state: 'approved' }), attempt({ approval: 'a-1' })],
+  ],
+  'an approval that is consumed by nobody': [
+    'approval_unfit',
+    4,
+    [approval(), approval({ state: 'approved' }), approval({ state: 'consumed' })],
+  ],
+  'a credential that was never minted': ['mint_unknown', 4, [policy(), grant(), attempt()]],
+  'a credential of a refusal': [
+    'mint_unknown',
+    5,
+    [...FURNISHED, denied({ credential: { ...MINT, mint: 'm-1' } })],
+  ],
+  'a credential of another API': ['mint_differs', 5, [policy(), grant(), mint({ api: 'stripe' }), attempt()]],
+  'a credential of a wider scope': [
+    'mint_differs',
+    5,
+    [...FURNISHED, attempt({ credential: { ...MINT, scope: 'less', mint: 'm-1' } })],
+  ],
+  'an expired credential': [
+    'mint_ended',
+    5,
+    [
+      policy(),
+      grant(),
+      mint({ expires: START + 100 }),
+      [200, attempt({ credential: { ...MINT, expires: START + 100, mint: 'm-1' } })],
+    ],
+  ],
+  'a credential that had been revoked': [
+    'mint_ended',
+    6,
+    [...FURNISHED, mint({ action: 'revoked' }), [5_000, attempt({ id: idAt(START + 5_000) })]],
+  ],
+}
+
+for (const [what, [code, seq, steps]] of Object.entries(ATTACKS))
+  test(`attack: ${what} is found`, async () => {
+    const findings = await findingsIn(logOf(steps))
+    assert.deepEqual(
+      findings.map(finding => [finding.code, finding.seq]),
+      [[code, seq]],
+    )
+  })
+
+test('attack: a credential from before a restart, which nobody can hold any more, is found', async () => {
+  const log = logOf(FURNISHED)
+  log.boot = '0198c0de-0000-4000-8000-000000000002'
+  log.append(log.bootEntry())
+  const seq = log.append(attempt())
+  assert.deepEqual(
+    (await findingsIn(log)).map(finding => [finding.code, finding.seq]),
+    [['mint_unknown', seq]],
+  )
+})
+
+test('attack: a request that passed before anybody approved it is found in the attempt and in the consumption', async () => {
+  const consumed = approval({ state: 'consumed', attempt: 6 })
+  const findings = await findingsIn(logOf([...FURNISHED, approval(), attempt({ approval: 'a-1' }), consumed]))
+  assert.deepEqual(
+    findings.map(finding => [finding.code, finding.seq]),
+    [
+      ['approval_unfit', 6],
+      ['approval_order', 7],
+    ],
+  )
+})
+
+test('in a later epoch, grants from before it are counted and are no finding', () => {
+  const references = new References()
+  const found: string[] = []
+  const place = { v: 1, chain: 'acme.test/countersign/edge/2', prev: HEX, t: START, boot: HEX } as const
+  for (const [seq, body] of [policy(), mint(), attempt()].entries())
+    references.audit({ ...body, ...place, seq }, code => void found.push(code))
+  assert.deepEqual([found, references.summary().grants.earlier], [[], 1])
+})
+
+test('what was counted is said: policies, grants, approvals and credentials', async () => {
+  const references = new References()
+  const log = logOf([
+    ...FURNISHED,
+    approval(),
+    held(),
+    mint({ action: 'revoked' }),
+    grant({ action: 'revoked' }),
+  ])
+  await verifyEntries(log.read(), {
+    ...{ crypto: nativeCrypto, keys: log.keys(), checkpoints: [], audits: [references] },
+  })
+  assert.deepEqual(references.summary(), {
+    policies: { activated: 1, refused: 0, expired: 0 },
+    grants: { issued: 1, revoked: 1, earlier: 0 },
+    approvals: { requested: 1, consumed: 0, expired: 0 },
+    mints: { minted: 1, ended: 1 },
+  })
+})
+
+test('what can’t be cited any more is forgotten: a grant’s id that comes again days later is a new one', () => {
+  const references = new References()
+  const found: string[] = []
+  const place = { v: 1, chain: 'acme.test/countersign/edge/1', prev: HEX, boot: HEX } as const
+  const add = (seq: number, t: number, body: EntryBody) =>
+    references.audit({ ...body, ...place, seq, t }, code => void found.push(code))
+  add(2, START, grant())
+  add(3, START, grant())
+  assert.deepEqual(found.splice(0), ['grant_order'])
+  // Looked at every so many entries.
+  add(4_096, START + 48 * HOUR, policy())
+  add(4_097, START + 48 * HOUR, grant({ expires: START + 49 * HOUR }))
+  assert.deepEqual(found, [])
+})
