@@ -57,7 +57,7 @@ async function serve(loaded: LoadedConfig, signers: InstanceSigners, log: Log, i
   const trust = versions.at(-1) as TrustRoot
   const start = openInstance(loaded, versions, signers)
   const vault = await openVault(vaultLocation(loaded, io.env))
-  const witnesses = await configuredWitnesses(loaded)
+  const witnesses = await configuredWitnesses(loaded, checkpointKeysOf(loaded, start, signers))
   const { ledger, side } = await openInstanceLedger(loaded, start, signers, witnesses)
   const instance = settleInstance(loaded, start, log)
   const shipping = await ledgerShipping(loaded, { ledger, vault, trust, log })
@@ -151,6 +151,17 @@ function openInstance(
   const next = readNext(loaded, versions.at(-1) as TrustRoot, signers)
   const current = readInstance(loaded, versions, signers, next !== null)
   return { current, next: next?.envelope === current.envelope ? null : next }
+}
+
+/** Those that may have signed what witnesses saw last: a hand-over may have come behind it. */
+function checkpointKeysOf(
+  loaded: LoadedConfig,
+  { current, next }: InstanceStart,
+  signers: InstanceSigners,
+): readonly Uint8Array[] {
+  const retiring = retiringCheckpointKey(loaded, current, signers)?.key
+  const keys = [current.keys.checkpoint.key, next?.keys.checkpoint.key, retiring]
+  return keys.flatMap(key => key?.publicKey ?? [])
 }
 
 /** The ledger is handed over: where keys were to follow, they are the ones in force, and their files take their place. */
