@@ -26,6 +26,29 @@ export interface SigningKey {
   sign(message: Uint8Array): Uint8Array
 }
 
+/**
+ * An Ed25519 private key that is held elsewhere (a token, an agent, another process): the signer port. What it answers
+ * was verified under `publicKey`; it rejects where nothing good comes back, and the caller fails closed.
+ */
+export interface RemoteKey {
+  readonly keyid: string
+  /** 32 raw bytes. */
+  readonly publicKey: Uint8Array
+  /** False while it is known that nobody would answer. */
+  available(): boolean
+  /** 64 bytes for each message, in order. */
+  signAll(messages: readonly Uint8Array[]): Promise<readonly Uint8Array[]>
+}
+
+export function isRemoteKey(key: SigningKey | RemoteKey): key is RemoteKey {
+  return 'signAll' in key
+}
+
+/** One signature by either kind of key. */
+export async function signWith(key: SigningKey | RemoteKey, message: Uint8Array): Promise<Uint8Array> {
+  return isRemoteKey(key) ? ((await key.signAll([message]))[0] as Uint8Array) : key.sign(message)
+}
+
 export const portableCrypto: Crypto = {
   sha256: (...parts) => sha256(parts.length === 1 ? (parts[0] as Uint8Array) : concat(...parts)),
   hmacSha256: (key, ...parts) => hmac(sha256, key, concat(...parts)),

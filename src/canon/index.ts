@@ -11,7 +11,16 @@ export {
   hex,
   utf8,
 } from './bytes.js'
-export { CONTENT_ID, type Crypto, contentId, portableCrypto, type SigningKey } from './crypto.js'
+export {
+  CONTENT_ID,
+  type Crypto,
+  contentId,
+  isRemoteKey,
+  portableCrypto,
+  type RemoteKey,
+  type SigningKey,
+  signWith,
+} from './crypto.js'
 export {
   decodeEnvelope,
   type Envelope,

@@ -46,12 +46,42 @@ const Gate = Type.Object(
   { ...strict, description: 'The process that faces the agent.' },
 )
 
+const Signer = Type.Object(
+  {
+    command: Type.Array(text('A word of it.'), {
+      minItems: 1,
+      description:
+        'Program and arguments; no shell, and no secret: those come from files. Starts in the folder of this file.',
+    }),
+    env: Type.Optional(
+      Type.Record(Type.String({ pattern: '^[A-Za-z_][A-Za-z0-9_]*$' }), Type.String(), {
+        description: 'Variables that it gets beside PATH and LANG; no secret.',
+      }),
+    ),
+  },
+  {
+    ...strict,
+    description: 'A program that holds one key and signs with it; docs/keys.md has the protocol.',
+  },
+)
+const signers = (description: string) =>
+  Type.Object(
+    { receipt: Type.Optional(Signer), checkpoint: Type.Optional(Signer), grant: Type.Optional(Signer) },
+    { ...strict, description },
+  )
+
 const Keeper = Type.Object(
   {
     socket: path('The socket between gate and keeper.'),
     admin: path('The socket of the admin API, for the command line.'),
-    keys: path('Folder with receipt.jwk, checkpoint.jwk and grant.jwk, mode 0600.'),
+    keys: path(
+      'Folder with receipt.jwk, checkpoint.jwk and grant.jwk, mode 0600, as far as no signer holds them.',
+    ),
     enrolment: path('The certificate over these keys, signed with an enrol key.'),
+    signers: Type.Optional(signers('Keys that are not in a file but behind a program: a token, an agent.')),
+    nextSigners: Type.Optional(
+      signers('Where the keys are that follow them: asked for by `countersign trust request`.'),
+    ),
     overlapDays: Type.Optional(
       Type.Integer({
         minimum: 0,

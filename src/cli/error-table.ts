@@ -57,6 +57,11 @@ export const cliErrors = {
     sentence: 'The enrolment is not for this sidecar’s origin and keys.',
     mend: 'Restore the keys, mend `origin`, or enrol the instance again.',
   },
+  signer_failed: {
+    status: null,
+    sentence: 'A signer doesn’t answer, or not as its protocol says.',
+    mend: 'Run its command by hand and write `{"id":1,"op":"public-key"}` to it; docs/keys.md says what it has to answer.',
+  },
   keys_not_moved: {
     status: null,
     sentence: 'The sidecar’s new keys are in force, and their files could not be moved to their place.',

@@ -4,6 +4,7 @@ import process from 'node:process'
 import { fileURLToPath } from 'node:url'
 import type { CountersignError } from '../canon/index.js'
 import { witnessedBeside } from '../ledger/index.js'
+import { INSTANCE_ROLES, type InstanceRole } from '../policy/index.js'
 import { foldersTo, obstacleTo, obstacleToMaking, permits } from './access.js'
 import type { LoadedConfig } from './config.js'
 import { cliFault } from './error-table.js'
@@ -140,7 +141,9 @@ function needs(loaded: LoadedConfig): Need[] {
     path(trust.root),
     ...policyNeeds(loaded),
     path(keeper.enrolment),
-    ...['receipt', 'checkpoint', 'grant'].map(name => path(`${keeper.keys}/${name}.jwk`)),
+    ...INSTANCE_ROLES.filter(role => !isBehindSigner(loaded, role)).map(role =>
+      path(`${keeper.keys}/${role}.jwk`),
+    ),
     path(vault.file),
     ...('file' in vault.key ? [path(vault.key.file)] : []),
     ...(ledger.auditorKey === undefined ? [] : [path(ledger.auditorKey)]),
@@ -160,6 +163,11 @@ function needs(loaded: LoadedConfig): Need[] {
     ...forKeeper.map(each => ({ role: 'keeper' as const, file: each })),
     ...forGate.map(each => ({ role: 'gate' as const, file: each })),
   ]
+}
+
+function isBehindSigner({ config }: LoadedConfig, role: InstanceRole): boolean {
+  const { signers, nextSigners } = config.keeper
+  return signers?.[role] !== undefined || nextSigners?.[role] !== undefined
 }
 
 function refuseObstacles(loaded: LoadedConfig, users: { keeper: Identity; gate: Identity }): void {

@@ -10,7 +10,8 @@ import {
   writeFileSync,
 } from 'node:fs'
 import { dirname, join } from 'node:path'
-import { formatPublicKey, fromBase64url, fromUtf8 } from '../canon/index.js'
+import { CountersignError, formatPublicKey, fromBase64url, fromUtf8 } from '../canon/index.js'
+import type { LogKey } from '../ledger/index.js'
 import { nativeCrypto } from '../native/index.js'
 import {
   type Enrolment,
@@ -23,8 +24,9 @@ import {
 } from '../policy/index.js'
 import type { LoadedConfig } from './config.js'
 import { cliFault } from './error-table.js'
-import { type PrivateJwk, readPrivateJwk } from './keyfile.js'
+import { type PrivateJwk, readPrivateJwk, signingKeyOf } from './keyfile.js'
 import { openNeeded, readNeeded } from './needed-file.js'
+import { type InstanceSigners, signersByKey } from './signer/instance-signers.js'
 
 /*
  * The keys of an instance on disk. Each is found by what it is and not by where it lies, so that a crash while files
@@ -33,14 +35,25 @@ import { openNeeded, readNeeded } from './needed-file.js'
  *     keys/receipt.jwk  checkpoint.jwk  grant.jwk      in force, under the enrolment of `keeper.enrolment`
  *     keys/next/        the keys that follow, request.json, and enrolment.json once it is installed
  *     keys/previous/    checkpoint.jwk while it signs beside, grant.jwk while its grants live
+ *
+ * A key that a signer holds has no file at all, and takes part in everything else.
  */
+
+/** A private key of this instance. */
+export interface HeldKey {
+  /** `ed25519:…` */
+  readonly publicKey: string
+  /** Null where a signer holds it. */
+  readonly jwk: PrivateJwk | null
+  readonly key: LogKey
+}
 
 /** The keys of one enrolment, and what certifies them. */
 export interface Instance {
   readonly enrolment: Enrolment
   /** The envelope as it lies on disk. */
   readonly envelope: string
-  readonly keys: Readonly<Record<InstanceRole, PrivateJwk>>
+  readonly keys: Readonly<Record<InstanceRole, HeldKey>>
 }
 
 export function keyFile(
@@ -63,42 +76,57 @@ export function nextFile(loaded: LoadedConfig, name: 'request.json' | 'enrolment
 export function readInstance(
   loaded: LoadedConfig,
   trust: readonly TrustRoot[],
+  signers: InstanceSigners,
   succeeded: boolean,
 ): Instance {
   return openNeeded(loaded.path(loaded.config.keeper.enrolment), bytes => {
     const enrolment = succeeded
       ? openPastEnrolment(bytes, trust, nativeCrypto)
       : openEnrolment(bytes, trust.at(-1) as TrustRoot, { crypto: nativeCrypto, nowMs: Date.now() })
-    return instanceOf(loaded, enrolment, fromUtf8(bytes))
+    return instanceOf(loaded, signers, enrolment, fromUtf8(bytes))
   })
 }
 
 /** The instance whose enrolment is installed beside the keys that follow; null where none is. Throws as `readInstance`. */
-export function readNext(loaded: LoadedConfig, trust: TrustRoot): Instance | null {
+export function readNext(loaded: LoadedConfig, trust: TrustRoot, signers: InstanceSigners): Instance | null {
   const file = nextFile(loaded, 'enrolment.json')
   if (!existsSync(file)) return null
-  return openNeeded(file, bytes => fitting(loaded, bytes, trust))
+  return openNeeded(file, bytes => fitting(loaded, bytes, trust, signers))
 }
 
 /** An enrolment that is to be installed. Throws what is wrong with it, or `enrolment_unfit`. */
-export function fitting(loaded: LoadedConfig, bytes: Uint8Array, trust: TrustRoot): Instance {
+export function fitting(
+  loaded: LoadedConfig,
+  bytes: Uint8Array,
+  trust: TrustRoot,
+  signers: InstanceSigners,
+): Instance {
   const enrolment = openEnrolment(bytes, trust, { crypto: nativeCrypto, nowMs: Date.now() })
-  return instanceOf(loaded, enrolment, fromUtf8(bytes))
+  return instanceOf(loaded, signers, enrolment, fromUtf8(bytes))
 }
 
 /** The keys that the enrolment in force names, its seal not looked at: for who asks for the next one. */
-export function heldInstance(loaded: LoadedConfig): Instance {
+export function heldInstance(loaded: LoadedConfig, signers: InstanceSigners): Instance {
   return openNeeded(loaded.path(loaded.config.keeper.enrolment), bytes =>
-    instanceOf(loaded, enrolmentIn(bytes), fromUtf8(bytes)),
+    instanceOf(loaded, signers, enrolmentIn(bytes), fromUtf8(bytes)),
   )
 }
 
-/** A replaced key that is still kept; null where it is not, or where it is the one in force. */
-export function retiringKey(loaded: LoadedConfig, role: InstanceRole, inForce: Instance): PrivateJwk | null {
+/** A replaced key that is still kept, in a file or behind its signer; null where it is not, or where it is the one in force. */
+export function retiringKey(
+  loaded: LoadedConfig,
+  role: InstanceRole,
+  inForce: Instance,
+  signers: InstanceSigners,
+): HeldKey | null {
   const file = keyFile(loaded, role, 'previous')
-  if (!existsSync(file)) return null
-  const jwk = readPrivateJwk(file)
-  return jwk.x === inForce.keys[role].x ? null : jwk
+  const behind = signers.now[role]
+  const kept = existsSync(file)
+    ? heldInFile(readPrivateJwk(file))
+    : behind === undefined
+      ? null
+      : { publicKey: formatPublicKey(behind.publicKey), jwk: null, key: behind }
+  return kept?.publicKey === inForce.keys[role].publicKey ? null : kept
 }
 
 /** Deletes a replaced key for good. */
@@ -115,20 +143,20 @@ export function promote(loaded: LoadedConfig): void {
   const folder = loaded.path(loaded.config.keeper.keys)
   try {
     mkdirSync(join(folder, 'previous'), { recursive: true, mode: 0o700 })
-    for (const role of INSTANCE_ROLES) {
-      const next = keyFile(loaded, role, 'next')
-      if (!existsSync(next)) continue
-      const inForce = keyFile(loaded, role)
-      if (existsSync(inForce)) renameSync(inForce, keyFile(loaded, role, 'previous'))
-      renameSync(next, inForce)
-    }
     const enrolment = nextFile(loaded, 'enrolment.json')
-    if (existsSync(enrolment)) replaceEnrolment(loaded, readNeeded(enrolment))
+    const { keys } = enrolmentIn(readNeeded(enrolment))
+    for (const role of INSTANCE_ROLES) {
+      const [inForce, next] = [keyFile(loaded, role), keyFile(loaded, role, 'next')]
+      if (holds(inForce, key => key !== keys[role])) renameSync(inForce, keyFile(loaded, role, 'previous'))
+      if (holds(next, key => key === keys[role])) renameSync(next, inForce)
+    }
+    replaceEnrolment(loaded, readNeeded(enrolment))
     for (const each of [folder, join(folder, 'next'), join(folder, 'previous')]) syncFolder(each)
     rmSync(enrolment, { force: true })
     rmSync(nextFile(loaded, 'request.json'), { force: true })
     dropRetired(loaded, 'receipt')
   } catch (error) {
+    if (error instanceof CountersignError) throw error
     throw cliFault('keys_not_moved', String((error as NodeJS.ErrnoException).code))
   }
 }
@@ -166,11 +194,24 @@ function syncFolder(folder: string): void {
   }
 }
 
-function instanceOf(loaded: LoadedConfig, enrolment: Enrolment, envelope: string): Instance {
+function holds(file: string, wanted: (publicKey: string) => boolean): boolean {
+  return existsSync(file) && wanted(heldInFile(readPrivateJwk(file)).publicKey)
+}
+
+function heldInFile(jwk: PrivateJwk): HeldKey {
+  return { publicKey: formatPublicKey(fromBase64url(jwk.x)), jwk, key: signingKeyOf(jwk) }
+}
+
+function instanceOf(
+  loaded: LoadedConfig,
+  signers: InstanceSigners,
+  enrolment: Enrolment,
+  envelope: string,
+): Instance {
   const { origin } = loaded.config
   if (enrolment.origin !== origin)
     throw cliFault('enrolment_unfit', `it is for ${enrolment.origin}, not ${origin}`)
-  const held = heldKeys(loaded)
+  const held = heldKeys(loaded, signers)
   const keys = Object.fromEntries(
     INSTANCE_ROLES.map(role => {
       const key = held.get(enrolment.keys[role])
@@ -180,24 +221,21 @@ function instanceOf(loaded: LoadedConfig, enrolment: Enrolment, envelope: string
         throw cliFault('enrolment_unfit', `the ${role} key is not the one that was enrolled`)
       return [role, key]
     }),
-  ) as Record<InstanceRole, PrivateJwk>
+  ) as Record<InstanceRole, HeldKey>
   return { enrolment, envelope: envelope.trimEnd(), keys }
 }
 
-/** Every private key in the folder and the two below it, by its public form. */
-function heldKeys(loaded: LoadedConfig): ReadonlyMap<string, PrivateJwk> {
+/** Every private key in the folder and the two below it, and behind every signer, by its public form. */
+function heldKeys(loaded: LoadedConfig, signers: InstanceSigners): ReadonlyMap<string, HeldKey> {
   const folder = loaded.path(loaded.config.keeper.keys)
   const files = ['', 'next', 'previous'].flatMap(place =>
     namesIn(join(folder, place))
       .filter(name => name.endsWith('.jwk'))
       .map(name => join(folder, place, name)),
   )
-  return new Map(
-    files.map(file => {
-      const jwk = readPrivateJwk(file)
-      return [formatPublicKey(fromBase64url(jwk.x)), jwk]
-    }),
-  )
+  const inFiles = files.map(file => heldInFile(readPrivateJwk(file)))
+  const behind = [...signersByKey(signers)].map(([publicKey, key]) => ({ publicKey, jwk: null, key }))
+  return new Map([...behind, ...inFiles].map(held => [held.publicKey, held]))
 }
 
 function namesIn(folder: string): readonly string[] {

@@ -1,7 +1,7 @@
 import { chownSync, existsSync, mkdirSync, statSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import process from 'node:process'
-import { encodeEnvelope, type SigningKey } from '../canon/index.js'
+import { encodeEnvelope, formatPublicKey, type SigningKey } from '../canon/index.js'
 import { nativeCrypto } from '../native/index.js'
 import {
   INSTANCE_ROLES,
@@ -12,7 +12,8 @@ import {
 import type { LoadedConfig } from './config.js'
 import { heldInstance, type Instance, keyFile, nextFile } from './instance-keys.js'
 import { UsageError } from './io.js'
-import { createKeyFile, readSigningKey, signingKeyOf } from './keyfile.js'
+import { createKeyFile, readSigningKey } from './keyfile.js'
+import type { InstanceSigners } from './signer/instance-signers.js'
 
 export interface MadeRequest {
   readonly file: string
@@ -22,19 +23,29 @@ export interface MadeRequest {
 }
 
 /**
- * Makes the keys that are to follow in `keys/next`, mode 0600, and a request for their enrolment that old and new keys
+ * Makes the keys that are to follow in `keys/next`, mode 0600, where no signer of `keeper.nextSigners` has them, and a request for their enrolment that old and new keys
  * have signed. Keys of the roles in `keep` stay. Throws a UsageError where a request waits already.
  */
-export function requestKeys(loaded: LoadedConfig, keep: readonly InstanceRole[], nowMs: number): MadeRequest {
+export function requestKeys(
+  loaded: LoadedConfig,
+  keep: readonly InstanceRole[],
+  signers: InstanceSigners,
+  nowMs: number,
+): MadeRequest {
   const file = nextFile(loaded, 'request.json')
   if (existsSync(file) || existsSync(nextFile(loaded, 'enrolment.json')))
     throw new UsageError(
       `${file} waits for its enrolment`,
       'Have it signed with `countersign trust enrol`, or remove the folder `next` and its keys.',
     )
-  const before = existsSync(loaded.path(loaded.config.keeper.enrolment)) ? heldInstance(loaded) : null
+  const before = existsSync(loaded.path(loaded.config.keeper.enrolment))
+    ? heldInstance(loaded, signers)
+    : null
   const keys = Object.fromEntries(
-    INSTANCE_ROLES.map(role => [role, keep.includes(role) ? keptKey(before, role) : newKey(loaded, role)]),
+    INSTANCE_ROLES.map(role => [
+      role,
+      keep.includes(role) ? keptKey(before, role) : newKey(loaded, role, signers),
+    ]),
   ) as Record<InstanceRole, string>
   const request = {
     v: 1,
@@ -43,7 +54,9 @@ export function requestKeys(loaded: LoadedConfig, keep: readonly InstanceRole[],
     replaces: before?.envelope ?? null,
     t: nowMs,
   } as const
-  const envelope = encodeEnvelope(sealEnrolmentRequest(request, signers(loaded, before), nativeCrypto))
+  const envelope = encodeEnvelope(
+    sealEnrolmentRequest(request, signingKeys(loaded, before, keys, signers), nativeCrypto),
+  )
   mkdirSync(dirname(file), { recursive: true, mode: 0o700 })
   writeFileSync(file, envelope, { flag: 'wx', mode: 0o600 })
   giveToKeeper(loaded)
@@ -65,15 +78,27 @@ function keptKey(before: Instance | null, role: InstanceRole): string {
   return key
 }
 
-function newKey(loaded: LoadedConfig, role: InstanceRole): string {
-  return createKeyFile(keyFile(loaded, role, 'next'))
+function newKey(loaded: LoadedConfig, role: InstanceRole, { next }: InstanceSigners): string {
+  const behind = next[role]
+  return behind === undefined
+    ? createKeyFile(keyFile(loaded, role, 'next'))
+    : formatPublicKey(behind.publicKey)
 }
 
-function signers(loaded: LoadedConfig, before: Instance | null): readonly SigningKey[] {
+/** Each key that is asked for or replaced, once. */
+function signingKeys(
+  loaded: LoadedConfig,
+  before: Instance | null,
+  asked: Readonly<Record<InstanceRole, string>>,
+  { next }: InstanceSigners,
+): readonly SigningKey[] {
+  const old = Object.values(before?.keys ?? {}).map(({ key }) => key as SigningKey)
   const fresh = INSTANCE_ROLES.map(role => keyFile(loaded, role, 'next'))
     .filter(existsSync)
     .map(readSigningKey)
-  return [...Object.values(before?.keys ?? {}).map(signingKeyOf), ...fresh]
+  const needed = new Set(Object.values(asked))
+  const behind = Object.values(next).filter(key => needed.has(formatPublicKey(key.publicKey))) as SigningKey[]
+  return [...new Map([...old, ...fresh, ...behind].map(key => [key.keyid, key])).values()]
 }
 
 /** Made by root, the files are the keeper's all the same: whose the folder of its keys is. */

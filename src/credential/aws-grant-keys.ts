@@ -1,7 +1,8 @@
 import { hkdfSync, type JsonWebKey } from 'node:crypto'
-import { base64url, fromBase64url, utf8 } from '../canon/index.js'
+import { base64url, equalBytes, fromBase64url, type RemoteKey, utf8 } from '../canon/index.js'
 import { nativeCrypto } from '../native/index.js'
 import { type CredentialScope, signingKey } from '../protocol/index.js'
+import { credentialFault } from './error-table.js'
 import type { AwsGrantKeys } from './ports.js'
 import { Recent } from './recent.js'
 
@@ -19,7 +20,10 @@ const MAX_REMEMBERED = 4_096
  * Ed25519 expands its seed by SHA-512, so that nothing derived here says anything about a signature. Grants outlive the
  * key that issued them by up to an hour, so the keys `before` it still count for what was signed.
  */
-export function awsGrantKeys(grantKey: JsonWebKey, ...before: readonly JsonWebKey[]): AwsGrantKeys {
+export function awsGrantKeys(
+  grantKey: JsonWebKey | Uint8Array,
+  ...before: readonly (JsonWebKey | Uint8Array)[]
+): AwsGrantKeys {
   const inForce = derived(grantKey)
   const all = [inForce, ...before.map(derived)]
   return {
@@ -28,10 +32,24 @@ export function awsGrantKeys(grantKey: JsonWebKey, ...before: readonly JsonWebKe
   }
 }
 
-function derived(grantKey: JsonWebKey) {
-  const keeperKey = new Uint8Array(
-    hkdfSync('sha256', fromBase64url(grantKey.d as string), new Uint8Array(0), utf8(INFO), 32),
-  )
+/**
+ * What the secrets are derived from where the grant key's seed is out of reach: its signature of a fixed text that no
+ * grant begins with. Ed25519 is deterministic (RFC 8032 §5.1.6), so it is the same after a restart. Throws
+ * `grant_signer_unfit` for a signer that draws lots, and `grant_signer_unavailable`.
+ */
+export async function awsGrantMaterial(key: RemoteKey): Promise<Uint8Array> {
+  const text = utf8(`${INFO}\n${key.keyid}\n`)
+  const signatures = await key.signAll([text, text]).catch(() => {
+    throw credentialFault('grant_signer_unavailable')
+  })
+  const [one, two] = signatures as [Uint8Array, Uint8Array]
+  if (!equalBytes(one, two)) throw credentialFault('grant_signer_unfit')
+  return one
+}
+
+function derived(grantKey: JsonWebKey | Uint8Array) {
+  const material = grantKey instanceof Uint8Array ? grantKey : fromBase64url(grantKey.d as string)
+  const keeperKey = new Uint8Array(hkdfSync('sha256', material, new Uint8Array(0), utf8(INFO), 32))
   const secretOf = (jti: string) => base64url(nativeCrypto.hmacSha256(keeperKey, LABEL, utf8(jti)))
   const remembered = new Recent<string, Uint8Array>(MAX_REMEMBERED)
   return {

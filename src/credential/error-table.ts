@@ -7,6 +7,17 @@ const RESTORE = 'Restore the vault from a backup, or make it anew with `counters
  * the keeper's log: the agent is told `credential_unavailable`. What is wrong with a grant stands with the link.
  */
 export const credentialErrors = {
+  grant_signer_unavailable: {
+    status: 503,
+    sentence: 'The grant key is held by a signer that doesn’t answer, so no grant is issued.',
+    mend: 'Look at the signer of `keeper.signers.grant`; it is started again by itself.',
+  },
+  grant_signer_unfit: {
+    status: null,
+    sentence:
+      'The signer of grants signs the same text differently each time, so secrets of AWS grants can’t be derived from it.',
+    mend: 'Use a signer with deterministic Ed25519 (RFC 8032), or keep the grant key in a file.',
+  },
   grant_order_invalid: {
     status: 400,
     sentence: 'No grant can be issued as ordered.',

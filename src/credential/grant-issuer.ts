@@ -1,6 +1,14 @@
 import { createPrivateKey, type JsonWebKey, randomUUID } from 'node:crypto'
 import { SignJWT } from 'jose'
-import { fromBase64url, keyIdOf } from '../canon/index.js'
+import {
+  base64url,
+  canonicalBytes,
+  fromBase64url,
+  isRemoteKey,
+  keyIdOf,
+  type RemoteKey,
+  utf8,
+} from '../canon/index.js'
 import { credentialFault } from './error-table.js'
 import {
   CLAIM_OF_SLOT,
@@ -15,23 +23,47 @@ import {
 import type { Grant, GrantIssuer, GrantOrder } from './ports.js'
 
 /**
- * Issues grants of this origin with its grant key (a private Ed25519 JWK, RFC 8037 §2). Whether the order may be
- * fulfilled at all is decided before: it must be signed by a key with the `enrol` role.
+ * Issues grants of this origin with its grant key (a private Ed25519 JWK, RFC 8037 §2, or a key that is held
+ * elsewhere). Whether the order may be fulfilled at all is decided before: it must be signed by a key with the `enrol`
+ * role.
  */
-export function grantIssuer(key: JsonWebKey, origin: string): GrantIssuer {
-  const signer = createPrivateKey({ key, format: 'jwk' })
-  if (signer.asymmetricKeyType !== 'ed25519' || typeof key.x !== 'string')
-    throw credentialFault('grant_order_invalid', 'the grant key is not an Ed25519 key')
-  const header = { alg: GRANT_ALG, kid: keyIdOf(fromBase64url(key.x)), typ: GRANT_TYP }
+export function grantIssuer(key: JsonWebKey | RemoteKey, origin: string): GrantIssuer {
+  const sign = signerOf(key)
   return {
     issue: async (order, nowMs) => {
       const claims = claimsOf(order, origin, nowMs)
-      const token = await new SignJWT({ ...claims }).setProtectedHeader(header).sign(signer)
+      const token = await sign(claims)
       if (token.length > MAX_GRANT_CHARS)
         throw credentialFault('grant_order_invalid', `the grant is longer than ${MAX_GRANT_CHARS} characters`)
       return { token, grant: grantOf(claims) }
     },
   }
+}
+
+function signerOf(key: JsonWebKey | RemoteKey): (claims: GrantClaims) => Promise<string> {
+  if (isRemoteKey(key as RemoteKey)) return remoteSigner(key as RemoteKey)
+  const { x } = key as JsonWebKey
+  const signer = createPrivateKey({ key: key as JsonWebKey, format: 'jwk' })
+  if (signer.asymmetricKeyType !== 'ed25519' || typeof x !== 'string')
+    throw credentialFault('grant_order_invalid', 'the grant key is not an Ed25519 key')
+  const header = headerOf(keyIdOf(fromBase64url(x)))
+  return claims => new SignJWT({ ...claims }).setProtectedHeader(header).sign(signer)
+}
+
+/** RFC 7515 §5.1 by hand: only the last step is done elsewhere. */
+function remoteSigner(key: RemoteKey): (claims: GrantClaims) => Promise<string> {
+  const header = base64url(canonicalBytes(headerOf(key.keyid)))
+  return async claims => {
+    const input = `${header}.${base64url(utf8(JSON.stringify(claims)))}`
+    const [signature] = await key.signAll([utf8(input)]).catch(() => {
+      throw credentialFault('grant_signer_unavailable')
+    })
+    return `${input}.${base64url(signature as Uint8Array)}`
+  }
+}
+
+function headerOf(kid: string) {
+  return { alg: GRANT_ALG, kid, typ: GRANT_TYP }
 }
 
 export function grantOf(claims: GrantClaims): Grant {

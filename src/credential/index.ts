@@ -1,4 +1,4 @@
-export { awsGrantKeys } from './aws-grant-keys.js'
+export { awsGrantKeys, awsGrantMaterial } from './aws-grant-keys.js'
 export { type AwsCredentials, awsSigner } from './aws-signature.js'
 export { type BrokerOptions, credentialBroker } from './broker.js'
 export { credentialErrors, credentialFault } from './error-table.js'

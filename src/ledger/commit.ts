@@ -1,16 +1,18 @@
-import { type CountersignError, type Crypto, hex, type SigningKey, utf8 } from '../canon/index.js'
+import { type CountersignError, type Crypto, hex, isRemoteKey, utf8 } from '../canon/index.js'
 import {
   type Entry,
   type EntryBody,
   entrySealer,
   type GrowingTree,
   type OutcomeBody,
+  remoteEntrySealer,
   type SealedEntry,
 } from '../receipt/index.js'
 import { ledgerFault } from './error-table.js'
 import { HEAD_KEY, seqKey, textKey } from './keys.js'
 import type { Appended, Companion } from './ledger.js'
 import { type Change, encodeHead, type StoredHead } from './store.js'
+import type { LogKey } from './succession.js'
 import { type OpenTile, TILE_LEAVES } from './tile.js'
 
 export interface CommitLimits {
@@ -28,7 +30,7 @@ export interface CommitLimits {
 
 export interface CommitOptions {
   readonly crypto: Pick<Crypto, 'sha256'>
-  readonly signer: SigningKey
+  readonly signer: LogKey
   readonly boot: string
   readonly clock: () => number
   readonly limits: CommitLimits
@@ -62,7 +64,7 @@ interface Turnover {
   /** Entries right before the pending one, in the same batch. */
   readonly before: readonly EntryBody[]
   /** Signs everything behind them. */
-  readonly signer: SigningKey
+  readonly signer: LogKey
   /** Called with the number of entries from which on it does. */
   readonly onPlaced: (size: number) => void
 }
@@ -83,13 +85,22 @@ interface Batch {
   readonly settled: { readonly pending: Pending; readonly appended: Appended }[]
 }
 
+/** How entries are signed: in this turn of the event loop, or elsewhere, one after the other. */
+type Sealer =
+  | { readonly kind: 'here'; readonly seal: (entry: Entry) => SealedEntry }
+  | { readonly kind: 'elsewhere'; readonly seal: (entry: Entry) => Promise<SealedEntry> }
+
+/** Between two looks whether a signer is back. */
+const RETRY_MS = 200
+
 /**
  * Group commit: queue → place and sign → one durable batch → release. While one batch is being written, the
  * next is signed. INVARIANT: nothing is released before it is durable, and after one failed write nothing is.
  */
 export class CommitQueue {
   private readonly options: CommitOptions
-  private seal: (entry: Entry) => SealedEntry
+  private key: LogKey
+  private sealer: Sealer
   private readonly tree: GrowingTree
   private readonly tile: OpenTile
   private readonly open: Map<number, OpenMark>
@@ -99,6 +110,8 @@ export class CommitQueue {
   /** Leaf and time of the newest entry that has its place, committed or not. */
   private last: { leaf: string; t: number }
   private writing = false
+  /** An entry is being signed elsewhere. */
+  private placing = false
   private turn: NodeJS.Immediate | undefined
   private timer: NodeJS.Timeout | undefined
   private failure: CountersignError | undefined
@@ -106,7 +119,8 @@ export class CommitQueue {
 
   constructor(options: CommitOptions, start: CommitStart) {
     this.options = options
-    this.seal = entrySealer(options.crypto, options.signer)
+    this.key = options.signer
+    this.sealer = sealerOf(options.crypto, options.signer)
     this.tree = start.tree
     this.tile = start.tile
     this.open = start.open
@@ -117,6 +131,11 @@ export class CommitQueue {
   /** The newest durable head. */
   get head(): StoredHead {
     return this.committed
+  }
+
+  /** Signs what is placed next. */
+  get signer(): LogKey {
+    return this.key
   }
 
   /** Durable attempts for which no outcome was given, in order. */
@@ -179,7 +198,7 @@ export class CommitQueue {
 
   /** Resolves when everything given so far is durable or rejected. */
   async drained(): Promise<void> {
-    while (this.writing || this.queue.length > 0 || this.batch.settled.length > 0) {
+    while (this.writing || this.placing || this.queue.length > 0 || this.batch.settled.length > 0) {
       await new Promise<void>(resolve => {
         this.idle.push(resolve)
         this.schedule('now')
@@ -207,9 +226,14 @@ export class CommitQueue {
     clearTimeout(this.timer)
     this.timer = undefined
     this.turn = undefined
-    this.placeQueued()
+    if (this.sealer.kind === 'here') this.placeQueued()
+    else void this.placeElsewhere()
+    this.write()
+    if (this.sealer.kind === 'here' && this.mayPlace()) this.schedule('now')
+  }
+
+  private write(): void {
     if (!this.writing && this.batch.settled.length > 0) void this.writeBatch()
-    if (this.mayPlace()) this.schedule('now')
   }
 
   private mayPlace(): boolean {
@@ -223,44 +247,119 @@ export class CommitQueue {
 
   private placeQueued(): void {
     let room = this.options.limits.turnEntries
-    while (room-- > 0 && this.mayPlace()) this.place(this.queue.shift() as Pending)
+    while (room-- > 0 && this.sealer.kind === 'here' && this.mayPlace())
+      this.placeOne(this.queue.shift() as Pending, this.sealer.seal)
   }
 
-  private place(pending: Pending): void {
-    const { body, companion, closes, turnover } = pending
-    let appended: Appended
+  private placeOne(pending: Pending, seal: (entry: Entry) => SealedEntry): void {
+    const { before = [] } = pending.turnover ?? {}
     try {
-      for (const before of turnover?.before ?? []) this.sign(before)
-      appended = this.sign(body)
+      for (const body of before) this.place(body, seal)
+      this.settle(pending, this.place(pending.body, seal))
     } catch (error) {
-      if (closes !== undefined) closes.claimed = false
-      pending.reject(error as Error)
-      return
+      this.refuse(pending, error as Error)
     }
+  }
+
+  /** The same with a key that is held elsewhere. While an entry is signed there, the batch before it is written. */
+  private async placeElsewhere(): Promise<void> {
+    if (this.placing) return
+    this.placing = true
+    while (this.sealer.kind === 'elsewhere' && this.failure === undefined && this.mayPlace()) {
+      const pending = this.queue.shift() as Pending
+      try {
+        await this.signElsewhere(pending, this.sealer.seal)
+      } catch (error) {
+        if (isSignerGone(error) && this.failure === undefined) {
+          this.awaitSigner(pending)
+          break
+        }
+        this.refuse(pending, this.failure ?? (error as Error))
+      }
+      this.write()
+    }
+    this.placing = false
+    if (this.sealer.kind === 'here' && this.mayPlace()) this.schedule('now')
+    else if (this.queue.length === 0 && !this.writing && this.batch.settled.length === 0) this.releaseIdle()
+  }
+
+  /** INVARIANT: what belongs together is signed whole before any of it has its place. */
+  private async signElsewhere(pending: Pending, seal: (entry: Entry) => Promise<SealedEntry>): Promise<void> {
+    const bodies = [...(pending.turnover?.before ?? []), pending.body]
+    const signed: { readonly entry: Entry; readonly sealed: SealedEntry }[] = []
+    let at = { seq: this.tree.size, ...this.last }
+    for (const body of bodies) {
+      const entry = this.entryAt(body, at)
+      const sealed = await seal(entry)
+      signed.push({ entry, sealed })
+      at = { seq: at.seq + 1, leaf: hex(sealed.leaf), t: entry.t }
+    }
+    if (this.failure !== undefined) throw this.failure
+    const places = signed.map(({ entry, sealed }) => this.put(entry, sealed))
+    this.settle(pending, places.at(-1) as Appended)
+  }
+
+  /** Nobody signs now: what would be admitted is refused, the rest keeps its turn until somebody does. */
+  private awaitSigner(pending: Pending): void {
+    const fault = ledgerFault('signer_unavailable')
+    const waiting = [pending, ...this.queue.splice(0)]
+    for (const each of waiting) if (each.body.type === 'attempt') each.reject(fault)
+    this.queue.push(...waiting.filter(({ body }) => body.type !== 'attempt'))
+    this.timer ??= setTimeout(() => this.takeTurn(), RETRY_MS)
+  }
+
+  private refuse({ closes, reject }: Pending, fault: Error): void {
+    if (closes !== undefined) closes.claimed = false
+    reject(fault)
+  }
+
+  /** What was placed rides in the batch; behind a turnover another key signs. */
+  private settle(pending: Pending, appended: Appended): void {
+    const { turnover, companion } = pending
     if (turnover !== undefined) {
-      this.seal = entrySealer(this.options.crypto, turnover.signer)
+      this.key = turnover.signer
+      this.sealer = sealerOf(this.options.crypto, turnover.signer)
       turnover.onPlaced(this.tree.size)
     }
     this.addCompanion(companion)
     this.batch.settled.push({ pending, appended })
   }
 
-  /** Gives an entry its place and signature, and puts it into the batch. */
-  private sign(body: EntryBody): Appended {
-    const seq = this.tree.size
+  private entryAt(
+    body: EntryBody,
+    at: { readonly seq: number; readonly leaf: string; readonly t: number },
+  ): Entry {
     // Time never runs backwards in the log; decisions are denied by the policy while the clock does.
-    const t = Math.max(this.options.clock(), this.last.t)
-    const { boot } = this.options
-    const place = { v: 1, chain: this.committed.chain, seq, prev: this.last.leaf, t, boot } as const
-    const sealed = this.seal({ ...body, ...place })
+    const t = Math.max(this.options.clock(), at.t)
+    return {
+      ...body,
+      v: 1,
+      chain: this.committed.chain,
+      seq: at.seq,
+      prev: at.leaf,
+      t,
+      boot: this.options.boot,
+    }
+  }
+
+  /** Gives an entry its place and signature, and puts it into the batch. */
+  private place(body: EntryBody, seal: (entry: Entry) => SealedEntry): Appended {
+    const { leaf, t } = this.last
+    const entry = this.entryAt(body, { seq: this.tree.size, leaf, t })
+    return this.put(entry, seal(entry))
+  }
+
+  /** INVARIANT: called in the order of the places, with nothing in between that was signed for the same place. */
+  private put(entry: Entry, sealed: SealedEntry): Appended {
+    const { seq, t } = entry
     const leaf = hex(sealed.leaf)
     this.last = { leaf, t }
     this.batch.changes.push({ key: seqKey('e', seq), value: sealed.bytes })
     const tile = this.tile.add(this.tree.append(sealed.leaf))
     if (tile !== undefined)
       this.batch.changes.push({ key: seqKey('n', Math.floor(seq / TILE_LEAVES)), value: tile })
-    if (body.type === 'outcome') this.open.delete(body.attempt)
-    if (body.type === 'attempt' && body.decision.effect === 'allow')
+    if (entry.type === 'outcome') this.open.delete(entry.attempt)
+    if (entry.type === 'attempt' && entry.decision.effect === 'allow')
       this.open.set(seq, { leaf, t, claimed: false })
     return { seq, leaf, t }
   }
@@ -299,7 +398,7 @@ export class CommitQueue {
     this.committed = head
     for (const { pending, appended } of batch.settled) pending.resolve(appended)
     this.options.onCommitted()
-    if (this.batch.settled.length > 0) void this.writeBatch()
+    if (this.batch.settled.length > 0) this.write()
     else this.releaseIdle()
     if (this.mayPlace()) this.schedule('now')
   }
@@ -307,4 +406,14 @@ export class CommitQueue {
   private releaseIdle(): void {
     for (const resolve of this.idle.splice(0)) resolve()
   }
+}
+
+function sealerOf(crypto: Pick<Crypto, 'sha256'>, key: LogKey): Sealer {
+  return isRemoteKey(key)
+    ? { kind: 'elsewhere', seal: remoteEntrySealer(crypto, key) }
+    : { kind: 'here', seal: entrySealer(crypto, key) }
+}
+
+function isSignerGone(error: unknown): boolean {
+  return (error as { code?: unknown }).code === 'signer_unavailable'
 }

@@ -70,6 +70,11 @@ export const ledgerErrors = {
     sentence: 'The ledger is closed.',
     mend: 'The keeper is stopping; try again when it runs.',
   },
+  signer_unavailable: {
+    status: 503,
+    sentence: 'A key of the ledger is held by a signer that doesn’t answer, so nothing more is admitted.',
+    mend: 'Look at the signer (its token, its PIN, its own log); it is started again by itself, and the keeper goes on when it answers.',
+  },
   succession_unfit: {
     status: null,
     sentence: 'The entries that hand the log over are not those of the keys that are to follow.',

@@ -1,5 +1,8 @@
-import type { Crypto, SigningKey } from '../canon/index.js'
+import type { Crypto, RemoteKey, SigningKey } from '../canon/index.js'
 import { encodeMark, type Mark, writeMark } from './mark.js'
+
+/** Between two looks whether a signer is back. */
+const RETRY_MS = 200
 
 interface Waiter {
   readonly size: number
@@ -11,7 +14,7 @@ export interface HighWaterOptions {
   readonly file: string
   readonly crypto: Pick<Crypto, 'sha256' | 'verify'>
   /** The keys that sign a mark of this size. */
-  readonly keys: (size: number) => readonly SigningKey[]
+  readonly keys: (size: number) => readonly (SigningKey | RemoteKey)[]
   /** Least time between two writes while nobody waits. */
   readonly paceMs: number
   /** The newest mark that is true: called when a write begins. */
@@ -75,14 +78,16 @@ export class HighWater {
     if (mark.size <= this.coveredSize) return
     this.writing = this.write(mark).finally(() => {
       this.writing = undefined
-      if (this.options.newest().size > this.coveredSize) this.advance()
+      if (this.timer === undefined && this.options.newest().size > this.coveredSize) this.advance()
     })
   }
 
   private async write(mark: Mark): Promise<void> {
     try {
       const { file, crypto, keys } = this.options
-      await writeMark(file, encodeMark(crypto, mark, ...keys(mark.size)))
+      const signed = await this.signed(() => encodeMark(crypto, mark, ...keys(mark.size)))
+      if (signed === null) return
+      await writeMark(file, signed)
     } catch (error) {
       this.options.onFailure(error as Error)
       return
@@ -90,6 +95,17 @@ export class HighWater {
     this.coveredSize = mark.size
     this.release()
     this.options.onCovered()
+  }
+
+  /** Null where a key that is held elsewhere can't be used now: the mark stays where it is, and it is tried again. */
+  private async signed(encode: () => Promise<Uint8Array>): Promise<Uint8Array | null> {
+    try {
+      return await encode()
+    } catch (error) {
+      if ((error as { code?: unknown }).code !== 'signer_unavailable') throw error
+      if (this.failure === undefined) this.timer ??= setTimeout(() => this.begin(), RETRY_MS)
+      return null
+    }
   }
 
   private release(): void {

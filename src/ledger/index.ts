@@ -32,7 +32,13 @@ export {
 export type { Batch, Delivery, Sink } from './ship/sink.js'
 export { syslogSink } from './ship/syslog.js'
 export { openSide, type SideCipher, type SideReader, sideCipher } from './side.js'
-export { type HandOver, type KeySuccession, lastHandOver, type RetiringKey } from './succession.js'
+export {
+  type HandOver,
+  type KeySuccession,
+  type LogKey,
+  lastHandOver,
+  type RetiringKey,
+} from './succession.js'
 export { exportTiles } from './tiles/export-tiles.js'
 export { serveTiles, type TilesServer } from './tiles/serve-tiles.js'
 export { askWitnesses } from './witnesses/ask.js'

@@ -4,10 +4,16 @@ import {
   canonicalBytes,
   type JsonObject,
   parseCanonical,
+  type RemoteKey,
   type SigningKey,
   utf8,
 } from '../canon/index.js'
-import { type Checkpoint, isCheckpointSignedBy, parseCheckpoint, signCheckpoint } from '../receipt/index.js'
+import {
+  type Checkpoint,
+  isCheckpointSignedBy,
+  parseCheckpoint,
+  signCheckpointWith,
+} from '../receipt/index.js'
 import { ledgerFault } from './error-table.js'
 import { replaceFile } from './replace-file.js'
 
@@ -23,8 +29,12 @@ export interface Mark extends Checkpoint {
 
 type MarkCrypto = Pick<Crypto, 'sha256' | 'verify'>
 
-export function encodeMark(crypto: MarkCrypto, mark: Mark, ...keys: readonly SigningKey[]): Uint8Array {
-  return canonicalBytes({ ...mark, checkpoint: signCheckpoint(crypto, mark, ...keys) })
+export async function encodeMark(
+  crypto: MarkCrypto,
+  mark: Mark,
+  ...keys: readonly (SigningKey | RemoteKey)[]
+): Promise<Uint8Array> {
+  return canonicalBytes({ ...mark, checkpoint: await signCheckpointWith(crypto, mark, keys) })
 }
 
 /** The parts of a mark; throws `mark_invalid` unless it is canonical, agrees with its own checkpoint and, where keys are given, is signed by one of them. */

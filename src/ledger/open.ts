@@ -1,6 +1,6 @@
 import { mkdir } from 'node:fs/promises'
 import { dirname } from 'node:path'
-import { type CountersignError, type Crypto, formatPublicKey, hex, type SigningKey } from '../canon/index.js'
+import { type CountersignError, type Crypto, formatPublicKey, hex } from '../canon/index.js'
 import { type Checkpoint, type ControlBody, emptyRoot } from '../receipt/index.js'
 import { ledgerFault } from './error-table.js'
 import type { Ledger, LedgerHead } from './ledger.js'
@@ -16,7 +16,14 @@ import {
   readTail,
 } from './sound.js'
 import { Store, type StoredHead, storeExists } from './store.js'
-import { type HandOver, isDone, type KeySuccession, lastHandOver, type RetiringKey } from './succession.js'
+import {
+  type HandOver,
+  isDone,
+  type KeySuccession,
+  type LogKey,
+  lastHandOver,
+  type RetiringKey,
+} from './succession.js'
 import { damagedTables } from './table-file.js'
 import { type LedgerLimits, LedgerWriter, type WriterOptions } from './writer.js'
 
@@ -28,8 +35,8 @@ export interface OpenLedgerOptions {
   /** `<domain>/countersign/<sidecar>`; the epoch is added here. */
   readonly origin: string
   /** Receipt key. */
-  readonly signer: SigningKey
-  readonly checkpointKey: SigningKey
+  readonly signer: LogKey
+  readonly checkpointKey: LogKey
   /** The checkpoint key before, where it still signs beside; the high-water file may be signed by it alone. */
   readonly retiring?: RetiringKey | null
   /** Keys that are to follow. Where the log was handed over to them already, they are the ones in force. */
@@ -96,7 +103,7 @@ type KeysInForce = Pick<WriterOptions, 'signer' | 'checkpointKey' | 'beside'> & 
 /** The ledger says which keys are in force: a crash may have come between the hand-over and the files. */
 function keysInForce(options: OpenLedgerOptions, last: HandOver | null): KeysInForce {
   const { crypto, signer, checkpointKey, retiring = null, succession = null } = options
-  const besides = (before: RetiringKey | null, now: SigningKey) =>
+  const besides = (before: RetiringKey | null, now: LogKey) =>
     before === null || last === null || before.key.keyid === now.keyid
       ? null
       : { key: before.key, untilMs: last.t + before.overlapMs }
@@ -156,7 +163,7 @@ async function settleMark(options: OpenLedgerOptions): Promise<Mark> {
   }
   try {
     await mkdir(dirname(highWater), { recursive: true, mode: 0o700 })
-    await writeMark(highWater, encodeMark(crypto, mark, checkpointKey))
+    await writeMark(highWater, await encodeMark(crypto, mark, checkpointKey))
   } catch (error) {
     throw ledgerFault('mark_write_failed', (error as Error).message)
   }

@@ -1,4 +1,12 @@
-import { type Crypto, contentId, formatPublicKey, type SigningKey, utf8 } from '../canon/index.js'
+import {
+  type Crypto,
+  contentId,
+  formatPublicKey,
+  isRemoteKey,
+  type RemoteKey,
+  type SigningKey,
+  utf8,
+} from '../canon/index.js'
 import type { ControlBody } from '../receipt/index.js'
 import { ledgerFault } from './error-table.js'
 import type { StateReader } from './ledger.js'
@@ -10,10 +18,27 @@ import type { StateReader } from './ledger.js'
 const HAND_OVER = 'keys/hand-over'
 const HAD = 'key/'
 
+/** A key of the log, held here or elsewhere. */
+export type LogKey = SigningKey | RemoteKey
+
+/** The same key; where it is held elsewhere, whatever keeps it from signing is `signer_unavailable`. */
+export function namingFaults(key: LogKey): LogKey {
+  if (!isRemoteKey(key)) return key
+  return {
+    keyid: key.keyid,
+    publicKey: key.publicKey,
+    available: () => key.available(),
+    signAll: messages =>
+      key.signAll(messages).catch(error => {
+        throw ledgerFault('signer_unavailable', String((error as { code?: unknown }).code ?? 'unknown'))
+      }),
+  }
+}
+
 /** The keys that follow those in force, and the entries that say so. */
 export interface KeySuccession {
-  readonly signer: SigningKey
-  readonly checkpointKey: SigningKey
+  readonly signer: LogKey
+  readonly checkpointKey: LogKey
   /** Enrolment envelope of the new keys, as text. */
   readonly enrolment: string
   /** Entries of type `key`, that of the receipt key last: the key in force signs them all. */
@@ -24,7 +49,7 @@ export interface KeySuccession {
 
 /** A checkpoint key that was replaced and still signs beside its successor. */
 export interface RetiringKey {
-  readonly key: SigningKey
+  readonly key: LogKey
   readonly overlapMs: number
 }
 
@@ -65,7 +90,7 @@ export function handOverChanges(
 
 /** INVARIANT: the entries hand over to exactly the keys that will sign; throws `succession_unfit` otherwise. */
 export function checkSuccession({ signer, checkpointKey, entries }: KeySuccession): void {
-  const enrols = (role: string, key: SigningKey, entry: ControlBody | undefined) =>
+  const enrols = (role: string, key: LogKey, entry: ControlBody | undefined) =>
     entry?.type === 'key' &&
     entry.data.action === 'enrolled' &&
     entry.data.role === role &&
@@ -80,14 +105,14 @@ export function checkSuccession({ signer, checkpointKey, entries }: KeySuccessio
 export class CheckpointKeys {
   private readonly stages: {
     readonly from: number
-    readonly key: SigningKey
-    beside: { readonly key: SigningKey; readonly untilMs: number } | null
+    readonly key: LogKey
+    beside: { readonly key: LogKey; readonly untilMs: number } | null
   }[]
   private readonly clock: () => number
 
   constructor(
-    key: SigningKey,
-    beside: { readonly key: SigningKey; readonly untilMs: number } | null,
+    key: LogKey,
+    beside: { readonly key: LogKey; readonly untilMs: number } | null,
     clock: () => number,
   ) {
     this.stages = [{ from: 0, key, beside }]
@@ -95,14 +120,14 @@ export class CheckpointKeys {
   }
 
   /** From this size on another key signs, and the one before beside it until then, Unix milliseconds. */
-  follow(from: number, key: SigningKey, untilMs: number): void {
-    const before = this.stages.at(-1)?.key as SigningKey
+  follow(from: number, key: LogKey, untilMs: number): void {
+    const before = this.stages.at(-1)?.key as LogKey
     const beside = before.keyid === key.keyid ? null : { key: before, untilMs }
     this.stages.push({ from, key, beside })
   }
 
   /** The key in force first. */
-  signers(size: number): readonly SigningKey[] {
+  signers(size: number): readonly LogKey[] {
     const stage = this.stages.findLast(({ from }) => from <= size)
     if (stage === undefined) return []
     const { key, beside } = stage

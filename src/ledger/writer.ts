@@ -1,11 +1,11 @@
-import type { CountersignError, Crypto, SigningKey } from '../canon/index.js'
+import { type CountersignError, type Crypto, isRemoteKey, type RemoteKey } from '../canon/index.js'
 import {
   type AttemptBody,
   decodeEntry,
   type Entry,
   type EntryBody,
   type NodeReader,
-  signCheckpoint,
+  signCheckpointWith,
 } from '../receipt/index.js'
 import { type CommitLimits, CommitQueue, type CommitStart, type OpenMark } from './commit.js'
 import { ledgerFault } from './error-table.js'
@@ -20,7 +20,14 @@ import type {
   StateReader,
 } from './ledger.js'
 import type { Store } from './store.js'
-import { CheckpointKeys, checkSuccession, handOverChanges, type KeySuccession } from './succession.js'
+import {
+  CheckpointKeys,
+  checkSuccession,
+  handOverChanges,
+  type KeySuccession,
+  type LogKey,
+  namingFaults,
+} from './succession.js'
 
 export interface LedgerLimits extends CommitLimits {
   /** Least time between two writes of the high-water file while nobody waits for it. */
@@ -36,12 +43,15 @@ const DEFAULT_LIMITS: LedgerLimits = {
   markPaceMs: 50,
 }
 
+/** How long a ledger that is closed waits for a signer that is gone. */
+const SIGNER_PATIENCE_MS = 5_000
+
 export interface WriterOptions {
   readonly highWater: string
-  readonly signer: SigningKey
-  readonly checkpointKey: SigningKey
+  readonly signer: LogKey
+  readonly checkpointKey: LogKey
   /** A replaced checkpoint key that still signs beside, and until when, Unix milliseconds. */
-  readonly beside: { readonly key: SigningKey; readonly untilMs: number } | null
+  readonly beside: { readonly key: LogKey; readonly untilMs: number } | null
   readonly crypto: Crypto
   readonly clock: () => number
   readonly boot: string
@@ -65,8 +75,10 @@ export class LedgerWriter implements Ledger {
   private closing: Promise<void> | undefined
 
   constructor(store: Store, start: CommitStart, markedSize: number, options: WriterOptions) {
-    const { crypto, signer, checkpointKey, beside, boot, clock } = options
-    this.checkpointKeys = new CheckpointKeys(checkpointKey, beside, clock)
+    const { crypto, beside, boot, clock } = options
+    const signer = namingFaults(options.signer)
+    const retiring = beside === null ? null : { ...beside, key: namingFaults(beside.key) }
+    this.checkpointKeys = new CheckpointKeys(namingFaults(options.checkpointKey), retiring, clock)
     const limits = { ...DEFAULT_LIMITS, ...options.limits }
     this.store = store
     this.options = options
@@ -119,6 +131,9 @@ export class LedgerWriter implements Ledger {
 
   append(body: EntryBody, companion?: Companion): Promise<Appended> {
     if (this.closing !== undefined) return Promise.reject(ledgerFault('ledger_closed'))
+    // What was admitted before is still brought to its end as soon as it can be signed.
+    if (body.type === 'attempt' && !this.signersAvailable())
+      return Promise.reject(ledgerFault('signer_unavailable'))
     return this.commits.append(body, companion)
   }
 
@@ -139,7 +154,9 @@ export class LedgerWriter implements Ledger {
     if (this.note?.size !== size) {
       const keys = this.checkpointKeys.signers(size)
       const checkpoint = { origin: chain, size, root }
-      this.note = { size, text: signCheckpoint(this.options.crypto, checkpoint, ...keys) }
+      const text = await signCheckpointWith(this.options.crypto, checkpoint, keys)
+      this.note = { size, text }
+      return text
     }
     return this.note.text
   }
@@ -148,7 +165,8 @@ export class LedgerWriter implements Ledger {
     if (this.closing !== undefined) throw ledgerFault('ledger_closed')
     checkSuccession(succession)
     const { crypto, clock } = this.options
-    const { entries, signer, checkpointKey, overlapMs } = succession
+    const { entries, overlapMs } = succession
+    const [signer, checkpointKey] = [namingFaults(succession.signer), namingFaults(succession.checkpointKey)]
     const t = clock()
     const onPlaced = (size: number) => this.checkpointKeys.follow(size, checkpointKey, t + overlapMs)
     const state = handOverChanges(crypto, succession, t)
@@ -169,12 +187,28 @@ export class LedgerWriter implements Ledger {
     return this.closing
   }
 
+  /** The checkpoint key in force, and the one that signs entries: without either nothing new is admitted. */
+  private signersAvailable(): boolean {
+    return this.remoteKeys().every(key => key.available())
+  }
+
+  private remoteKeys(): readonly RemoteKey[] {
+    const [checkpointKey] = this.checkpointKeys.signers(this.commits.head.size)
+    return [this.commits.signer, checkpointKey].filter(key => key !== undefined).filter(isRemoteKey)
+  }
+
   private async finish(lastly: () => Promise<void>): Promise<void> {
+    // A signer that doesn't come back must not keep the lock: what it hasn't signed, the next start closes.
+    const patience =
+      this.remoteKeys().length === 0
+        ? undefined
+        : setTimeout(() => this.fail('signer_unavailable'), SIGNER_PATIENCE_MS)
     try {
       const closed = await this.commits.append({ type: 'close', data: { reason: 'stopped' } })
       await this.commits.drained()
       await this.marked(closed.seq)
     } finally {
+      clearTimeout(patience)
       this.fail('ledger_closed')
       await this.highWater.settled()
       await lastly().finally(() => this.store.close())
@@ -194,7 +228,7 @@ export class LedgerWriter implements Ledger {
     return { seq, leaf, t, entry: entry as Entry & AttemptBody }
   }
 
-  private fail(code: 'mark_write_failed' | 'ledger_closed', detail?: string): void {
+  private fail(code: 'mark_write_failed' | 'ledger_closed' | 'signer_unavailable', detail?: string): void {
     this.commits.poison(ledgerFault(code, detail))
   }
 }

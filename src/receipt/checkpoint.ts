@@ -5,7 +5,9 @@ import {
   fromBase64,
   fromHex,
   hex,
+  type RemoteKey,
   type SigningKey,
+  signWith,
   utf8,
 } from '../canon/index.js'
 import {
@@ -49,6 +51,22 @@ export function signCheckpoint(
     signature: key.sign(utf8(body)),
   }))
   return formatNote({ body, signatures })
+}
+
+/** The same with keys that may be held elsewhere; rejects with what such a key rejects with. */
+export async function signCheckpointWith(
+  crypto: Pick<Crypto, 'sha256'>,
+  checkpoint: Checkpoint,
+  keys: readonly (SigningKey | RemoteKey)[],
+): Promise<string> {
+  const message = utf8(checkpointBody(checkpoint))
+  const signatures = await Promise.all(keys.map(key => signWith(key, message)))
+  const signed = keys.map(({ keyid, publicKey }, i) => ({
+    keyid,
+    publicKey,
+    sign: () => signatures[i] as Uint8Array,
+  }))
+  return signCheckpoint(crypto, checkpoint, ...signed)
 }
 
 /**

@@ -39,6 +39,7 @@ export {
   parseCheckpoint,
   type SignedCheckpoint,
   signCheckpoint,
+  signCheckpointWith,
 } from './checkpoint.js'
 export {
   ATTEMPT_SECRET_BYTES,
@@ -93,6 +94,7 @@ export {
   MAX_ENTRY_BYTES,
   type OpenedEntry,
   openEntry,
+  remoteEntrySealer,
   type SealedEntry,
 } from './seal.js'
 export { type Silence, Silences } from './silence.js'

@@ -6,6 +6,7 @@ import {
   equalBytes,
   fromUtf8,
   PAYLOAD_TYPES,
+  type RemoteKey,
   type SigningKey,
   utf8,
 } from '../canon/index.js'
@@ -51,27 +52,49 @@ export function entrySealer(
   crypto: Pick<Crypto, 'sha256'>,
   signer: SigningKey,
 ): (entry: Entry) => SealedEntry {
+  const frame = entryFrame(crypto, signer.keyid)
+  return entry => frame.sealed(signer.sign(frame.signedBytes(entry)))
+}
+
+/** The same for a key that is held elsewhere: one entry at a time, since the next one cites the signature of this one. */
+export function remoteEntrySealer(
+  crypto: Pick<Crypto, 'sha256'>,
+  signer: RemoteKey,
+): (entry: Entry) => Promise<SealedEntry> {
+  const frame = entryFrame(crypto, signer.keyid)
+  return async entry => {
+    const [signature] = await signer.signAll([frame.signedBytes(entry)])
+    return frame.sealed(signature as Uint8Array)
+  }
+}
+
+/** Lays out one entry at a time: first what is to be signed, then, with the signature, its envelope. */
+function entryFrame(crypto: Pick<Crypto, 'sha256'>, keyid: string) {
   const scratch = new Uint8Array(SIGNED_ROOM + MAX_PAYLOAD_BYTES)
   const allocate = slabs()
-  const between = utf8(
-    `","payloadType":"${PAYLOAD_TYPES.receipt}","signatures":[{"keyid":"${signer.keyid}","sig":"`,
-  )
-  return entry => {
-    const wrong = entryProblem(entry)
-    if (wrong !== undefined) throw receiptFault('entry_malformed', `${entry.type}${wrong}`)
-    const text = layEntry(entry)
-    const { read, written } = encoder.encodeInto(text, scratch.subarray(SIGNED_ROOM))
-    if (read !== text.length)
-      throw receiptFault('entry_too_large', `${entry.type}, ${text.length} characters`)
-    const signature = signer.sign(signedBytes(scratch, written))
-    // The byte before the envelope is the 0x00 of the leaf hash, so that hashing needs no copy.
-    const framed = allocate(1 + AROUND + base64Length(written))
-    framed.set(HEAD, 1)
-    let at = encodeBase64Into(scratch.subarray(SIGNED_ROOM, SIGNED_ROOM + written), framed, 1 + HEAD.length)
-    framed.set(between, at)
-    at = encodeBase64Into(signature, framed, at + between.length)
-    framed.set(END, at)
-    return { bytes: framed.subarray(1), leaf: crypto.sha256(framed) }
+  const between = utf8(`","payloadType":"${PAYLOAD_TYPES.receipt}","signatures":[{"keyid":"${keyid}","sig":"`)
+  let length = 0
+  return {
+    signedBytes: (entry: Entry): Uint8Array => {
+      const wrong = entryProblem(entry)
+      if (wrong !== undefined) throw receiptFault('entry_malformed', `${entry.type}${wrong}`)
+      const text = layEntry(entry)
+      const { read, written } = encoder.encodeInto(text, scratch.subarray(SIGNED_ROOM))
+      if (read !== text.length)
+        throw receiptFault('entry_too_large', `${entry.type}, ${text.length} characters`)
+      length = written
+      return signedBytes(scratch, written)
+    },
+    sealed: (signature: Uint8Array): SealedEntry => {
+      // The byte before the envelope is the 0x00 of the leaf hash, so that hashing needs no copy.
+      const framed = allocate(1 + AROUND + base64Length(length))
+      framed.set(HEAD, 1)
+      let at = encodeBase64Into(scratch.subarray(SIGNED_ROOM, SIGNED_ROOM + length), framed, 1 + HEAD.length)
+      framed.set(between, at)
+      at = encodeBase64Into(signature, framed, at + between.length)
+      framed.set(END, at)
+      return { bytes: framed.subarray(1), leaf: crypto.sha256(framed) }
+    },
   }
 }
 

@@ -13,6 +13,9 @@ import { readTrustVersions } from '../../src/cli/trust-files.js'
 import type { TrustRoot } from '../../src/policy/index.js'
 import { countersign, scratch } from './command-line.js'
 
+/** No key is behind a signer. */
+const NONE = { now: {}, next: {} }
+
 type Path = (...parts: readonly string[]) => string
 
 /** A sidecar that has never run, and the three steps on it. */
@@ -59,7 +62,7 @@ async function keyOf(file: string): Promise<string> {
 
 test('the three steps: asked for, shown, certified, installed; nothing is in force before the keeper says so', async t => {
   const car = await enrolled(t)
-  const before = heldInstance(car.loaded())
+  const before = heldInstance(car.loaded(), NONE)
   const asked = await car.request()
   assert.equal(asked.code, 0, asked.err)
   const { id, keys } = JSON.parse(asked.out) as { id: string; keys: Record<string, string> }
@@ -78,9 +81,9 @@ test('the three steps: asked for, shown, certified, installed; nothing is in for
   const installed = await car.install()
   assert.equal(installed.code, 0, installed.err)
   assert.match(installed.out, /next start/)
-  assert.deepEqual(heldInstance(car.loaded()).enrolment, before.enrolment)
+  assert.deepEqual(heldInstance(car.loaded(), NONE).enrolment, before.enrolment)
   const trust = readTrustVersions(car.loaded()).at(-1) as TrustRoot
-  assert.deepEqual({ ...readNext(car.loaded(), trust)?.enrolment.keys }, keys)
+  assert.deepEqual({ ...readNext(car.loaded(), trust, NONE)?.enrolment.keys }, keys)
 })
 
 test('a second request while one waits is refused, and no key is overwritten', async t => {
@@ -95,14 +98,14 @@ test('a second request while one waits is refused, and no key is overwritten', a
 
 test('keys that stay are not made anew, and the enrolment is renewed over them', async t => {
   const car = await enrolled(t)
-  const before = heldInstance(car.loaded()).enrolment
+  const before = heldInstance(car.loaded(), NONE).enrolment
   const asked = await car.request('--keep', 'receipt', '--keep', 'checkpoint', '--keep', 'grant')
   assert.equal(asked.code, 0, asked.err)
   assert.deepEqual(await readdir(car.at('keeper', 'keys', 'next')), ['request.json'])
   assert.equal((await car.enrol('--key', car.key, '--days', '900')).code, 0)
   assert.equal((await car.install()).code, 0)
   const trust = readTrustVersions(car.loaded()).at(-1) as TrustRoot
-  const next = readNext(car.loaded(), trust)?.enrolment
+  const next = readNext(car.loaded(), trust, NONE)?.enrolment
   assert.deepEqual(next?.keys, before.keys)
   assert.ok((next?.notAfter ?? '') > before.notAfter)
   assert.equal((await car.request('--keep', 'tls')).code, 2)
@@ -227,13 +230,13 @@ test('a start finishes the move of the keys from wherever it was interrupted', a
   ]
   for (const move of moves) {
     await move()
-    const next = readNext(car.loaded(), versions.at(-1) as TrustRoot)
+    const next = readNext(car.loaded(), versions.at(-1) as TrustRoot, NONE)
     assert.deepEqual({ ...next?.enrolment.keys }, keys)
-    assert.notDeepEqual({ ...readInstance(car.loaded(), versions, true).enrolment.keys }, keys)
+    assert.notDeepEqual({ ...readInstance(car.loaded(), versions, NONE, true).enrolment.keys }, keys)
   }
   promote(car.loaded())
-  assert.deepEqual({ ...readInstance(car.loaded(), versions, false).enrolment.keys }, keys)
-  assert.equal(readNext(car.loaded(), versions.at(-1) as TrustRoot), null)
+  assert.deepEqual({ ...readInstance(car.loaded(), versions, NONE, false).enrolment.keys }, keys)
+  assert.equal(readNext(car.loaded(), versions.at(-1) as TrustRoot, NONE), null)
   assert.deepEqual((await readdir(folder('previous'))).sort(), ['checkpoint.jwk', 'grant.jwk'])
   assert.deepEqual(await readdir(folder('next')), [])
 })
@@ -254,10 +257,10 @@ test('an instance whose enrolment has a revoked key, or has ended, starts only w
   const id = JSON.parse((await car.enrol('--json')).out) as { id: string }
   assert.equal((await car.rotate('--revoke', await keyOf(car.at('keeper', 'keys', 'grant.jwk')))).code, 0)
   const versions = readTrustVersions(car.loaded())
-  assert.throws(() => readInstance(car.loaded(), versions, false), { code: 'enrolled_key_revoked' })
+  assert.throws(() => readInstance(car.loaded(), versions, NONE, false), { code: 'enrolled_key_revoked' })
   assert.equal((await car.enrol('--key', car.key, '--id', id.id)).code, 0)
   assert.equal((await car.install()).code, 0)
-  assert.equal(readInstance(car.loaded(), versions, true).enrolment.origin, car.loaded().config.origin)
+  assert.equal(readInstance(car.loaded(), versions, NONE, true).enrolment.origin, car.loaded().config.origin)
   await writeFile(car.at('keeper', 'enrolment.json'), '{}')
-  assert.throws(() => readInstance(car.loaded(), versions, true), { code: 'envelope_malformed' })
+  assert.throws(() => readInstance(car.loaded(), versions, NONE, true), { code: 'envelope_malformed' })
 })

@@ -132,7 +132,7 @@ test('a first run that crashed before its genesis is finished by the next', asyn
   await mkdir(join(fresh.highWater, '..'), { recursive: true })
   const empty = { origin: 'acme.test/countersign/edge/1', size: 0, leaf: '0'.repeat(64) }
   const root = Buffer.from(nativeCrypto.sha256()).toString('hex')
-  await writeFile(fresh.highWater, encodeMark(nativeCrypto, { ...empty, root }, fresh.checkpointKey))
+  await writeFile(fresh.highWater, await encodeMark(nativeCrypto, { ...empty, root }, fresh.checkpointKey))
   const ledger = await fresh.open()
   assert.equal(ledger.head().size, 2)
   assert.ok(mark.length > 0)

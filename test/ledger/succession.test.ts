@@ -20,11 +20,13 @@ function written(key: SigningKey): string {
   return formatPublicKey(key.publicKey)
 }
 
+type LocalSuccession = KeySuccession & { readonly signer: SigningKey; readonly checkpointKey: SigningKey }
+
 /** The entries that the keeper would write; the ledger doesn't look into the enrolment. */
-function following(
-  before: { readonly receiptKey: SigningKey; readonly checkpointKey: SigningKey },
-  changes: Partial<KeySuccession> = {},
-): KeySuccession {
+function following(before: {
+  readonly receiptKey: SigningKey
+  readonly checkpointKey: SigningKey
+}): LocalSuccession {
   const [signer, checkpointKey, grant] = [signingKey(), signingKey(), signingKey()]
   const enrolment = `enrolment of ${written(signer)}`
   const enrols = (role: string, key: SigningKey, replaces?: SigningKey): ControlBody => ({
@@ -47,7 +49,6 @@ function following(
       enrols('receipt', signer, before.receiptKey),
     ],
     overlapMs: HOUR_MS,
-    ...changes,
   }
 }
 

@@ -21,13 +21,13 @@ import {
   type TrustRoot,
 } from '../../policy/index.js'
 import { AnswerNo, type Io, printJson, printLine, UsageError } from '../io.js'
-import { openSigningKey } from '../locked-key.js'
 import { type NeverProof, neverLines, proveNever } from '../never-report.js'
 import { asNextVersion } from '../next-version.js'
 import { compilePolicyFile } from '../policy-file.js'
 import { group } from '../program-group.js'
 import { repeatable } from '../repeatable.js'
 import { writeSealedPolicy } from '../sealed-policy.js'
+import { openSigningKeys, SIGNER_WORDS, type SigningFlags } from '../signing-keys.js'
 import { openTrustFile } from '../trust-files.js'
 
 export function registerPolicySeal(program: Command, io: Io): void {
@@ -36,7 +36,8 @@ export function registerPolicySeal(program: Command, io: Io): void {
     .command('seal')
     .summary('compile a policy and sign it')
     .argument('<file>', 'the policy’s source')
-    .requiredOption('--key <file>', 'a policy key to sign with; repeatable', repeatable)
+    .option('--key <file>', 'a policy key to sign with; repeatable', repeatable)
+    .option('--signer <command>', SIGNER_WORDS, repeatable)
     .option('--never <file>', 'further `never` statements, sealed with the policy')
     .option('-o, --out <file>', 'sealed file; NAME.sealed.json beside the source unless told')
     .option('--next', 'seal as the version after the last one, whatever the source says')
@@ -53,7 +54,8 @@ export function registerPolicySeal(program: Command, io: Io): void {
     .command('sign')
     .summary('add a signature to a sealed policy')
     .argument('<file>', 'the sealed file')
-    .requiredOption('--key <file>', 'a policy key to sign with; repeatable', repeatable)
+    .option('--key <file>', 'a policy key to sign with; repeatable', repeatable)
+    .option('--signer <command>', SIGNER_WORDS, repeatable)
     .option('--passphrase-file <file>', 'passphrase of the locked keys')
     .option('--json', 'one JSON document')
     .addHelpText('after', '\nExample:\n  countersign policy sign policy.sealed.json --key jo.jwk\n')
@@ -88,9 +90,7 @@ Example:
   countersign policy show policy.sealed.json --trust trust/root.json --pin sha256:…
 `
 
-interface SignFlags {
-  readonly key: readonly string[]
-  readonly passphraseFile?: string
+interface SignFlags extends SigningFlags {
   readonly json?: boolean
 }
 
@@ -158,11 +158,7 @@ async function sign(file: string, options: SignFlags, io: Io): Promise<void> {
 }
 
 async function signWith(envelope: Envelope, options: SignFlags, io: Io): Promise<Envelope> {
-  let signed = envelope
-  for (const key of options.key) {
-    signed = addSignature(signed, await openSigningKey(key, options.passphraseFile, io))
-  }
-  return signed
+  return (await openSigningKeys(options, io)).reduce(addSignature, envelope)
 }
 
 function show(file: string, options: ShowFlags, io: Io): void {

@@ -14,12 +14,13 @@ import { enrolInto, type RequestReview, reviewRequest } from '../enrolment-file.
 import { fitting } from '../instance-keys.js'
 import { AnswerNo, type Io, printJson, printLine, UsageError } from '../io.js'
 import type { KeeperStatus } from '../keeper-status.js'
-import { openSigningKey } from '../locked-key.js'
 import { openNeeded } from '../needed-file.js'
 import { group } from '../program-group.js'
 import { repeatable } from '../repeatable.js'
 import { installEnrolment, requestKeys } from '../request-keys.js'
 import { addConfigOption } from '../session-options.js'
+import { commandSigners } from '../signer/instance-signers.js'
+import { openSigningKeys, SIGNER_WORDS, type SigningFlags } from '../signing-keys.js'
 import { wholeNumber } from '../trust-change.js'
 import { openTrustVersions, readTrustRoot } from '../trust-files.js'
 
@@ -47,6 +48,7 @@ export function registerTrustEnrol(program: Command, io: Io): void {
       'an enrol key to sign with; repeatable; without one the request is only shown',
       repeatable,
     )
+    .option('--signer <command>', SIGNER_WORDS, repeatable)
     .option(
       '--id <id>',
       'the request’s id as the sidecar printed it: needed where its old keys prove nothing',
@@ -92,6 +94,7 @@ enough have signed.
 Examples:
   countersign trust enrol request.json --trust root.json
   countersign trust enrol request.json --trust root.json --key enrol.jwk --days 90 --out enrolment.json
+  countersign trust enrol request.json --trust root.json --signer './signer --key enrol'
 `
 
 const INSTALL_HELP = `${STEPS}
@@ -109,14 +112,12 @@ interface RequestFlags {
   readonly json?: boolean
 }
 
-interface EnrolFlags {
+interface EnrolFlags extends SigningFlags {
   readonly trust: string
   readonly pin?: string
-  readonly key?: readonly string[]
   readonly id?: string
   readonly days: string
   readonly out: string
-  readonly passphraseFile?: string
   readonly json?: boolean
 }
 
@@ -125,8 +126,10 @@ interface InstallFlags {
   readonly json?: boolean
 }
 
-function request(options: RequestFlags, io: Io): void {
-  const made = requestKeys(loadConfig(options.config), (options.keep ?? []).map(instanceRole), Date.now())
+async function request(options: RequestFlags, io: Io): Promise<void> {
+  const loaded = loadConfig(options.config)
+  const signers = await commandSigners(loaded)
+  const made = requestKeys(loaded, (options.keep ?? []).map(instanceRole), signers, Date.now())
   if (options.json === true) {
     printJson(io, made)
     return
@@ -158,14 +161,13 @@ async function enrol(file: string, options: EnrolFlags, io: Io): Promise<void> {
     made: new Date(asked.t).toISOString(),
     ...review,
   }
-  if (options.key === undefined) {
+  if (options.key === undefined && options.signer === undefined) {
     if (options.json === true) printJson(io, shown)
     else for (const line of reviewLines(shown)) printLine(io, line)
     return
   }
   refuseUnproven(id, review, options.id)
-  const keys = []
-  for (const each of options.key) keys.push(await openSigningKey(each, options.passphraseFile, io))
+  const keys = await openSigningKeys(options, io)
   const enrolling = enrolInto(options.out, asked, versions.at(-1) as TrustRoot, keys, { nowMs, days })
   if (options.json === true) printJson(io, { file: options.out, ...enrolling, request: id })
   else {
@@ -221,7 +223,8 @@ function reviewLines({ id, origin, made, keys, unproven, before }: Shown): reado
 async function install(file: string, options: InstallFlags, io: Io): Promise<void> {
   const loaded = loadConfig(options.config)
   const trust = readTrustRoot(loaded)
-  const instance = openNeeded(file, bytes => fitting(loaded, bytes, trust))
+  const signers = await commandSigners(loaded)
+  const instance = openNeeded(file, bytes => fitting(loaded, bytes, trust, signers))
   installEnrolment(loaded, instance.envelope)
   const enrolment = contentId(nativeCrypto, utf8(instance.envelope))
   const keeper = await handOver(loaded.path(loaded.config.keeper.admin))

@@ -11,9 +11,10 @@ import {
 } from '../../policy/index.js'
 import { AnswerNo, type Io, printJson, printLine, UsageError } from '../io.js'
 import { createKeyFile } from '../keyfile.js'
-import { createLockedKeyFile, openSigningKey, readPassphrase, unlockSigningKey } from '../locked-key.js'
+import { createLockedKeyFile, readPassphrase, unlockSigningKey } from '../locked-key.js'
 import { group } from '../program-group.js'
 import { repeatable } from '../repeatable.js'
+import { openSigningKeys, SIGNER_WORDS, type SigningFlags } from '../signing-keys.js'
 import { changeOf, roleOf, type TrustChangeFlags, wholeNumber } from '../trust-change.js'
 import { openTrustFile, writeTrustChain } from '../trust-files.js'
 import { rotate } from '../trust-rotation.js'
@@ -55,7 +56,8 @@ export function registerTrust(program: Command, io: Io): void {
     .command('rotate')
     .summary('add the next version: other keys, thresholds, revocations')
     .argument('<file>', 'root.json')
-    .requiredOption('--key <file>', 'a root key to sign with; repeatable', repeatable)
+    .option('--key <file>', 'a root key to sign with; repeatable', repeatable)
+    .option('--signer <command>', SIGNER_WORDS, repeatable)
     .option('--add <role/name=key>', 'give a role a key, ed25519:…; repeatable', repeatable)
     .option(
       '--revoke <name|key>',
@@ -122,9 +124,7 @@ interface ShowFlags {
   readonly json?: boolean
 }
 
-interface RotateFlags extends TrustChangeFlags {
-  readonly key: readonly string[]
-  readonly passphraseFile?: string
+interface RotateFlags extends TrustChangeFlags, SigningFlags {
   readonly json?: boolean
 }
 
@@ -237,8 +237,7 @@ function show(file: string, options: ShowFlags, io: Io): void {
 async function rotateCommand(file: string, options: RotateFlags, io: Io): Promise<void> {
   const { root: current } = openTrustFile(file)
   const change = changeOf(current, options)
-  const keys = []
-  for (const each of options.key) keys.push(await openSigningKey(each, options.passphraseFile, io))
+  const keys = await openSigningKeys(options, io)
   const rotation = rotate(file, current, change, keys)
   const id = trustRootId(rotation.root, nativeCrypto)
   if (options.json === true) printJson(io, { ...rotation, id })

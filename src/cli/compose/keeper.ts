@@ -26,11 +26,11 @@ import type { LoadedConfig } from '../config.js'
 import { cliFault } from '../error-table.js'
 import { finishPromotion, type Instance, readInstance, readNext } from '../instance-keys.js'
 import type { Io } from '../io.js'
-import { signingKeyOf } from '../keyfile.js'
 import { parseListenAddress } from '../listen-address.js'
 import { readNeeded } from '../needed-file.js'
 import { packageVersion } from '../package-version.js'
 import { processLog } from '../process-log.js'
+import { type InstanceSigners, startInstanceSigners } from '../signer/instance-signers.js'
 import { serveUntilStopped } from '../supervise.js'
 import { readTrustVersions } from '../trust-files.js'
 import { vaultLocation } from '../vault-location.js'
@@ -41,14 +41,24 @@ import { type ConfiguredWitnesses, configuredWitnesses, ledgerCosigning } from '
 
 /** The keeper as a process: everything secret is opened here and handed to nobody. */
 export async function runKeeper(loaded: LoadedConfig, io: Io): Promise<void> {
+  const log = processLog('keeper', loaded.config.log?.level ?? 'info', io.stderr)
+  const signers = await startInstanceSigners(loaded, log)
+  try {
+    await serve(loaded, signers, log, io)
+  } finally {
+    // The last entries are signed by now.
+    await signers.close()
+  }
+}
+
+async function serve(loaded: LoadedConfig, signers: InstanceSigners, log: Log, io: Io): Promise<void> {
   const { config, path } = loaded
-  const log = processLog('keeper', config.log?.level ?? 'info', io.stderr)
   const versions = readTrustVersions(loaded)
   const trust = versions.at(-1) as TrustRoot
-  const start = openInstance(loaded, versions)
+  const start = openInstance(loaded, versions, signers)
   const vault = await openVault(vaultLocation(loaded, io.env))
-  const witnesses = await configuredWitnesses(loaded)
-  const { ledger, side } = await openInstanceLedger(loaded, start, witnesses)
+  const witnesses = await configuredWitnesses(loaded, checkpointKeysOf(loaded, start, signers))
+  const { ledger, side } = await openInstanceLedger(loaded, start, signers, witnesses)
   const instance = settleInstance(loaded, start, log)
   const shipping = await ledgerShipping(loaded, { ledger, vault, trust, log })
   const cosigning = ledgerCosigning(loaded, witnesses, { ledger, log })
@@ -59,6 +69,7 @@ export async function runKeeper(loaded: LoadedConfig, io: Io): Promise<void> {
   const ring = await openKeyRing(
     loaded,
     instance,
+    signers,
     ledger,
     (jti, issuedMs) => revocations.isRevoked(jti, issuedMs),
     log,
@@ -132,10 +143,25 @@ interface InstanceStart {
   readonly next: Instance | null
 }
 
-function openInstance(loaded: LoadedConfig, versions: readonly TrustRoot[]): InstanceStart {
-  const next = readNext(loaded, versions.at(-1) as TrustRoot)
-  const current = readInstance(loaded, versions, next !== null)
+function openInstance(
+  loaded: LoadedConfig,
+  versions: readonly TrustRoot[],
+  signers: InstanceSigners,
+): InstanceStart {
+  const next = readNext(loaded, versions.at(-1) as TrustRoot, signers)
+  const current = readInstance(loaded, versions, signers, next !== null)
   return { current, next: next?.envelope === current.envelope ? null : next }
+}
+
+/** Those that may have signed what witnesses saw last: a hand-over may have come behind it. */
+function checkpointKeysOf(
+  loaded: LoadedConfig,
+  { current, next }: InstanceStart,
+  signers: InstanceSigners,
+): readonly Uint8Array[] {
+  const retiring = retiringCheckpointKey(loaded, current, signers)?.key
+  const keys = [current.keys.checkpoint.key, next?.keys.checkpoint.key, retiring]
+  return keys.flatMap(key => key?.publicKey ?? [])
 }
 
 /** The ledger is handed over: where keys were to follow, they are the ones in force, and their files take their place. */
@@ -152,6 +178,7 @@ function settleInstance(loaded: LoadedConfig, { current, next }: InstanceStart, 
 async function openInstanceLedger(
   loaded: LoadedConfig,
   { current, next }: InstanceStart,
+  signers: InstanceSigners,
   witnesses: ConfiguredWitnesses | null,
 ) {
   const { config, path } = loaded
@@ -162,9 +189,9 @@ async function openInstanceLedger(
     dir: path(dir),
     highWater: path(highWater),
     origin: config.origin,
-    signer: signingKeyOf(current.keys.receipt),
-    checkpointKey: signingKeyOf(current.keys.checkpoint),
-    retiring: retiringCheckpointKey(loaded, current),
+    signer: current.keys.receipt.key,
+    checkpointKey: current.keys.checkpoint.key,
+    retiring: retiringCheckpointKey(loaded, current, signers),
     succession: next === null ? null : successionOf(loaded, current, next),
     crypto: nativeCrypto,
     clock: Date.now,

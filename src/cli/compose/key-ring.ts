@@ -1,7 +1,8 @@
-import { contentId, fromBase64url, utf8 } from '../../canon/index.js'
+import { contentId, isRemoteKey, parsePublicKey, utf8 } from '../../canon/index.js'
 import {
   type AwsGrantKeys,
   awsGrantKeys,
+  awsGrantMaterial,
   type GrantIssuer,
   type GrantVerifier,
   grantIssuer,
@@ -17,8 +18,17 @@ import {
 import { type KeySuccession, type Ledger, lastHandOver, type RetiringKey } from '../../ledger/index.js'
 import { nativeCrypto } from '../../native/index.js'
 import type { LoadedConfig } from '../config.js'
-import { dropRetired, type Instance, nextFile, promote, readNext, retiringKey } from '../instance-keys.js'
-import { signingKeyOf } from '../keyfile.js'
+import {
+  dropRetired,
+  type HeldKey,
+  type Instance,
+  nextFile,
+  promote,
+  readNext,
+  retiringKey,
+} from '../instance-keys.js'
+import type { PrivateJwk } from '../keyfile.js'
+import type { InstanceSigners } from '../signer/instance-signers.js'
 
 const DAY_MS = 86_400_000
 const OVERLAP_DAYS = 30
@@ -47,6 +57,7 @@ interface GrantKeys {
 export async function openKeyRing(
   loaded: LoadedConfig,
   first: Instance,
+  signers: InstanceSigners,
   ledger: Ledger,
   isRevoked: (jti: string, issuedMs: number) => boolean,
   log: Log,
@@ -54,16 +65,18 @@ export async function openKeyRing(
   const { origin } = loaded.config
   let inForce = first
   let handedOverMs = (await lastHandOver(ledger.state))?.t ?? null
-  let grantBefore = retiringKey(loaded, 'grant', first)
+  let grant = await grantKeyOf(first.keys.grant)
+  const retired = retiringKey(loaded, 'grant', first, signers)
+  let grantBefore = retired === null || !isWithin(GRANT_LIFE_MS) ? null : await grantKeyOf(retired)
   let grants = grantKeys()
 
   function grantKeys(): GrantKeys {
-    const now = inForce.keys.grant
-    const live = grantBefore !== null && isWithin(GRANT_LIFE_MS) ? [grantBefore] : []
+    const all = grantBefore === null ? [grant] : [grant, grantBefore]
+    const [now, ...before] = all.map(({ material }) => material) as [GrantKey['material']]
     return {
-      verifier: grantVerifier({ keys: [now, ...live].map(({ x }) => fromBase64url(x)), origin, isRevoked }),
-      issuer: grantIssuer(now, origin),
-      awsKeys: awsGrantKeys(now, ...live),
+      verifier: grantVerifier({ keys: all.map(({ publicKey }) => publicKey), origin, isRevoked }),
+      issuer: grantIssuer(grant.issuing, origin),
+      awsKeys: awsGrantKeys(now, ...before),
     }
   }
 
@@ -73,10 +86,12 @@ export async function openKeyRing(
 
   /** Keys that have had their time are deleted: what isn't there can't be stolen. */
   function tidy(): void {
-    if (!isWithin(GRANT_LIFE_MS) && grantBefore !== null) {
+    if (!isWithin(GRANT_LIFE_MS)) {
       dropRetired(loaded, 'grant')
-      grantBefore = null
-      grants = grantKeys()
+      if (grantBefore !== null) {
+        grantBefore = null
+        grants = grantKeys()
+      }
     }
     if (!isWithin(overlapMs(loaded))) dropRetired(loaded, 'checkpoint')
   }
@@ -91,13 +106,15 @@ export async function openKeyRing(
   }, TIDY_MS)
   timer.unref()
 
-  function follow(next: Instance): NextKeys {
+  async function follow(next: Instance): Promise<NextKeys> {
+    // Before the ledger is handed over: a signer that can't be used is found out now.
+    const following = await grantKeyOf(next.keys.grant)
     return {
       succession: successionOf(loaded, inForce, next),
       enrolment: contentId(nativeCrypto, utf8(next.envelope)),
       adopt: async () => {
-        const { grant } = inForce.keys
-        if (grant.x !== next.keys.grant.x) grantBefore = grant
+        if (inForce.keys.grant.publicKey !== next.keys.grant.publicKey) grantBefore = grant
+        grant = following
         inForce = next
         handedOverMs = Date.now()
         grants = grantKeys()
@@ -117,7 +134,7 @@ export async function openKeyRing(
       expiresMs: () => Date.parse(inForce.enrolment.notAfter),
       inForce: () => inForce.enrolment.keys,
       next: async trust => {
-        const next = readNext(loaded, trust)
+        const next = readNext(loaded, trust, signers)
         return next === null || next.envelope === inForce.envelope ? null : follow(next)
       },
       watch: onChange => watchFiles([nextFile(loaded, 'enrolment.json')], POLL_MS, onChange),
@@ -126,11 +143,24 @@ export async function openKeyRing(
   }
 }
 
+/** A grant key as it issues, as it verifies, and what the secrets of AWS grants are derived from. */
+interface GrantKey {
+  readonly publicKey: Uint8Array
+  readonly issuing: Parameters<typeof grantIssuer>[0]
+  readonly material: Parameters<typeof awsGrantKeys>[0]
+}
+
+async function grantKeyOf({ publicKey: written, jwk, key }: HeldKey): Promise<GrantKey> {
+  const publicKey = parsePublicKey(written)
+  if (isRemoteKey(key)) return { publicKey, issuing: key, material: await awsGrantMaterial(key) }
+  return { publicKey, issuing: jwk as PrivateJwk, material: jwk as PrivateJwk }
+}
+
 /** The hand-over from one instance's keys to the next. */
 export function successionOf(loaded: LoadedConfig, before: Instance, next: Instance): KeySuccession {
   return {
-    signer: signingKeyOf(next.keys.receipt),
-    checkpointKey: signingKeyOf(next.keys.checkpoint),
+    signer: next.keys.receipt.key,
+    checkpointKey: next.keys.checkpoint.key,
     enrolment: next.envelope,
     entries: successionEntries(next.envelope, next.enrolment.keys, before.enrolment.keys),
     overlapMs: overlapMs(loaded),
@@ -138,9 +168,13 @@ export function successionOf(loaded: LoadedConfig, before: Instance, next: Insta
 }
 
 /** The checkpoint key before, while it still signs beside. */
-export function retiringCheckpointKey(loaded: LoadedConfig, inForce: Instance): RetiringKey | null {
-  const jwk = retiringKey(loaded, 'checkpoint', inForce)
-  return jwk === null ? null : { key: signingKeyOf(jwk), overlapMs: overlapMs(loaded) }
+export function retiringCheckpointKey(
+  loaded: LoadedConfig,
+  inForce: Instance,
+  signers: InstanceSigners,
+): RetiringKey | null {
+  const held = retiringKey(loaded, 'checkpoint', inForce, signers)
+  return held === null ? null : { key: held.key, overlapMs: overlapMs(loaded) }
 }
 
 function overlapMs({ config }: LoadedConfig): number {

@@ -13,7 +13,6 @@ import { nativeCrypto } from '../../native/index.js'
 import { parseWitnessPolicy, type WitnessPolicy } from '../../receipt/index.js'
 import type { LoadedConfig } from '../config.js'
 import { cliFault } from '../error-table.js'
-import { readSigningKey } from '../keyfile.js'
 import { openNeeded, readNeeded } from '../needed-file.js'
 
 /** The witnesses of a configuration, with what they are known to have cosigned. */
@@ -23,10 +22,10 @@ export interface ConfiguredWitnesses {
 }
 
 /** Null where the configuration names none. Throws `witnesses_unfit`, `witness_policy_malformed`, `witnessed_invalid` or `file_unreachable`. */
-export async function configuredWitnesses({
-  config,
-  path,
-}: LoadedConfig): Promise<ConfiguredWitnesses | null> {
+export async function configuredWitnesses(
+  { config, path }: LoadedConfig,
+  checkpointKeys: readonly Uint8Array[],
+): Promise<ConfiguredWitnesses | null> {
   if (config.witnesses === undefined) return null
   const file = path(config.witnesses.policy)
   const policy = openNeeded(file, bytes => parseWitnessPolicy(nativeCrypto, bytes))
@@ -34,11 +33,10 @@ export async function configuredWitnesses({
   for (const [name, { url }] of policy.witnesses)
     if (!isSubmissionPrefix(url))
       throw cliFault('witnesses_unfit', `${file}: ${name} has no URL to ask it at`)
-  const { publicKey } = readSigningKey(path(`${config.keeper.keys}/checkpoint.jwk`))
   const known = await readWitnessed(
     witnessedBeside(path(config.ledger.highWater)),
     nativeCrypto,
-    [publicKey],
+    checkpointKeys,
     policy,
   )
   return { policy, known }

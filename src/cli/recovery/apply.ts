@@ -6,9 +6,9 @@ import { nativeCrypto } from '../../native/index.js'
 import { openRecovery, type Recovery, requireFreshRecovery, type SignedRecovery } from '../../policy/index.js'
 import type { LoadedConfig } from '../config.js'
 import { cliFault } from '../error-table.js'
-import { readSigningKey } from '../keyfile.js'
-import { readNeeded } from '../needed-file.js'
+import { heldInstance } from '../instance-keys.js'
 import { packageVersion } from '../package-version.js'
+import { commandSigners } from '../signer/instance-signers.js'
 import { readTrustRoot } from '../trust-files.js'
 import type { StatementFile } from './statement-file.js'
 
@@ -47,17 +47,17 @@ export async function applyRecovery(
   if (!isBegun) requireFreshRecovery(recovery, nowMs)
   const found = isBegun ? null : await check()
   if (found !== null) requireSame(found, recovery)
-  const key = (name: string) => readSigningKey(path(`${config.keeper.keys}/${name}.jwk`))
+  const instance = heldInstance(loaded, await commandSigners(loaded))
   const aside = await beginEpoch({
     ...places,
     epoch,
     origin: config.origin,
-    signer: key('receipt'),
-    checkpointKey: key('checkpoint'),
+    signer: instance.keys.receipt.key,
+    checkpointKey: instance.keys.checkpoint.key,
     clock: Date.now,
     boot: randomUUID(),
     software: `countersign/${packageVersion()}`,
-    enrolment: fromUtf8(readNeeded(path(config.keeper.enrolment))),
+    enrolment: instance.envelope,
     sinceMs: recovery.left.t,
     state: carryOver(found?.memory?.states ?? [], recovery),
     recover: {
