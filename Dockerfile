@@ -14,7 +14,7 @@ COPY scripts scripts
 COPY config config
 RUN npm run build && npm prune --omit=dev --ignore-scripts && find dist -name '*.map' -o -name '*.d.ts' | xargs rm -f
 # In an image with a shell, a pipeline finds the program by its name.
-RUN mkdir /bin-links && ln -s /app/dist/src/cli/main.js /bin-links/countersign
+RUN mkdir /bin-links && ln -s /app/dist/bin/main.js /bin-links/countersign
 # What a container writes to; a volume mounted there starts with this owner and mode.
 RUN mkdir -p /state/run /state/ledger /state/mark && chmod 0750 /state/run /state/ledger /state/mark
 
@@ -23,7 +23,7 @@ ENV NODE_ENV=production PATH=/nodejs/bin:/usr/local/bin:/usr/bin:/bin
 COPY --from=build /app/package.json /app/package.json
 COPY --from=build /app/node_modules /app/node_modules
 COPY --from=build /app/config /app/config
-COPY --from=build /app/dist/src /app/dist/src
+COPY --from=build /app/dist/bin /app/dist/bin
 COPY --from=build /bin-links/ /usr/local/bin/
 COPY LICENSE SECURITY.md /app/
 COPY --from=build --chown=65531:65530 /state/ /etc/countersign/
@@ -33,5 +33,5 @@ WORKDIR /app
 EXPOSE 7070 7071
 HEALTHCHECK --interval=10s --timeout=3s --start-period=20s \
   CMD ["node", "-e", "fetch('http://127.0.0.1:7070/livez').then(r => process.exit(r.ok ? 0 : 1), () => process.exit(1))"]
-ENTRYPOINT ["node", "/app/dist/src/cli/main.js"]
+ENTRYPOINT ["node", "/app/dist/bin/main.js"]
 CMD ["run", "--config", "/etc/countersign/countersign.yaml", "--role", "gate"]

@@ -45,7 +45,7 @@ export async function startSidecar(upstreamPort: number): Promise<BenchSidecar> 
   const output = openSync(log, 'w')
   const supervisor = spawn(
     process.execPath,
-    [fileURLToPath(new URL('dist/src/cli/main.js', PACKAGE)), 'run', '--config', loaded.file],
+    [fileURLToPath(new URL('dist/bin/main.js', PACKAGE)), 'run', '--config', loaded.file],
     { stdio: ['ignore', output, output] },
   )
   closeSync(output)

@@ -1,7 +1,6 @@
 import { chmodSync, existsSync, lchownSync, lstatSync, mkdirSync, readdirSync, statSync } from 'node:fs'
 import { dirname, join, sep } from 'node:path'
 import process from 'node:process'
-import { fileURLToPath } from 'node:url'
 import type { CountersignError } from '../canon/index.js'
 import { witnessedBeside } from '../ledger/index.js'
 import { INSTANCE_ROLES, type InstanceRole } from '../policy/index.js'
@@ -9,6 +8,7 @@ import { foldersTo, obstacleTo, obstacleToMaking, permits } from './access.js'
 import type { LoadedConfig } from './config.js'
 import { cliFault } from './error-table.js'
 import { policyLocation } from './policy-location.js'
+import { ROLE_PROGRAM } from './role.js'
 import type { Separation } from './separation.js'
 import type { Identity } from './users.js'
 
@@ -134,9 +134,8 @@ interface Need {
 function needs(loaded: LoadedConfig): Need[] {
   const { config, path, file } = loaded
   const { keeper, vault, ledger, gate, trust } = config
-  const program = fileURLToPath(new URL('./role-main.js', import.meta.url))
   const forKeeper = [
-    program,
+    ROLE_PROGRAM,
     file,
     path(trust.root),
     ...policyNeeds(loaded),
@@ -154,7 +153,7 @@ function needs(loaded: LoadedConfig): Need[] {
     ...(gate.upstreamCa === undefined ? [] : [path(gate.upstreamCa)]),
   ]
   const forGate = [
-    program,
+    ROLE_PROGRAM,
     file,
     ...(gate.tls === undefined ? [] : [path(gate.tls.cert), path(gate.tls.key)]),
     ...(gate.upstreamCa === undefined ? [] : [path(gate.upstreamCa)]),

@@ -1,3 +1,4 @@
+import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
 import { type LoadedConfig, loadConfig } from './config.js'
 import { reportFault } from './fault-report.js'
@@ -6,6 +7,9 @@ import type { Io } from './io.js'
 
 export const ROLES = ['keeper', 'gate', 'sandbox'] as const
 export type RoleName = (typeof ROLES)[number]
+
+/** The program that runs one process of the sidecar. */
+export const ROLE_PROGRAM = fileURLToPath(new URL('./role-main.js', import.meta.url))
 
 /**
  * Runs one process of the sidecar until it is told to stop. Each loads its own code and no other's: the gate's

@@ -7,7 +7,7 @@ import { test } from 'node:test'
 import { fileURLToPath } from 'node:url'
 
 test('a reader that closes the pipe ends a command quietly', async () => {
-  const main = fileURLToPath(new URL('../../src/cli/main.js', import.meta.url))
+  const main = fileURLToPath(new URL('../../bin/main.js', import.meta.url))
   // More than a pipe holds, so that there is something left to write.
   const child = spawn(process.execPath, [main, 'policy', 'schema'], { stdio: ['ignore', 'pipe', 'pipe'] })
   const said = text(child.stderr)

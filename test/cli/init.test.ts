@@ -12,7 +12,7 @@ import { policyTemplates } from '../../src/cli/policy-templates.js'
 import { readTrustRoot } from '../../src/cli/trust-files.js'
 import { countersign, scratch } from './command-line.js'
 
-const MAIN = fileURLToPath(new URL('../../src/cli/main.js', import.meta.url))
+const MAIN = fileURLToPath(new URL('../../bin/main.js', import.meta.url))
 const ORIGIN = 'example.com/countersign/one'
 
 interface LaidOut {

@@ -13,7 +13,7 @@ import { prepared, type RecoveryHouse, rolledBack, signed } from './recovery-hou
  * ordinary run a few.
  */
 const EVERY = Number(process.env.COUNTERSIGN_FAULTS_EVERY ?? 0)
-const MAIN = fileURLToPath(new URL('../../src/cli/main.js', import.meta.url))
+const MAIN = fileURLToPath(new URL('../../bin/main.js', import.meta.url))
 const MOMENTS =
   EVERY > 0 ? Array.from({ length: Math.ceil(20 / EVERY) }, (_, i) => 1 + i * EVERY) : [4, 9, 15]
 

@@ -23,7 +23,7 @@ describe('the package', () => {
 
   it('holds the program, catalogs, templates, schemas, pages and deployment files', () => {
     for (const file of [
-      'dist/src/cli/main.js',
+      'dist/bin/main.js',
       'config/catalogs/railway.json',
       'config/catalogs/stripe.json',
       'config/policies/sandbox.yaml',
@@ -48,7 +48,7 @@ describe('the package', () => {
 
   it('holds nothing else: no tests, no sources, no keys', () => {
     const meant =
-      /^(dist\/src\/.+\.js|config\/.+\.(json|jsonl|yaml)|config\/policy-repository\/.+|deploy\/.+|docs\/.+\.md|docs\/verify\.html|[A-Z]+(\.md)?|package\.json)$/
+      /^(dist\/bin\/(.+\.js|licences\.txt)|config\/.+\.(json|jsonl|yaml)|config\/policy-repository\/.+|deploy\/.+|docs\/.+\.md|docs\/verify\.html|[A-Z]+(\.md)?|package\.json)$/
     assert.deepEqual(
       files.filter(file => !meant.test(file) || /\.(jwk|key|jwe)$/.test(file)),
       [],

@@ -24,7 +24,7 @@ function emptyFolder(t: TestContext) {
   const folder = join(home, 'folder')
   const bin = join(home, 'bin')
   for (const each of [folder, bin]) mkdirSync(each)
-  symlinkSync(join(packageRoot(), 'dist/src/cli/main.js'), join(bin, 'countersign'))
+  symlinkSync(join(packageRoot(), 'dist/bin/main.js'), join(bin, 'countersign'))
   const env = { PATH: [bin, dirname(process.execPath), '/usr/bin', '/bin'].join(delimiter), HOME: home }
   const run = (command: string): Promise<Ended> =>
     new Promise(resolve => {

@@ -36,7 +36,7 @@ async function repository(t: TestContext, { installed = true } = {}): Promise<Re
   t.after(() => rmSync(home, { recursive: true, force: true }))
   const bin = join(home, 'bin')
   mkdirSync(bin)
-  if (installed) symlinkSync(join(packageRoot(), 'dist/src/cli/main.js'), join(bin, 'countersign'))
+  if (installed) symlinkSync(join(packageRoot(), 'dist/bin/main.js'), join(bin, 'countersign'))
   const folder = join(home, 'policies')
   cpSync(join(packageRoot(), 'config/policy-repository'), folder, { recursive: true })
   const identity = { GIT_AUTHOR_NAME: 'maria', GIT_AUTHOR_EMAIL: 'maria@acme.test' }

@@ -24,7 +24,7 @@ import {
 } from '../../src/receipt/index.js'
 
 /** This program as it is started. */
-export const MAIN = fileURLToPath(new URL('../../src/cli/main.js', import.meta.url))
+export const MAIN = fileURLToPath(new URL('../../bin/main.js', import.meta.url))
 
 /** One entry of the ledger with the hash that the receipt's header has to show. */
 export interface Recorded {

@@ -20,7 +20,7 @@ import type { GateAddresses } from '../../src/gate/index.js'
 import type { Slot } from '../../src/protocol/index.js'
 import { decodeEntry, type Entry } from '../../src/receipt/index.js'
 
-const MAIN = fileURLToPath(new URL('../../src/cli/main.js', import.meta.url))
+const MAIN = fileURLToPath(new URL('../../bin/main.js', import.meta.url))
 const START_MS = 60_000
 
 /** What a scenario changes about an ordinary sandbox sidecar. */

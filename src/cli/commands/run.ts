@@ -1,5 +1,4 @@
 import { existsSync } from 'node:fs'
-import { fileURLToPath } from 'node:url'
 import { type Command, Option } from 'commander'
 import type { GateAddresses } from '../../gate/index.js'
 import { writeRunning } from '../addresses.js'
@@ -7,7 +6,7 @@ import { type LoadedConfig, loadConfig } from '../config.js'
 import { prepareFiles } from '../hand-over.js'
 import { ignoreInspectorSignal } from '../inspector.js'
 import { type Io, printLine, UsageError } from '../io.js'
-import { ROLES, runRole } from '../role.js'
+import { ROLE_PROGRAM, ROLES, runRole } from '../role.js'
 import { planSeparation, type Separation } from '../separation.js'
 import { DEFAULT_CONFIG } from '../session-options.js'
 import { type Role, type Supervisor, serveUntilStopped, supervise } from '../supervise.js'
@@ -104,10 +103,9 @@ async function startRoles(
 }
 
 function roleOf(name: Role['name'], loaded: LoadedConfig, separation: Separation, io: Io): Role {
-  const main = fileURLToPath(new URL('../role-main.js', import.meta.url))
   return {
     name,
-    argv: [main, '--config', loaded.file, '--role', name],
+    argv: [ROLE_PROGRAM, '--config', loaded.file, '--role', name],
     env: name === 'keeper' ? vaultVariables(loaded, io) : {},
     identity: name === 'sandbox' ? null : separation[name],
   }

@@ -1,0 +1,51 @@
+import assert from 'node:assert/strict'
+import { readdirSync, readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { test } from 'node:test'
+import { packageRoot } from '../../src/cli/catalogs.js'
+
+const BIN = join(packageRoot(), 'dist/bin')
+const parts = readdirSync(BIN).filter(name => name.endsWith('.js'))
+const read = (name: string) => readFileSync(join(BIN, name), 'utf8')
+
+test('the gate’s process loads no code of the keeper: vault, minters, ledger', () => {
+  const loaded = sourcesOf(loadedWith('src/cli/compose/gate.ts'))
+  assert.ok(loaded.has('src/gate/gate.ts'), 'the sources are named in what is bundled')
+  assert.deepEqual(
+    [...loaded].filter(source => /^src\/(keeper|credential|ledger|sandbox)\//.test(source)),
+    [],
+  )
+  assert.ok(sourcesOf(loadedWith('src/cli/compose/keeper.ts')).has('src/credential/vault.ts'))
+})
+
+test('the licence of every package that is bundled lies beside the program', () => {
+  const licences = read('licences.txt')
+  const packages = new Set(
+    parts.flatMap(name =>
+      [...read(name).matchAll(/^ *\/\/ .*node_modules\/((?:@[^/\n]+\/)?[^/\n]+)\//gm)].map(
+        ([, found]) => found,
+      ),
+    ),
+  )
+  assert.ok(packages.has('fastify'))
+  for (const name of packages) assert.match(licences, new RegExp(`^${name} \\d\\S* \\(.+\\)$`, 'm'))
+})
+
+/** The part that a source is in, and what it imports when it is loaded. */
+function loadedWith(source: string): ReadonlySet<string> {
+  const first = parts.find(name => sourcesOf(new Set([name])).has(source))
+  assert.ok(first, source)
+  const found = new Set([first])
+  for (const name of found)
+    for (const [, next] of read(name).matchAll(/^(?:import|\} from) "\.\/(\S+\.js)";$/gm))
+      found.add(next as string)
+  return found
+}
+
+function sourcesOf(names: ReadonlySet<string>): ReadonlySet<string> {
+  return new Set(
+    [...names].flatMap(name =>
+      [...read(name).matchAll(/^\/\/ (src\/\S+\.ts)$/gm)].map(([, found]) => found as string),
+    ),
+  )
+}
