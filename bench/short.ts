@@ -53,6 +53,10 @@ try {
   const ledger: unknown = JSON.parse(await finished('ledger.js', '2000', '16'))
   for (const name of ['entries', 'entriesPerSecond', 'residentMiB']) aboveZero('ledger.js', ledger, [name])
 
+  const verified: unknown = JSON.parse(await finished('verify.js', '4000', '1'))
+  for (const name of ['entriesPerSecond', 'cpuMicrosecondsPerEntry'])
+    aboveZero('verify.js', verified, [name, '*'])
+
   const policy = await finished('policy.js', '1')
   const lines = policy.trim().split('\n')
   if (lines.length !== 3 || !lines.every(line => /: [\d.]*[1-9][\d.]* (×|ms)/.test(line)))

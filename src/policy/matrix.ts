@@ -52,7 +52,14 @@ export interface Matrix {
 export function matrixOf(survey: PolicySurvey, agent: string): Matrix {
   const rows = survey.apis.flatMap(api => {
     const surveyed = survey.of(agent, api)
-    return [...surveyed.operations, null].map(spec => rowOf(surveyOperation(surveyed, spec)))
+    const ends = new Map<OperationSurvey['cases'], End>()
+    return [...surveyed.operations, null].map((spec): MatrixRow => {
+      const found = surveyOperation(surveyed, spec)
+      // Operations that are alike share their cases, and their classes with them.
+      const end = ends.get(found.cases) ?? endOf(found)
+      ends.set(found.cases, end)
+      return { api, operation: spec?.name ?? UNLISTED, ...end }
+    })
   })
   const listed = rows.filter(row => row.operation !== UNLISTED)
   return {
@@ -67,7 +74,10 @@ export const UNLISTED = '(not in the catalog)'
 
 const EFFECT_OF: Readonly<Record<MatrixVerdict, Effect>> = { admitted: 'allow', held: 'hold', denied: 'deny' }
 
-function rowOf({ api, spec, cases }: OperationSurvey): MatrixRow {
+/** What becomes of an operation, whatever its name is. */
+type End = Omit<MatrixRow, 'api' | 'operation'>
+
+function endOf({ spec, cases }: OperationSurvey): End {
   const verdict = VERDICTS.find(each => cases.some(({ effects }) => effects.has(EFFECT_OF[each]))) ?? 'denied'
   const effect = EFFECT_OF[verdict]
   const leading = cases.filter(({ effects }) => effects.has(effect))
@@ -76,8 +86,6 @@ function rowOf({ api, spec, cases }: OperationSurvey): MatrixRow {
   const classes = spec?.classes ?? ['unknown']
   const admitting = cases.filter(({ effects }) => effects.has('allow'))
   return {
-    api,
-    operation: spec?.name ?? UNLISTED,
     classes,
     verdict,
     always: cases.every(({ effects }) => effects.size === 1 && effects.has(effect)),

@@ -175,10 +175,16 @@ export function surveyOperation(survey: ApiSurvey, spec: OperationSpec | null): 
 
 /** Operations that are alike in all that their rules ask for end alike: a large API has few kinds of them. */
 function likenessOf(spec: OperationSpec, rules: readonly SurveyedRule[]): string {
-  const { classes, raisable, scope, resources, effects } = spec
+  const { classes, raisable, scope, effects } = spec
+  // Types of resources are different in every service, and few rules ask for them.
+  const resources = rules.some(dependsOnResources) ? spec.resources : []
   return [classes, raisable, scope, resources, effects, rules.map(({ id }) => id)]
     .map(list => list.join())
     .join(' ')
+}
+
+function dependsOnResources({ select, except }: SurveyedRule): boolean {
+  return select.resources !== null || (except !== null && except.resources !== null)
 }
 
 function dependsOnName({ select, except, when }: SurveyedRule): boolean {

@@ -28,7 +28,7 @@ interface Line {
   readonly sentence: string
 }
 
-async function scene(t: TestContext) {
+async function scene(t: TestContext, timeoutMs = 20_000) {
   const server = await startPolicyServer(t)
   server.files.set(POLICY_PATH, sealed())
   server.files.set(CATALOG_PATH, CATALOG)
@@ -41,7 +41,7 @@ async function scene(t: TestContext) {
   const say = (level: string) => (facts: object, sentence: string) => lines.push({ level, facts, sentence })
   const cacheFolder = join(folder, 'cache')
   const start = (every = 30_000): SealedSource => {
-    const fetch = policyFetch({ timeoutMs: 1_000 })
+    const fetch = policyFetch({ timeoutMs })
     t.after(() => fetch.close())
     return policyUrl({
       trustRootFile,
@@ -115,6 +115,7 @@ const FAILURES: readonly {
   title: string
   answer: (response: import('node:http').ServerResponse) => void
   says: RegExp
+  timeoutMs?: number
 }[] = [
   {
     title: 'answers 500',
@@ -140,6 +141,7 @@ const FAILURES: readonly {
       response.writeHead(200).write('{')
     },
     says: /too slow/,
+    timeoutMs: 1_000,
   },
   {
     title: 'sends slowly for ever',
@@ -149,6 +151,7 @@ const FAILURES: readonly {
       response.once('close', () => clearInterval(timer))
     },
     says: /too slow/,
+    timeoutMs: 1_000,
   },
   {
     title: 'sends more than a policy can be',
@@ -168,9 +171,9 @@ const FAILURES: readonly {
   { title: 'has no policy', answer: response => response.writeHead(404).end(), says: /has no policy/ },
 ]
 
-for (const { title, answer, says } of FAILURES) {
+for (const { title, answer, says, timeoutMs } of FAILURES) {
   test(`a server that ${title} costs nothing that was good, and says so`, async t => {
-    const { server, start, ask, lines } = await scene(t)
+    const { server, start, ask, lines } = await scene(t, timeoutMs)
     server.instead.set(POLICY_PATH, answer)
     await assert.rejects(ask(start()), { code: 'policy_unreachable', message: says })
     server.instead.delete(POLICY_PATH)
