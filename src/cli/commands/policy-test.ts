@@ -34,7 +34,8 @@ export function registerPolicyTest(program: Command, io: Io): void {
       'after',
       `
 A rule is tested where it had a say in a case that holds. Destructive operations are those of the catalogs that are
-destructive or irreversible whatever their arguments. Exits with 1 where a case fails or too little is tested.
+destructive or irreversible whatever their arguments; one counts as stopped where it would be denied or held alone, with
+no limit used up. Exits with 1 where a case fails or too little is tested.
 
 Example:
   countersign policy test cases/ --policy policy.yaml --min-coverage 100 --junit results.xml
@@ -115,10 +116,10 @@ function printCase({ case: each, outcome, differences }: CaseResult, io: Io): vo
 function printCoverage(coverage: Coverage, io: Io): void {
   const { rules, destructive } = coverage
   const all = rules.tested.length + rules.untested.length
-  const missing = rules.untested.length === 0 ? '' : `; not tested: ${rules.untested.join(', ')}`
+  const missing = rules.untested.length === 0 ? '' : `; not tested: ${visible(rules.untested.join(', '))}`
   printLine(io, `  rules        ${rules.tested.length} of ${all} tested${missing}`)
   const passing =
-    destructive.admitted.length === 0 ? '' : `; shown to pass: ${destructive.admitted.join(', ')}`
+    destructive.admitted.length === 0 ? '' : `; shown to pass: ${visible(destructive.admitted.join(', '))}`
   printLine(
     io,
     `  destructive  ${destructive.stopped.length} of ${countOf(coverage)} operations shown to be denied or held${passing}`,
