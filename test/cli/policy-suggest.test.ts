@@ -101,6 +101,23 @@ describe('policy suggest', () => {
     assert.match(text, /^# Left out, because a resource’s name holds a star or is too long: 1 attempt/m)
   })
 
+  it('attack: a resource whose name hides letters, or looks like a rule, stands on one line and in escapes', async t => {
+    const names = ['in_1\u202e', 'in_2\n  - id: evil', 'in_3\u009b2J', 'in_4\u200b\u{e0041}']
+    const { policy, text } = await suggestionOf(
+      t,
+      shopPolicy({ agents: OBSERVER, rules: NO_RULES }),
+      names.map(name => read(name)),
+    )
+    const [, { allow }] = policy.rules
+    assert.deepEqual(
+      allow.resources.map(({ id }: { id: string }) => id),
+      names,
+    )
+    assert.doesNotMatch(text, /[^\P{C}\n]/u)
+    assert.doesNotMatch(text, /^ *- id: evil/m)
+    assert.match(text, /id: "in_1\\u202e"$/m)
+  })
+
   it('leaves what was denied, and what does more than update, to a person', async t => {
     const enforced = await suggestionOf(t, shopPolicy({ rules: NO_RULES }), [read('in_1')])
     assert.equal(enforced.policy.rules.length, 1)

@@ -3,6 +3,7 @@ import { readFile } from 'node:fs/promises'
 import { createInterface } from 'node:readline'
 import type { Command } from 'commander'
 import { lintPolicy, policyJsonSchema } from '../../policy/index.js'
+import { visible } from '../entry-text.js'
 import {
   type CurlFlags,
   chooseAgent,
@@ -162,23 +163,25 @@ async function explainMany(
 }
 
 function printExplanation(answer: Explanation, consulted: ConsultedPolicy, file: string, io: Io): void {
+  // ATTACK: ids come from the request, which somebody may have been handed to ask about.
+  const say = (line: string): void => printLine(io, visible(line))
   if ('refused' in answer) {
-    printLine(io, `REFUSED ${answer.refused.code}: ${answer.refused.detail}`)
+    say(`REFUSED ${answer.refused.code}: ${answer.refused.detail}`)
     return
   }
   for (const { name, classes, scope, resources } of answer.operations) {
-    printLine(io, name)
-    printLine(io, `  classes    ${classes.join(', ')}`)
+    say(name)
+    say(`  classes    ${classes.join(', ')}`)
     const members = Object.entries(scope).map(([member, value]) => `${member}=${value}`)
-    if (members.length > 0) printLine(io, `  scope      ${members.join(', ')}`)
+    if (members.length > 0) say(`  scope      ${members.join(', ')}`)
     if (resources.length > 0) {
-      printLine(io, `  resources  ${resources.map(({ type, id }) => `${type} ${id}`).join(', ')}`)
+      say(`  resources  ${resources.map(({ type, id }) => `${type} ${id}`).join(', ')}`)
     }
   }
   const { effect, code, rule, because, approvers } = answer.decision
   const line = rule === null ? null : consulted.lineOf(rule)
   const where = rule === null ? '' : ` by rule ${rule}${line === null ? '' : ` (${file}:${line})`}`
-  printLine(io, `${effect.toUpperCase()} ${code}${where}`)
-  if (because !== null) printLine(io, `  because    ${because}`)
-  if (approvers.length > 0) printLine(io, `  approvers  ${approvers.join(', ')}`)
+  say(`${effect.toUpperCase()} ${code}${where}`)
+  if (because !== null) say(`  because    ${because}`)
+  if (approvers.length > 0) say(`  approvers  ${approvers.join(', ')}`)
 }
