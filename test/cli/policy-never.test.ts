@@ -16,6 +16,7 @@ interface Proof {
     readonly effect: string
     readonly request: { readonly body?: string } | null
     readonly confirmed: boolean
+    readonly at: string | null
   }[]
 }
 
@@ -69,6 +70,16 @@ describe('policy prove', () => {
       answers.every(each => each.decision?.effect === 'allow'),
       asked.out,
     )
+    const nightly = breaches.find(each => each.operation === 'serviceInstanceRedeploy')
+    await writeFile(at('nightly.jsonl'), JSON.stringify(nightly?.request))
+    for (const [now, effect] of [
+      [(nightly?.at ?? '').replace(/\.\d+/, ''), 'allow'],
+      ['2027-01-13T12:00:00Z', 'deny'],
+    ] as const) {
+      const then = ['--policy', policy, '--agent', 'coder', '--now', now]
+      const { out } = await countersign('policy', 'explain', ...then, '--requests', at('nightly.jsonl'))
+      assert.equal(JSON.parse(out).decision.effect, effect, now)
+    }
   })
 
   it('says what is proven, and exits with 0', async context => {

@@ -17,6 +17,7 @@ import { type ConsultedPolicy, consultPolicy, describeFinding, readPolicyFile } 
 import { casesJsonSchema } from '../policy-test/case-schema.js'
 import { group } from '../program-group.js'
 import { repeatable } from '../repeatable.js'
+import { utcTime } from '../replay/log-options.js'
 
 export function registerPolicy(program: Command, io: Io): void {
   const policy = group(program, 'policy', 'check, explain, seal and show policies')
@@ -43,6 +44,11 @@ export function registerPolicy(program: Command, io: Io): void {
     .requiredOption('--policy <file>', 'the policy’s source, or a sealed policy')
     .option('--agent <id>', 'agent that asks; may be left out where there is only one')
     .option('--api <name>', 'API of the policy, where the URL does not say')
+    .option(
+      '--now <time>',
+      'time at which it is asked, such as 2027-01-13T12:00:00Z; this moment unless told',
+      utcTime,
+    )
     .option('--requests <file>', 'one JSON request a line, - for standard input')
     .option('-X, --request <method>', 'as curl')
     .option('-H, --header <line>', 'as curl; repeatable', repeatable)
@@ -76,6 +82,8 @@ interface ExplainFlags extends CurlFlags {
   readonly agent?: string
   readonly api?: string
   readonly requests?: string
+  /** Unix milliseconds. */
+  readonly now?: number
   readonly json?: boolean
 }
 
@@ -102,12 +110,12 @@ async function explainCommand(url: string | undefined, options: ExplainFlags, io
     throw new UsageError('one request, or many', 'Pass a URL with curl’s flags, or --requests FILE.')
   }
   const consulted = consultPolicy(options.policy)
-  if (options.requests !== undefined) return explainMany(consulted, options.requests, options.agent, io)
+  if (options.requests !== undefined) return explainMany(consulted, options.requests, options, io)
   const { active } = consulted
   const agent = chooseAgent(active, options.agent)
   const flags = { ...options, ...(options.data === undefined ? {} : { data: await readData(options.data) }) }
   const request = requestOfCurl(active, url ?? '', flags, options.api)
-  const answer = explain(active, agent, request, Date.now())
+  const answer = explain(active, agent, request, options.now ?? Date.now())
   if (options.json === true) printJson(io, answer)
   else printExplanation(answer, consulted, options.policy, io)
   if ('refused' in answer || answer.decision.effect !== 'allow') throw new AnswerNo()
@@ -130,12 +138,12 @@ function readData(data: readonly string[]): Promise<string[]> {
 async function explainMany(
   { active }: ConsultedPolicy,
   file: string,
-  agentId: string | undefined,
+  options: Pick<ExplainFlags, 'agent' | 'now'>,
   io: Io,
 ): Promise<void> {
-  const agent = chooseAgent(active, agentId)
+  const agent = chooseAgent(active, options.agent)
   const input = file === '-' ? io.stdin : createReadStream(file)
-  const nowMs = Date.now()
+  const nowMs = options.now ?? Date.now()
   let number = 0
   try {
     for await (const line of createInterface({ input, crlfDelay: Number.POSITIVE_INFINITY })) {
