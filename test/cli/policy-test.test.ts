@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { readFileSync } from 'node:fs'
-import { readdir, readFile, writeFile } from 'node:fs/promises'
+import { mkdir, readdir, readFile, writeFile } from 'node:fs/promises'
 import { basename } from 'node:path'
 import { describe, it, type TestContext } from 'node:test'
 import { fileURLToPath } from 'node:url'
@@ -182,6 +182,16 @@ describe('policy test', () => {
     assert.match(short.report.short[0], /33 % of the rules are tested, 34 % wanted/)
     assert.equal((await outcomeOf(t, stop, '--min-destructive', '50')).code, 0)
     assert.equal((await outcomeOf(t, stop, '--min-destructive', '51')).code, 1)
+  })
+
+  it('reads the folders in a folder of cases', async t => {
+    const path = await folder(t, READS)
+    await mkdir(path('all/billing'), { recursive: true })
+    await writeFile(path('all/reads.yaml'), HEAD + READS)
+    await writeFile(path('all/billing/wrong.yaml'), HEAD + READS.replace('expect: allow', 'expect: deny'))
+    const { code, out } = await countersign('policy', 'test', path('all'), '--policy', path('policy.yaml'))
+    assert.equal(code, 1, out)
+    assert.match(out, /^2 cases, 1 failed$/m)
   })
 
   it('attack: cases after the policy’s end hold for every policy, and show nothing', async t => {

@@ -20,7 +20,7 @@ export function registerPolicyTest(program: Command, io: Io): void {
   group(program, 'policy', 'check, explain, seal and show policies')
     .command('test')
     .summary('hold a policy to cases: requests, and what must become of them')
-    .argument('<path...>', 'files of cases, or folders that hold them')
+    .argument('<path...>', 'files of cases, or folders that hold them, at any depth')
     .option('--policy <file>', 'the policy’s source, or a sealed policy; each file’s own unless told')
     .option('--min-coverage <percent>', 'fail where fewer of the rules are tested', wholePercent)
     .option(
