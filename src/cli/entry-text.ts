@@ -26,5 +26,24 @@ function gist(entry: Entry): string {
 
 /** ATTACK: names in receipts come from requests; a terminal must not obey them. */
 export function visible(text: string): string {
-  return text.replace(/[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/gu, '�')
+  return text.replace(HIDDEN, '�')
+}
+
+const HIDDEN = /[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/gu
+
+/** Whether a terminal or an editor would obey letters of a text, or not show them. */
+export function hidesLetters(text: string): boolean {
+  return text.search(HIDDEN) >= 0
+}
+
+/** The same letters as escapes, for what stands between the double quotes of JSON or YAML; line breaks stay. */
+export function escapeHidden(text: string): string {
+  return text.replace(HIDDEN, found =>
+    found === '\n'
+      ? found
+      : found
+          .split('')
+          .map(unit => `\\u${unit.charCodeAt(0).toString(16).padStart(4, '0')}`)
+          .join(''),
+  )
 }

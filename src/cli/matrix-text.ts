@@ -1,4 +1,5 @@
 import type { Matrix, MatrixRow, MatrixTotals } from '../policy/index.js'
+import { visible } from './entry-text.js'
 
 /** A matrix as lines of text: by API a table, then its totals. */
 export function matrixLines(matrix: Matrix, rows: readonly MatrixRow[]): readonly string[] {
@@ -20,13 +21,9 @@ export function summaryOf({ mutations, irreversibleAdmitted }: MatrixTotals): st
 
 function table(api: string, rows: readonly MatrixRow[]): readonly string[] {
   if (rows.length === 0) return [`${api}: no operation to show`]
-  const cells = rows.map(row => [
-    row.operation,
-    row.classes.join(' '),
-    row.verdict,
-    rulesOf(row),
-    detailOf(row),
-  ])
+  const cells = rows.map(row =>
+    [row.operation, row.classes.join(' '), row.verdict, rulesOf(row), detailOf(row)].map(visible),
+  )
   const widths = [0, 1, 2, 3].map(at =>
     Math.min(60, Math.max(...cells.map(each => (each[at] as string).length))),
   )

@@ -11,6 +11,7 @@ import {
 } from '../policy/index.js'
 import type { RawRequest } from '../protocol/index.js'
 import { curlText } from './curl-text.js'
+import { escapeHidden, hidesLetters, visible } from './entry-text.js'
 
 /** One breach as it is reported. */
 export interface NeverReport {
@@ -106,7 +107,7 @@ export function neverLines({ statements, breaches, more }: NeverProof): readonly
   return statements.flatMap(statement => {
     const own = breaches.filter(each => each.statement === statement.id)
     if (own.length === 0) return [`PROVEN  ${statement.id}: cannot happen`]
-    const because = statement.because === undefined ? '' : ` (${statement.because})`
+    const because = statement.because === undefined ? '' : ` (${visible(statement.because)})`
     const rest = more[statement.id]
     return [
       `BROKEN  ${statement.id}${because}`,
@@ -124,9 +125,11 @@ function breachLines(each: NeverReport): readonly string[] {
   ]
   const verb = effect === 'allow' ? 'is admitted' : 'may be approved'
   const words = `  ${agent}: ${api} ${[operation, ...where].join(' ')} ${verb} by ${rule === OBSERVING ? '' : 'rule '}${rule}`
-  if (request === null) return [words]
+  if (request === null) return [visible(words)]
   const note = confirmed
     ? `  passes${at === null ? '' : `, at ${at}`}:`
     : '  such as this, where the rule’s other conditions are met:'
-  return [words, `  ${note}`, `      ${curl ?? JSON.stringify(request)}`]
+  // A line of curl says letters as they are; one that a terminal would obey is said in JSON, which has escapes.
+  const line = curl === null || hidesLetters(curl) ? escapeHidden(JSON.stringify(request)) : curl
+  return [visible(words), `  ${note}`, `      ${line}`]
 }

@@ -25,6 +25,7 @@ import {
 import type { CatalogDocument } from '../protocol/index.js'
 import { openAwsShelf } from './aws-shelf.js'
 import { loadShippedCatalogs } from './catalogs.js'
+import { visible } from './entry-text.js'
 import { UsageError } from './io.js'
 
 /** A policy's source as read from disk, or what is wrong with it. */
@@ -89,7 +90,7 @@ function readNeverFile(file: string): ReturnType<typeof parseSource<typeof Never
 /** One finding in a line: `policy.yaml:12:5: error unknown_key: …`. */
 export function describeFinding(file: string, finding: Finding): string {
   const { line, column, severity, code, message, mend } = finding
-  return `${file}:${line}:${column}: ${severity} ${code}: ${message}\n  ${mend}`
+  return `${file}:${line}:${column}: ${severity} ${code}: ${visible(message)}\n  ${visible(mend)}`
 }
 
 /** A policy to ask, whether from its source or from a sealed file whose signatures are not looked at. */

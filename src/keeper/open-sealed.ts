@@ -23,7 +23,7 @@ export interface SealParts {
     payload: JsonObject,
     cid: string,
     catalogs: ReadonlyMap<string, CatalogDocument>,
-    trust: TrustRoot,
+    against: Pick<Against, 'trust' | 'nowMs'>,
   ) => ActivePolicy
 }
 
@@ -47,7 +47,7 @@ export async function openSealedPolicy(
     if (bytes !== undefined) catalogs.set(digest, pinnedCatalog(parts, digest, bytes))
   }
   return {
-    policy: parts.activate(payload, cid, catalogs, against.trust),
+    policy: parts.activate(payload, cid, catalogs, against),
     catalogs,
     recheck: trust => {
       parts.openSealed(sealed, { trust, nowMs: against.nowMs, highest: null })

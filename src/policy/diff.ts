@@ -1,7 +1,7 @@
 import type { OperationClass, OperationSpec } from '../protocol/index.js'
+import { LimitPools } from './diff-limits.js'
 import { termChanges } from './diff-terms.js'
 import { type MatrixVerdict, UNLISTED } from './matrix.js'
-import { coversConditions, coversLimit } from './rule-cover.js'
 import { conditionWords, limitWords } from './rule-words.js'
 import {
   type ApiSurvey,
@@ -11,6 +11,7 @@ import {
   surveyOperation,
   type Way,
 } from './survey.js'
+import { isWithin, signatureOf, type Ways } from './way-cover.js'
 
 /**
  * `widened`: more can happen than before, or the same under less. `narrowed`: less. `changed`: neither could be
@@ -58,10 +59,11 @@ export interface PolicyDiff {
 export function diffPolicies(before: PolicySurvey, after: PolicySurvey): PolicyDiff {
   const agents = union(before.agents, after.agents)
   const apis = union(before.apis, after.apis)
+  const limits = new LimitPools()
   const operations = agents.flatMap(agent =>
-    apis.flatMap(api => diffApi(agent, sideOf(before, agent, api), sideOf(after, agent, api), api)),
+    apis.flatMap(api => diffApi(agent, sideOf(before, agent, api), sideOf(after, agent, api), api, limits)),
   )
-  const terms = termChanges(before.policy, after.policy)
+  const terms = [...limits.changes(), ...termChanges(before.policy, after.policy)]
   const widens = [...operations, ...terms].some(({ direction }) => direction !== 'narrowed')
   return { operations, terms, widens }
 }
@@ -80,6 +82,7 @@ function diffApi(
   before: ApiSurvey | null,
   after: ApiSurvey | null,
   api: string,
+  limits: LimitPools,
 ): readonly OperationChange[] {
   const specs = (side: ApiSurvey | null): ReadonlyMap<string, OperationSpec> =>
     new Map((side?.operations ?? []).map(spec => [spec.name, spec]))
@@ -88,7 +91,7 @@ function diffApi(
   for (const name of [...union([...old.keys()], [...fresh.keys()]), UNLISTED]) {
     const from = surveyIn(before, old.get(name) ?? null)
     const to = surveyIn(after, fresh.get(name) ?? null)
-    const found = diffOperation(from, to)
+    const found = diffOperation(from, to, (old, fresh) => limits.add(agent, `${api} ${name}`, old, fresh))
     if (found !== null) changes.push({ agent, api, operation: name, ...found })
   }
   return changes
@@ -102,16 +105,26 @@ function surveyIn(side: ApiSurvey | null, spec: OperationSpec | null): Operation
 type Found = Omit<OperationChange, 'agent' | 'api' | 'operation'>
 
 /** The case that changes most: a wider one first, plain ones before raised ones. */
-function diffOperation(before: OperationSurvey | null, after: OperationSurvey | null): Found | null {
+function diffOperation(
+  before: OperationSurvey | null,
+  after: OperationSurvey | null,
+  stillPasses: (before: Ways, after: Ways) => void,
+): Found | null {
   const keys = new Map<string, readonly [Case | null, Case | null]>()
   for (const each of before?.cases ?? []) keys.set(keyOf(before, each), [each, null])
   for (const each of after?.cases ?? []) {
     const key = keyOf(after, each)
     keys.set(key, [keys.get(key)?.[0] ?? null, each])
   }
+  const listed = before?.spec != null || after?.spec != null
   let found: Found | null = null
   for (const [from, to] of keys.values()) {
-    const direction = directionOf(from, to)
+    const [old, fresh] = [
+      { all: from?.ways ?? [], listed },
+      { all: to?.ways ?? [], listed },
+    ]
+    if (verdictOf(to) !== 'denied') stillPasses(old, fresh)
+    const direction = directionOf(verdictOf(from), verdictOf(to), old, fresh)
     if (direction === null || (found !== null && WORSE[direction] <= WORSE[found.direction])) continue
     const { raised, otherAccount } = to ?? (from as Case)
     found = { direction, from: standing(before, from), to: standing(after, to), raised, otherAccount }
@@ -130,12 +143,9 @@ function keyOf(survey: OperationSurvey | null, { raised, otherAccount }: Case): 
 const RANK: Readonly<Record<MatrixVerdict, number>> = { denied: 0, held: 1, admitted: 2 }
 
 /** Null where nothing is different. */
-function directionOf(before: Case | null, after: Case | null): Direction | null {
-  const [from, to] = [verdictOf(before), verdictOf(after)]
+function directionOf(from: MatrixVerdict, to: MatrixVerdict, old: Ways, fresh: Ways): Direction | null {
   if (from !== to) return RANK[to] > RANK[from] ? 'widened' : 'narrowed'
-  if (to === 'denied') return null
-  const [old, fresh] = [before?.ways ?? [], after?.ways ?? []]
-  if (signature(old) === signature(fresh)) return null
+  if (to === 'denied' || signatureOf(old) === signatureOf(fresh)) return null
   const wider = !isWithin(fresh, old)
   const narrower = !isWithin(old, fresh)
   if (!wider) return narrower ? 'narrowed' : null
@@ -145,58 +155,6 @@ function directionOf(before: Case | null, after: Case | null): Direction | null 
 function verdictOf(each: Case | null): MatrixVerdict {
   if (each === null) return 'denied'
   return each.effects.has('allow') ? 'admitted' : each.effects.has('hold') ? 'held' : 'denied'
-}
-
-/**
- * Whether all that can pass by the inner rules can pass by the outer ones: each rule that admits is covered by one
- * that admits there, and each bar and limit there by one here. Errs on the side of no.
- */
-function isWithin(inner: readonly Way[], outer: readonly Way[]): boolean {
-  const [allows, holds] = [rulesWith(outer, 'allow'), rulesWith(outer, 'hold')]
-  const ownBars = [...rulesWith(inner, 'hold'), ...rulesWith(inner, 'deny')]
-  const limited = (ways: readonly Way[]): readonly Way[] =>
-    [...rulesWith(ways, 'allow'), ...rulesWith(ways, 'hold')].filter(
-      way => way.rule?.rule.limit !== undefined,
-    )
-  return (
-    rulesWith(inner, 'allow').every(way => allows.some(other => covers(other, way))) &&
-    rulesWith(inner, 'hold').every(way => [...allows, ...holds].some(other => covers(other, way))) &&
-    rulesWith(outer, 'deny').every(way => rulesWith(inner, 'deny').some(other => covers(other, way))) &&
-    holds.every(way => ownBars.some(other => covers(other, way) && asksAsMany(other, way))) &&
-    limited(outer).every(way => limited(inner).some(other => covers(other, way) && limitsAsMuch(other, way)))
-  )
-}
-
-function rulesWith(ways: readonly Way[], effect: Way['effect']): readonly Way[] {
-  return ways.filter(way => way.effect === effect && way.rule?.effect === effect && !way.over)
-}
-
-function covers(outer: Way, inner: Way): boolean {
-  if (outer.rule === null || inner.rule === null) return false
-  return outer.always || coversConditions(outer.rule.rule, inner.rule.rule)
-}
-
-function asksAsMany(bar: Way, before: Way): boolean {
-  if (bar.rule === null || before.rule === null || bar.effect === 'deny') return bar.effect === 'deny'
-  const asked = bar.rule.rule.approvers ?? []
-  return (before.rule.rule.approvers ?? []).every(group => asked.includes(group))
-}
-
-function limitsAsMuch(way: Way, before: Way): boolean {
-  return way.rule !== null && before.rule !== null && coversLimit(way.rule.rule, before.rule.rule)
-}
-
-function signature(ways: readonly Way[]): string {
-  return JSON.stringify(
-    ways
-      .filter(way => way.rule !== null && !way.over)
-      .map(way => {
-        const { effect, select, except, when, during, limit, approvers } = way.rule?.rule ?? {}
-        const { scope, resources } = select ?? {}
-        return JSON.stringify([effect, scope, resources, except, when, during, limit, approvers])
-      })
-      .sort(),
-  )
 }
 
 function standing(survey: OperationSurvey | null, each: Case | null): Standing {

@@ -28,6 +28,10 @@ export const findingCodes = {
     severity: 'error',
     mend: 'Write the value out: anchors, aliases, merge keys, tags and several documents are not read.',
   },
+  hidden_letter: {
+    severity: 'error',
+    mend: 'Take the letter out, or write it as an escape in double quotes, such as "\\u202e".',
+  },
   unknown_key: { severity: 'error', mend: 'Remove the key, or spell it as the schema does.' },
   missing_key: { severity: 'error', mend: 'Add the key.' },
   wrong_value: { severity: 'error', mend: 'See `countersign policy schema` for what may stand here.' },

@@ -41,12 +41,17 @@ function patternOf({ type, id }: { type?: string; id: string }): {
   return type === undefined ? { id } : { type, id }
 }
 
-/** Whether a rule's limit lets pass at most what another's does: its counter counts at least the same operations. */
+/**
+ * Whether a rule's limit lets pass at most what another's does, of an operation that both count: no more of it in the
+ * same window, and above it nothing, or what the same people are asked about. What else each of the two counts is not
+ * looked at.
+ */
 export function coversLimit(limiting: CompiledRule, before: CompiledRule): boolean {
   if (limiting.limit === undefined || before.limit === undefined) return before.limit === undefined
-  const { max, ...rest } = limiting.limit
-  const { max: most, ...others } = before.limit
-  return max <= most && same(rest, others) && coversSelection(limiting, before)
+  const { max, over, ...rest } = limiting.limit
+  const { max: most, over: then, ...others } = before.limit
+  const above = (before.approvers ?? []).every(group => limiting.approvers?.includes(group))
+  return max <= most && same(rest, others) && (over === 'deny' || (then === 'hold' && above))
 }
 
 /** Whether all operations that one rule selects are selected by the other. */

@@ -68,7 +68,11 @@ export function parseSource<S extends TSchema>(schema: S, text: string): Source<
   const findings = new Findings(path =>
     path.length === 0 ? position(lines, offset) : locateIn(document.contents, lines, path),
   )
-  const at = (where: number, code: 'yaml_syntax' | 'yaml_feature', message: string): void => {
+  const at = (
+    where: number,
+    code: 'yaml_syntax' | 'yaml_feature' | 'hidden_letter',
+    message: string,
+  ): void => {
     offset = where
     findings.add(code, [], message)
   }
@@ -82,6 +86,7 @@ export function parseSource<S extends TSchema>(schema: S, text: string): Source<
   }
   if (documents.length > 1)
     at(documents[1]?.range?.[0] ?? 0, 'yaml_feature', 'The file holds several documents.')
+  refuseHidden(text, at)
   refuseFeatures(document, at)
   if (findings.hasErrors) return { kind: 'findings', findings: findings.sorted() }
   offset = 0
@@ -100,6 +105,21 @@ export function parseSource<S extends TSchema>(schema: S, text: string): Source<
 function telling(problems: readonly YamlProblem[]): readonly YamlProblem[] {
   const first = problems.find(problem => problem.code !== 'DUPLICATE_KEY')
   return problems.filter(problem => problem === first || problem.code === 'DUPLICATE_KEY')
+}
+
+/** Control letters, and those that turn the direction of writing around or can't be seen. Joiners stay: scripts need them. */
+const HIDDEN = /[^\P{Cc}\t\n\r]|[\u061C\u200B\u200E\u200F\u2028-\u202E\u2060-\u2069\uFEFF]/u
+
+/** ATTACK: a rule that an editor or a review shows as another one (CVE-2021-42574), in a comment as well. */
+function refuseHidden(
+  text: string,
+  at: (offset: number, code: 'hidden_letter', message: string) => void,
+): void {
+  const start = text.startsWith('\uFEFF') ? 1 : 0
+  const found = HIDDEN.exec(text.slice(start))
+  if (found === null) return
+  const code = found[0].charCodeAt(0).toString(16).toUpperCase().padStart(4, '0')
+  at(start + found.index, 'hidden_letter', `U+${code} is there, which nobody can see.`)
 }
 
 const ROUTE = /(\broute:[ \t]+[A-Z]+ )(\/[^\s,"'#]*)/g

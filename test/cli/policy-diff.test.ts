@@ -41,6 +41,25 @@ describe('policy diff', () => {
     )
   })
 
+  it('attack: a condition that moves the cursor can’t overwrite what is wider', async context => {
+    const at = await scratch(context)
+    const rule =
+      '  - { id: void, allow: { api: billing, operations: ["POST /invoices/{id}/void"] }, to: coder, when: "WHEN" }'
+    const before = await writePolicy(at('a.yaml'), '')
+    const after = await writePolicy(
+      at('b.yaml'),
+      rule.replace('WHEN', "args.amount < 5 && '\\e[9A\\e[0J\\u202e' != ''"),
+    )
+    for (const command of [
+      ['policy', 'diff', before, after],
+      ['policy', 'matrix', after, '--agent', 'coder', '--only', 'admitted'],
+    ]) {
+      const { out } = await countersign(...command)
+      assert.match(out, /when args\.amount < 5 && '�\[9A�\[0J�' != ''/)
+      assert.doesNotMatch(out, /[^\P{C}\n]/u)
+    }
+  })
+
   it('says in its first line how much is wider and for whom, and what may be', async context => {
     const at = await scratch(context)
     const before = await writePolicy(

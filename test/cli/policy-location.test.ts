@@ -1,11 +1,16 @@
 import assert from 'node:assert/strict'
-import { writeFileSync } from 'node:fs'
+import { readFileSync, writeFileSync } from 'node:fs'
 import { type TestContext, test } from 'node:test'
 import { stringify } from 'yaml'
+import { encodeEnvelope, type JsonObject } from '../../src/canon/index.js'
 import { policySource } from '../../src/cli/compose/policy-source.js'
 import { type LoadedConfig, loadConfig } from '../../src/cli/config.js'
 import { policyLocation, sealedFileOf } from '../../src/cli/policy-location.js'
-import { trustRoot } from '../policy/trust-fixture.js'
+import { writeSealedPolicy } from '../../src/cli/sealed-policy.js'
+import { sealPolicy } from '../../src/policy/index.js'
+import { startPolicyServer } from '../keeper/policy-server.js'
+import { compiledOf, policyText } from '../policy/a-policy.js'
+import { keyNamed, NOW, sealedChain, trustRoot } from '../policy/trust-fixture.js'
 import { scratch } from './command-line.js'
 
 async function configWith(t: TestContext, policy: object, audience = 'staging'): Promise<() => LoadedConfig> {
@@ -72,4 +77,35 @@ test('plain HTTP is for an audience that the trust root lists as a test audience
   assert.throws(() => policySource(production, trustRoot(), quiet, () => []), { code: 'policy_plaintext' })
   const sandbox = (await configWith(t, policy, 'sandbox'))()
   assert.ok(policySource(sandbox, trustRoot(), quiet, () => []).distribution)
+})
+
+test('attack: a policy that would observe for a month never takes the place of the last good one in the cache', async t => {
+  const server = await startPolicyServer(t)
+  const load = await configWith(t, { url: `${server.origin}/team/policy.sealed.json` }, 'staging')
+  const loaded = load()
+  const trust = trustRoot({ testAudiences: ['staging'] })
+  const [chain] = sealedChain([trust, ['root']]) as [Uint8Array]
+  writeFileSync(loaded.path('root.json'), `[${Buffer.from(chain)}]`)
+  const { payload, catalogs } = compiledOf(
+    policyText('  - { id: r, allow: { api: shop, class: read }, to: coder }'),
+  )
+  const serve = (change: JsonObject) => {
+    const envelope = sealPolicy({ ...payload, ...change }, [keyNamed('p1'), keyNamed('p2')])
+    writeSealedPolicy(loaded.path('served/policy.sealed.json'), envelope, catalogs)
+    server.files.set('/team/policy.sealed.json', encodeEnvelope(envelope))
+    for (const digest of catalogs.keys()) {
+      const name = `catalogs/${digest.slice('sha256:'.length)}.json`
+      server.files.set(`/team/${name}`, readFileSync(loaded.path(`served/${name}`)))
+    }
+  }
+  const cached = () => readFileSync(sealedFileOf(loaded))
+  const source = policySource(loaded, trust, quiet, () => [])
+  t.after(source.watch(() => undefined))
+  serve({})
+  await source.policy(trust, null, NOW)
+  const good = cached()
+  const { coder } = payload.agents as { readonly coder: JsonObject }
+  serve({ version: 2, agents: { coder: { ...coder, observeUntil: NOW + 30 * 86_400_000 } } })
+  await assert.rejects(source.policy(trust, null, NOW), { code: 'observe_too_long' })
+  assert.deepEqual(cached(), good)
 })

@@ -1,7 +1,10 @@
 import assert from 'node:assert/strict'
-import { existsSync } from 'node:fs'
+import { existsSync, readFileSync, rmSync } from 'node:fs'
 import { writeFile } from 'node:fs/promises'
 import { describe, it } from 'node:test'
+import { compilePolicyFile } from '../../src/cli/policy-file.js'
+import { writeSealedPolicy } from '../../src/cli/sealed-policy.js'
+import { sealPolicy } from '../../src/policy/index.js'
 import { countersign, scratch } from './command-line.js'
 import { writePolicy } from './policy-workbench.js'
 
@@ -13,6 +16,7 @@ interface Proof {
     readonly effect: string
     readonly request: { readonly body?: string } | null
     readonly confirmed: boolean
+    readonly at: string | null
   }[]
 }
 
@@ -66,6 +70,16 @@ describe('policy prove', () => {
       answers.every(each => each.decision?.effect === 'allow'),
       asked.out,
     )
+    const nightly = breaches.find(each => each.operation === 'serviceInstanceRedeploy')
+    await writeFile(at('nightly.jsonl'), JSON.stringify(nightly?.request))
+    for (const [now, effect] of [
+      [(nightly?.at ?? '').replace(/\.\d+/, ''), 'allow'],
+      ['2027-01-13T12:00:00Z', 'deny'],
+    ] as const) {
+      const then = ['--policy', policy, '--agent', 'coder', '--now', now]
+      const { out } = await countersign('policy', 'explain', ...then, '--requests', at('nightly.jsonl'))
+      assert.equal(JSON.parse(out).decision.effect, effect, now)
+    }
   })
 
   it('says what is proven, and exits with 0', async context => {
@@ -186,5 +200,34 @@ describe('policy seal', () => {
     assert.equal(code, 1)
     assert.match(out, /Nothing was signed/)
     assert.ok(!existsSync(at('s.json')))
+  })
+
+  it('attack: a second holder is handed a policy that breaks its own statement, and signs nothing', async context => {
+    const at = await scratch(context)
+    await countersign('trust', 'key', at('jo.jwk'))
+    const { payload, catalogs } = compilePolicyFile(
+      await writePolicy(at('p.yaml'), RULES, 'never: { class: irreversible }'),
+    )
+    writeSealedPolicy(at('s.json'), sealPolicy(payload, []), catalogs)
+    const before = readFileSync(at('s.json'))
+    const { code, out } = await countersign('policy', 'sign', at('s.json'), '--key', at('jo.jwk'))
+    assert.equal(code, 1)
+    assert.match(out, /^BROKEN {2}never-1$/m)
+    assert.match(out, /Nothing was signed/)
+    assert.deepEqual(readFileSync(at('s.json')), before)
+    rmSync(at('catalogs'), { recursive: true })
+    const blind = await countersign('policy', 'sign', at('s.json'), '--key', at('jo.jwk'))
+    assert.notEqual(blind.code, 0)
+    assert.match(blind.err, /catalog/)
+    assert.deepEqual(readFileSync(at('s.json')), before)
+  })
+
+  it('attack: what a sealed policy is called can’t write over what `show` says of it', async context => {
+    const at = await scratch(context)
+    const { payload } = compilePolicyFile(await writePolicy(at('p.yaml'), ''))
+    writeSealedPolicy(at('s.json'), sealPolicy({ ...payload, name: 'good\u001b[2J\u202e' }, []), new Map())
+    const { out } = await countersign('policy', 'show', at('s.json'))
+    assert.match(out, /policy good�\[2J�, version 1$/m)
+    assert.doesNotMatch(out, /[^\P{C}\n]/u)
   })
 })

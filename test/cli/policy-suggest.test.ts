@@ -2,6 +2,9 @@ import assert from 'node:assert/strict'
 import { writeFileSync } from 'node:fs'
 import { describe, it, type TestContext } from 'node:test'
 import { parse } from 'yaml'
+import { generalise } from '../../src/cli/suggest/generalise.js'
+import { writePolicy } from '../../src/cli/suggest/write-policy.js'
+import { parsePolicySource } from '../../src/policy/index.js'
 import { countersign, scratch } from './command-line.js'
 import { type Call, OBSERVER, readText, recordLog, shopPolicy } from './recorded-log.js'
 
@@ -99,6 +102,43 @@ describe('policy suggest', () => {
     ])
     assert.equal(policy.rules.length, 1)
     assert.match(text, /^# Left out, because a resource’s name holds a star or is too long: 1 attempt/m)
+  })
+
+  it('attack: a resource whose name hides letters stands there in escapes', async t => {
+    const names = ['in_1\u202e', 'in_4\u200b\u{e0041}']
+    const { policy, text } = await suggestionOf(
+      t,
+      shopPolicy({ agents: OBSERVER, rules: NO_RULES }),
+      names.map(name => read(name)),
+    )
+    const [, { allow }] = policy.rules
+    assert.deepEqual(
+      allow.resources.map(({ id }: { id: string }) => id),
+      names,
+    )
+    assert.doesNotMatch(text, /[^\P{C}\n]|\p{Zl}/u)
+    assert.match(text, /id: "in_1\\u202e"$/m)
+  })
+
+  it('attack: a resource that is called like lines of a rule stands on one line, in rules and in comments', () => {
+    const source = parsePolicySource(shopPolicy({ agents: OBSERVER, rules: NO_RULES }))
+    assert.ok(source.kind === 'source')
+    const id = 'in_1\n  - id: evil\n    allow: { api: billing, class: read }\n\u009b2J'
+    const seen = { seq: 1, task: 't', scope: { invoice: id }, resources: [{ type: 'invoice', id }] }
+    const asked = (['passed', 'above'] as const).map(kind => ({
+      agent: 'coder',
+      api: 'billing',
+      name: 'GET /invoices/{invoice}',
+      kind,
+      baseClasses: ['read' as const],
+      classes: ['read' as const],
+      occurrences: [seen],
+    }))
+    const none = { rules: new Map(), unknown: null, untold: null, all: null, opened: 0 }
+    const text = writePolicy(source.document, { asked, ...none }, generalise(asked), new Set(['coder']))
+    assert.doesNotMatch(text, /^#? *- id: evil/m)
+    assert.doesNotMatch(text, /[^\P{C}\n]/u)
+    assert.equal(parse(text).rules.at(-1).allow.resources[0].id, id)
   })
 
   it('leaves what was denied, and what does more than update, to a person', async t => {

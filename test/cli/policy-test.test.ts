@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { readFileSync } from 'node:fs'
-import { readdir, readFile, writeFile } from 'node:fs/promises'
+import { mkdir, readdir, readFile, writeFile } from 'node:fs/promises'
 import { basename } from 'node:path'
 import { describe, it, type TestContext } from 'node:test'
 import { fileURLToPath } from 'node:url'
@@ -182,6 +182,70 @@ describe('policy test', () => {
     assert.match(short.report.short[0], /33 % of the rules are tested, 34 % wanted/)
     assert.equal((await outcomeOf(t, stop, '--min-destructive', '50')).code, 0)
     assert.equal((await outcomeOf(t, stop, '--min-destructive', '51')).code, 1)
+  })
+
+  it('reads the folders in a folder of cases', async t => {
+    const path = await folder(t, READS)
+    await mkdir(path('all/billing'), { recursive: true })
+    await writeFile(path('all/reads.yaml'), HEAD + READS)
+    await writeFile(path('all/billing/wrong.yaml'), HEAD + READS.replace('expect: allow', 'expect: deny'))
+    const { code, out } = await countersign('policy', 'test', path('all'), '--policy', path('policy.yaml'))
+    assert.equal(code, 1, out)
+    assert.match(out, /^2 cases, 1 failed$/m)
+  })
+
+  it('attack: cases after the policy’s end hold for every policy, and show nothing', async t => {
+    const late = (expected: string) =>
+      `  - { name: late, now: 2031-01-01T00:00:00Z, request: curl -X DELETE /billing/invoices/1, expect: deny${expected} }\n`
+    const found = await outcomeOf(t, late(''))
+    assert.equal(found.code, 1)
+    assert.match(found.report.policies[0].cases[0].differences[0], /has expired at that time/)
+    const meant = await outcomeOf(t, late(', code: policy_expired'), '--min-destructive', '1')
+    assert.deepEqual([meant.code, meant.report.failed], [1, 0])
+    const { rules, destructive } = meant.report.policies[0].coverage
+    assert.deepEqual([rules.tested, destructive.stopped], [[], []])
+  })
+
+  it('attack: a destructive operation that only a used-up limit stops is not shown to be stopped', async t => {
+    const path = await folder(
+      t,
+      '  - { name: x, usage: { del: 1 }, request: curl -X DELETE /billing/invoices/1, expect: deny }\n',
+      POLICY.replace(
+        '  - { id: never-void',
+        '  - { id: del, allow: { api: billing, operations: ["DELETE *"] }, to: coder, limit: { count: 1, per: day } }\n  - { id: never-void',
+      ),
+    )
+    const { code, out } = await countersign('policy', 'test', path('cases.yaml'), '--json')
+    const { coverage } = JSON.parse(out).policies[0]
+    assert.equal(code, 0)
+    assert.deepEqual([coverage.destructive.stopped, coverage.rules.tested], [[], ['del']])
+  })
+
+  it('attack: what stands in one request beside a denied operation is not shown to be stopped', async t => {
+    const path = await scratch(t)
+    await writeFile(
+      path('policy.yaml'),
+      POLICY.slice(0, POLICY.indexOf('apis:')) +
+        `apis: { railway: { catalog: railway, credential: railway } }
+credentials: { railway: { minter: railway-project-token, project: p, environment: e } }
+agents: { coder: { environment: staging } }
+rules:
+  - { id: services, allow: { api: railway, operations: [serviceDelete] }, to: coder }
+  - { id: volumes, deny: { api: railway, operations: [volumeDelete] }, because: No. }
+`,
+    )
+    const query = 'mutation { serviceDelete(id: "s") volumeDelete(volumeId: "v") }'
+    await writeFile(
+      path('cases.yaml'),
+      `${HEAD}  - name: both
+    request: { api: railway, method: POST, target: /graphql/v2, headers: ["content-type: application/json"], body: ${JSON.stringify(JSON.stringify({ query }))} }
+    expect: deny
+    operations: [serviceDelete, volumeDelete]
+`,
+    )
+    const { code, out } = await countersign('policy', 'test', path('cases.yaml'), '--json')
+    assert.equal(code, 0, out)
+    assert.deepEqual(JSON.parse(out).policies[0].coverage.destructive.stopped, ['railway volumeDelete'])
   })
 
   it('shows a destructive operation that passes once as passing', async t => {

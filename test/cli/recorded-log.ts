@@ -71,7 +71,7 @@ export async function recordLog(
   const seqs: number[] = []
   for (const { name, args, agent } of calls) {
     const [method, template] = name.split(' ') as [string, string]
-    const target = template.replace(/\{(\w+)\+?\}/g, (_, member: string) => String(args[member]))
+    const target = template.replace(/\{(\w+)\+?\}/g, (_, member: string) => encodeURI(String(args[member])))
     const { seq } = await house.ask(client, {
       method,
       target,

@@ -11,6 +11,8 @@ import { policyText, sourceOf } from './a-policy.js'
 
 const GOOD = policyText('  - { id: read, allow: { api: shop, class: read }, to: coder }')
 
+const lineOfRules = GOOD.split('\n').indexOf('rules:') + 1
+
 function findings(text: string): readonly string[] {
   const parsed = parsePolicySource(text)
   return parsed.kind === 'source'
@@ -44,6 +46,15 @@ describe('a policy’s source', () => {
     assert.match(parsed.findings[1]?.message ?? '', /Did you mean "read"\?/)
     assert.match(parsed.findings[2]?.message ?? '', /Did you mean "to"\?/)
     assert.ok(parsed.findings.every(each => each.mend !== ''))
+  })
+
+  it('attack: letters that nobody can see make a rule look like another one (CVE-2021-42574)', () => {
+    for (const hidden of ['\u202e', '\u2066', '\u200b', '\u009b', '\u2028', '\ufeff'])
+      assert.deepEqual(findings(GOOD.replace('rules:', `# a ${hidden} comment\nrules:`)), [
+        `${lineOfRules} hidden_letter `,
+      ])
+    assert.deepEqual(findings(`\ufeff${GOOD}`), [])
+    assert.deepEqual(findings(GOOD.replace('rules:', '# می‌خواهم 👩‍🔧\nrules:')), [])
   })
 
   it('names the minter that was meant, and not the keys of every other one', () => {

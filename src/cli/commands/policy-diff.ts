@@ -1,6 +1,7 @@
 import type { Command } from 'commander'
 import { diffPolicies, type OperationChange, openSurvey, type PolicyDiff } from '../../policy/index.js'
 import { diffHeadline } from '../diff-headline.js'
+import { visible } from '../entry-text.js'
 import { AnswerNo, type Io, printJson, printLine } from '../io.js'
 import { type ConsultedPolicy, consultPolicy } from '../policy-file.js'
 import { group } from '../program-group.js'
@@ -33,7 +34,8 @@ function diff(before: string, after: string, options: DiffFlags, io: Io): void {
   const found = diffPolicies(surveyOf(consultPolicy(before)), surveyOf(consultPolicy(after)))
   if (options.json === true)
     printJson(io, { old: before, new: after, headline: diffHeadline(found), ...found })
-  else for (const line of diffLines(found)) printLine(io, line)
+  // ATTACK: a condition or a scope of the policy under review moves the cursor, and overwrites what is wider.
+  else for (const line of diffLines(found)) printLine(io, visible(line))
   if (found.widens) throw new AnswerNo()
 }
 

@@ -1,6 +1,7 @@
 import type { Command } from 'commander'
 import { connectAdmin } from '../admin-client.js'
 import { loadConfig } from '../config.js'
+import { visible } from '../entry-text.js'
 import { AnswerNo, type Io, printJson, printLine } from '../io.js'
 import type { KeeperStatus } from '../keeper-status.js'
 import { group } from '../program-group.js'
@@ -47,6 +48,6 @@ function print({ policy, refusedUpdate, distribution }: Reloaded, io: Io): void 
     io,
     policy === null
       ? 'No policy is in force.'
-      : `In force: ${policy.name}, version ${policy.version}, ${policy.cid}.`,
+      : `In force: ${visible(policy.name)}, version ${policy.version}, ${policy.cid}.`,
   )
 }

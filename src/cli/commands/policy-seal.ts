@@ -20,10 +20,11 @@ import {
   signersOf,
   type TrustRoot,
 } from '../../policy/index.js'
+import { visible } from '../entry-text.js'
 import { AnswerNo, type Io, printJson, printLine, UsageError } from '../io.js'
 import { type NeverProof, neverLines, proveNever } from '../never-report.js'
 import { asNextVersion } from '../next-version.js'
-import { compilePolicyFile } from '../policy-file.js'
+import { compilePolicyFile, consultPolicy } from '../policy-file.js'
 import { group } from '../program-group.js'
 import { repeatable } from '../repeatable.js'
 import { writeSealedPolicy } from '../sealed-policy.js'
@@ -58,7 +59,7 @@ export function registerPolicySeal(program: Command, io: Io): void {
     .option('--signer <command>', SIGNER_WORDS, repeatable)
     .option('--passphrase-file <file>', 'passphrase of the locked keys')
     .option('--json', 'one JSON document')
-    .addHelpText('after', '\nExample:\n  countersign policy sign policy.sealed.json --key jo.jwk\n')
+    .addHelpText('after', SIGN_HELP)
     .action((file: string, options: SignFlags) => sign(file, options, io))
   policy
     .command('show')
@@ -81,6 +82,13 @@ further ahead, its own version stays. One person seals with --next; the others a
 Examples:
   countersign policy seal policy.yaml --key maria.jwk -o policy.sealed.json
   countersign policy seal policy.yaml --key maria.jwk --next --after in-force/policy.sealed.json
+`
+
+const SIGN_HELP = `
+Where the policy states what never happens, that is proven again before it is signed, with the catalogs beside the file.
+
+Example:
+  countersign policy sign policy.sealed.json --key jo.jwk
 `
 
 const SHOW_HELP = `
@@ -139,8 +147,8 @@ function withSignaturesOf(file: string, unsigned: Envelope): Envelope {
   }
 }
 
-/** INVARIANT: nothing is signed that lets happen what it says never happens. */
-function refuseBroken(proof: NeverProof, { json }: SealFlags, io: Io): void {
+/** INVARIANT: nothing is signed that lets happen what it says never happens; not by a second holder either, who was handed it. */
+function refuseBroken(proof: NeverProof, { json }: SignFlags, io: Io): void {
   if (proof.breaches.length === 0) return
   if (json === true) printJson(io, { sealed: false, ...proof })
   else {
@@ -151,7 +159,12 @@ function refuseBroken(proof: NeverProof, { json }: SealFlags, io: Io): void {
 }
 
 async function sign(file: string, options: SignFlags, io: Io): Promise<void> {
-  const envelope = await signWith(readSealed(file), options, io)
+  const unsigned = readSealed(file)
+  if (summaryOf(unsigned).never.length > 0) {
+    const { payload, active } = consultPolicy(file)
+    refuseBroken(proveNever(payload, active, Date.now()), options, io)
+  }
+  const envelope = await signWith(unsigned, options, io)
   writeFileSync(`${file}.next`, encodeEnvelope(envelope))
   renameSync(`${file}.next`, file)
   print(io, { file, ...summaryOf(envelope) }, options.json === true)
@@ -261,13 +274,15 @@ function print(io: Io, summary: Summary, json: boolean): void {
     return
   }
   const { file, id, name, version, audience, expires, observing, signatures, never, holders } = summary
-  printLine(io, `${file}: policy ${name}, version ${version}`)
-  printLine(io, `  id          ${id}`)
-  printLine(io, `  audience    ${audience.join(', ')}`)
-  printLine(io, `  expires     ${expires}`)
-  if (never.length > 0) printLine(io, `  never       ${never.join(', ')}`)
+  // ATTACK: whoever signs reads this first, and a payload that no compiler made may be called anything.
+  const say = (line: string): void => printLine(io, visible(line))
+  say(`${file}: policy ${name}, version ${version}`)
+  say(`  id          ${id}`)
+  say(`  audience    ${audience.join(', ')}`)
+  say(`  expires     ${expires}`)
+  if (never.length > 0) say(`  never       ${never.join(', ')}`)
   for (const { agent, until } of observing)
-    printLine(io, `  OBSERVES    ${agent}, until ${until}: what no rule reaches passes, up to update`)
+    say(`  OBSERVES    ${agent}, until ${until}: what no rule reaches passes, up to update`)
   if (holders === undefined) {
     printLine(io, `  signatures  ${signatures.length}, not held against a trust root`)
     return

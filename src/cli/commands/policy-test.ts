@@ -20,7 +20,7 @@ export function registerPolicyTest(program: Command, io: Io): void {
   group(program, 'policy', 'check, explain, seal and show policies')
     .command('test')
     .summary('hold a policy to cases: requests, and what must become of them')
-    .argument('<path...>', 'files of cases, or folders that hold them')
+    .argument('<path...>', 'files of cases, or folders that hold them, at any depth')
     .option('--policy <file>', 'the policy’s source, or a sealed policy; each file’s own unless told')
     .option('--min-coverage <percent>', 'fail where fewer of the rules are tested', wholePercent)
     .option(
@@ -34,7 +34,8 @@ export function registerPolicyTest(program: Command, io: Io): void {
       'after',
       `
 A rule is tested where it had a say in a case that holds. Destructive operations are those of the catalogs that are
-destructive or irreversible whatever their arguments. Exits with 1 where a case fails or too little is tested.
+destructive or irreversible whatever their arguments; one counts as stopped where it would be denied or held alone, with
+no limit used up. Exits with 1 where a case fails or too little is tested.
 
 Example:
   countersign policy test cases/ --policy policy.yaml --min-coverage 100 --junit results.xml
@@ -115,10 +116,10 @@ function printCase({ case: each, outcome, differences }: CaseResult, io: Io): vo
 function printCoverage(coverage: Coverage, io: Io): void {
   const { rules, destructive } = coverage
   const all = rules.tested.length + rules.untested.length
-  const missing = rules.untested.length === 0 ? '' : `; not tested: ${rules.untested.join(', ')}`
+  const missing = rules.untested.length === 0 ? '' : `; not tested: ${visible(rules.untested.join(', '))}`
   printLine(io, `  rules        ${rules.tested.length} of ${all} tested${missing}`)
   const passing =
-    destructive.admitted.length === 0 ? '' : `; shown to pass: ${destructive.admitted.join(', ')}`
+    destructive.admitted.length === 0 ? '' : `; shown to pass: ${visible(destructive.admitted.join(', '))}`
   printLine(
     io,
     `  destructive  ${destructive.stopped.length} of ${countOf(coverage)} operations shown to be denied or held${passing}`,

@@ -3,6 +3,7 @@ import { readFile } from 'node:fs/promises'
 import { createInterface } from 'node:readline'
 import type { Command } from 'commander'
 import { lintPolicy, policyJsonSchema } from '../../policy/index.js'
+import { visible } from '../entry-text.js'
 import {
   type CurlFlags,
   chooseAgent,
@@ -16,6 +17,7 @@ import { type ConsultedPolicy, consultPolicy, describeFinding, readPolicyFile } 
 import { casesJsonSchema } from '../policy-test/case-schema.js'
 import { group } from '../program-group.js'
 import { repeatable } from '../repeatable.js'
+import { utcTime } from '../replay/log-options.js'
 
 export function registerPolicy(program: Command, io: Io): void {
   const policy = group(program, 'policy', 'check, explain, seal and show policies')
@@ -42,6 +44,11 @@ export function registerPolicy(program: Command, io: Io): void {
     .requiredOption('--policy <file>', 'the policy’s source, or a sealed policy')
     .option('--agent <id>', 'agent that asks; may be left out where there is only one')
     .option('--api <name>', 'API of the policy, where the URL does not say')
+    .option(
+      '--now <time>',
+      'time at which it is asked, such as 2027-01-13T12:00:00Z; this moment unless told',
+      utcTime,
+    )
     .option('--requests <file>', 'one JSON request a line, - for standard input')
     .option('-X, --request <method>', 'as curl')
     .option('-H, --header <line>', 'as curl; repeatable', repeatable)
@@ -75,6 +82,8 @@ interface ExplainFlags extends CurlFlags {
   readonly agent?: string
   readonly api?: string
   readonly requests?: string
+  /** Unix milliseconds. */
+  readonly now?: number
   readonly json?: boolean
 }
 
@@ -101,12 +110,12 @@ async function explainCommand(url: string | undefined, options: ExplainFlags, io
     throw new UsageError('one request, or many', 'Pass a URL with curl’s flags, or --requests FILE.')
   }
   const consulted = consultPolicy(options.policy)
-  if (options.requests !== undefined) return explainMany(consulted, options.requests, options.agent, io)
+  if (options.requests !== undefined) return explainMany(consulted, options.requests, options, io)
   const { active } = consulted
   const agent = chooseAgent(active, options.agent)
   const flags = { ...options, ...(options.data === undefined ? {} : { data: await readData(options.data) }) }
   const request = requestOfCurl(active, url ?? '', flags, options.api)
-  const answer = explain(active, agent, request, Date.now())
+  const answer = explain(active, agent, request, options.now ?? Date.now())
   if (options.json === true) printJson(io, answer)
   else printExplanation(answer, consulted, options.policy, io)
   if ('refused' in answer || answer.decision.effect !== 'allow') throw new AnswerNo()
@@ -129,12 +138,12 @@ function readData(data: readonly string[]): Promise<string[]> {
 async function explainMany(
   { active }: ConsultedPolicy,
   file: string,
-  agentId: string | undefined,
+  options: Pick<ExplainFlags, 'agent' | 'now'>,
   io: Io,
 ): Promise<void> {
-  const agent = chooseAgent(active, agentId)
+  const agent = chooseAgent(active, options.agent)
   const input = file === '-' ? io.stdin : createReadStream(file)
-  const nowMs = Date.now()
+  const nowMs = options.now ?? Date.now()
   let number = 0
   try {
     for await (const line of createInterface({ input, crlfDelay: Number.POSITIVE_INFINITY })) {
@@ -162,23 +171,25 @@ async function explainMany(
 }
 
 function printExplanation(answer: Explanation, consulted: ConsultedPolicy, file: string, io: Io): void {
+  // ATTACK: ids come from the request, which somebody may have been handed to ask about.
+  const say = (line: string): void => printLine(io, visible(line))
   if ('refused' in answer) {
-    printLine(io, `REFUSED ${answer.refused.code}: ${answer.refused.detail}`)
+    say(`REFUSED ${answer.refused.code}: ${answer.refused.detail}`)
     return
   }
   for (const { name, classes, scope, resources } of answer.operations) {
-    printLine(io, name)
-    printLine(io, `  classes    ${classes.join(', ')}`)
+    say(name)
+    say(`  classes    ${classes.join(', ')}`)
     const members = Object.entries(scope).map(([member, value]) => `${member}=${value}`)
-    if (members.length > 0) printLine(io, `  scope      ${members.join(', ')}`)
+    if (members.length > 0) say(`  scope      ${members.join(', ')}`)
     if (resources.length > 0) {
-      printLine(io, `  resources  ${resources.map(({ type, id }) => `${type} ${id}`).join(', ')}`)
+      say(`  resources  ${resources.map(({ type, id }) => `${type} ${id}`).join(', ')}`)
     }
   }
   const { effect, code, rule, because, approvers } = answer.decision
   const line = rule === null ? null : consulted.lineOf(rule)
   const where = rule === null ? '' : ` by rule ${rule}${line === null ? '' : ` (${file}:${line})`}`
-  printLine(io, `${effect.toUpperCase()} ${code}${where}`)
-  if (because !== null) printLine(io, `  because    ${because}`)
-  if (approvers.length > 0) printLine(io, `  approvers  ${approvers.join(', ')}`)
+  say(`${effect.toUpperCase()} ${code}${where}`)
+  if (because !== null) say(`  because    ${because}`)
+  if (approvers.length > 0) say(`  approvers  ${approvers.join(', ')}`)
 }

@@ -5,6 +5,7 @@ import {
   openPolicy,
   openTrustRoot,
   policyFault,
+  refuseLongObserving,
   requireHttps,
   type TrustRoot,
 } from '../../policy/index.js'
@@ -33,9 +34,11 @@ export function policySource(
       refuseRevoked(instanceKeys(), against.trust)
       return openPolicy(bytes, { ...against, crypto: nativeCrypto, audience: config.audience })
     },
-    activate: (payload, cid, catalogs, root) => {
+    // All that can be said against a policy is said here, before it is kept, or cached, as the last good one.
+    activate: (payload, cid, catalogs, against) => {
       const policy = activate(payload, cid, catalogs, nativeCrypto)
-      requireHttps(policy, root, config.audience)
+      requireHttps(policy, against.trust, config.audience)
+      refuseLongObserving(policy, against.nowMs)
       return policy
     },
   }

@@ -1,7 +1,7 @@
 import type { DecisionInput } from '../../policy/index.js'
 import type { OperationClass } from '../../protocol/index.js'
 import type { ConsultedPolicy } from '../policy-file.js'
-import type { CaseResult } from './run-cases.js'
+import { type CaseResult, EXPIRED } from './run-cases.js'
 
 /** What the cases that hold have shown of a policy. */
 export interface Coverage {
@@ -24,10 +24,13 @@ export function coverageOf(policy: ConsultedPolicy, results: readonly CaseResult
   const stopped = new Set<string>()
   const admitted = new Set<string>()
   for (const { input, outcome, differences } of results) {
-    if (input === null || differences.length > 0) continue
+    if (input === null || differences.length > 0 || outcome.code === EXPIRED) continue
     for (const rule of rulesWithASay(policy, input, outcome)) spoken.add(rule)
-    for (const { api, name } of input.operations)
-      (outcome.effect === 'allow' ? admitted : stopped).add(`${api} ${name}`)
+    for (const operation of input.operations) {
+      const name = `${operation.api} ${operation.name}`
+      if (outcome.effect === 'allow') admitted.add(name)
+      else if (isStopped(policy, input, operation)) stopped.add(name)
+    }
   }
   const destructive = destructiveOf(policy)
   return {
@@ -41,6 +44,15 @@ export function coverageOf(policy: ConsultedPolicy, results: readonly CaseResult
       untested: destructive.filter(name => !stopped.has(name) && !admitted.has(name)),
     },
   }
+}
+
+/** By itself, and with nothing used up: an operation beside it in the same request, or a limit, may have stopped it else. */
+function isStopped(
+  { active }: ConsultedPolicy,
+  input: DecisionInput,
+  operation: DecisionInput['operations'][number],
+): boolean {
+  return active.decide({ ...input, operations: [operation], usage: () => 0 }).effect !== 'allow'
 }
 
 /** The receipt names one rule; every other that fits and wants the same had a say as well. */

@@ -32,7 +32,7 @@ export interface CaseGroup {
 }
 
 /**
- * Reads files of cases, and folders of them (`*.yaml`, `*.yml`, not deeper), grouped by the policy that they test:
+ * Reads files of cases, and folders of them (`*.yaml`, `*.yml`, at any depth), grouped by the policy that they test:
  * `policy` where it is given, each file's own otherwise. Throws a UsageError that lists everything that is wrong.
  */
 export function readCases(
@@ -66,10 +66,11 @@ function filesAt(path: string): readonly string[] {
   } catch {
     throw new UsageError(`there is no ${path}`, 'Pass files of cases, or folders that hold them.')
   }
-  const files = readdirSync(path)
-    .filter(name => /\.ya?ml$/.test(name))
+  // All the way down: cases that are passed over in silence would hold for any policy.
+  const files = readdirSync(path, { recursive: true, withFileTypes: true })
+    .filter(entry => !entry.isDirectory() && /\.ya?ml$/.test(entry.name))
+    .map(entry => join(entry.parentPath, entry.name))
     .sort()
-    .map(name => join(path, name))
   if (files.length === 0)
     throw new UsageError(`${path} holds no cases`, 'Put files of cases there, ending in .yaml.')
   return files

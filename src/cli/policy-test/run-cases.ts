@@ -42,6 +42,9 @@ export function runCases({ consulted, cases }: CaseGroup): readonly CaseResult[]
   })
 }
 
+/** Code of the decision from `metadata.expires` on. */
+export const EXPIRED = 'policy_expired'
+
 function differencesOf(expected: PolicyCase['expected'], outcome: CaseOutcome): readonly string[] {
   const differences: string[] = []
   const compare = (what: string, wanted: string | undefined, found: string): void => {
@@ -50,6 +53,9 @@ function differencesOf(expected: PolicyCase['expected'], outcome: CaseOutcome): 
   compare('the effect', expected.expect, outcome.effect)
   compare('the rule', expected.rule, outcome.rule ?? 'none')
   compare('the code', expected.code, outcome.code)
+  // Everything is denied then, whatever the rules say: such a case would hold for any policy.
+  if (outcome.code === EXPIRED && expected.code === undefined)
+    differences.push('the policy has expired at that time, which says nothing about its rules: set `now`')
   compare('the operations', expected.operations?.join(', '), outcome.operations.join(', ') || 'none')
   return differences
 }

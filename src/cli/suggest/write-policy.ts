@@ -1,5 +1,6 @@
-import { Document, isMap, isScalar, isSeq, type Node as YamlNode } from 'yaml'
+import { Document, isMap, isScalar, isSeq, visit, type Node as YamlNode } from 'yaml'
 import type { PolicyDocument } from '../../policy/index.js'
+import { escapeHidden, hidesLetters } from '../entry-text.js'
 import { type LedgerEvidence, type Tally, tallyOccurrences } from './evidence.js'
 import type { Generalised, Suggestion } from './generalise.js'
 
@@ -39,7 +40,7 @@ export function writePolicy(
       annotate(rules.items[source.rules.length + index], suggestion)
   }
   return [
-    document.toString({ lineWidth: 0 }),
+    textOf(document),
     section(
       made.filter(({ suggestion }) => suggestion.kind === 'denied'),
       'Denied until now, and nothing that can’t be undone. Take the comment off where it belongs to the work.',
@@ -165,6 +166,21 @@ function head({ all, untold }: LedgerEvidence, rules: number): string {
   ].join('\n')
 }
 
+/**
+ * ATTACK: an agent names a resource so that an editor or a terminal shows another one, or lines that look like a rule.
+ * A value with such letters stands in quotes, on one line, with each of them as an escape.
+ */
+function textOf(document: Document): string {
+  visit(document, {
+    Scalar: (_, node) => {
+      if (typeof node.value === 'string' && hidesLetters(node.value)) node.type = 'QUOTE_DOUBLE'
+    },
+  })
+  return escapeHidden(
+    document.toString({ lineWidth: 0, doubleQuotedMinMultiLineLength: Number.MAX_SAFE_INTEGER }),
+  )
+}
+
 /** Rules as comments, with their evidence. */
 function section(
   made: readonly { readonly suggestion: Suggestion; readonly rule: Rule }[],
@@ -177,7 +193,7 @@ function section(
   )
   if (isSeq(document.contents))
     for (const [index, { suggestion }] of made.entries()) annotate(document.contents.items[index], suggestion)
-  const lines = document.toString({ lineWidth: 0 }).trimEnd().split('\n')
+  const lines = textOf(document).trimEnd().split('\n')
   return ['', `# ${title}`, ...lines.map(line => `#   ${line}`.trimEnd()), ''].join('\n')
 }
 

@@ -1,0 +1,91 @@
+import assert from 'node:assert/strict'
+import { describe, it } from 'node:test'
+import { activate, diffPolicies, openSurvey } from '../../src/policy/index.js'
+import { A_KEY, compiledOf, policyText } from './a-policy.js'
+
+const GROUPS = `approvers:
+  finance: { keys: { maria: "${A_KEY}" } }
+  interns: { keys: { kim: "${A_KEY}" } }
+`
+
+function surveyOf(rules: string) {
+  const text = policyText(rules).replace(/approvers:\n {2}finance.*\n/, GROUPS)
+  const { payload, cid, catalogs } = compiledOf(text)
+  return openSurvey(payload, activate(payload, cid, catalogs).apis)
+}
+
+/** `widened PATCH /orders/{order}`, or `changed` and the words of a term. */
+function diff(before: string, after: string): readonly string[] {
+  const { operations, terms, widens } = diffPolicies(surveyOf(before), surveyOf(after))
+  const found = [
+    ...operations.map(({ direction, operation }) => `${direction} ${operation}`),
+    ...terms.map(({ direction, what }) => `${direction} ${what}`),
+  ]
+  assert.equal(
+    widens,
+    found.some(each => !each.startsWith('narrowed')),
+  )
+  return found
+}
+
+const [PATCH, NOTE] = ['"PATCH /orders/{order}"', '"POST /orders/{order}/note"']
+const allow = (id: string, operations: string, rest = '', select = '') =>
+  `  - { id: ${id}, allow: { api: shop, operations: [${operations}]${select} }, to: coder${rest} }\n`
+const TWO = ', limit: { count: 2, per: 1h }'
+
+describe('a difference in what a limit counts', () => {
+  it('attack: one limit over two operations becomes two limits', () => {
+    assert.deepEqual(
+      diff(allow('w', `${PATCH}, ${NOTE}`, TWO), allow('w', PATCH, TWO) + allow('v', NOTE, TWO)),
+      [
+        'widened for coder the limit of w, up to 2 per 1h, no longer counts together: shop PATCH /orders/{order}, shop POST /orders/{order}/note',
+      ],
+    )
+  })
+
+  it('attack: a rule is renamed, and what was used up of its limit is forgotten', () => {
+    assert.deepEqual(diff(allow('w', PATCH, TWO), allow('v', PATCH, TWO)), [
+      'changed for coder what the limit of w, up to 2 per 1h, has counted is forgotten: v counts anew',
+    ])
+  })
+
+  it('is none where an operation leaves the limit and the policy, or another one is counted as well', () => {
+    const both = allow('w', `${PATCH}, ${NOTE}`, TWO)
+    assert.deepEqual(diff(both, allow('w', PATCH, TWO)), ['narrowed POST /orders/{order}/note'])
+    assert.deepEqual(diff(allow('w', PATCH, TWO) + allow('v', NOTE, TWO), both + allow('v', NOTE, TWO)), [])
+  })
+
+  it('attack: above its limit other people are asked', () => {
+    const over = (group: string) =>
+      allow('w', PATCH, `, limit: { count: 2, per: 1h, over: hold }, approvers: ${group}`)
+    assert.deepEqual(diff(over('finance'), over('interns')), ['changed PATCH /orders/{order}'])
+    assert.deepEqual(diff(over('[finance, interns]'), over('interns')), ['widened PATCH /orders/{order}'])
+    assert.deepEqual(diff(over('interns'), over('[finance, interns]')), ['narrowed PATCH /orders/{order}'])
+    assert.deepEqual(diff(over('finance'), allow('w', PATCH, TWO)), ['narrowed PATCH /orders/{order}'])
+  })
+
+  it('attack: the limit goes of a rule that a hold stands above', () => {
+    const hold = `  - { id: h, hold: { api: shop, operations: [${PATCH}] }, to: coder, approvers: finance }\n`
+    assert.deepEqual(diff(hold + allow('w', PATCH, TWO), hold + allow('w', PATCH)), [
+      'widened PATCH /orders/{order}',
+    ])
+  })
+})
+
+describe('a difference in what no catalog lists', () => {
+  const OPEN = (pattern: string) => allow('o', `"${pattern}"`, '', ', class: [unknown, read]')
+  const UNLISTED = '(not in the catalog)'
+
+  it('attack: a pattern for unknown operations grows', () => {
+    assert.deepEqual(diff(OPEN('GET /orders/*'), OPEN('GET /*')), [`widened ${UNLISTED}`])
+    assert.deepEqual(diff(OPEN('GET /*'), OPEN('GET /orders/*')), [`narrowed ${UNLISTED}`])
+    assert.deepEqual(diff(OPEN('GET /*'), OPEN('GET /*')), [])
+  })
+
+  it('attack: a deny by a pattern shrinks over them', () => {
+    const deny = (pattern: string) => `  - { id: d, deny: { api: shop, operations: ["${pattern}"] } }\n`
+    const [all, some] = [deny('* /*/refund'), deny('POST /*/refund')]
+    assert.deepEqual(diff(OPEN('*') + all, OPEN('*') + some), [`widened ${UNLISTED}`])
+    assert.deepEqual(diff(OPEN('*') + some, OPEN('*') + all), [`narrowed ${UNLISTED}`])
+  })
+})
