@@ -257,14 +257,15 @@ export class Approvals {
     switch (verdict) {
       case 'approve': {
         if (own) throw keeperFault('approval_signed', by)
-        const signed = [...approval.signed, { by, groups, t }]
-        const enough = approval.approvers.every(name => isMet(all.get(name), signed))
-        return { ...approval, signed, state: enough ? 'approved' : 'requested' }
+        return counted(approval, [...approval.signed, { by, groups, t }], all)
       }
       case 'withdraw': {
         if (!own) throw keeperFault('approval_unsigned', by)
-        const signed = approval.signed.filter(each => each.by !== by)
-        return { ...approval, signed, state: 'requested' }
+        return counted(
+          approval,
+          approval.signed.filter(each => each.by !== by),
+          all,
+        )
       }
       case 'reject':
         return {
@@ -385,6 +386,16 @@ const STATE_AFTER: Readonly<Record<ApprovalVerdict, Step>> = {
   approve: 'approved',
   withdraw: 'withdrawn',
   reject: 'rejected',
+}
+
+function counted(
+  approval: Approval,
+  signed: readonly Signature[],
+  groups: ReadonlyMap<string, ApproverGroup>,
+): Approval {
+  const enough =
+    approval.approvers.length > 0 && approval.approvers.every(name => isMet(groups.get(name), signed))
+  return { ...approval, signed, state: enough ? 'approved' : 'requested' }
 }
 
 function isMet(group: ApproverGroup | undefined, signed: readonly Signature[]): boolean {
