@@ -31,3 +31,16 @@ test('it starts every lane of the tests, and the benchmarks', () => {
   for (const name of measuring.filter(each => !['short.ts', 'bare.ts'].includes(each)))
     assert.ok(short.includes(`'${name.replace(/ts$/, 'js')}'`), name)
 })
+
+test('it installs whatever a test would otherwise skip for', () => {
+  const script = read('.ci/run')
+  const packages = ['tlog', 'python', 'openssl'].flatMap(name =>
+    [
+      ...read(`test/interop/${name}.test.ts`).matchAll(
+        /'((?:golang|python3)-[a-z-]+|openssl)(?: 3)?(?: is not installed)?'/g,
+      ),
+    ].map(([, each]) => each as string),
+  )
+  assert.ok(new Set(packages).size === 5, packages.join())
+  for (const name of packages) assert.ok(script.includes(`missing+=(${name})`), name)
+})

@@ -1,22 +1,18 @@
 import assert from 'node:assert/strict'
-import { spawnSync } from 'node:child_process'
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { existsSync, readFileSync } from 'node:fs'
 import { test } from 'node:test'
-import { formatPublicKey, fromUtf8 } from '../../src/canon/index.js'
+import { fromUtf8 } from '../../src/canon/index.js'
 import {
   BUNDLE_FINDINGS,
   CONTROL_FORMATS,
   CONTROL_TYPES,
-  decodeEntry,
   type Entry,
   encodeBundle,
   entryProblem,
   FINDINGS,
   OUTCOME_STATUSES,
 } from '../../src/receipt/index.js'
-import { attemptBody, BOOT, CHAIN, HEX, LogOnPaper, outcomeBody } from './log-fixture.js'
+import { attemptBody, BOOT, CHAIN, HEX, outcomeBody } from './log-fixture.js'
 
 const docs = readFileSync(new URL('../../../docs/receipts.md', import.meta.url), 'utf8')
 
@@ -90,28 +86,53 @@ test('docs/receipts.md lists the members of attempts and outcomes', () => {
   assert.deepEqual(words(status), [...OUTCOME_STATUSES])
 })
 
-test('the steps by hand verify an entry with openssl, refuse a changed one, and give the leaf', t => {
-  const version = spawnSync('openssl', ['version'], { encoding: 'utf8' })
-  if (!/^OpenSSL 3/.test(version.stdout ?? '')) return t.skip('openssl 3 is not installed')
-  const script = /```sh\n(.*?)```/s.exec(section('## By hand'))?.[1] as string
-  const log = new LogOnPaper().start()
-  log.exchange()
-  const folder = mkdtempSync(join(tmpdir(), 'countersign-docs-'))
-  t.after(() => rmSync(folder, { recursive: true }))
-  const dump = join(folder, 'dump.jsonl')
-  const run = (seq: number, changed: boolean) => {
-    const lines = log.entries.map(bytes => `${fromUtf8(bytes)}\n`)
-    if (changed) lines[seq] = (lines[seq] as string).replace('"payload":"eyJ', '"payload":"eyK')
-    writeFileSync(dump, lines.join(''))
-    const KEY = formatPublicKey(log.receiptKey.publicKey)
-    const env = { PATH: process.env.PATH, TMPDIR: folder, DUMP: dump, KEY, SEQ: String(seq) }
-    return spawnSync('sh', ['-c', script], { env, encoding: 'utf8' })
+test('docs/receipts.md lists the words that a member may be, and no other', () => {
+  const listed = [...section('### Values').matchAll(/^\| `([a-z._]+)` +\| (.*) \|$/gm)].map(
+    ([, member, allowed]) => [member as string, words(allowed as string)] as const,
+  )
+  const every = new Set(listed.flatMap(([, allowed]) => allowed))
+  const found = new Set<string>()
+  for (const [member, allowed] of listed) {
+    const taken = [...every].filter(word => takes(member, word))
+    assert.deepEqual(taken.toSorted(), allowed.toSorted(), member)
+    found.add(member)
   }
-  for (const seq of [0, 1, 2]) {
-    const said = run(seq, false)
-    const next = decodeEntry(log.entries[seq + 1] as Uint8Array)
-    assert.match(said.stdout, /Signature Verified Successfully/, said.stderr)
-    assert.equal(said.stdout.trim().split('\n').at(-1), next.prev)
-  }
-  assert.doesNotMatch(run(2, true).stdout, /Signature Verified Successfully/)
+  // A member that takes one of these words and not another has its words listed.
+  for (const type of CONTROL_TYPES)
+    for (const [name, shape] of Object.entries(CONTROL_FORMATS[type][0]))
+      if ([...every].some(word => shape(word) === undefined) && shape('no such word') !== undefined)
+        assert.ok(found.has(`${type}.${name}`), `${type}.${name}`)
+})
+
+function takes(member: string, word: string): boolean {
+  const [type, name = ''] = member.split('.')
+  if (type !== 'attempt') return CONTROL_FORMATS[type as 'halt'][0][name]?.(word) === undefined
+  const operation = { name: 'n', classes: [word as 'read'], scope: {}, resources: [] }
+  return entryProblem({ ...place, ...attemptBody({ ops: [operation] }) }) === undefined
+}
+
+test('docs/receipts.md says of every number, digest, list and nullable member that it is one', () => {
+  const kinds = section('### Values')
+  const named = (kind: string) =>
+    words(new RegExp(`^- ${kind}[^]*?(?=\\n- |\\n\\n)`, 'm').exec(kinds)?.[0] ?? '')
+  const numbers = named('Numbers')
+  const digests = named('32 bytes')
+  for (const type of CONTROL_TYPES)
+    for (const [name, shape] of CONTROL_FORMATS[type].flatMap(members => Object.entries(members ?? {}))) {
+      if (shape(1) === undefined) assert.ok(numbers.includes(name), `${type}.${name} is a number`)
+      else if (shape('x') !== undefined && shape(HEX) === undefined)
+        assert.ok(digests.includes(name), `${type}.${name}`)
+      if (shape(null) === undefined) assert.ok(named('Null').includes(name), `${type}.${name} may be null`)
+      if (shape([]) === undefined) assert.ok(named('Lists').includes(name), `${type}.${name} is a list`)
+    }
+  for (const name of numbers) assert.ok(!digests.includes(name), name)
+})
+
+test('the other verifiers that docs/receipts.md names are there', () => {
+  const named = [...section('## Other verifiers').matchAll(/`([a-z_/-]+(?:\.py|\.go|\/))`/g)].map(
+    ([, file]) => file as string,
+  )
+  assert.ok(named.length >= 4, named.join())
+  for (const file of named)
+    assert.ok(existsSync(new URL(`../../../test/interop/${file}`, import.meta.url)), file)
 })
