@@ -23,7 +23,6 @@ export {
   type ApprovalVerdict,
   argumentsCommitment,
   type Countersignature,
-  isSamePerson,
   MAX_STATEMENT_BYTES,
   type OpenCountersignature,
   openCountersignature,
