@@ -30,6 +30,7 @@ export const PAYLOAD_TYPES = {
   receipt: 'application/vnd.countersign.receipt.v1+json',
   grantOrder: 'application/vnd.countersign.grant-order.v1+json',
   operateOrder: 'application/vnd.countersign.operate-order.v1+json',
+  countersignature: 'application/vnd.countersign.countersignature.v1+json',
   recovery: 'application/vnd.countersign.recovery.v1+json',
 } as const
 

@@ -27,6 +27,11 @@ export const cliErrors = {
     sentence: 'The file is not an inventory of sidecars.',
     mend: 'Mend what is listed: apiVersion, kind: Inventory, and `sidecars` with an origin each; docs/shipping.md shows one.',
   },
+  approval_inconsistent: {
+    status: null,
+    sentence: 'What the keeper shows of this approval does not belong together.',
+    mend: 'Sign nothing. Somebody stands between you and the keeper, or the keeper is not sound.',
+  },
   users_invalid: {
     status: null,
     sentence: 'Gate and keeper must be two users, neither of them root, in a group that is not root’s.',

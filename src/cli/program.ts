@@ -38,6 +38,9 @@ const COMMANDS: readonly (readonly [word: string, verbs: string | null, load: ()
   ],
   ['vault', null, async () => (await import('./commands/vault.js')).registerVault],
   ['grant', null, async () => (await import('./commands/grant.js')).registerGrant],
+  ['approve', null, async () => (await import('./commands/countersign.js')).registerApprove],
+  ['reject', null, async () => (await import('./commands/countersign.js')).registerReject],
+  ['withdraw', null, async () => (await import('./commands/countersign.js')).registerWithdraw],
   ['approvals', null, async () => (await import('./commands/approvals.js')).registerApprovals],
   [
     'receipts',

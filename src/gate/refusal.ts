@@ -73,7 +73,10 @@ function messageOfVerdict(verdict: RefuseVerdict, status: number, receipt: Recei
   if (Object.hasOwn(DECISION_PHRASES, verdict.code)) return deniedMessage(verdict, receipt)
   const entry = entryOf(verdict.code)
   const opening = status >= 500 ? FAULT_VERDICTS.nothing : 'REFUSED, nothing was executed.'
-  return `${opening} ${entry.sentence} ${entry.mend}${receiptNote(receipt)}`
+  // Of what no rule decided, only a person gives a reason.
+  const room = MAX_MESSAGE_CHARACTERS - opening.length - entry.sentence.length - entry.mend.length - 40
+  const reason = verdict.because === null ? '' : ` Their reason: “${oneLine(verdict.because, room)}”.`
+  return `${opening} ${entry.sentence}${reason} ${entry.mend}${receiptNote(receipt)}`
 }
 
 function heldMessage(verdict: RefuseVerdict, receipt: ReceiptAnchor | null): string {

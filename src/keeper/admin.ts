@@ -8,7 +8,7 @@ import { nativeCrypto, SCHEMALESS } from '../native/index.js'
 import { observers, policyFault } from '../policy/index.js'
 import { consistencyProof, inclusionProof } from '../receipt/index.js'
 import type { Activation } from './activation.js'
-import type { Approvals } from './approvals.js'
+import { type Approvals, shownApproval } from './approvals.js'
 import type { Erasures } from './erasures.js'
 import { keeperFault } from './error-table.js'
 import type { Grants } from './grants.js'
@@ -71,7 +71,7 @@ export async function serveAdmin(socketPath: string, parts: AdminParts): Promise
     erased: await parts.erasures.fulfil(orderOf(request.body, 'operate_order_malformed')),
   }))
   routeKeys(app, parts)
-  app.get('/v1/approvals', () => ({ approvals: parts.approvals.pending() }))
+  routeApprovals(app, parts.approvals)
   await mkdir(dirname(socketPath), { recursive: true, mode: 0o750 })
   await removeStaleSocket(socketPath)
   await listenPrivately(app, socketPath)
@@ -177,6 +177,22 @@ function routeGrants(app: FastifyInstance, { grants, awsKeys }: AdminParts): voi
   }))
 }
 
+/** Reading takes the socket alone; what counts is signed by an approver whom the policy names. */
+function routeApprovals(app: FastifyInstance, approvals: Approvals): void {
+  app.get('/v1/approvals', () => ({ approvals: approvals.pending().map(shownApproval) }))
+  app.get('/v1/approvals/:id', request => ({
+    approval: shownApproval(approvals.find((request.params as { id: string }).id)),
+  }))
+  app.post('/v1/approvals/:id/countersignatures', async request => ({
+    approval: shownApproval(
+      await approvals.countersign(
+        (request.params as { id: string }).id,
+        envelopeOf(request.body, 'countersignature', 'countersignature_malformed'),
+      ),
+    ),
+  }))
+}
+
 function routePolicy(app: FastifyInstance, parts: Pick<AdminParts, 'activation' | 'clock'>): void {
   const { activation } = parts
   app.get('/v1/policy', () => ({ policy: detailsOf(parts), refusedUpdate: activation.refusal() }))
@@ -236,9 +252,17 @@ function readStrictly(app: FastifyInstance): void {
   )
 }
 
-/** `{"order": <DSSE envelope>}` with its members as on the wire. */
 function orderOf(body: unknown, malformed: 'grant_order_malformed' | 'operate_order_malformed'): Uint8Array {
-  const order = (body as { order?: unknown } | null)?.order
+  return envelopeOf(body, 'order', malformed)
+}
+
+/** `{"order": <DSSE envelope>}`, or another name, with its members as on the wire. */
+function envelopeOf(
+  body: unknown,
+  name: string,
+  malformed: 'grant_order_malformed' | 'operate_order_malformed' | 'countersignature_malformed',
+): Uint8Array {
+  const order = (body as Readonly<Record<string, unknown>> | null)?.[name]
   if (typeof order !== 'object' || order === null) throw policyFault(malformed)
   const { payload, payloadType, signatures } = order as Record<string, unknown>
   if (typeof payload !== 'string' || typeof payloadType !== 'string' || !Array.isArray(signatures))

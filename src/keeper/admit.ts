@@ -110,10 +110,7 @@ export class Admission {
     return this.refuse(c, verdict, { decision: { effect: 'deny', code: denial.code, rule: denial.rule } })
   }
 
-  private async hold({ c, decision, grant }: Extract<Ruling, { kind: 'hold' }>): Promise<AdmitReply> {
-    const asked = this.parts.approvals.request(c, grant, decision)
-    if (asked.kind === 'refused')
-      return this.deny(c, { ...UNDECIDED, code: asked.code, decisive: decision.decisive })
+  private async hold({ c, decision, asked }: Extract<Ruling, { kind: 'hold' }>): Promise<AdmitReply> {
     const { approval, recorded } = asked
     const refused = this.refuse(c, refusal(c, decision, 'hold', approval.id), {
       decision: { effect: 'hold', code: decision.code, rule: decision.rule },
@@ -132,16 +129,18 @@ export class Admission {
   }
 
   private async allow(
-    { c, decision, route }: Extract<Ruling, { kind: 'allow' }>,
+    { c, decision, route, approval }: Extract<Ruling, { kind: 'allow' }>,
     from: GateConnection,
   ): Promise<AdmitReply> {
     const reservations = decision.reservations.filter(({ amount }) => amount > 0)
     const hold = this.parts.counters.reserve(reservations, c.id, c.nowMs)
+    const taken = approval === null ? null : this.parts.approvals.take(approval)
     const once = route.spends ? route.signature : null
     if (once !== null) this.parts.spent.spend(once.signed.signature, once.untilMs)
     const access = await this.access(c, route)
     if (access === 'failed') {
       this.parts.counters.release(hold)
+      if (taken !== null) this.parts.approvals.giveBack(taken)
       if (once !== null) this.parts.spent.release(once.signed.signature)
       return this.deny(c, { ...UNDECIDED, code: 'credential_unavailable', decisive: decision.decisive })
     }
@@ -149,7 +148,12 @@ export class Admission {
     const { body, side } = writeAttempt(
       c,
       {
-        decision: { effect: 'allow', code: decision.code, rule: decision.rule },
+        decision: {
+          effect: 'allow',
+          code: taken === null ? decision.code : 'approved',
+          rule: decision.rule,
+        },
+        ...(taken === null ? {} : { approval: taken.id }),
         ...(credential === null ? {} : { credential: writtenCredential(credential) }),
         ...(reservations.length === 0
           ? {}
@@ -159,11 +163,17 @@ export class Admission {
       this.parts.side,
     )
     const { awaitMark } = route.api
-    const state = [...hold.changes, ...(once === null ? [] : this.parts.spent.changes(once.signed.signature))]
+    const state = [
+      ...hold.changes,
+      ...(once === null ? [] : this.parts.spent.changes(once.signed.signature)),
+      ...(taken?.changes ?? []),
+    ]
     const { seq, leaf, t } = await this.parts.ledger.append(body, {
       ...(side === undefined ? {} : { side }),
+      ...(taken === null ? {} : { before: taken.before }),
       ...(state.length === 0 ? {} : { state }),
     })
+    if (taken !== null) this.parts.approvals.used(taken)
     await this.release({ seq, leaf, t }, c, hold, awaitMark, from)
     const code = decision.code === 'observed' ? decision.code : 'allowed'
     if (code === 'observed') this.sayObserved(c, seq)

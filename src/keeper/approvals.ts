@@ -1,133 +1,326 @@
-import { type Crypto, canonicalBytes, hex, type JsonObject } from '../canon/index.js'
+import { base64, type Crypto, canonicalBytes, fromUtf8, hex, type JsonValue } from '../canon/index.js'
 import type { Grant } from '../credential/index.js'
 import type { Ledger } from '../ledger/index.js'
-import type { Decision } from '../policy/index.js'
+import {
+  type ApprovalStatement,
+  type ApprovalVerdict,
+  type ApproverGroup,
+  argumentsCommitment,
+  type Decision,
+  MAX_STATEMENT_BYTES,
+  type OpenCountersignature,
+  openCountersignature,
+  statedOperation,
+  statementDigest,
+} from '../policy/index.js'
+import type { ControlBody } from '../receipt/index.js'
 import type { Case } from './attempt-entry.js'
+import { keeperFault } from './error-table.js'
 import type { Clock, Log, RandomBytes } from './ports.js'
+import type { StateChange } from './state-change.js'
 import { uuid7 } from './uuid.js'
 
-/** Durable form: key `approval/<id>`, value the JSON of this. */
+/** Durable form: key `approval/<id>`, value the JSON of an approval. */
 const PREFIX = 'approval/'
+const SALT_BYTES = 32
 
-/** A held request that waits for people. */
-export interface PendingApproval {
+/** A held request that people decide about, as they are shown it. */
+export interface Approval {
   readonly id: string
+  readonly state: 'requested' | 'approved' | 'rejected'
+  /** What is signed. */
+  readonly statement: ApprovalStatement
   /** SHA-256 of the statement's JCS, hex. */
   readonly digest: string
-  /** What an approver would sign: everything that the approval is bound to. */
-  readonly statement: JsonObject
+  /** What the statement commits to: arguments of each operation, without what an SDK renews on every call. */
+  readonly args: readonly JsonValue[]
+  /** Base64 of 32 bytes. */
+  readonly salt: string
+  /** SHA-256, hex, of everything that a repeated call has in common; never leaves the keeper, because it is not salted. */
+  readonly match: string
+  readonly request: { readonly method: string; readonly target: string }
   readonly rule: string | null
   readonly because: string | null
   /** Groups of the policy that must all sign. */
   readonly approvers: readonly string[]
-  readonly agent: string
-  readonly environment: string
-  readonly task: string
-  /** The person the agent acts for, who can't be the approver. */
-  readonly owner: string
-  /** Content id of the policy that held the request. */
-  readonly policy: string
+  /** Who has approved so far. */
+  readonly signed: readonly Signature[]
+  readonly rejected: { readonly by: string; readonly because: string | null } | null
   readonly createdMs: number
+  /** It waits and lasts until then. */
   readonly expiresMs: number
+  /** Until when the same call meets it: its expiry, or longer where it was rejected. */
+  readonly keptMs: number
+}
+
+export interface Signature {
+  readonly by: string
+  readonly groups: readonly string[]
+  readonly t: number
+}
+
+/** What people are shown of an approval: all but what only matches repeated calls. */
+export type ShownApproval = Omit<Approval, 'match'>
+
+export function shownApproval({ match: _, ...shown }: Approval): ShownApproval {
+  return shown
 }
 
 export interface ApprovalBounds {
   readonly maxPending: number
   readonly maxPendingPerAgent: number
-  readonly maxStatementBytes: number
+  /** Of the arguments, as JCS. */
+  readonly maxArgumentBytes: number
   /** Where no approver group says otherwise. */
   readonly expiresMs: number
+  /** How long a rejection stands for the same call of the same task. */
+  readonly rejectionMs: number
 }
 
 export const APPROVALS: ApprovalBounds = {
   maxPending: 1_000,
   maxPendingPerAgent: 100,
-  maxStatementBytes: 262_144,
+  maxArgumentBytes: 262_144,
   expiresMs: 1_800_000,
+  rejectionMs: 604_800_000,
 }
 
 export type ApprovalRequest =
   /** `recorded` resolves when a new approval is durable; at once where the same was asked for before. */
-  | { readonly kind: 'pending'; readonly approval: PendingApproval; readonly recorded: Promise<unknown> }
+  | { readonly kind: 'pending'; readonly approval: Approval; readonly recorded: Promise<unknown> }
+  /** People have agreed; see `take`. */
+  | { readonly kind: 'approved'; readonly approval: Approval }
+  | { readonly kind: 'rejected'; readonly approval: Approval }
   | { readonly kind: 'refused'; readonly code: 'approvals_full' | 'approval_too_large' }
 
-/** Held requests, one approval for each statement however often the agent repeats the call. */
+/** An approval that an attempt is about to use, and what has to be durable with that attempt. */
+export interface TakenApproval {
+  readonly id: string
+  readonly before: readonly ControlBody[]
+  readonly changes: readonly StateChange[]
+}
+
+export interface ApprovalParts {
+  readonly ledger: Ledger
+  readonly origin: string
+  readonly crypto: Pick<Crypto, 'sha256' | 'hmacSha256' | 'verify'>
+  readonly clock: Clock
+  readonly random: RandomBytes
+  readonly log: Log
+  /** Groups of the policy in force under this content id; null where another is in force. */
+  readonly groupsOf: (policyCid: string) => ReadonlyMap<string, ApproverGroup> | null
+  readonly bounds?: ApprovalBounds
+}
+
+/**
+ * Held requests, one approval for each call however often the agent repeats it, and what people have signed about
+ * them. Only signed statements count: whoever reaches the keeper without a key of the policy's groups can read.
+ */
 export class Approvals {
-  private readonly ledger: Ledger
-  private readonly crypto: Pick<Crypto, 'sha256'>
-  private readonly clock: Clock
-  private readonly random: RandomBytes
-  private readonly log: Log
+  private readonly parts: ApprovalParts
   private readonly bounds: ApprovalBounds
-  private readonly byDigest = new Map<string, PendingApproval>()
+  private readonly byMatch = new Map<string, Approval>()
+  private readonly byId = new Map<string, Approval>()
+  /** Used by an attempt that is not durable yet. */
+  private readonly taken = new Set<string>()
+  /** Somebody's word about it is not durable yet: nobody uses it meanwhile. */
+  private readonly changing = new Set<string>()
+  private readonly lapsed: StateChange[] = []
 
   private constructor(parts: ApprovalParts) {
-    this.ledger = parts.ledger
-    this.crypto = parts.crypto
-    this.clock = parts.clock
-    this.random = parts.random
-    this.log = parts.log
+    this.parts = parts
     this.bounds = parts.bounds ?? APPROVALS
   }
 
-  /** The approvals pending as of the newest entry. */
+  /** The approvals as of the newest entry. */
   static async load(parts: ApprovalParts): Promise<Approvals> {
     const approvals = new Approvals(parts)
-    for (const [, value] of await parts.ledger.state.list(PREFIX)) {
-      const approval: PendingApproval = JSON.parse(value)
-      approvals.byDigest.set(approval.digest, approval)
-    }
+    for (const [, value] of await parts.ledger.state.list(PREFIX)) approvals.keep(JSON.parse(value))
     return approvals
   }
 
-  /** Not yet expired, oldest first. */
-  pending(): readonly PendingApproval[] {
-    const nowMs = this.clock.nowMs()
-    return [...this.byDigest.values()].filter(approval => approval.expiresMs > nowMs)
+  /** Asked for or given, and neither used nor expired; oldest first. */
+  pending(): readonly Approval[] {
+    const nowMs = this.parts.clock.nowMs()
+    return [...this.byMatch.values()].filter(
+      ({ state, expiresMs }) => state !== 'rejected' && expiresMs > nowMs,
+    )
   }
 
-  /** Finds or creates the approval of a held request. */
+  /** Throws `approval_unknown` for what doesn't wait any more. */
+  find(id: string): Approval {
+    const approval = this.byId.get(id)
+    if (approval === undefined || approval.expiresMs <= this.parts.clock.nowMs())
+      throw keeperFault('approval_unknown', id)
+    return approval
+  }
+
+  /** What became of a held request that was asked about before; otherwise people are asked. */
   request(c: Case, grant: Grant, decision: Decision): ApprovalRequest {
-    const statement = statementOf(c, grant)
-    const bytes = canonicalBytes(statement)
-    if (bytes.length > this.bounds.maxStatementBytes) return { kind: 'refused', code: 'approval_too_large' }
-    const digest = hex(this.crypto.sha256(bytes))
-    const known = this.byDigest.get(digest)
-    if (known !== undefined && known.expiresMs > c.nowMs)
-      return { kind: 'pending', approval: known, recorded: Promise.resolve() }
+    const asked = askedFor(c, grant)
+    const match = hex(this.parts.crypto.sha256(canonicalBytes(asked)))
+    const known = this.byMatch.get(match)
+    if (known !== undefined && known.keptMs > c.nowMs && !this.taken.has(known.id)) {
+      if (known.state === 'requested' || this.changing.has(known.id))
+        return { kind: 'pending', approval: known, recorded: Promise.resolve() }
+      return { kind: known.state, approval: known }
+    }
     if (this.isFull(grant.agent)) return { kind: 'refused', code: 'approvals_full' }
-    const approval: PendingApproval = {
-      id: uuid7(c.nowMs, this.random(10)),
-      digest,
-      statement,
-      rule: decision.rule,
-      because: decision.because,
-      approvers: decision.approvers,
+    const approval = this.newApproval(c, grant, decision, match)
+    if (approval === 'too large') return { kind: 'refused', code: 'approval_too_large' }
+    const replaced = known !== undefined && known.keptMs <= c.nowMs ? [this.forget(known)] : []
+    this.keep(approval)
+    return { kind: 'pending', approval, recorded: this.record(approval, 'requested', {}, replaced) }
+  }
+
+  /**
+   * Takes an approval for one attempt: nobody else finds it from now on. Its end is to be durable with the attempt;
+   * `giveBack` where there is none after all. INVARIANT: no await between the look and the taking.
+   */
+  take(approval: Approval): TakenApproval {
+    this.taken.add(approval.id)
+    return {
+      id: approval.id,
+      before: [this.body(approval, 'consumed', {})],
+      changes: [{ key: `${PREFIX}${approval.id}`, value: null }],
+    }
+  }
+
+  giveBack({ id }: TakenApproval): void {
+    this.taken.delete(id)
+  }
+
+  used({ id }: TakenApproval): void {
+    const approval = this.byId.get(id)
+    this.taken.delete(id)
+    if (approval !== undefined) this.forget(approval)
+  }
+
+  /**
+   * Counts a signed statement. Throws what is wrong with it (see `openCountersignature`), `approval_unknown`,
+   * `approval_changing` while another word about it is written down, `approval_superseded` where another policy is in force by now, `approval_decided` where it was rejected or used,
+   * `approval_signed` where the same person has approved already, and `approval_unsigned` where a withdrawal has nothing to
+   * take back. Resolves when it is durable.
+   */
+  async countersign(id: string, envelope: Uint8Array): Promise<Approval> {
+    const approval = this.find(id)
+    const groups = this.parts.groupsOf(approval.statement.policy)
+    if (groups === null) throw keeperFault('approval_superseded', id)
+    const opened = openCountersignature(envelope, {
+      statement: approval.statement,
+      groups: approval.approvers.flatMap(name => groups.get(name) ?? []),
+      crypto: this.parts.crypto,
+      nowMs: this.parts.clock.nowMs(),
+    })
+    if (this.taken.has(id) || approval.state === 'rejected') throw keeperFault('approval_decided', id)
+    if (this.changing.has(id)) throw keeperFault('approval_changing', id)
+    const next = this.after(approval, opened, groups)
+    this.changing.add(id)
+    try {
+      await this.record(next, STATE_AFTER[opened.verdict], {
+        by: opened.by,
+        signed: fromUtf8(envelope),
+        ...(opened.because === undefined ? {} : { because: opened.because }),
+      })
+      this.keep(next)
+      return next
+    } finally {
+      this.changing.delete(id)
+    }
+  }
+
+  /** Writes down and forgets what was not used in time. */
+  async expire(): Promise<void> {
+    const nowMs = this.parts.clock.nowMs()
+    const expired = [...this.byMatch.values()].filter(
+      ({ id, keptMs }) => keptMs <= nowMs && !this.taken.has(id) && !this.changing.has(id),
+    )
+    const changes = expired.map(approval => this.forget(approval))
+    const waited = expired.filter(({ state }) => state !== 'rejected')
+    await Promise.all(
+      waited.map((approval, index) =>
+        this.parts.ledger.append(this.body(approval, 'expired', {}), {
+          state: index === 0 ? changes : [],
+        }),
+      ),
+    )
+    if (waited.length > 0) this.parts.log.info({ count: waited.length }, 'approvals expired')
+    else this.lapsed.push(...changes)
+  }
+
+  private after(
+    approval: Approval,
+    { verdict, by, groups, because, t }: OpenCountersignature,
+    all: ReadonlyMap<string, ApproverGroup>,
+  ): Approval {
+    const own = approval.signed.some(each => each.by === by)
+    switch (verdict) {
+      case 'approve': {
+        if (own) throw keeperFault('approval_signed', by)
+        return counted(approval, [...approval.signed, { by, groups, t }], all)
+      }
+      case 'withdraw': {
+        if (!own) throw keeperFault('approval_unsigned', by)
+        return counted(
+          approval,
+          approval.signed.filter(each => each.by !== by),
+          all,
+        )
+      }
+      case 'reject':
+        return {
+          ...approval,
+          state: 'rejected',
+          rejected: { by, because: because ?? null },
+          keptMs: this.parts.clock.nowMs() + this.bounds.rejectionMs,
+        }
+    }
+  }
+
+  private newApproval(c: Case, grant: Grant, decision: Decision, match: string): Approval | 'too large' {
+    const { crypto, random, origin } = this.parts
+    const args = argumentsOf(c)
+    const expiresMs = c.nowMs + this.lifetimeMs(c, decision)
+    if (canonicalBytes(args as JsonValue).length > this.bounds.maxArgumentBytes) return 'too large'
+    const id = uuid7(c.nowMs, random(10))
+    const salt = random(SALT_BYTES)
+    const statement: ApprovalStatement = {
+      v: 1,
+      origin,
+      id,
       agent: grant.agent,
       environment: grant.environment,
       task: grant.task,
       owner: grant.owner,
       policy: c.policy.cid,
-      createdMs: c.nowMs,
-      expiresMs: c.nowMs + this.lifetimeMs(c, decision),
+      api: c.request.api,
+      operations: c.operations.map(statedOperation),
+      args_c: argumentsCommitment(crypto, salt, args),
     }
-    const recorded = this.record(approval, 'requested', known)
-    this.byDigest.set(digest, approval)
-    return { kind: 'pending', approval, recorded }
-  }
-
-  /** Writes down and forgets what nobody approved in time. */
-  async expire(): Promise<void> {
-    const nowMs = this.clock.nowMs()
-    const expired = [...this.byDigest.values()].filter(approval => approval.expiresMs <= nowMs)
-    for (const approval of expired) this.byDigest.delete(approval.digest)
-    await Promise.all(expired.map(approval => this.record(approval, 'expired')))
-    if (expired.length > 0) this.log.info({ count: expired.length }, 'approvals expired')
+    if (canonicalBytes(statement).length > MAX_STATEMENT_BYTES) return 'too large'
+    return {
+      id,
+      state: 'requested',
+      statement,
+      digest: statementDigest(crypto, statement),
+      args,
+      salt: base64(salt),
+      match,
+      request: { method: c.request.method, target: c.request.target },
+      rule: decision.rule,
+      because: decision.because,
+      approvers: decision.approvers,
+      signed: [],
+      rejected: null,
+      createdMs: c.nowMs,
+      expiresMs,
+      keptMs: expiresMs,
+    }
   }
 
   private isFull(agent: string): boolean {
-    if (this.byDigest.size >= this.bounds.maxPending) return true
-    const own = this.pending().filter(approval => approval.agent === agent)
+    if (this.byMatch.size >= this.bounds.maxPending) return true
+    const own = this.pending().filter(({ statement }) => statement.agent === agent)
     return own.length >= this.bounds.maxPendingPerAgent
   }
 
@@ -137,73 +330,103 @@ export class Approvals {
     return Number.isFinite(shortest) ? shortest * 1_000 : this.bounds.expiresMs
   }
 
+  private keep(approval: Approval): void {
+    this.byMatch.set(approval.match, approval)
+    this.byId.set(approval.id, approval)
+  }
+
+  private forget(approval: Approval): StateChange {
+    this.byId.delete(approval.id)
+    if (this.byMatch.get(approval.match)?.id === approval.id) this.byMatch.delete(approval.match)
+    return { key: `${PREFIX}${approval.id}`, value: null }
+  }
+
   private async record(
-    approval: PendingApproval,
-    state: 'requested' | 'expired',
-    replaced?: PendingApproval,
+    approval: Approval,
+    step: Step,
+    more: ControlBody['data'],
+    changes: readonly StateChange[] = [],
   ): Promise<void> {
-    const { id, agent, environment, task, owner, policy, digest, rule } = approval
-    await this.ledger.append(
-      {
-        type: 'approval',
-        data: {
-          id,
-          state,
-          agent,
-          environment,
-          task,
-          owner,
-          policy,
-          digest,
-          expires: approval.expiresMs,
-          approvers: [...approval.approvers],
-          ...(rule === null ? {} : { rule }),
-        },
+    await this.parts.ledger.append(this.body(approval, step, more), {
+      state: [
+        ...this.lapsed.splice(0),
+        ...changes,
+        { key: `${PREFIX}${approval.id}`, value: JSON.stringify(approval) },
+      ],
+    })
+  }
+
+  private body(approval: Approval, state: Step, more: ControlBody['data']): ControlBody {
+    const { id, statement, digest, rule } = approval
+    const { agent, environment, task, owner, policy } = statement
+    return {
+      type: 'approval',
+      data: {
+        id,
+        state,
+        agent,
+        environment,
+        task,
+        owner,
+        policy,
+        digest,
+        expires: approval.expiresMs,
+        approvers: [...approval.approvers],
+        ...(rule === null ? {} : { rule }),
+        ...more,
       },
-      {
-        state: [
-          ...(replaced === undefined ? [] : [{ key: `${PREFIX}${replaced.id}`, value: null }]),
-          { key: `${PREFIX}${id}`, value: state === 'requested' ? JSON.stringify(approval) : null },
-        ],
-      },
-    )
+    }
   }
 }
 
-export interface ApprovalParts {
-  readonly ledger: Ledger
-  readonly crypto: Pick<Crypto, 'sha256'>
-  readonly clock: Clock
-  readonly random: RandomBytes
-  readonly log: Log
-  readonly bounds?: ApprovalBounds
+/** What an entry says has happened; an approval that is not enough yet is one all the same. */
+type Step = 'requested' | 'approved' | 'withdrawn' | 'rejected' | 'consumed' | 'expired'
+
+const STATE_AFTER: Readonly<Record<ApprovalVerdict, Step>> = {
+  approve: 'approved',
+  withdraw: 'withdrawn',
+  reject: 'rejected',
+}
+
+function counted(
+  approval: Approval,
+  signed: readonly Signature[],
+  groups: ReadonlyMap<string, ApproverGroup>,
+): Approval {
+  const enough =
+    approval.approvers.length > 0 && approval.approvers.every(name => isMet(groups.get(name), signed))
+  return { ...approval, signed, state: enough ? 'approved' : 'requested' }
+}
+
+function isMet(group: ApproverGroup | undefined, signed: readonly Signature[]): boolean {
+  if (group === undefined) return false
+  // ATTACK: one person with two keys. Names are counted, each once.
+  const people = new Set(signed.filter(({ groups }) => groups.includes(group.name)).map(({ by }) => by))
+  return people.size >= group.threshold
 }
 
 /**
- * Everything that an approval is bound to: another argument, agent, task, owner or policy is another statement. What
- * an SDK renews on every call (the catalog names it) is left out, so that the same call repeated finds its approval.
+ * Everything that a repeated call has in common with the first: another argument, agent, task, owner or policy is
+ * another call. What an SDK renews on every call (the catalog names it) is left out.
  *
  * ATTACK: two people's grants for one task. Were the owner left out, the second could approve their own request as
  * the first one's.
  */
-function statementOf(c: Case, grant: Grant): JsonObject {
-  const catalog = c.policy.apis.get(c.request.api)?.catalog
+function askedFor(c: Case, grant: Grant): JsonValue {
+  const { agent, environment, task, owner } = grant
   return {
-    v: 1,
-    agent: grant.agent,
-    environment: grant.environment,
-    task: grant.task,
-    owner: grant.owner,
+    agent,
+    environment,
+    task,
+    owner,
     policy: c.policy.cid,
     api: c.request.api,
-    operations: c.operations.map(operation => ({
-      api: operation.api,
-      name: operation.name,
-      classes: [...operation.classes],
-      scope: { ...operation.scope },
-      resources: operation.resources.map(({ type, id }) => ({ type, id })),
-      args: catalog?.lastingArgs(operation) ?? operation.args,
-      ...(operation.account === undefined ? {} : { account: operation.account }),
-    })),
+    operations: c.operations.map(statedOperation) as unknown as JsonValue,
+    args: argumentsOf(c) as JsonValue,
   }
+}
+
+function argumentsOf(c: Case): readonly JsonValue[] {
+  const catalog = c.policy.apis.get(c.request.api)?.catalog
+  return c.operations.map(operation => (catalog?.lastingArgs(operation) ?? operation.args) as JsonValue)
 }

@@ -119,20 +119,21 @@ function approvalSentence(told: Told): string {
   const which = `approval ${told.id} for ${holder(told)}`
   const rule = told.rule === undefined ? '' : `, by rule ${told.rule}`
   const by = told.by === undefined ? '' : ` by ${told.by}`
+  const because = told.because === undefined ? '' : `: ${told.because}`
   const attempt = told.attempt === undefined ? '' : `; see receipt ${told.attempt}`
   switch (told.state) {
     case 'requested':
       return `${which} was asked for${rule}, and could be given until ${time(told.expires)}${attempt}.`
     case 'approved':
-      return `${which} was given${by}${attempt}.`
+      return `${which} was given${by}${because}${attempt}.`
+    case 'withdrawn':
+      return `${which} was taken back${by}${because}${attempt}.`
     case 'rejected':
-      return `${which} was rejected${by}${attempt}.`
+      return `${which} was rejected${by}${because}${attempt}.`
     case 'consumed':
       return `${which} was used up by the request that it was for${attempt}.`
-    case 'expired':
-      return `${which} expired unused${attempt}.`
     default:
-      return `${which} was cancelled${by}${attempt}.`
+      return `${which} expired unused${attempt}.`
   }
 }
 

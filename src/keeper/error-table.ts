@@ -62,6 +62,36 @@ export const keeperErrors = {
     sentence: 'The session has lasted as long as the policy lets this agent’s sessions last.',
     mend: 'Begin a new session, or seal a policy with a longer `session` for this agent.',
   },
+  approval_unknown: {
+    status: 404,
+    sentence: 'Nothing with this id waits for people: it was used, has expired, or never was.',
+    mend: 'List what waits with `countersign approvals list`.',
+  },
+  approval_superseded: {
+    status: 409,
+    sentence: 'The policy under which this was asked is not in force any more.',
+    mend: 'Have the agent repeat its call: it is decided, and asked about, under the policy of now.',
+  },
+  approval_decided: {
+    status: 409,
+    sentence: 'This approval was rejected or used already.',
+    mend: 'Look at `countersign approvals show`.',
+  },
+  approval_changing: {
+    status: 409,
+    sentence: 'Somebody else’s word about this approval is being written down.',
+    mend: 'Try again.',
+  },
+  approval_signed: {
+    status: 409,
+    sentence: 'The same person has approved this already.',
+    mend: 'Somebody else of the group has to agree as well; `countersign approvals show` says who has.',
+  },
+  approval_unsigned: {
+    status: 409,
+    sentence: 'This person has not approved it, so there is nothing to withdraw.',
+    mend: 'Reject it instead: `countersign reject`.',
+  },
   operate_order_replayed: {
     status: 403,
     sentence: 'This operate order was fulfilled before.',

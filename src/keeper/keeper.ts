@@ -71,13 +71,24 @@ export async function startKeeper(options: KeeperOptions): Promise<Keeper> {
   const open = new OpenAttempts()
   const counters = await Counters.load(ledger.state)
   const spent = await SpentSignatures.load(ledger.state)
-  const approvals = await Approvals.load({ ledger, crypto, clock, random, log })
   const bounds = options.suppression ?? SUPPRESSION
   const suppression = new Suppression(ledger, clock, bounds)
   const settlement = new Settlement({ ledger, crypto, clock, log, counters, open })
   let link: LinkServer | undefined
   const announce = (view: PolicyView | null) => link?.announce(view)
   const activation = new Activation({ ledger, clock, log, source: options.policySource, announce })
+  const approvals = await Approvals.load({
+    ledger,
+    origin: ledger.chain.replace(/\/[^/]+$/, ''),
+    crypto,
+    clock,
+    random,
+    log,
+    groupsOf: cid => {
+      const policy = activation.inForce()
+      return policy?.cid === cid ? policy.approvers : null
+    },
+  })
   const grants = await Grants.load({ ...options, policies: activation }, options.revocations)
   const erasures = await Erasures.load({
     ledger,

@@ -2,6 +2,7 @@ import type { Crypto } from '../canon/index.js'
 import type { AwsGrantKeys, Grant, GrantVerdict } from '../credential/index.js'
 import type { Decision, PolicyApi } from '../policy/index.js'
 import { isUnclassifiable } from '../protocol/index.js'
+import type { Approval, ApprovalRequest, Approvals } from './approvals.js'
 import type { Case } from './attempt-entry.js'
 import type { Counters } from './counters.js'
 import { EVIDENCE_RETRY_MS, evidenceRefusal } from './evidence-bound.js'
@@ -20,8 +21,15 @@ export const UNDECIDED = { rule: null, because: null, decisive: 0, retryAfterMs:
 /** What the checks made of a request, before anything was reserved, minted or written; `c` is the case as far as they got. */
 export type Ruling =
   | { readonly kind: 'deny'; readonly c: Case; readonly denial: Denial }
-  | { readonly kind: 'hold'; readonly c: Case; readonly decision: Decision; readonly grant: Grant }
-  | { readonly kind: 'allow'; readonly c: Case; readonly decision: Decision; readonly route: Route }
+  | { readonly kind: 'hold'; readonly c: Case; readonly decision: Decision; readonly asked: Pending }
+  | {
+      readonly kind: 'allow'
+      readonly c: Case
+      readonly decision: Decision
+      readonly route: Route
+      /** What people have agreed to, where the policy holds it; null where it lets it pass by itself. */
+      readonly approval: Approval | null
+    }
 
 export interface Denial {
   /** Of the policy's decision codes, or of a table of an agent-visible room. */
@@ -52,7 +60,10 @@ export interface RulingMemory {
   readonly awsKeys: AwsGrantKeys
   readonly crypto: Pick<Crypto, 'sha256' | 'hmacSha256'>
   readonly followers: EvidenceFollowers
+  readonly approvals: Pick<Approvals, 'request'>
 }
+
+type Pending = Extract<ApprovalRequest, { kind: 'pending' }>
 
 /**
  * Every check that stands between a request and the policy's decision, in their order, and the decision. The
@@ -125,9 +136,27 @@ function decide(described: Case, route: Route, memory: RulingMemory): Ruling {
   if (behind !== null) return denied(c, behind, EVIDENCE_RETRY_MS)
   switch (decision.effect) {
     case 'hold':
-      return { kind: 'hold', c, decision, grant: route.grant }
+      return held(c, decision, route, memory)
     case 'allow':
-      return { kind: 'allow', c, decision, route }
+      return { kind: 'allow', c, decision, route, approval: null }
+  }
+}
+
+/** What people have said about exactly this call; they are asked where nobody has. */
+function held(c: Case, decision: Decision, route: Route, memory: RulingMemory): Ruling {
+  const asked = memory.approvals.request(c, route.grant, decision)
+  switch (asked.kind) {
+    case 'pending':
+      return { kind: 'hold', c, decision, asked }
+    case 'approved':
+      return { kind: 'allow', c, decision, route, approval: asked.approval }
+    case 'rejected': {
+      const { rejected } = asked.approval
+      const denial = { ...decision, code: 'approval_rejected', because: rejected?.because ?? null }
+      return { kind: 'deny', c, denial }
+    }
+    case 'refused':
+      return { kind: 'deny', c, denial: { ...UNDECIDED, code: asked.code, decisive: decision.decisive } }
   }
 }
 

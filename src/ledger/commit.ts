@@ -61,8 +61,6 @@ export interface CommitStart {
 
 /** Other keys sign from here on. */
 interface Turnover {
-  /** Entries right before the pending one, in the same batch. */
-  readonly before: readonly EntryBody[]
   /** Signs everything behind them. */
   readonly signer: LogKey
   /** Called with the number of entries from which on it does. */
@@ -159,21 +157,17 @@ export class CommitQueue {
    * Hands the log over to another receipt key: all of these entries stand in one batch under the key in force, and
    * everything behind them is signed by the next.
    */
-  handOver(
-    bodies: readonly EntryBody[],
-    companion: Companion,
-    turnover: Omit<Turnover, 'before'>,
-  ): Promise<Appended> {
+  handOver(bodies: readonly EntryBody[], companion: Companion, turnover: Turnover): Promise<Appended> {
     const body = bodies.at(-1) as EntryBody
     return new Promise((resolve, reject) => {
       if (this.failure !== undefined) return reject(this.failure)
       this.queue.push({
         body,
-        companion,
+        companion: { ...companion, before: bodies.slice(0, -1) },
         closes: undefined,
         resolve,
         reject,
-        turnover: { ...turnover, before: bodies.slice(0, -1) },
+        turnover,
       })
       this.schedule('now')
     })
@@ -252,7 +246,7 @@ export class CommitQueue {
   }
 
   private placeOne(pending: Pending, seal: (entry: Entry) => SealedEntry): void {
-    const { before = [] } = pending.turnover ?? {}
+    const { before = [] } = pending.companion
     try {
       for (const body of before) this.place(body, seal)
       this.settle(pending, this.place(pending.body, seal))
@@ -285,7 +279,7 @@ export class CommitQueue {
 
   /** INVARIANT: what belongs together is signed whole before any of it has its place. */
   private async signElsewhere(pending: Pending, seal: (entry: Entry) => Promise<SealedEntry>): Promise<void> {
-    const bodies = [...(pending.turnover?.before ?? []), pending.body]
+    const bodies = [...(pending.companion.before ?? []), pending.body]
     const signed: { readonly entry: Entry; readonly sealed: SealedEntry }[] = []
     let at = { seq: this.tree.size, ...this.last }
     for (const body of bodies) {

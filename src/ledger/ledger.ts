@@ -68,6 +68,8 @@ export interface Appended {
 export interface Companion {
   /** Encrypted record for the side store, under the attempt's id; written before the entry, in its batch. */
   readonly side?: { readonly id: string; readonly record: Uint8Array }
+  /** Entries that stand right before this one, in the same batch: all of them are durable, or none. */
+  readonly before?: readonly EntryBody[]
   /** Changes to the keeper's durable state, atomic with the entry. A null value deletes. */
   readonly state?: readonly { readonly key: string; readonly value: string | null }[]
   /** `soon` lets the entry ride with the next batch, or be flushed after a few milliseconds. `now` is the default. */

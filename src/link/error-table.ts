@@ -181,6 +181,11 @@ export const linkErrors = {
     sentence: 'Too many requests of this agent wait for approval already.',
     mend: 'Wait until some are answered or expire.',
   },
+  approval_rejected: {
+    status: 403,
+    sentence: 'A person was asked about exactly this call, and has refused it.',
+    mend: 'Do not ask again: tell your operator what you were trying to do, and do something else.',
+  },
   approval_too_large: {
     status: 413,
     sentence: 'The request needs an approval and is too large to be shown to a person.',

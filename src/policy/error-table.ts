@@ -183,6 +183,31 @@ export const policyErrors = {
     sentence: 'The operate order was signed more than a minute away from now.',
     mend: 'Sign a new order, and check both clocks.',
   },
+  countersignature_malformed: {
+    status: 400,
+    sentence: 'The countersignature is not one that this build reads.',
+    mend: 'Sign it with the command-line tool of the same version.',
+  },
+  countersignature_elsewhere: {
+    status: 403,
+    sentence: 'The countersignature is of another statement than the one that waits.',
+    mend: 'Look at the approval once more, and sign what it shows.',
+  },
+  countersignature_stale: {
+    status: 403,
+    sentence: 'The countersignature was signed more than ten minutes away from now.',
+    mend: 'Sign it again, and check both clocks.',
+  },
+  approver_unknown: {
+    status: 403,
+    sentence: 'The key is none of those that the policy lets approve this.',
+    mend: 'Sign with a key of the groups that the approval names.',
+  },
+  approver_is_owner: {
+    status: 403,
+    sentence: 'The agent acts for this person, who can’t approve what it asks for.',
+    mend: 'Have somebody else of the group look at it.',
+  },
   recovery_malformed: {
     status: null,
     sentence: 'The file is not a recovery statement that this build reads.',

@@ -19,6 +19,19 @@ export { addNever, type CompiledResult, type CompileOptions, compilePolicy } fro
 export type { CompiledNever } from './compiled.js'
 export { type Counterexample, counterexampleOf } from './counterexample.js'
 export {
+  type ApprovalStatement,
+  type ApprovalVerdict,
+  argumentsCommitment,
+  type Countersignature,
+  MAX_STATEMENT_BYTES,
+  type OpenCountersignature,
+  openCountersignature,
+  type StatedOperation,
+  sealCountersignature,
+  statedOperation,
+  statementDigest,
+} from './countersignature.js'
+export {
   type Direction,
   diffPolicies,
   type OperationChange,

@@ -2,17 +2,21 @@ import type { ControlBody, EntryPosition } from './entry.js'
 import type { ReportDeviation } from './entry-audit.js'
 import { idTime, type PlacedAttempt } from './placed-attempt.js'
 
-type State = 'requested' | 'approved' | 'rejected' | 'consumed' | 'expired' | 'cancelled'
+type State = 'requested' | 'approved' | 'withdrawn' | 'rejected' | 'consumed' | 'expired'
 
 /** What may follow a state. Several people may each approve; whoever approved may still withdraw before it is used. */
 const NEXT: Readonly<Record<State, readonly State[]>> = {
-  requested: ['approved', 'rejected', 'expired', 'cancelled'],
-  approved: ['approved', 'rejected', 'consumed', 'expired', 'cancelled'],
+  requested: ['approved', 'rejected', 'expired'],
+  approved: ['approved', 'withdrawn', 'rejected', 'consumed', 'expired'],
+  // Whether it is enough that others have approved, their number says.
+  withdrawn: ['approved', 'withdrawn', 'rejected', 'consumed', 'expired'],
   rejected: [],
   consumed: [],
   expired: [],
-  cancelled: [],
 }
+
+/** Where a call that is held again meets an approval. */
+const WAITS: readonly State[] = ['requested', 'approved', 'withdrawn']
 
 interface Approval {
   readonly agent: string
@@ -23,6 +27,8 @@ interface Approval {
   readonly digest: string
   readonly expires: number
   state: State
+  /** Who has approved and not withdrawn. */
+  readonly approvedBy: Set<string>
   /** Number of the attempt that went through on it; null while none has. */
   usedBy: number | null
   /** Number of the attempt that the entry that consumed it names; null while there is none, or it names none. */
@@ -39,14 +45,18 @@ export class ApprovalHistory {
   private readonly half = new Set<string>()
 
   add({ chain, seq, t, data }: EntryPosition & ControlBody, report: ReportDeviation): void {
-    const { id, state, attempt, ...said } = data as unknown as Approval & { id: string; attempt?: number }
+    const { id, state, by, attempt, ...said } = data as unknown as Approval & {
+      id: string
+      by?: string
+      attempt?: number
+    }
     const { agent, environment, task, owner, policy, digest, expires } = said
     if (state === 'requested' || state === 'consumed' || state === 'expired') this.counts[state]++
     const known = this.byId.get(id)
     if (known === undefined) {
       if (state !== 'requested' && chain.endsWith('/1'))
         report('approval_order', seq, `${state}, and never requested`)
-      const fresh = { state, usedBy: null, consumedBy: null, consumedAt: null }
+      const fresh = { state, approvedBy: new Set<string>(), usedBy: null, consumedBy: null, consumedAt: null }
       this.byId.set(id, { agent, environment, task, owner, policy, digest, expires, ...fresh })
       return
     }
@@ -56,6 +66,11 @@ export class ApprovalHistory {
     if (state === 'expired' && t < known.expires) report('approval_order', seq, 'expired before its time')
     if ((state === 'approved' || state === 'consumed') && idTime(id, t) >= known.expires)
       report('approval_order', seq, `${state} after it had expired`)
+    if (state === 'consumed' && known.state === 'withdrawn' && known.approvedBy.size === 0)
+      report('approval_order', seq, 'consumed, and all who had approved have withdrawn')
+    if (state === 'approved') known.approvedBy.add(by ?? '')
+    if (state === 'withdrawn' && !known.approvedBy.delete(by ?? ''))
+      report('approval_order', seq, 'withdrawn by somebody who had not approved')
     known.state = state
     if (state === 'consumed') this.consume(id, known, { seq, attempt }, report)
   }
@@ -76,8 +91,7 @@ export class ApprovalHistory {
       report('approval_differs', seq)
     if (startedMs >= approval.expires) report('approval_unfit', seq, 'it had expired')
     if (decision.effect === 'allow') this.use(id, approval, seq, report)
-    else if (approval.state !== 'requested' && approval.state !== 'approved')
-      report('approval_unfit', seq, `it was ${approval.state}`)
+    else if (!WAITS.includes(approval.state)) report('approval_unfit', seq, `it was ${approval.state}`)
   }
 
   finish(report: ReportDeviation): void {

@@ -50,7 +50,7 @@ export const CONTROL_FORMATS: Readonly<
   approval: [
     {
       id: text,
-      state: exactly('requested', 'approved', 'rejected', 'consumed', 'expired', 'cancelled'),
+      state: exactly('requested', 'approved', 'withdrawn', 'rejected', 'consumed', 'expired'),
       agent: text,
       environment: text,
       task: text,
@@ -59,7 +59,7 @@ export const CONTROL_FORMATS: Readonly<
       digest: hex32,
       expires: count,
     },
-    { rule: text, approvers: list(text), by: text, statement: contentId, attempt: count },
+    { rule: text, approvers: list(text), by: text, because: text, signed: text, attempt: count },
   ],
   halt: [
     { action: exactly('halted', 'resumed'), scope: exactly('agent', 'task', 'all'), by: text },

@@ -97,6 +97,7 @@ export {
   remoteEntrySealer,
   type SealedEntry,
 } from './seal.js'
+export { type ShownPart, shownParts } from './shown-text.js'
 export { type Silence, Silences } from './silence.js'
 export { type StoryFact, type StoryStep, storyOf } from './story.js'
 export { formatTlogProof, parseTlogProof, provesEntry, type TlogProof } from './tlog-proof.js'

@@ -84,7 +84,7 @@ const TOLD: readonly (readonly [ControlType, JsonObject, RegExp])[] = [
   ['approval', { state: 'rejected', ...APPROVAL, by: 'jo' }, /was rejected by jo\.$/],
   ['approval', { state: 'consumed', ...APPROVAL, attempt: 12 }, /was used up .*; see receipt 12\.$/],
   ['approval', { state: 'expired', ...APPROVAL }, /expired unused\.$/],
-  ['approval', { state: 'cancelled', ...APPROVAL }, /was cancelled\.$/],
+  ['approval', { state: 'withdrawn', ...APPROVAL, by: 'jo' }, /was taken back by jo\.$/],
   [
     'halt',
     { action: 'halted', scope: 'agent', agent: 'coder', by: 'jo', because: 'odd' },

@@ -148,9 +148,9 @@ test('approvals shows what a held request is bound to', async t => {
   const [{ id }] = approvals
   assert.match((await command(sidecar, 'approvals', 'list')).out, new RegExp(`${id}  coder .*POST /invoices`))
   const shown = await command(sidecar, 'approvals', 'show', id)
-  assert.match(shown.out, /acting for {2}maria, who can’t approve it/)
+  assert.match(shown.out, /acting for {3}maria, who can’t approve it/)
   assert.match(shown.out, /New invoices are read by somebody first/)
-  assert.match(shown.out, /"name": "POST \/invoices"/)
+  assert.match(shown.out, /^ {2}operation {4}billing POST \/invoices$/m)
   assert.equal((await command(sidecar, 'approvals', 'show', 'no-such')).code, 1)
 })
 

@@ -1,76 +1,141 @@
+import { setTimeout as sleep } from 'node:timers/promises'
 import type { Command } from 'commander'
-import type { PendingApproval } from '../../keeper/index.js'
-import { connectAdmin } from '../admin-client.js'
+import type { ShownApproval } from '../../keeper/index.js'
+import { type AdminClient, connectAdmin } from '../admin-client.js'
+import { approvalLines, checkApproval, neededWords, shown, stateWords } from '../approval-card.js'
 import { loadConfig } from '../config.js'
-import { AnswerNo, type Io, printJson, printLine } from '../io.js'
+import { AnswerNo, type Io, printJson, printLine, UsageError } from '../io.js'
 import { group } from '../program-group.js'
 import { addConfigOption } from '../session-options.js'
 
-interface ApprovalOptions {
+export interface AdminOptions {
   readonly config: string
-  readonly json?: boolean
+  readonly admin?: string
 }
+
+interface ApprovalOptions extends AdminOptions {
+  readonly json?: true
+}
+
+interface WaitOptions extends ApprovalOptions {
+  readonly timeout: string
+}
+
+const EVERY_MS = 500
 
 export function registerApprovals(program: Command, io: Io): void {
   const approvals = group(program, 'approvals', 'see what waits for a person')
-  addConfigOption(approvals.command('list'))
-    .summary('list held requests that wait for approval, oldest first')
+  addAdminOptions(approvals.command('list'))
+    .summary('list held requests that wait for approval or for their use, oldest first')
     .option('--json', 'one JSON document')
     .addHelpText('after', '\nExample:\n  countersign approvals list\n')
     .action((options: ApprovalOptions) => list(options, io))
-  addConfigOption(approvals.command('show'))
+  addAdminOptions(approvals.command('show'))
     .summary('show everything that one approval is bound to')
     .argument('<id>', 'its id, from `approvals list`')
     .option('--json', 'one JSON document')
     .addHelpText(
       'after',
-      '\nExit code 1: nothing with this id is pending.\n\nExample:\n  countersign approvals show 0198c3a2-…\n',
+      '\nExit code 1: nothing with this id waits.\n\nExample:\n  countersign approvals show 0198c3a2-…\n',
     )
     .action((id: string, options: ApprovalOptions) => show(id, options, io))
+  addAdminOptions(approvals.command('wait'))
+    .summary('wait until people have decided')
+    .argument('<id>', 'its id, from `approvals list` or the refusal')
+    .option('--timeout <seconds>', 'give up then', '600')
+    .option('--json', 'one JSON document')
+    .addHelpText(
+      'after',
+      `
+Exit code 0 once it is approved: the same call passes now. 1 where it was rejected, has expired or the time was up.
+
+Example:
+  countersign approvals wait 0198c3a2-… --timeout 120
+`,
+    )
+    .action((id: string, options: WaitOptions) => wait(id, options, io))
 }
 
-async function pending(config: string): Promise<readonly PendingApproval[]> {
+export function addAdminOptions(command: Command): Command {
+  return addConfigOption(command).option(
+    '--admin <socket>',
+    'the keeper’s admin socket itself, such as one that a tunnel from another machine ends in',
+  )
+}
+
+/** The admin socket that is named, or that of the configuration. */
+export function adminOf({ admin, config }: AdminOptions): AdminClient {
+  if (admin !== undefined) return connectAdmin(admin)
   const loaded = loadConfig(config)
-  const admin = connectAdmin(loaded.path(loaded.config.keeper.admin))
-  try {
-    return (await admin.get<{ approvals: readonly PendingApproval[] }>('/v1/approvals')).approvals
-  } finally {
-    await admin.close()
-  }
+  return connectAdmin(loaded.path(loaded.config.keeper.admin))
+}
+
+/** Null where nothing with this id waits. */
+export async function approvalOf(admin: AdminClient, id: string): Promise<ShownApproval | null> {
+  const { approvals } = await admin.get<{ approvals: readonly ShownApproval[] }>('/v1/approvals')
+  return approvals.find(each => each.id === id) ?? null
 }
 
 async function list(options: ApprovalOptions, io: Io): Promise<void> {
-  const approvals = await pending(options.config)
+  const admin = adminOf(options)
+  const { approvals } = await admin
+    .get<{ approvals: readonly ShownApproval[] }>('/v1/approvals')
+    .finally(() => admin.close())
   if (options.json === true) return printJson(io, { approvals })
-  for (const { id, agent, task, rule, approvers, statement, expiresMs } of approvals) {
-    const names = (statement.operations as { name: string }[]).map(({ name }) => name).join(', ')
-    printLine(io, `${id}  ${agent}  ${task}  ${names}`)
-    printLine(
-      io,
-      `  held by ${rule ?? 'a limit'}, for ${approvers.join(' and ') || 'nobody'}, until ${new Date(expiresMs).toISOString()}`,
-    )
+  for (const approval of approvals) {
+    const { id, statement, rule } = approval
+    const names = statement.operations.map(({ name }) => shown(name)).join(', ')
+    printLine(io, `${id}  ${shown(statement.agent)}  ${shown(statement.task)}  ${names}`)
+    printLine(io, `  held by ${shown(rule ?? 'a limit')}, ${stateWords(approval, Date.now())}`)
+    printLine(io, `  needs ${neededWords(approval)}`)
   }
   if (approvals.length === 0) printLine(io, 'Nothing waits for approval.')
 }
 
 async function show(id: string, options: ApprovalOptions, io: Io): Promise<void> {
-  const approval = (await pending(options.config)).find(each => each.id === id)
-  if (approval === undefined) {
+  const admin = adminOf(options)
+  const approval = await approvalOf(admin, id).finally(() => admin.close())
+  if (approval === null) {
     if (options.json === true) printJson(io, { approval: null })
-    else printLine(io, `No approval ${id} is pending; it may have expired.`)
+    else printLine(io, `No approval ${shown(id)} waits; it may have been used or have expired.`)
     throw new AnswerNo()
   }
+  checkApproval(approval)
   if (options.json === true) return printJson(io, { approval })
-  printLine(io, `Approval ${approval.id}`)
-  printLine(io, `  asked by    ${approval.agent} in ${approval.environment}, task ${approval.task}`)
-  printLine(io, `  acting for  ${approval.owner}, who can’t approve it`)
-  printLine(
-    io,
-    `  held by     ${approval.rule ?? 'a limit'}${approval.because === null ? '' : `: ${approval.because}`}`,
-  )
-  printLine(io, `  needs       ${approval.approvers.join(' and ') || 'nobody'}`)
-  printLine(io, `  until       ${new Date(approval.expiresMs).toISOString()}`)
-  printLine(io, `  digest      ${approval.digest}`)
-  // JSON escapes control characters: what an agent sent can't reach the terminal.
-  printLine(io, JSON.stringify(approval.statement, null, 2))
+  for (const line of approvalLines(approval, Date.now())) printLine(io, line)
+}
+
+async function wait(id: string, options: WaitOptions, io: Io): Promise<void> {
+  const untilMs = Date.now() + 1_000 * secondsOf(options.timeout)
+  const admin = adminOf(options)
+  try {
+    for (;;) {
+      const approval = await admin
+        .get<{ approval: ShownApproval }>(`/v1/approvals/${encodeURIComponent(id)}`)
+        .then(
+          answer => answer.approval,
+          (error: Error) => {
+            if (error.message.startsWith('approval_unknown')) return null
+            throw error
+          },
+        )
+      if (approval?.state === 'requested' && Date.now() < untilMs) {
+        await sleep(EVERY_MS)
+        continue
+      }
+      if (options.json === true) printJson(io, { state: approval?.state ?? 'gone' })
+      else if (approval === null) printLine(io, 'It was used or has expired.')
+      else printLine(io, stateWords(approval, Date.now()))
+      if (approval?.state !== 'approved') throw new AnswerNo()
+      return
+    }
+  } finally {
+    await admin.close()
+  }
+}
+
+function secondsOf(text: string): number {
+  if (!/^[1-9][0-9]{0,5}$/.test(text))
+    throw new UsageError(`--timeout ${text} is no number of seconds`, 'Write it as --timeout 120.')
+  return Number(text)
 }

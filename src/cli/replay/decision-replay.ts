@@ -37,6 +37,7 @@ type OpenInputs = Extract<Known, { kind: 'inputs' }>
 const AFTERWARDS: Readonly<Record<string, Decision['effect']>> = {
   approvals_full: 'hold',
   approval_too_large: 'hold',
+  approval_rejected: 'hold',
   credential_unavailable: 'allow',
 }
 const MAX_REASONS = 64

@@ -11,6 +11,7 @@ export const DECIDED: readonly string[] = [
   'no_matching_rule',
   'unknown_operation',
   'approval_required',
+  'approved',
   'over_limit',
   'outside_grant',
   'policy_expired',

@@ -1,0 +1,218 @@
+import {
+  type Crypto,
+  canonicalBytes,
+  decodeEnvelope,
+  type Envelope,
+  hex,
+  type JsonObject,
+  type JsonValue,
+  keyIdOf,
+  PAYLOAD_TYPES,
+  parseCanonical,
+  parsePublicKey,
+  type SigningKey,
+  signEnvelope,
+} from '../canon/index.js'
+import type { Operation } from '../protocol/index.js'
+import type { ApproverGroup } from './active.js'
+import { policyFault } from './error-table.js'
+import { Type } from './schema-type.js'
+import { checkShape } from './shape.js'
+import { signersOf } from './signatures.js'
+
+/** How far the time in a countersignature may lie from now, either way: 10 minutes. */
+export const COUNTERSIGNATURE_WINDOW_MS = 600_000
+/** Of a statement in JCS: what is longer nobody can read, and a receipt couldn't hold it signed. */
+export const MAX_STATEMENT_BYTES = 16_384
+
+const strict = { additionalProperties: false }
+/** Shown to people and written in receipts: no control, format or unassigned character. */
+const PlainText = Type.String({ pattern: '^[^\\p{C}]{1,500}$' })
+const Id = Type.String({ minLength: 1, maxLength: 512 })
+const Hex32 = Type.String({ pattern: '^[0-9a-f]{64}$' })
+
+const StatementSchema = Type.Object(
+  {
+    v: Type.Literal(1),
+    origin: Type.String({ pattern: '^[a-z0-9.-]+/countersign/[a-z0-9-]+$' }),
+    id: Id,
+    agent: Id,
+    environment: Id,
+    task: Id,
+    owner: Id,
+    policy: Type.String({ pattern: '^sha256:[0-9a-f]{64}$' }),
+    api: Id,
+    operations: Type.Array(
+      Type.Object(
+        {
+          name: Type.String(),
+          classes: Type.Array(Type.String()),
+          scope: Type.Record(Type.String(), Type.String()),
+          resources: Type.Array(Type.Object({ type: Type.String(), id: Type.String() }, strict)),
+          account: Type.Optional(Type.String()),
+        },
+        strict,
+      ),
+      { minItems: 1 },
+    ),
+    args_c: Hex32,
+  },
+  strict,
+)
+
+const CountersignatureSchema = Type.Object(
+  {
+    v: Type.Literal(1),
+    verdict: Type.Union([Type.Literal('approve'), Type.Literal('reject'), Type.Literal('withdraw')]),
+    statement: StatementSchema,
+    because: Type.Optional(PlainText),
+    t: Type.Integer({ minimum: 0 }),
+  },
+  strict,
+)
+
+/**
+ * What people agree to, in words that a receipt may show: who asks, for what operation on what, under which policy. The
+ * arguments stand in it as a commitment, which whoever approves makes again from the arguments that they are shown.
+ */
+export interface ApprovalStatement {
+  readonly v: 1
+  /** The sidecar, whatever the epoch of its log. */
+  readonly origin: string
+  /** UUID of the approval: the same call, asked for again later, is another statement. */
+  readonly id: string
+  readonly agent: string
+  readonly environment: string
+  readonly task: string
+  readonly owner: string
+  readonly policy: string
+  readonly api: string
+  readonly operations: readonly StatedOperation[]
+  /** HMAC-SHA-256, hex, of the JCS of the list of all operations' arguments under the approval's salt. */
+  readonly args_c: string
+}
+
+export interface StatedOperation {
+  readonly name: string
+  readonly classes: readonly string[]
+  readonly scope: Readonly<Record<string, string>>
+  readonly resources: readonly { readonly type: string; readonly id: string }[]
+  /** Account that the request names; absent where it is the API's own. */
+  readonly account?: string
+}
+
+/** `withdraw` takes back one's own approval, as long as nobody has used it. */
+export type ApprovalVerdict = 'approve' | 'reject' | 'withdraw'
+
+/** What an approver signs: the whole statement, never a bare digest of it. */
+export interface Countersignature {
+  readonly v: 1
+  readonly verdict: ApprovalVerdict
+  readonly statement: ApprovalStatement
+  /** In the approver's words; of a rejection it reaches the agent. */
+  readonly because?: string
+  /** When it was signed, Unix milliseconds. */
+  readonly t: number
+}
+
+/** A countersignature, and whose it is. */
+export interface OpenCountersignature extends Countersignature {
+  /** Name that the policy gives the key. */
+  readonly by: string
+  /** Groups of the hold that the key belongs to. */
+  readonly groups: readonly string[]
+}
+
+/** An operation as a statement names it. Its arguments are left to `argumentsCommitment`. */
+export function statedOperation(operation: Operation): StatedOperation {
+  const { name, classes, scope, resources, account } = operation
+  return {
+    name,
+    classes: [...classes],
+    scope: { ...scope },
+    resources: resources.map(({ type, id }) => ({ type, id })),
+    ...(account === undefined ? {} : { account }),
+  }
+}
+
+/** Commitment to the arguments of all operations, in their order; `salt` has 32 bytes. */
+export function argumentsCommitment(
+  crypto: Pick<Crypto, 'hmacSha256'>,
+  salt: Uint8Array,
+  args: readonly JsonValue[],
+): string {
+  return hex(crypto.hmacSha256(salt, canonicalBytes(args as JsonValue)))
+}
+
+/** Digest of a statement, hex, as receipts and passkeys' challenges have it. */
+export function statementDigest(crypto: Pick<Crypto, 'sha256'>, statement: ApprovalStatement): string {
+  return hex(crypto.sha256(canonicalBytes(statement)))
+}
+
+/** Signs a countersignature; throws `countersignature_malformed` for one that nobody could open. */
+export function sealCountersignature(countersignature: Countersignature, key: SigningKey): Envelope {
+  checkCountersignature(countersignature as unknown as JsonObject)
+  return signEnvelope(PAYLOAD_TYPES.countersignature, canonicalBytes(countersignature), [key])
+}
+
+/**
+ * Opens a countersignature of one statement. Throws `envelope_malformed`, `payload_type_wrong`, `signature_invalid`,
+ * `approver_unknown` where the key is in none of the groups, `approver_is_owner`, `countersignature_malformed`,
+ * `countersignature_elsewhere` where it is of another statement, or `countersignature_stale` outside the window.
+ */
+export function openCountersignature(
+  bytes: Uint8Array,
+  options: {
+    readonly statement: ApprovalStatement
+    /** Groups that may sign this statement. */
+    readonly groups: readonly ApproverGroup[]
+    readonly crypto: Pick<Crypto, 'sha256' | 'verify'>
+    readonly nowMs: number
+  },
+): OpenCountersignature {
+  const { statement, groups, crypto, nowMs } = options
+  const envelope = decodeEnvelope(bytes)
+  if (envelope.payloadType !== PAYLOAD_TYPES.countersignature) throw policyFault('payload_type_wrong')
+  const { by, within } = signerOf(envelope, groups, crypto)
+  // ATTACK: whoever asks for something agrees to it as well, by a key of their own in the group.
+  if (isSamePerson(by, statement.owner)) throw policyFault('approver_is_owner', by)
+  const payload = parseCanonical(envelope.payload)
+  const opened = checkCountersignature(payload as JsonObject)
+  if (statementDigest(crypto, opened.statement) !== statementDigest(crypto, statement))
+    throw policyFault('countersignature_elsewhere')
+  if (Math.abs(nowMs - opened.t) > COUNTERSIGNATURE_WINDOW_MS) throw policyFault('countersignature_stale')
+  return { ...opened, by, groups: within }
+}
+
+function signerOf(
+  envelope: Envelope,
+  groups: readonly ApproverGroup[],
+  crypto: Pick<Crypto, 'verify'>,
+): { readonly by: string; readonly within: readonly string[] } {
+  if (envelope.signatures.length !== 1)
+    throw policyFault('countersignature_malformed', 'expected one signature')
+  const holders = groups.flatMap(group =>
+    Object.entries(group.keys).flatMap(([name, key]) =>
+      'ed25519' in key ? [{ name, group: group.name, key: key.ed25519 }] : [],
+    ),
+  )
+  const keyid = envelope.signatures[0]?.keyid
+  const own = holders.filter(({ key }) => keyIdOf(parsePublicKey(key)) === keyid)
+  if (own.length === 0) throw policyFault('approver_unknown')
+  signersOf(crypto, envelope, [own[0]?.key as string])
+  return { by: own[0]?.name as string, within: own.map(({ group }) => group) }
+}
+
+/**
+ * Whether an approver is the person that an agent acts for. Owners are often addresses and approvers short names, so
+ * that a name is compared with the part before the @ as well: better two people taken for one than one for two.
+ */
+export function isSamePerson(approver: string, owner: string): boolean {
+  const [a, o] = [approver.toLowerCase(), owner.toLowerCase()]
+  const local = (name: string): string => name.split('@')[0] as string
+  return a === o || ((!a.includes('@') || !o.includes('@')) && local(a) === local(o))
+}
+
+function checkCountersignature(payload: JsonObject): Countersignature {
+  return checkShape(CountersignatureSchema, payload, 'countersignature_malformed')
+}

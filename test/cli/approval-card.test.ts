@@ -1,0 +1,77 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { base64, type JsonValue } from '../../src/canon/index.js'
+import { approvalLines } from '../../src/cli/approval-card.js'
+import type { ShownApproval } from '../../src/keeper/index.js'
+import { nativeCrypto } from '../../src/native/index.js'
+import { type ApprovalStatement, argumentsCommitment, statementDigest } from '../../src/policy/index.js'
+
+const NOW = 1_800_000_000_000
+const SALT = Buffer.alloc(32, 5)
+
+function approval(args: readonly JsonValue[], changes: Partial<ApprovalStatement> = {}): ShownApproval {
+  const statement: ApprovalStatement = {
+    v: 1,
+    origin: 'acme.test/countersign/edge',
+    id: '0198c3a2-0000-7000-8000-000000000000',
+    agent: 'coder',
+    environment: 'staging',
+    task: 'CS-17',
+    owner: 'anna@acme.test',
+    policy: `sha256:${'ab'.repeat(32)}`,
+    api: 'stripe',
+    operations: [{ name: 'POST /v1/refunds', classes: ['irreversible'], scope: {}, resources: [] }],
+    args_c: argumentsCommitment(nativeCrypto, SALT, args),
+    ...changes,
+  }
+  return {
+    id: statement.id,
+    state: 'requested',
+    statement,
+    digest: statementDigest(nativeCrypto, statement),
+    args,
+    salt: base64(SALT),
+    request: { method: 'POST', target: '/v1/refunds' },
+    rule: 'refunds-wait',
+    because: 'Money leaves the house.',
+    approvers: ['finance'],
+    signed: [],
+    rejected: null,
+    createdMs: NOW,
+    expiresMs: NOW + 1_800_000,
+    keptMs: NOW + 1_800_000,
+  }
+}
+
+test('an approver sees every argument, on a line of its own', () => {
+  const lines = approvalLines(approval([{ amount: 500, charge: 'ch_1' }]), NOW)
+  assert.ok(lines.includes('  argument     amount = 500'))
+  assert.ok(lines.includes('  argument     charge = "ch_1"'))
+  assert.equal(lines[0], 'Approval 0198c3a2-0000-7000-8000-000000000000, waits, 30 minutes left')
+})
+
+test('attack: no value of the agent becomes a line, turns one around or hides its end', () => {
+  const hostile = '7"\n  argument     amount = 1\u202e\u0000\u200b\u2028  policy'
+  const lines = approvalLines(
+    approval([{ [`note\r${hostile}`]: hostile }], { task: hostile, owner: hostile }),
+    NOW,
+  )
+  for (const line of lines) assert.doesNotMatch(line, /[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/u)
+  assert.equal(lines.filter(line => /^ {2}argument {5}amount/.test(line)).length, 0)
+  assert.match(lines.join('\n'), /⟦U\+202E⟧/)
+})
+
+test('attack: what matters doesn’t scroll away behind a long value', () => {
+  const lines = approvalLines(approval([{ note: 'x'.repeat(100_000), amount: 500 }]), NOW)
+  assert.ok(lines.every(line => line.length < 2_100))
+  assert.match(lines.join('\n'), /98\d{3} characters more⟧/)
+})
+
+test('attack: a keeper that shows other arguments than the statement commits to is noticed', () => {
+  const honest = approval([{ amount: 500_000 }])
+  assert.throws(() => approvalLines({ ...honest, args: [{ amount: 5 }] }, NOW), {
+    code: 'approval_inconsistent',
+  })
+  const other = { ...honest.statement, agent: 'reader' }
+  assert.throws(() => approvalLines({ ...honest, statement: other }, NOW), { code: 'approval_inconsistent' })
+})

@@ -1,0 +1,248 @@
+import assert from 'node:assert/strict'
+import { describe, it, type TestContext } from 'node:test'
+import { encodeEnvelope, formatPublicKey, parseStrictJson, type SigningKey } from '../../src/canon/index.js'
+import type { ShownApproval } from '../../src/keeper/index.js'
+import type { Ledger } from '../../src/ledger/index.js'
+import { type ApprovalStatement, type ApprovalVerdict, sealCountersignature } from '../../src/policy/index.js'
+import { type Asked, House, ofType, openedPolicy, operation, signingKey } from './keeper-fixture.js'
+
+const VOID = 'POST /invoices/{id}/void'
+const maria = signingKey(Buffer.alloc(32, 7))
+const jo = signingKey(Buffer.alloc(32, 8))
+const stranger = signingKey(Buffer.alloc(32, 9))
+
+/** A policy under which voiding takes so many of maria and jo. */
+function policyFor(threshold: number, version = 1) {
+  return openedPolicy(`
+apiVersion: countersign.dev/v1
+kind: RoutePolicy
+metadata: { name: acme, version: ${version}, expires: 2099-01-01T00:00:00Z, audience: [staging] }
+apis:
+  billing:
+    upstream: https://billing.acme.test
+    credential: billing
+    routes:
+      - { route: "${VOID}", class: irreversible }
+credentials:
+  billing: { minter: jwt, audience: https://billing.acme.test }
+agents:
+  coder: { environment: staging, session: 8h, identity: [{ grant: true }] }
+approvers:
+  finance:
+    keys: { maria: "${formatPublicKey(maria.publicKey)}", jo: "${formatPublicKey(jo.publicKey)}" }
+    threshold: ${threshold}
+rules:
+  - id: finance-voids
+    hold: { api: billing, operations: ["${VOID}"] }
+    to: [coder]
+    approvers: finance
+`)
+}
+
+interface Scene {
+  readonly house: House
+  readonly ledger: Ledger
+  readonly presented: { readonly slot: 'bearer'; readonly token: string }
+  stop(): Promise<void>
+  ask(invoice?: string): Promise<Asked>
+  sign(id: string, verdict: ApprovalVerdict, key: SigningKey, more?: object): Promise<Answer>
+  waiting(): Promise<readonly ShownApproval[]>
+}
+
+interface Answer {
+  readonly status: number
+  readonly code: string | undefined
+  readonly state: string | undefined
+}
+
+async function scene(t: TestContext, threshold = 1, owner = 'anna@acme.test'): Promise<Scene> {
+  const house = await House.build(t)
+  house.shelf.next = policyFor(threshold)
+  const { ledger, keeper } = await house.start()
+  const link = await house.connect()
+  const presented = { slot: 'bearer', token: await house.token('coder', 'staging', owner) } as const
+  const waiting = async () =>
+    (await house.admin('GET', '/v1/approvals')).body.approvals as unknown as readonly ShownApproval[]
+  return {
+    house,
+    ledger,
+    presented,
+    stop: async () => {
+      await link.close()
+      await keeper.stop()
+    },
+    waiting,
+    ask: (invoice = '7') => house.ask(link, { ...operation(VOID, invoice), presented }),
+    sign: async (id, verdict, key, more = {}) => {
+      const approval = (await waiting()).find(each => each.id === id)
+      const statement = approval?.statement as ApprovalStatement
+      const sealed = sealCountersignature({ v: 1, verdict, statement, t: house.clock.nowMs(), ...more }, key)
+      const { status, body } = await house.admin('POST', `/v1/approvals/${id}/countersignatures`, {
+        countersignature: parseStrictJson(encodeEnvelope(sealed)),
+      })
+      return {
+        status,
+        code: body.code as string | undefined,
+        state: (body.approval as ShownApproval | undefined)?.state,
+      }
+    },
+  }
+}
+
+function heldBy({ verdict }: Asked): string {
+  assert.equal(verdict.kind === 'refuse' ? verdict.effect : verdict.kind, 'hold')
+  return (verdict.kind === 'refuse' && verdict.approval) || assert.fail('no approval')
+}
+
+async function steps(ledger: Ledger): Promise<readonly string[]> {
+  const entries = await ofType(ledger, 'approval')
+  return entries.map(({ data }) => `${data.state}${data.by === undefined ? '' : ` by ${data.by}`}`)
+}
+
+describe('a held request', () => {
+  it('passes once after a person has signed for it, in one batch with the end of the approval', async t => {
+    const { ask, sign, ledger, waiting } = await scene(t)
+    const id = heldBy(await ask())
+    assert.deepEqual(await sign(id, 'approve', maria), { status: 200, code: undefined, state: 'approved' })
+    const passed = await ask()
+    assert.equal(passed.verdict.kind, 'forward')
+    assert.deepEqual(await steps(ledger), ['requested', 'approved by maria', 'consumed'])
+    const attempts = await ofType(ledger, 'attempt')
+    const used = attempts.find(({ decision }) => decision.effect === 'allow')
+    assert.deepEqual(
+      { ...used?.decision, approval: used?.approval },
+      { effect: 'allow', code: 'approved', rule: 'finance-voids', approval: id },
+    )
+    assert.deepEqual(await waiting(), [])
+    assert.notEqual(heldBy(await ask()), id, 'the next call is asked about anew')
+  })
+
+  it('passes for exactly what was signed for: another argument waits by itself', async t => {
+    const { ask, sign } = await scene(t)
+    await sign(heldBy(await ask('7')), 'approve', maria)
+    heldBy(await ask('8'))
+    assert.equal((await ask('7')).verdict.kind, 'forward')
+  })
+
+  it('waits for as many people as the group asks for, and one person counts once', async t => {
+    const { ask, sign } = await scene(t, 2)
+    const id = heldBy(await ask())
+    assert.equal((await sign(id, 'approve', maria)).state, 'requested')
+    assert.equal((await sign(id, 'approve', maria)).code, 'approval_signed')
+    assert.equal(heldBy(await ask()), id)
+    assert.equal((await sign(id, 'approve', jo)).state, 'approved')
+    assert.equal((await ask()).verdict.kind, 'forward')
+  })
+
+  it('is asked about again where an approval was withdrawn before it was used', async t => {
+    const { ask, sign, ledger } = await scene(t)
+    const id = heldBy(await ask())
+    await sign(id, 'approve', maria)
+    assert.equal((await sign(id, 'withdraw', jo)).code, 'approval_unsigned')
+    assert.equal((await sign(id, 'withdraw', maria)).state, 'requested')
+    assert.equal(heldBy(await ask()), id)
+    assert.deepEqual(await steps(ledger), ['requested', 'approved by maria', 'withdrawn by maria'])
+  })
+
+  it('stays refused once a person has rejected it, and the agent reads why', async t => {
+    const { ask, sign, house, waiting } = await scene(t)
+    const id = heldBy(await ask())
+    const [{ statement }] = (await waiting()) as [ShownApproval]
+    assert.equal((await sign(id, 'reject', maria, { because: 'Not during the audit.' })).state, 'rejected')
+    assert.equal((await sign(id, 'approve', jo, { statement })).code, 'approval_decided')
+    for (const aheadMs of [0, 31 * 60_000]) {
+      house.aheadMs = aheadMs
+      const { verdict } = await ask()
+      assert.ok(verdict.kind === 'refuse')
+      assert.deepEqual(
+        { effect: verdict.effect, code: verdict.code, because: verdict.because },
+        { effect: 'deny', code: 'approval_rejected', because: 'Not during the audit.' },
+      )
+    }
+  })
+
+  it('keeps what people have signed over a restart', async t => {
+    const { ask, sign, house, stop, presented } = await scene(t)
+    const id = heldBy(await ask())
+    await sign(id, 'approve', maria)
+    await stop()
+    const { ledger } = await house.start()
+    const again = await house.connect()
+    const passed = await house.ask(again, { ...operation(VOID, '7'), presented })
+    assert.equal(passed.verdict.kind, 'forward')
+    assert.deepEqual(await steps(ledger), ['requested', 'approved by maria', 'consumed'])
+    assert.deepEqual(await ledger.state.list('approval/'), [])
+  })
+
+  it('is given back what it took where no credential could be minted', async t => {
+    const { ask, sign, house, ledger } = await scene(t)
+    const id = heldBy(await ask())
+    await sign(id, 'approve', maria)
+    house.broker.failure = new Error('down')
+    const failed = await ask()
+    assert.equal(failed.verdict.kind === 'refuse' && failed.verdict.code, 'credential_unavailable')
+    house.broker.failure = null
+    assert.equal((await ask()).verdict.kind, 'forward')
+    assert.deepEqual(await steps(ledger), ['requested', 'approved by maria', 'consumed'])
+  })
+
+  it('expires with what was signed, and is asked about anew', async t => {
+    const { ask, sign, house } = await scene(t)
+    const id = heldBy(await ask())
+    await sign(id, 'approve', maria)
+    house.aheadMs = 31 * 60_000
+    assert.notEqual(heldBy(await ask()), id)
+  })
+})
+
+describe('attacks on countersignatures', () => {
+  it('attack: two identical requests at once use one approval once', async t => {
+    const { ask, sign, ledger } = await scene(t)
+    await sign(heldBy(await ask()), 'approve', maria)
+    const answers = await Promise.all([ask(), ask(), ask()])
+    assert.deepEqual(answers.map(({ verdict }) => verdict.kind).sort(), ['forward', 'refuse', 'refuse'])
+    assert.equal((await steps(ledger)).filter(step => step === 'consumed').length, 1)
+  })
+
+  it('attack: a key that the policy doesn’t name, and no signature at all, count for nothing', async t => {
+    const { ask, sign, house, ledger } = await scene(t)
+    const id = heldBy(await ask())
+    assert.equal((await sign(id, 'approve', stranger)).code, 'approver_unknown')
+    const bare = await house.admin('POST', `/v1/approvals/${id}/countersignatures`, {})
+    assert.equal(bare.status, 400)
+    heldBy(await ask())
+    assert.deepEqual(await steps(ledger), ['requested'])
+  })
+
+  it('attack: the person that the agent acts for approves its request', async t => {
+    const { ask, sign } = await scene(t, 1, 'maria@acme.test')
+    const id = heldBy(await ask())
+    assert.equal((await sign(id, 'approve', maria)).code, 'approver_is_owner')
+    assert.equal((await sign(id, 'approve', jo)).state, 'approved')
+  })
+
+  it('attack: a signature of one approval is put under another', async t => {
+    const { ask, sign, waiting } = await scene(t)
+    const [seven, eight] = [heldBy(await ask('7')), heldBy(await ask('8'))]
+    const { statement } = (await waiting()).find(({ id }) => id === eight) as ShownApproval
+    assert.equal((await sign(seven, 'approve', maria, { statement })).code, 'countersignature_elsewhere')
+  })
+
+  it('attack: a signature from yesterday is sent today', async t => {
+    const { ask, sign, house } = await scene(t)
+    const id = heldBy(await ask())
+    const old = await sign(id, 'approve', maria, { t: house.clock.nowMs() - 86_400_000 })
+    assert.equal(old.code, 'countersignature_stale')
+  })
+
+  it('attack: what was approved under one policy is used under the next', async t => {
+    const { ask, sign, house } = await scene(t)
+    const id = heldBy(await ask())
+    await sign(id, 'approve', maria)
+    const other = heldBy(await ask('8'))
+    house.shelf.put(policyFor(2, 2))
+    await house.admin('POST', '/v1/policy/reload')
+    assert.notEqual(heldBy(await ask()), id)
+    assert.equal((await sign(other, 'approve', maria)).code, 'approval_superseded')
+  })
+})

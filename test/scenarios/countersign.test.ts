@@ -1,0 +1,135 @@
+import assert from 'node:assert/strict'
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { type TestContext, test } from 'node:test'
+import { createKeyFile } from '../../src/cli/keyfile.js'
+import { countersign } from '../cli/command-line.js'
+import { invoicesPolicy, startInvoices } from './invoices.js'
+import { type Sidecar, startSidecar } from './supervised-sidecar.js'
+
+interface Scene {
+  readonly sidecar: Sidecar
+  readonly seen: readonly unknown[]
+  readonly keys: { readonly jo: string; readonly max: string; readonly stranger: string }
+  run(...argv: string[]): ReturnType<typeof countersign>
+  ask(path?: string): Promise<{ status: number; text: string; approval: string }>
+}
+
+/** A sidecar under a policy by which new invoices take two people. */
+async function scene(t: TestContext): Promise<Scene> {
+  const folder = mkdtempSync(join(tmpdir(), 'countersign-people-'))
+  t.after(() => rmSync(folder, { recursive: true, force: true }))
+  const file = (name: string) => join(folder, `${name}.jwk`)
+  const [jo, max] = [createKeyFile(file('jo')), createKeyFile(file('max'))]
+  createKeyFile(file('stranger'))
+  const invoices = await startInvoices(t)
+  const policy = `${invoicesPolicy(invoices.address)}  - id: create-with-two-people
+    hold: { api: billing, operations: ["POST /invoices"] }
+    to: coder
+    approvers: operators
+    because: New invoices are read by two people first.
+approvers:
+  operators:
+    keys: { jo: "${jo}", max: "${max}" }
+    threshold: 2
+    expires: 30m
+`
+  const sidecar = await startSidecar(t, { policy, billing: invoices.address })
+  const authorization = `Bearer ${await sidecar.grant()}`
+  return {
+    sidecar,
+    seen: invoices.seen,
+    keys: { jo: file('jo'), max: file('max'), stranger: file('stranger') },
+    run: (...argv) => countersign(...argv, '--config', sidecar.loaded.file),
+    ask: async (path = '/invoices') => {
+      const answer = await fetch(`${sidecar.url}/billing${path}`, {
+        method: 'POST',
+        headers: { authorization },
+      })
+      const text = await answer.text()
+      return { status: answer.status, text, approval: /approval ([0-9a-f-]{36})/.exec(text)?.[1] ?? '' }
+    },
+  }
+}
+
+test('a held call passes once two people have countersigned it, and the whole log verifies', async t => {
+  const { run, ask, keys, seen, sidecar } = await scene(t)
+  const held = await ask()
+  assert.equal(held.status, 403)
+  const { approvals } = JSON.parse((await run('approvals', 'list', '--json')).out)
+  const [{ id, digest }] = approvals
+  assert.equal(held.approval, id, 'the agent is told which approval it waits for')
+
+  const first = await run('approve', id, '--key', keys.jo, '--digest', digest)
+  assert.equal(first.code, 0, first.err)
+  assert.match(first.out, /^Approved\. It still needs operators; approved by jo\.$/m)
+  assert.equal((await ask()).status, 403)
+  const waiting = await run('approvals', 'wait', id, '--timeout', '1')
+  assert.equal(waiting.code, 1, 'one of two is not enough')
+
+  const second = await run('approve', id, '--key', keys.max, '--digest', digest)
+  assert.match(second.out, /^Approved\. The agent’s same call passes now, once\.$/m)
+  assert.equal((await run('approvals', 'wait', id)).code, 0)
+  assert.equal(seen.length, 0)
+  assert.equal((await ask()).status, 200)
+  assert.equal(seen.length, 1)
+  assert.equal((await ask()).status, 403, 'once')
+  assert.equal(seen.length, 1)
+
+  const verified = await run('receipts', 'verify')
+  assert.equal(verified.code, 0, verified.out + verified.err)
+  const receipts = await sidecar.entries()
+  const steps = receipts.flatMap(entry =>
+    entry.type === 'approval' && entry.data.id === id ? [[entry.data.state, entry.data.by]] : [],
+  )
+  assert.deepEqual(steps, [
+    ['requested', undefined],
+    ['approved', 'jo'],
+    ['approved', 'max'],
+    ['consumed', undefined],
+  ])
+})
+
+test('a rejected call stays refused, and the agent reads the person’s reason', async t => {
+  const { run, ask, keys } = await scene(t)
+  const { approval } = await ask()
+  const { approvals } = JSON.parse((await run('approvals', 'list', '--json')).out)
+  const said = ['--because', 'Not before the audit is over.', '--digest', approvals[0].digest]
+  const rejected = await run('reject', approval, '--key', keys.jo, ...said)
+  assert.equal(rejected.code, 0, rejected.err)
+  const again = await ask()
+  assert.equal(again.status, 403)
+  assert.match(again.text, /approval_rejected/)
+  assert.match(again.text, /Not before the audit is over/)
+})
+
+test('approving shows everything that is bound, and signs nothing that was not looked at', async t => {
+  const { run, ask, keys } = await scene(t)
+  const { approval } = await ask()
+  const shown = await run('approvals', 'show', approval)
+  assert.equal(shown.code, 0, shown.err)
+  for (const line of [
+    /^ {2}agent {8}coder in staging$/m,
+    /^ {2}acting for {3}.+, who can’t approve it$/m,
+    /^ {2}held by {6}create-with-two-people: New invoices are read by two people first\.$/m,
+    /^ {2}operation {4}billing POST \/invoices$/m,
+    /^ {2}class {8}create$/m,
+    /^ {2}request {6}POST \/invoices/m,
+  ])
+    assert.match(shown.out, line)
+  const unasked = await run('approve', approval, '--key', keys.jo)
+  assert.equal(unasked.code, 2)
+  assert.match(unasked.err, /no terminal to ask at/)
+  const other = await run('approve', approval, '--key', keys.jo, '--digest', '00'.repeat(32))
+  assert.match(other.err, /has another digest/)
+  const stranger = await run(
+    'approve',
+    approval,
+    '--key',
+    keys.stranger,
+    '--digest',
+    JSON.parse((await run('approvals', 'show', approval, '--json')).out).approval.digest,
+  )
+  assert.match(stranger.err, /approver_unknown/)
+})
