@@ -11,7 +11,9 @@ export function checkLines(check: LedgerCheck): string[] {
     `  mark        ${mark === null ? 'none that can be used' : `covers ${mark.size} entries of ${mark.origin}`}`,
     `  left        ${left.size} entries, proven from the first on`,
     `  lost        ${lost === 0 ? 'no entry that anything here knows of' : `${lost} entries that certainly were there`}`,
-    ...(verification === null ? [] : verdictLines({ ...verification, references: null, decisions: null })),
+    ...(verification === null
+      ? []
+      : verdictLines({ ...verification, references: null, decisions: null, countersignatures: null })),
   ]
 }
 

@@ -22,6 +22,7 @@ export function verdictLines(found: Verdict): string[] {
     row('open', openText(found)),
     ...(found.references === null ? [] : referenceRows(found.references)),
     ...(found.decisions === null ? [] : decisionRows(found.decisions)),
+    ...signedRows(found),
     '  not proven',
     ...notProven(found).map(what => `    - ${what}`),
   ]
@@ -90,6 +91,7 @@ function notProven(found: Verdict): string[] {
       ? ['that attempts cite a policy in force, a grant and a credential of their own']
       : []),
     ...undecidedBy(decisions),
+    ...unsignedBy(found),
     'that everything passed through the sidecar, and what the upstream did with what it was sent',
   ]
 }
@@ -99,6 +101,19 @@ function undecidedBy(decisions: DecisionsReplayed | null): string[] {
     return ['that the policy decides so: pass --policies, and --auditor-key for the arguments']
   const left = decisions.decided - decisions.replayed
   return left === 0 ? [] : [`that the policy decides so for ${plural(left, 'attempt')}: see decisions`]
+}
+
+/** Only where people were asked. */
+function signedRows({ countersignatures }: Verdict): string[] {
+  if (countersignatures === null || countersignatures.proven + countersignatures.unproven === 0) return []
+  const { proven, unproven } = countersignatures
+  return [row('people', `${plural(proven, 'word')} signed as the policy asks, ${unproven} not proven`)]
+}
+
+function unsignedBy({ references, countersignatures }: Verdict): string[] {
+  const asked = references !== null && references.approvals.requested > 0
+  if (!asked || countersignatures?.unproven === 0) return []
+  return ['that people signed what was approved: pass --policies, all of them']
 }
 
 function keysText({ mode, signatures }: Verification): string {

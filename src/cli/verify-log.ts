@@ -17,9 +17,10 @@ import { type KeySource, pinnedKeys } from './pinned-keys.js'
 import { pinnedRecovery } from './pinned-recovery.js'
 import { progress } from './progress.js'
 import type { ReceiptSource } from './receipt-source.js'
+import { CountersignatureAudit, type CountersignaturesChecked } from './replay/countersignatures.js'
 import { DecisionReplay, type DecisionsReplayed } from './replay/decision-replay.js'
 import { recordedInputs } from './replay/recorded-inputs.js'
-import { sealedPolicies } from './replay/sealed-policies.js'
+import { type SealedPolicies, sealedPolicies } from './replay/sealed-policies.js'
 import { trustVersions } from './trust-versions.js'
 import { verdictLines } from './verdict-text.js'
 
@@ -55,6 +56,8 @@ export interface Verdict extends Verification {
   readonly references: ReferenceSummary | null
   /** Null where decisions were not derived again. */
   readonly decisions: DecisionsReplayed | null
+  /** Null where what people signed was not looked at. */
+  readonly countersignatures: CountersignaturesChecked | null
 }
 
 /** Verifies a log, prints what was proven, and throws AnswerNo where something was found. Closes the source. */
@@ -99,8 +102,13 @@ async function verified(source: ReceiptSource, request: VerifyRequest, io: Io): 
   for (const file of request.kept ?? []) kept.push(await readCheckpointFile(file, nativeCrypto))
   const recovery = pinnedRecovery(request.keys)
   const references = request.signatures ? new References() : null
-  const decisions = request.signatures ? decisionReplay(source, request) : null
-  const audits: readonly (EntryAudit | null)[] = [references, decisions]
+  const policies = request.signatures ? policiesOf(request) : null
+  const decisions =
+    policies === null
+      ? null
+      : new DecisionReplay(policies, recordedInputs(source, request.decisions.auditorKey))
+  const people = policies === null ? null : new CountersignatureAudit(policies)
+  const audits: readonly (EntryAudit | null)[] = [references, decisions, people]
   const total = Math.max(...checkpoints.map(({ size }) => size))
   const shown = progress(io, 'entries', Number.isFinite(total) ? total : null)
   const found = await source.verify(
@@ -120,10 +128,15 @@ async function verified(source: ReceiptSource, request: VerifyRequest, io: Io): 
   shown.done()
   const replayed = decisions?.summary() ?? null
   if (replayed !== null) refuseUselessKey(request, replayed)
-  return { ...found, references: references?.summary() ?? null, decisions: replayed }
+  return {
+    ...found,
+    references: references?.summary() ?? null,
+    decisions: replayed,
+    countersignatures: people?.summary() ?? null,
+  }
 }
 
-function decisionReplay(source: ReceiptSource, { decisions, keys }: VerifyRequest): DecisionReplay | null {
+function policiesOf({ decisions, keys }: VerifyRequest): SealedPolicies | null {
   if (decisions.policies === null) return null
   const trust = trustVersions(keys)
   if (trust === null)
@@ -131,10 +144,7 @@ function decisionReplay(source: ReceiptSource, { decisions, keys }: VerifyReques
       'policies have to be verified under a trust root before they decide anything',
       'Pass --trust FILE with --policies DIR.',
     )
-  return new DecisionReplay(
-    sealedPolicies(decisions.policies, trust),
-    recordedInputs(source, decisions.auditorKey),
-  )
+  return sealedPolicies(decisions.policies, trust)
 }
 
 /** A key that opens nothing is the wrong one, and an answer from the receipts alone would hide that. */

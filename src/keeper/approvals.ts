@@ -7,9 +7,11 @@ import {
   type ApproverGroup,
   argumentsCommitment,
   type Decision,
+  hasEnough,
   MAX_STATEMENT_BYTES,
   type OpenCountersignature,
   openCountersignature,
+  type Signature,
   statedOperation,
   statementDigest,
 } from '../policy/index.js'
@@ -51,12 +53,6 @@ export interface Approval {
   readonly expiresMs: number
   /** Until when the same call meets it: its expiry, or longer where it was rejected. */
   readonly keptMs: number
-}
-
-export interface Signature {
-  readonly by: string
-  readonly groups: readonly string[]
-  readonly t: number
 }
 
 /** What people are shown of an approval: all but what only matches repeated calls. */
@@ -393,16 +389,9 @@ function counted(
   signed: readonly Signature[],
   groups: ReadonlyMap<string, ApproverGroup>,
 ): Approval {
-  const enough =
-    approval.approvers.length > 0 && approval.approvers.every(name => isMet(groups.get(name), signed))
+  const named = approval.approvers.flatMap(name => groups.get(name) ?? [])
+  const enough = hasEnough(named, approval.approvers, signed)
   return { ...approval, signed, state: enough ? 'approved' : 'requested' }
-}
-
-function isMet(group: ApproverGroup | undefined, signed: readonly Signature[]): boolean {
-  if (group === undefined) return false
-  // ATTACK: one person with two keys. Names are counted, each once.
-  const people = new Set(signed.filter(({ groups }) => groups.includes(group.name)).map(({ by }) => by))
-  return people.size >= group.threshold
 }
 
 /**

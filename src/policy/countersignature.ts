@@ -123,6 +123,39 @@ export interface OpenCountersignature extends Countersignature {
   readonly groups: readonly string[]
 }
 
+/** One person's standing approval. */
+export interface Signature {
+  readonly by: string
+  /** Groups of the hold that their key belongs to. */
+  readonly groups: readonly string[]
+  /** When it was signed, Unix milliseconds. */
+  readonly t: number
+}
+
+/** Whether each of the groups that are asked has agreed, by as many different people as it wants. */
+export function hasEnough(
+  groups: readonly ApproverGroup[],
+  asked: readonly string[],
+  signed: readonly Signature[],
+): boolean {
+  return (
+    asked.length > 0 &&
+    asked.every(name =>
+      isMet(
+        groups.find(group => group.name === name),
+        signed,
+      ),
+    )
+  )
+}
+
+function isMet(group: ApproverGroup | undefined, signed: readonly Signature[]): boolean {
+  if (group === undefined) return false
+  // ATTACK: one person with two keys. Names are counted, each once.
+  const people = new Set(signed.filter(({ groups }) => groups.includes(group.name)).map(({ by }) => by))
+  return people.size >= group.threshold
+}
+
 /** An operation as a statement names it. Its arguments are left to `argumentsCommitment`. */
 export function statedOperation(operation: Operation): StatedOperation {
   const { name, classes, scope, resources, account } = operation
@@ -207,7 +240,7 @@ function signerOf(
  * Whether an approver is the person that an agent acts for. Owners are often addresses and approvers short names, so
  * that a name is compared with the part before the @ as well: better two people taken for one than one for two.
  */
-export function isSamePerson(approver: string, owner: string): boolean {
+function isSamePerson(approver: string, owner: string): boolean {
   const [a, o] = [approver.toLowerCase(), owner.toLowerCase()]
   const local = (name: string): string => name.split('@')[0] as string
   return a === o || ((!a.includes('@') || !o.includes('@')) && local(a) === local(o))

@@ -33,6 +33,7 @@ export const FINDINGS = {
   approval_differs: 'is of another agent, environment, task, owner, policy or request than the approval',
   approval_unfit: 'cites an approval that does not cover it',
   approval_reused: 'uses an approval that was used before',
+  approval_unproven: 'is not signed as its policy asks',
   mint_unknown: 'cites a credential that was not minted for it',
   mint_differs: 'uses a credential that was minted for something else',
   mint_ended: 'uses a credential that had ended',

@@ -79,6 +79,7 @@ test('a held call passes once two people have countersigned it, and the whole lo
 
   const verified = await run('receipts', 'verify')
   assert.equal(verified.code, 0, verified.out + verified.err)
+  assert.match(verified.out, /^ +people +2 words signed as the policy asks, 0 not proven$/m)
   const receipts = await sidecar.entries()
   const steps = receipts.flatMap(entry =>
     entry.type === 'approval' && entry.data.id === id ? [[entry.data.state, entry.data.by]] : [],

@@ -1,0 +1,179 @@
+import assert from 'node:assert/strict'
+import { describe, it } from 'node:test'
+import { encodeEnvelope, formatPublicKey, fromUtf8, type SigningKey } from '../../src/canon/index.js'
+import { CountersignatureAudit } from '../../src/cli/replay/countersignatures.js'
+import { nativeCrypto } from '../../src/native/index.js'
+import {
+  type ApprovalStatement,
+  type ApprovalVerdict,
+  sealCountersignature,
+  statementDigest,
+} from '../../src/policy/index.js'
+import type { Entry } from '../../src/receipt/index.js'
+import { openedPolicy, signingKey } from '../keeper/keeper-fixture.js'
+
+const T = 1_800_000_000_000
+const maria = signingKey(Buffer.alloc(32, 7))
+const jo = signingKey(Buffer.alloc(32, 8))
+const VOID = { name: 'POST /invoices/{id}/void', classes: ['irreversible'], scope: {}, resources: [] }
+const { policy } = openedPolicy(`
+apiVersion: countersign.dev/v1
+kind: RoutePolicy
+metadata: { name: acme, version: 1, expires: 2099-01-01T00:00:00Z, audience: [staging] }
+apis:
+  billing:
+    upstream: https://billing.acme.test
+    credential: billing
+    routes: [{ route: "${VOID.name}", class: irreversible }]
+credentials: { billing: { minter: jwt, audience: https://billing.acme.test } }
+agents: { coder: { environment: staging } }
+approvers:
+  finance:
+    keys: { maria: "${formatPublicKey(maria.publicKey)}", jo: "${formatPublicKey(jo.publicKey)}" }
+    threshold: 2
+rules:
+  - { id: voids, hold: { api: billing, operations: ["${VOID.name}"] }, to: [coder], approvers: finance }
+`)
+const STATEMENT: ApprovalStatement = {
+  v: 1,
+  origin: 'acme.test/countersign/edge',
+  id: '0198c3a2-0000-7000-8000-000000000000',
+  agent: 'coder',
+  environment: 'staging',
+  task: 'CS-17',
+  owner: 'anna@acme.test',
+  policy: `sha256:${'ab'.repeat(32)}`,
+  api: 'billing',
+  operations: [VOID],
+  args_c: 'cd'.repeat(32),
+}
+
+function step(state: string, more: object = {}): object {
+  const { id, agent, environment, task, owner } = STATEMENT
+  return {
+    type: 'approval',
+    data: {
+      ...{ id, agent, environment, task, owner, policy: STATEMENT.policy, state },
+      digest: statementDigest(nativeCrypto, STATEMENT),
+      expires: T + 1_800_000,
+      approvers: ['finance'],
+      ...more,
+    },
+  }
+}
+
+function word(verdict: ApprovalVerdict, key: SigningKey, statement = STATEMENT): string {
+  return fromUtf8(encodeEnvelope(sealCountersignature({ v: 1, verdict, statement, t: T }, key)))
+}
+
+const attempt = (ops: readonly object[] = [VOID]) => ({
+  type: 'attempt',
+  approval: STATEMENT.id,
+  decision: { effect: 'allow', code: 'approved', rule: 'voids' },
+  req: { api: 'billing' },
+  ops,
+})
+
+function audited(steps: readonly object[]) {
+  const audit = new CountersignatureAudit({ find: () => ({ kind: 'policy', policy }) })
+  const found: string[] = []
+  for (const [seq, entry] of steps.entries())
+    audit.audit({ seq, t: T, ...entry } as unknown as Entry, (code, at, detail) =>
+      found.push(`${code} ${at}: ${detail}`),
+    )
+  return { ...audit.summary(), found }
+}
+
+const [byMaria, byJo] = [
+  step('approved', { by: 'maria', signed: word('approve', maria) }),
+  step('approved', { by: 'jo', signed: word('approve', jo) }),
+]
+
+describe('what people signed', () => {
+  it('is proven where enough of the policy’s people signed what the attempt did', () => {
+    assert.deepEqual(audited([step('requested'), byMaria, byJo, step('consumed'), attempt()]), {
+      proven: 2,
+      unproven: 0,
+      found: [],
+    })
+  })
+
+  it('is not proven without the policy, and that is no finding', () => {
+    const audit = new CountersignatureAudit({ find: () => ({ kind: 'none', why: 'not there' }) })
+    const fail = () => assert.fail('found')
+    for (const entry of [step('requested'), byMaria, step('consumed'), attempt()])
+      audit.audit({ seq: 0, t: T, ...entry } as unknown as Entry, fail)
+    assert.deepEqual(audit.summary(), { proven: 0, unproven: 1 })
+  })
+
+  const ATTACKS: Readonly<Record<string, readonly [steps: readonly object[], found: RegExp]>> = {
+    'a use that too few have signed': [
+      [step('requested'), byMaria, step('consumed'), attempt()],
+      /^approval_unproven 2: not signed by enough of finance$/,
+    ],
+    'one person who signs twice': [
+      [step('requested'), byMaria, byMaria, step('consumed'), attempt()],
+      /^approval_unproven 3: not signed by enough/,
+    ],
+    'a use after one has withdrawn': [
+      [
+        step('requested'),
+        byMaria,
+        byJo,
+        step('withdrawn', { by: 'jo', signed: word('withdraw', jo) }),
+        step('consumed'),
+        attempt(),
+      ],
+      /^approval_unproven 4: not signed by enough/,
+    ],
+    'a word that nobody has signed': [
+      [step('requested'), step('approved', { by: 'maria' })],
+      /^approval_unproven 1: nothing is signed$/,
+    ],
+    'a word by a stranger': [
+      [
+        step('requested'),
+        step('approved', { by: 'maria', signed: word('approve', signingKey(Buffer.alloc(32, 9))) }),
+      ],
+      /^approval_unproven 1: approver_unknown$/,
+    ],
+    'a word in another’s name': [
+      [step('requested'), step('approved', { by: 'jo', signed: word('approve', maria) })],
+      /^approval_unproven 1: it is signed by maria$/,
+    ],
+    'a rejection that is shown as an approval': [
+      [step('requested'), step('approved', { by: 'maria', signed: word('reject', maria) })],
+      /^approval_unproven 1: what is signed says reject$/,
+    ],
+    'a word about another statement': [
+      [
+        step('requested'),
+        step('approved', {
+          by: 'maria',
+          signed: word('approve', maria, { ...STATEMENT, args_c: 'ce'.repeat(32) }),
+        }),
+      ],
+      /^approval_unproven 1: what is signed has another digest$/,
+    ],
+    'a word of another time': [
+      [step('requested'), { ...byMaria, t: T + 86_400_000 }],
+      /^approval_unproven 1: countersignature_stale$/,
+    ],
+    'an attempt that does something else': [
+      [
+        step('requested'),
+        byMaria,
+        byJo,
+        step('consumed'),
+        attempt([{ ...VOID, name: 'DELETE /invoices/{id}' }]),
+      ],
+      /^approval_differs 4: its operations/,
+    ],
+  }
+  for (const [title, [steps, expected]] of Object.entries(ATTACKS))
+    it(`attack: ${title} is found`, () => {
+      const { found } = audited(steps)
+      assert.equal(found.length, 1, found.join('\n'))
+      assert.match(found[0] as string, expected)
+    })
+})
