@@ -18,6 +18,7 @@ import { addConfigOption } from '../session-options.js'
 import { type DecisionSources, verifyLog } from '../verify-log.js'
 import { isBundleFile, verifyBundleFile } from './receipts-bundle.js'
 import { registerInventory } from './receipts-inventory.js'
+import { registerList } from './receipts-list.js'
 
 const MAX_JOBS = 64
 
@@ -25,12 +26,6 @@ interface SourceOptions {
   readonly config: string
   readonly in?: string
   readonly json?: true
-}
-
-interface ListOptions extends SourceOptions {
-  readonly from: number
-  readonly limit: number
-  readonly type?: string
 }
 
 interface KeyOptions {
@@ -56,13 +51,7 @@ interface VerifyOptions extends SourceOptions, KeyOptions, CopyFlags {
 
 export function registerReceipts(program: Command, io: Io): void {
   const receipts = group(program, 'receipts', 'read, export and verify the evidence')
-  withSource(receipts.command('list'))
-    .summary('list entries, one a line')
-    .option('--from <seq>', 'first entry', wholeNumber, 0)
-    .option('--limit <n>', 'most entries', wholeNumber, 100)
-    .option('--type <type>', 'only entries of this type, such as attempt or halt')
-    .addHelpText('after', '\nExample:\n  countersign receipts list --from 4100 --type attempt\n')
-    .action((options: ListOptions) => list(options, io))
+  registerList(receipts, io)
   withSource(receipts.command('show'))
     .summary('show one entry in full')
     .argument('<seq>', 'its number, as in the header Countersign-Receipt', wholeNumber)
@@ -223,20 +212,6 @@ export function configuredKeys(file: string): KeySource {
     pin: trust.pin,
     enrolments: [loaded.path(keeper.enrolment)],
   }
-}
-
-async function list(options: ListOptions, io: Io): Promise<void> {
-  await reading(options, async source => {
-    const found: Entry[] = []
-    if (options.limit > 0)
-      for await (const bytes of source.entries(options.from)) {
-        const entry = decodeEntry(bytes)
-        if (options.type !== undefined && entry.type !== options.type) continue
-        found.push(entry)
-        if (found.length >= options.limit) break
-      }
-    print(found, options, io)
-  })
 }
 
 async function tail(options: SourceOptions & { readonly limit: number }, io: Io): Promise<void> {
