@@ -40,6 +40,7 @@ const COMMANDS: readonly (readonly [word: string, load: () => Promise<Register>]
   ['receipts', async () => (await import('./commands/receipts-reconcile.js')).registerReceiptsReconcile],
   ['receipts', async () => (await import('./commands/receipts-bundle.js')).registerReceiptsBundle],
   ['receipts', async () => (await import('./commands/receipts-prove.js')).registerReceiptsProve],
+  ['receipts', async () => (await import('./commands/receipts-report.js')).registerReceiptsReport],
   ['ledger', async () => (await import('./commands/ledger.js')).registerLedger],
   ['witness', async () => (await import('./commands/witness.js')).registerWitness],
   ['ledger', async () => (await import('./commands/ledger-recover.js')).registerLedgerRecover],

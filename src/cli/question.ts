@@ -55,12 +55,24 @@ export function fitsAttempt(question: Question, entry: Entry & AttemptBody): Fit
 export function fitsControl(question: Question, { seq, t, data }: Entry & ControlBody): boolean {
   if (asksOfOperations(question) || question.effects.length > 0 || question.rules.length > 0) return false
   return (
-    fitsText(question.agents, data.agent) &&
-    fitsText(question.tasks, data.task) &&
+    fitsWho(question, data) &&
     fitsText(question.apis, data.api) &&
     (question.seqs.length === 0 || namesSeq(question, seq)) &&
     isWithin(question, t)
   )
+}
+
+/** Whether something is in the hands of the agents, and for the tasks, that were asked about. */
+export function fitsWho(
+  { agents, tasks }: Pick<Question, 'agents' | 'tasks'>,
+  { agent, task }: { readonly agent?: unknown; readonly task?: unknown },
+): boolean {
+  return fitsText(agents, agent) && fitsText(tasks, task)
+}
+
+/** Whether it was at a time that was asked about. */
+export function isWithin({ sinceMs, untilMs }: Question, t: number): boolean {
+  return t >= (sinceMs ?? t) && t <= (untilMs ?? t)
 }
 
 /** Whether an entry of this number was asked for. */
@@ -104,8 +116,4 @@ function fitsText(patterns: readonly string[], value: unknown): boolean {
   return (
     patterns.length === 0 || (typeof value === 'string' && patterns.some(each => globMatches(each, value)))
   )
-}
-
-function isWithin({ sinceMs, untilMs }: Question, t: number): boolean {
-  return t >= (sinceMs ?? t) && t <= (untilMs ?? t)
 }

@@ -86,7 +86,13 @@ async function heldAgainst(source: ReceiptSource, request: VerifyRequest, io: Io
   return { copy: copy.where, verification, comparison }
 }
 
-async function verified(source: ReceiptSource, request: VerifyRequest, io: Io): Promise<Verdict> {
+/** Verifies a log; `readers` see every entry that is well-formed, in order and in the same pass. */
+export async function verified(
+  source: ReceiptSource,
+  request: VerifyRequest,
+  io: Io,
+  readers: readonly EntryAudit[] = [],
+): Promise<Verdict> {
   const keys = pinnedKeys(request.keys, await firstOf(source))
   const checkpoints: SignedCheckpoint[] = []
   // Asked for before the entries, so that a log that grows meanwhile still contains it.
@@ -100,7 +106,7 @@ async function verified(source: ReceiptSource, request: VerifyRequest, io: Io): 
   const recovery = pinnedRecovery(request.keys)
   const references = request.signatures ? new References() : null
   const decisions = request.signatures ? decisionReplay(source, request) : null
-  const audits: readonly (EntryAudit | null)[] = [references, decisions]
+  const audits: readonly (EntryAudit | null)[] = [references, decisions, ...readers]
   const total = Math.max(...checkpoints.map(({ size }) => size))
   const shown = progress(io, 'entries', Number.isFinite(total) ? total : null)
   const found = await source.verify(

@@ -247,6 +247,16 @@ export async function isBundleFile(path: string): Promise<boolean> {
 
 /** Verifies a bundle, prints what it proves, and throws AnswerNo where something was found. */
 export function verifyBundleFile(path: string, options: VerifyBundleOptions, io: Io): void {
+  const { found } = judgeBundle(path, options)
+  printVerdict(path, found, options.json === true, io)
+  if (!found.sound) throw new AnswerNo()
+}
+
+/** Verifies a bundle. Throws UsageError for options that say nothing about one. */
+export function judgeBundle(
+  path: string,
+  options: VerifyBundleOptions,
+): { readonly bytes: Uint8Array; readonly found: BundleVerification } {
   const { trust, pin, witnesses } = options
   const useless = (['key', 'checkpointKey', 'enrolment', 'checkpoint'] as const).find(
     name => options[name] !== undefined,
@@ -258,15 +268,15 @@ export function verifyBundleFile(path: string, options: VerifyBundleOptions, io:
     )
   if (trust === undefined && pin !== undefined)
     throw new UsageError('--pin names a version of a trust root', 'Pass the root itself with --trust FILE.')
-  const found = verifyBundle(readBundle(path), {
+  const bytes = readBundle(path)
+  const found = verifyBundle(bytes, {
     crypto: nativeCrypto,
     trust: trust === undefined ? null : { chain: trustChainIn(trust), pin: pin ?? null },
     ...(witnesses === undefined
       ? {}
       : { witnesses: openNeeded(witnesses, bytes => parseWitnessPolicy(nativeCrypto, bytes)) }),
   })
-  printVerdict(path, found, options.json === true, io)
-  if (!found.sound) throw new AnswerNo()
+  return { bytes, found }
 }
 
 function printVerdict(source: string, found: BundleVerification, json: boolean, io: Io): void {
