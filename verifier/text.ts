@@ -1,27 +1,17 @@
-/**
- * Characters that a reader can't see, or that change how others are shown: controls, formats (bidi among them), spaces
- * that are no space, and whatever Unicode lets a font leave out.
- */
-const HIDDEN = /[\p{Cc}\p{Cf}\p{Cn}\p{Co}\p{Cs}\p{Zl}\p{Zp}\p{Default_Ignorable_Code_Point}]|(?! )\p{Zs}/gu
+import { shownParts } from '../src/receipt/index.js'
 
 /** ATTACK: names in receipts come from requests. They are text here and nothing else, and what hides in them is shown. */
 export function showText(into: HTMLElement, text: string): void {
   // What is isolated can't reorder its surroundings, in whatever direction it is written.
   const isolated = document.createElement('bdi')
-  let shown = 0
-  for (const found of text.matchAll(HIDDEN)) {
-    isolated.append(text.slice(shown, found.index), hiddenCharacter(found[0]))
-    shown = found.index + found[0].length
-  }
-  isolated.append(text.slice(shown))
+  for (const part of shownParts(text)) isolated.append(part.hidden ? hiddenCharacter(part.text) : part.text)
   into.append(isolated)
 }
 
-function hiddenCharacter(character: string): HTMLElement {
-  const code = (character.codePointAt(0) as number).toString(16).toUpperCase().padStart(4, '0')
+function hiddenCharacter(spelledOut: string): HTMLElement {
   const mark = document.createElement('span')
   mark.className = 'hidden-char'
-  mark.textContent = `U+${code}`
+  mark.textContent = spelledOut
   return mark
 }
 

@@ -1,18 +1,6 @@
 import { CONTENT_ID } from '../canon/index.js'
 import { type AttemptBody, decodeEntry, type Entry } from '../receipt/index.js'
-
-/** Which attempts an incident is about. A list that is empty asks nothing; an attempt has to fit every other. */
-export interface Question {
-  readonly agents: readonly string[]
-  readonly tasks: readonly string[]
-  /** Ids of resources, with or without their type: `vol-1`, `volume:vol-1`. */
-  readonly resources: readonly string[]
-  /** Numbers of entries, from and to. Other entries than attempts are taken by their number alone. */
-  readonly seqs: readonly (readonly [from: number, to: number])[]
-  /** Unix milliseconds, both included. */
-  readonly sinceMs: number | null
-  readonly untilMs: number | null
-}
+import { fitsAttempt, namesSeq, type Question } from './question.js'
 
 /** The entries that answer a question: attempts, outcomes, and everything that they cite. */
 export interface Selection {
@@ -23,12 +11,6 @@ export interface Selection {
   readonly policies: readonly string[]
   /** Attempts whose list of resources was cut, so that it can't be told whether they fit; they are in. */
   readonly uncertain: number
-}
-
-export function asksNothing({ agents, tasks, resources, seqs, sinceMs, untilMs }: Question): boolean {
-  return (
-    [agents, tasks, resources, seqs].every(list => list.length === 0) && sinceMs === null && untilMs === null
-  )
 }
 
 /**
@@ -97,7 +79,7 @@ class Selector {
         return
       case 'outcome':
         if (this.picked.has(entry.attempt)) this.pickTold(entry)
-        else if (this.names(seq)) this.closed.push(entry.attempt)
+        else if (namesSeq(this.question, seq)) this.closed.push(entry.attempt)
         return
       case 'genesis':
       case 'key':
@@ -129,7 +111,7 @@ class Selector {
         break
       default:
     }
-    if (this.names(seq)) this.picked.add(seq)
+    if (namesSeq(this.question, seq)) this.picked.add(seq)
   }
 
   selection(): Selection {
@@ -147,7 +129,7 @@ class Selector {
   }
 
   private readAttempt(entry: Entry & AttemptBody): void {
-    const fit = this.fits(entry)
+    const fit = fitsAttempt(this.question, entry)
     if (fit === 'no') return
     this.attempts++
     if (fit === 'unknown') this.uncertain++
@@ -159,23 +141,6 @@ class Selector {
     const activation = this.activations.get(policy.cid)
     if (activation !== undefined) this.picked.add(activation)
     if (CONTENT_ID.test(policy.cid)) this.policies.add(policy.cid)
-  }
-
-  private fits(entry: Entry & AttemptBody): 'yes' | 'no' | 'unknown' {
-    const { agents, tasks, resources, seqs, sinceMs, untilMs } = this.question
-    const { agent, t } = entry
-    const plain =
-      (agents.length === 0 || agents.includes(agent.id)) &&
-      (tasks.length === 0 || tasks.includes(agent.task)) &&
-      (seqs.length === 0 || this.names(entry.seq)) &&
-      t >= (sinceMs ?? t) &&
-      t <= (untilMs ?? t)
-    if (!plain) return 'no'
-    if (resources.length === 0) return 'yes'
-    const touched = entry.ops.flatMap(op => op.resources)
-    if (touched.some(({ type, id }) => resources.includes(id) || resources.includes(`${type}:${id}`)))
-      return 'yes'
-    return entry.ops.some(({ more }) => more !== undefined) ? 'unknown' : 'no'
   }
 
   private readGrant(jti: string, session: unknown, seq: number): void {
@@ -225,10 +190,6 @@ class Selector {
 
   private pickAll(seqs: readonly number[] | undefined): void {
     for (const seq of seqs ?? []) this.picked.add(seq)
-  }
-
-  private names(seq: number): boolean {
-    return this.question.seqs.some(([from, to]) => seq >= from && seq <= to)
   }
 }
 

@@ -1,5 +1,6 @@
 import type { BundleVerification, Citation } from '../receipt/index.js'
 import { visible } from './entry-text.js'
+import { findingWords, type VerdictWords } from './verdict-text.js'
 
 const KINDS: Readonly<Record<Citation['kind'], string>> = {
   grant: 'a grant',
@@ -10,33 +11,42 @@ const KINDS: Readonly<Record<Citation['kind'], string>> = {
 }
 
 /** What a bundle proves, for people. Never a bare OK. */
-export function bundleLines(found: BundleVerification): readonly string[] {
-  return [
-    found.sound ? 'SOUND: nothing was found.' : `NOT SOUND: ${plural(found.findingCount, 'finding')}.`,
-    ...found.findings.map(({ message }) => `  ! ${visible(message)}`),
-    ...(found.findingCount > found.findings.length
-      ? [`  ! and ${found.findingCount - found.findings.length} more`]
-      : []),
-    row('log', visible(found.chain ?? 'unknown')),
-    row('keys', keysText(found)),
-    row('entries', `${found.entries} in the bundle: ${countsText(found)}`),
-    row('time', timeText(found)),
-    row(
-      'checkpoint',
-      found.size === null ? 'none that can be read' : `covers ${found.size} entries, root ${found.root}`,
-    ),
-    row('witnessed', witnessedText(found)),
-    ...found.policies.map(policy => row('policy', policyText(policy))),
-    row('disclosed', disclosedText(found)),
-    row('open', openText(found)),
-    ...(found.recovered === null ? [] : [row('recovered', recoveredText(found.recovered))]),
-    ...found.missing.map(({ kind, id, seq }) =>
-      row('not here', `receipt ${seq} cites ${KINDS[kind]}: ${visible(id)}`),
-    ),
-    row('proven', provenText(found)),
-    row(
-      'not proven',
+export function bundleWords(found: BundleVerification): VerdictWords {
+  return {
+    title: found.sound ? 'SOUND: nothing was found.' : `NOT SOUND: ${plural(found.findingCount, 'finding')}.`,
+    findings: findingWords(found),
+    rows: [
+      ['log', found.chain ?? 'unknown'],
+      ['keys', keysText(found)],
+      ['entries', `${found.entries} in the bundle: ${countsText(found)}`],
+      ['time', timeText(found)],
+      [
+        'checkpoint',
+        found.size === null ? 'none that can be read' : `covers ${found.size} entries, root ${found.root}`,
+      ],
+      ['witnessed', witnessedText(found)],
+      ...found.policies.map(policy => ['policy', policyText(policy)] as const),
+      ['disclosed', disclosedText(found)],
+      ['open', openText(found)],
+      ...(found.recovered === null ? [] : [['recovered', recoveredText(found.recovered)] as const]),
+      ...found.missing.map(
+        ({ kind, id, seq }) => ['not here', `receipt ${seq} cites ${KINDS[kind]}: ${id}`] as const,
+      ),
+      ['proven', provenText(found)],
+    ],
+    notProven: [
       'that nothing else happened: the log has other entries, and what never passed the sidecar has none',
+    ],
+  }
+}
+
+export function bundleLines(found: BundleVerification): readonly string[] {
+  const { title, findings, rows, notProven } = bundleWords(found)
+  return [
+    title,
+    ...findings.map(finding => `  ! ${visible(finding)}`),
+    ...[...rows, ...notProven.map(what => ['not proven', what] as const)].map(
+      ([name, text]) => `  ${name.padEnd(11)} ${visible(text)}`,
     ),
   ]
 }
@@ -74,7 +84,7 @@ function policyText({
     trustVersion === null
       ? 'its seal is not verified'
       : `sealed under version ${trustVersion} of the trust root`
-  return `${visible(name)} version ${version}, ${cid}, ${sealed}${withdrawn ? ', withdrawn since' : ''}`
+  return `${name} version ${version}, ${cid}, ${sealed}${withdrawn ? ', withdrawn since' : ''}`
 }
 
 function disclosedText({ disclosed }: BundleVerification): string {
@@ -89,7 +99,7 @@ function recoveredText({
   lost,
   because,
 }: NonNullable<BundleVerification['recovered']>): string {
-  return `epoch ${epoch} goes on from ${chain} at ${size} entries, ${lost} were lost: ${visible(because)}`
+  return `epoch ${epoch} goes on from ${chain} at ${size} entries, ${lost} were lost: ${because}`
 }
 
 function openText({ open }: BundleVerification): string {
@@ -106,8 +116,4 @@ function provenText({ sound, mode, entries, size }: BundleVerification): string 
 
 function plural(count: number, one: string): string {
   return `${count} ${one}${count === 1 ? '' : 's'}`
-}
-
-function row(name: string, text: string): string {
-  return `  ${name.padEnd(11)} ${text}`
 }

@@ -16,11 +16,12 @@ import {
   signatureLine,
   verifyBundle,
 } from '../receipt/index.js'
-import { type Question, type Selection, selectIncident } from './bundle-selection.js'
+import { type Selection, selectIncident } from './bundle-selection.js'
 import type { LoadedConfig } from './config.js'
 import { AnswerNo, type Io, printLine, UsageError } from './io.js'
 import { sealedFileOf } from './policy-location.js'
 import { progress } from './progress.js'
+import type { Question } from './question.js'
 import type { ReceiptSource } from './receipt-source.js'
 import { catalogBeside, sealedPoliciesIn } from './sealed-policies.js'
 import { trustChainIn } from './trust-files.js'

@@ -59,6 +59,7 @@ const COMMANDS: readonly (readonly [word: string, verbs: string | null, load: ()
     async () => (await import('./commands/receipts-bundle.js')).registerReceiptsBundle,
   ],
   ['receipts', 'prove', async () => (await import('./commands/receipts-prove.js')).registerReceiptsProve],
+  ['receipts', 'report', async () => (await import('./commands/receipts-report.js')).registerReceiptsReport],
   ['ledger', 'check', async () => (await import('./commands/ledger.js')).registerLedger],
   ['witness', null, async () => (await import('./commands/witness.js')).registerWitness],
   ['ledger', 'recover', async () => (await import('./commands/ledger-recover.js')).registerLedgerRecover],

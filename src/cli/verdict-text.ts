@@ -3,28 +3,57 @@ import type { DecisionsReplayed } from './replay/decision-replay.js'
 import type { Verdict } from './verify-log.js'
 
 /** What a verification proved, for people, and what it didn't. Never a bare OK. */
+export interface VerdictWords {
+  readonly title: string
+  readonly findings: readonly string[]
+  /** What it is about, and what there is to it; a name that is empty goes on with the one before. */
+  readonly rows: readonly (readonly [name: string, text: string])[]
+  readonly notProven: readonly string[]
+}
+
+export function verdictWords(found: Verdict): VerdictWords {
+  return {
+    title: headline(found),
+    findings: findingWords(found),
+    rows: [
+      ['log', found.chain ?? 'unknown'],
+      ...(found.recovered === null ? [] : [['recovery', recoveredText(found.recovered)] as const]),
+      ['keys', keysText(found)],
+      ['entries', `${found.size} read, ${found.validPrefix} valid from the first on`],
+      ['kinds', countsText(found)],
+      ['time', timeText(found)],
+      ['root', found.root],
+      ['checkpoint', checkpointText(found)],
+      ['witnessed', witnessedText(found)],
+      ['open', openText(found)],
+      ...(found.references === null ? [] : referenceRows(found.references)),
+      ...(found.decisions === null ? [] : decisionRows(found.decisions)),
+      ...signedRows(found),
+    ],
+    notProven: notProven(found),
+  }
+}
+
+/** The findings that are written out, and how many more there are. */
+export function findingWords({
+  findings,
+  findingCount,
+}: {
+  readonly findings: readonly { readonly message: string }[]
+  readonly findingCount: number
+}): readonly string[] {
+  const more = findingCount - findings.length
+  return [...findings.map(({ message }) => message), ...(more > 0 ? [`and ${more} more`] : [])]
+}
+
 export function verdictLines(found: Verdict): string[] {
+  const { title, findings, rows, notProven } = verdictWords(found)
   return [
-    headline(found),
-    ...found.findings.map(finding => `  ! ${finding.message}`),
-    ...(found.findingCount > found.findings.length
-      ? [`  ! and ${found.findingCount - found.findings.length} more`]
-      : []),
-    row('log', found.chain ?? 'unknown'),
-    ...(found.recovered === null ? [] : [row('recovery', recoveredText(found.recovered))]),
-    row('keys', keysText(found)),
-    row('entries', `${found.size} read, ${found.validPrefix} valid from the first on`),
-    row('kinds', countsText(found)),
-    row('time', timeText(found)),
-    row('root', found.root),
-    row('checkpoint', checkpointText(found)),
-    row('witnessed', witnessedText(found)),
-    row('open', openText(found)),
-    ...(found.references === null ? [] : referenceRows(found.references)),
-    ...(found.decisions === null ? [] : decisionRows(found.decisions)),
-    ...signedRows(found),
+    title,
+    ...findings.map(finding => `  ! ${finding}`),
+    ...rows.map(([name, text]) => `  ${name.padEnd(11)} ${text}`),
     '  not proven',
-    ...notProven(found).map(what => `    - ${what}`),
+    ...notProven.map(what => `    - ${what}`),
   ]
 }
 
@@ -36,21 +65,21 @@ function headline({ sound, signatures, findingCount, validPrefix }: Verification
     : 'TREE ONLY: nothing was found, and no signature was looked at: anybody could have made this log.'
 }
 
-function referenceRows({ policies, grants, approvals, mints }: ReferenceSummary): string[] {
+function referenceRows({ policies, grants, approvals, mints }: ReferenceSummary): VerdictWords['rows'] {
   return [
-    row(
+    [
       'policies',
       `${policies.activated} put in force, ${policies.refused} refused, ${policies.expired} expired; every attempt cites the one in force, or is listed above`,
-    ),
-    row(
+    ],
+    [
       'grants',
       `${grants.issued} issued, ${grants.revoked} revoked${grants.earlier === 0 ? '' : `; ${plural(grants.earlier, 'attempt')} under grants from before this epoch, not held against them`}`,
-    ),
-    row(
+    ],
+    [
       'approvals',
       `${approvals.requested} asked for, ${approvals.consumed} used, ${approvals.expired} expired`,
-    ),
-    row('credentials', `${mints.minted} minted, ${mints.ended} ended before their time`),
+    ],
+    ['credentials', `${mints.minted} minted, ${mints.ended} ended before their time`],
   ]
 }
 
@@ -61,17 +90,17 @@ function decisionRows({
   differing,
   notReplayed,
   undecided,
-}: DecisionsReplayed) {
+}: DecisionsReplayed): VerdictWords['rows'] {
   const left = decided - replayed
   return [
-    row(
+    [
       'decisions',
       `replayed ${replayed} of ${decided} (${fromInputs} from their inputs, ${replayed - fromInputs} from the receipt), differing ${differing}, not replayable ${left}`,
-    ),
+    ],
     ...notReplayed.map(
-      ({ why, count, firstSeq }) => `              ${count} from entry ${firstSeq} on: ${why}`,
+      ({ why, count, firstSeq }) => ['', `${count} from entry ${firstSeq} on: ${why}`] as const,
     ),
-    ...(undecided === 0 ? [] : [`              ${undecided} more were refused before a policy was asked`]),
+    ...(undecided === 0 ? [] : [['', `${undecided} more were refused before a policy was asked`] as const]),
   ]
 }
 
@@ -104,10 +133,10 @@ function undecidedBy(decisions: DecisionsReplayed | null): string[] {
 }
 
 /** Only where people were asked. */
-function signedRows({ countersignatures }: Verdict): string[] {
+function signedRows({ countersignatures }: Verdict): (readonly [string, string])[] {
   if (countersignatures === null || countersignatures.proven + countersignatures.unproven === 0) return []
   const { proven, unproven } = countersignatures
-  return [row('people', `${plural(proven, 'word')} signed as the policy asks, ${unproven} not proven`)]
+  return [['people', `${plural(proven, 'word')} signed as the policy asks, ${unproven} not proven`]]
 }
 
 function unsignedBy({ references, countersignatures }: Verdict): string[] {
@@ -165,8 +194,4 @@ function openText({ open }: Verification): string {
 
 function plural(count: number, one: string, many = `${one}s`): string {
   return `${count} ${count === 1 ? one : many}`
-}
-
-function row(name: string, text: string): string {
-  return `  ${name.padEnd(11)} ${text}`
 }

@@ -89,7 +89,13 @@ async function heldAgainst(source: ReceiptSource, request: VerifyRequest, io: Io
   return { copy: copy.where, verification, comparison }
 }
 
-async function verified(source: ReceiptSource, request: VerifyRequest, io: Io): Promise<Verdict> {
+/** Verifies a log; `readers` see every entry that is well-formed, in order and in the same pass. */
+export async function verified(
+  source: ReceiptSource,
+  request: VerifyRequest,
+  io: Io,
+  readers: readonly EntryAudit[] = [],
+): Promise<Verdict> {
   const keys = pinnedKeys(request.keys, await firstOf(source))
   const checkpoints: SignedCheckpoint[] = []
   // Asked for before the entries, so that a log that grows meanwhile still contains it.
@@ -108,7 +114,7 @@ async function verified(source: ReceiptSource, request: VerifyRequest, io: Io): 
       ? null
       : new DecisionReplay(policies, recordedInputs(source, request.decisions.auditorKey))
   const people = policies === null ? null : new CountersignatureAudit(policies)
-  const audits: readonly (EntryAudit | null)[] = [references, decisions, people]
+  const audits: readonly (EntryAudit | null)[] = [references, decisions, people, ...readers]
   const total = Math.max(...checkpoints.map(({ size }) => size))
   const shown = progress(io, 'entries', Number.isFinite(total) ? total : null)
   const found = await source.verify(

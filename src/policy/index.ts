@@ -61,6 +61,7 @@ export {
 export { policyErrors, policyFault } from './error-table.js'
 export { type EvidenceBound, type EvidenceBounds, type EvidenceLag, isBeyond } from './evidence.js'
 export { type Finding, type FindingCode, findingCodes } from './finding.js'
+export { globMatches } from './glob.js'
 export {
   GRANT_ORDER_WINDOW_MS,
   openGrantOrder,

@@ -22,7 +22,7 @@ export type { Citation } from './bundle-citations.js'
 export type { BundledPolicy } from './bundle-documents.js'
 export { BUNDLE_FINDINGS, type BundleFinding, type BundleFindingCode } from './bundle-findings.js'
 export { gatherProofs } from './bundle-proofs.js'
-export type { OwnTrust } from './bundle-trust.js'
+export { judgeSeal, type OwnTrust } from './bundle-trust.js'
 export {
   type CheckedEntry,
   checkEntry,
@@ -99,7 +99,7 @@ export {
 } from './seal.js'
 export { type ShownPart, shownParts } from './shown-text.js'
 export { type Silence, Silences } from './silence.js'
-export { type StoryFact, type StoryStep, storyOf } from './story.js'
+export { controlStep, disclosedText, type StoryFact, type StoryStep, storyOf } from './story.js'
 export { formatTlogProof, parseTlogProof, provesEntry, type TlogProof } from './tlog-proof.js'
 export {
   emptyRoot,

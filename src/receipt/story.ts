@@ -157,7 +157,8 @@ function disclosedFact({ field, value }: Disclosure): StoryFact {
   return { label: field, value: disclosedText(field, value), disclosed: true }
 }
 
-function disclosedText(field: Disclosure['field'], value: Uint8Array): string {
+/** What was disclosed of a receipt, to be read. */
+export function disclosedText(field: Disclosure['field'], value: Uint8Array): string {
   if (field === 'body' || field === 'resp') return `SHA-256 ${hex(value)}`
   try {
     const text = fromUtf8(value)
@@ -173,7 +174,8 @@ function outcomeStep(entry: Entry & OutcomeBody): StoryStep {
   return { seq, t, tone: 'plain', subject: 'outcome', title, facts: outcomeFacts(entry) }
 }
 
-function controlStep(entry: Entry & ControlBody): StoryStep {
+/** An entry that is neither attempt nor outcome, told with every member that it has. */
+export function controlStep(entry: Entry & ControlBody): StoryStep {
   const { seq, t, type, data } = entry
   const action = data.action ?? data.state
   const stops = type === 'halt' || type === 'freeze'

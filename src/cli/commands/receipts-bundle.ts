@@ -14,7 +14,6 @@ import {
   parseWitnessPolicy,
   verifyBundle,
 } from '../../receipt/index.js'
-import { asksNothing, type Question } from '../bundle-selection.js'
 import { bundleLines } from '../bundle-text.js'
 import { loadConfig } from '../config.js'
 import { type DisclosureResult, discloseFields } from '../disclose.js'
@@ -23,22 +22,24 @@ import { AnswerNo, type Io, printJson, printLine, UsageError } from '../io.js'
 import { openNeeded, readNeeded } from '../needed-file.js'
 import { group } from '../program-group.js'
 import { progress } from '../progress.js'
+import { asksNothing, type Question } from '../question.js'
+import {
+  addQuestionOptions,
+  QUESTION_WORDS,
+  type QuestionOptions,
+  questionOf,
+  repeatableRange,
+} from '../question-options.js'
 import { openReceipts } from '../receipt-source.js'
 import { repeatable } from '../repeatable.js'
-import { readAuditorKey, utcTime } from '../replay/log-options.js'
+import { readAuditorKey } from '../replay/log-options.js'
 import { addConfigOption } from '../session-options.js'
 import { trustChainIn } from '../trust-files.js'
 import { exportTilesInto } from './receipts-prove.js'
 
-interface ExportOptions {
+interface ExportOptions extends QuestionOptions {
   readonly config: string
   readonly in?: string
-  readonly agent?: readonly string[]
-  readonly task?: readonly string[]
-  readonly resource?: readonly string[]
-  readonly seq?: readonly (readonly [number, number])[]
-  readonly since?: number
-  readonly until?: number
   readonly checkpoint?: string
   readonly trust?: string
   readonly policies?: readonly string[]
@@ -78,17 +79,12 @@ export function registerReceiptsBundle(program: Command, io: Io): void {
 }
 
 function registerExport(receipts: Command, io: Io): void {
-  addConfigOption(receipts.command('export'))
+  const command = addConfigOption(receipts.command('export'))
     .summary('write the evidence of one incident into a bundle, or all entries into a dump')
     .argument('[file]', 'file to make; beside a dump, FILE.checkpoint is made as well')
     .option('--tiles <dir>', 'write the whole log as static files into this folder instead, or go on there')
     .option('--in <path>', 'a ledger folder (stopped, or a copy) or a dump, instead of the running keeper')
-    .option('--agent <id>', 'attempts of this agent; repeatable, as the next three are', repeatable)
-    .option('--task <task>', 'attempts for this task', repeatable)
-    .option('--resource <id>', 'attempts on this resource: its id, or type:id', repeatable)
-    .option('--seq <number>', 'these entries: 4182, or 4100-4200', repeatableRange)
-    .option('--since <time>', 'attempts from then on, such as 2027-01-13T12:00:00Z', utcTime)
-    .option('--until <time>', 'attempts up to then', utcTime)
+  addQuestionOptions(command)
     .option(
       '--checkpoint <file>',
       'checkpoint or high-water file that the proofs lead to; a folder has none of its own',
@@ -106,6 +102,7 @@ function registerExport(receipts: Command, io: Io): void {
       `
 Without a question all entries are written, as a dump. With one, a bundle: the attempts that fit all of it, their outcomes,
 and what they cite, each with its proof against one checkpoint. With --in a configuration is read only where --config names it.
+${QUESTION_WORDS}
 
 Examples:
   countersign receipts export evidence.jsonl
@@ -147,17 +144,6 @@ Examples:
 `,
     )
     .action((file: string, options: DiscloseOptions) => disclose(file, options, io))
-}
-
-function questionOf({ agent, task, resource, seq, since, until }: ExportOptions): Question {
-  return {
-    agents: agent ?? [],
-    tasks: task ?? [],
-    resources: resource ?? [],
-    seqs: seq ?? [],
-    sinceMs: since ?? null,
-    untilMs: until ?? null,
-  }
 }
 
 function exportTilesOnly(
@@ -261,6 +247,16 @@ export async function isBundleFile(path: string): Promise<boolean> {
 
 /** Verifies a bundle, prints what it proves, and throws AnswerNo where something was found. */
 export function verifyBundleFile(path: string, options: VerifyBundleOptions, io: Io): void {
+  const { found } = judgeBundle(path, options)
+  printVerdict(path, found, options.json === true, io)
+  if (!found.sound) throw new AnswerNo()
+}
+
+/** Verifies a bundle. Throws UsageError for options that say nothing about one. */
+export function judgeBundle(
+  path: string,
+  options: VerifyBundleOptions,
+): { readonly bytes: Uint8Array; readonly found: BundleVerification } {
   const { trust, pin, witnesses } = options
   const useless = (['key', 'checkpointKey', 'enrolment', 'checkpoint'] as const).find(
     name => options[name] !== undefined,
@@ -272,15 +268,15 @@ export function verifyBundleFile(path: string, options: VerifyBundleOptions, io:
     )
   if (trust === undefined && pin !== undefined)
     throw new UsageError('--pin names a version of a trust root', 'Pass the root itself with --trust FILE.')
-  const found = verifyBundle(readBundle(path), {
+  const bytes = readBundle(path)
+  const found = verifyBundle(bytes, {
     crypto: nativeCrypto,
     trust: trust === undefined ? null : { chain: trustChainIn(trust), pin: pin ?? null },
     ...(witnesses === undefined
       ? {}
       : { witnesses: openNeeded(witnesses, bytes => parseWitnessPolicy(nativeCrypto, bytes)) }),
   })
-  printVerdict(path, found, options.json === true, io)
-  if (!found.sound) throw new AnswerNo()
+  return { bytes, found }
 }
 
 function printVerdict(source: string, found: BundleVerification, json: boolean, io: Io): void {
@@ -341,17 +337,6 @@ function resultLine(result: DisclosureResult): string {
   return result.kind === 'disclosed'
     ? `disclosed: ${field} of receipt ${seq}`
     : `not disclosed: ${field === null ? '' : `${field} of `}receipt ${seq}: ${result.why}`
-}
-
-function repeatableRange(
-  text: string,
-  before: readonly (readonly [number, number])[] = [],
-): readonly (readonly [number, number])[] {
-  const [, first = '', last = first] = /^(\d{1,15})(?:-(\d{1,15}))?$/.exec(text) ?? []
-  const [from, to] = [Number(first), Number(last)]
-  if (first === '' || from > to)
-    throw new InvalidArgumentError('expected a number such as 4182, or 4100-4200')
-  return [...before, [from, to]]
 }
 
 function repeatableField(text: string, before: readonly CommittedField[] = []): readonly CommittedField[] {

@@ -1,25 +1,22 @@
-import { existsSync } from 'node:fs'
-import { availableParallelism } from 'node:os'
-import { dirname } from 'node:path'
 import { type Command, InvalidArgumentError, Option } from 'commander'
-import { nativeCrypto } from '../../native/index.js'
-import { decodeEntry, type Entry, parseWitnessPolicy, type WitnessPolicy } from '../../receipt/index.js'
-import { loadConfig } from '../config.js'
+import { decodeEntry, type Entry } from '../../receipt/index.js'
 import { addCopyOptions, type CopyFlags } from '../copy-access.js'
 import { entryLine } from '../entry-text.js'
 import { AnswerNo, type Io, printJson, printLine, UsageError } from '../io.js'
-import { openNeeded } from '../needed-file.js'
-import type { KeySource } from '../pinned-keys.js'
-import { sealedFileOf } from '../policy-location.js'
+import {
+  addJudgeOptions,
+  decisionSources,
+  type JudgeOptions,
+  keySource,
+  witnessesOf,
+} from '../judge-options.js'
 import { group } from '../program-group.js'
 import { openReceipts, openShipped, type ReceiptSource } from '../receipt-source.js'
-import { readAuditorKey } from '../replay/log-options.js'
 import { addConfigOption } from '../session-options.js'
-import { type DecisionSources, verifyLog } from '../verify-log.js'
+import { verifyLog } from '../verify-log.js'
 import { isBundleFile, verifyBundleFile } from './receipts-bundle.js'
 import { registerInventory } from './receipts-inventory.js'
-
-const MAX_JOBS = 64
+import { registerList } from './receipts-list.js'
 
 interface SourceOptions {
   readonly config: string
@@ -27,42 +24,15 @@ interface SourceOptions {
   readonly json?: true
 }
 
-interface ListOptions extends SourceOptions {
-  readonly from: number
-  readonly limit: number
-  readonly type?: string
-}
-
-interface KeyOptions {
-  readonly config: string
-  readonly trust?: string
-  readonly pin?: string
-  readonly enrolment?: string[]
-  readonly kept?: string[]
-  readonly key?: string[]
-  readonly checkpointKey?: string[]
-}
-
-interface VerifyOptions extends SourceOptions, KeyOptions, CopyFlags {
+interface VerifyOptions extends JudgeOptions, CopyFlags {
   readonly against?: string
   readonly unshipped: number
-  readonly checkpoint?: string[]
-  readonly policies?: string
-  readonly auditorKey?: string
-  readonly treeOnly?: true
-  readonly jobs: number
-  readonly witnesses?: string
+  readonly json?: true
 }
 
 export function registerReceipts(program: Command, io: Io): void {
   const receipts = group(program, 'receipts', 'read, export and verify the evidence')
-  withSource(receipts.command('list'))
-    .summary('list entries, one a line')
-    .option('--from <seq>', 'first entry', wholeNumber, 0)
-    .option('--limit <n>', 'most entries', wholeNumber, 100)
-    .option('--type <type>', 'only entries of this type, such as attempt or halt')
-    .addHelpText('after', '\nExample:\n  countersign receipts list --from 4100 --type attempt\n')
-    .action((options: ListOptions) => list(options, io))
+  registerList(receipts, io)
   withSource(receipts.command('show'))
     .summary('show one entry in full')
     .argument('<seq>', 'its number, as in the header Countersign-Receipt', wholeNumber)
@@ -78,33 +48,14 @@ export function registerReceipts(program: Command, io: Io): void {
 }
 
 function registerVerify(receipts: Command, io: Io): void {
-  addCopyOptions(addConfigOption(receipts.command('verify')))
+  const command = addCopyOptions(addConfigOption(receipts.command('verify')))
     .summary('say what a log proves')
     .argument(
       '[path]',
       'ledger folder, dump, bundle or shipped copy; without it the running keeper is asked, its keys pinned by the configuration',
     )
-    .option('--trust <file>', 'your own copy of the trust root: pins the keys that it leads to')
-    .option('--pin <id>', 'content id of a version in that file, sha256:…, where the copy is not your own')
-    .option('--enrolment <file...>', 'enrolments of its keys, beside those that the log carries')
-    .option('--key <key...>', 'receipt keys to trust, ed25519:…')
-    .option('--checkpoint-key <key...>', 'checkpoint keys to trust, ed25519:…')
-    .option(
-      '--witnesses <file>',
-      'tlog-policy file: the witnesses whose cosignatures count, and how many of them it takes',
-    )
-    .option('--checkpoint <file...>', 'checkpoints or high-water marks that the log must contain')
-    .option(
-      '--policies <dir>',
-      'sealed policies, old ones too: every decision is derived again from the one that it cites',
-    )
-    .option(
-      '--auditor-key <file>',
-      'the auditor’s private key: decisions are derived from their recorded inputs',
-    )
+  addJudgeOptions(command)
     .option('--tree-only', 'form, chain, tree and checkpoints alone: fast, and no proof of who wrote it')
-    .addOption(jobsOption())
-    .option('--kept <file...>', 'such checkpoints that you have kept yourself since before a key was revoked')
     .option(
       '--against <copy>',
       'shipped copy, a folder or s3://bucket/prefix, that must hold the same entries',
@@ -160,83 +111,6 @@ Examples:
         io,
       )
     })
-}
-
-/** Those of the configuration, where the log is the running keeper's and nobody else is named. */
-function witnessesOf(path: string | undefined, options: VerifyOptions): WitnessPolicy | null {
-  const loaded = path === undefined && options.witnesses === undefined ? loadConfig(options.config) : null
-  const configured = loaded?.config.witnesses?.policy
-  const file = configured === undefined ? options.witnesses : loaded?.path(configured)
-  return file === undefined ? null : openNeeded(file, bytes => parseWitnessPolicy(nativeCrypto, bytes))
-}
-
-/** How many threads check entries; of the commands that verify a whole log. */
-export function jobsOption(): Option {
-  return new Option('--jobs <n>', 'threads that check entries')
-    .argParser(jobs)
-    .default(availableParallelism())
-}
-
-function jobs(text: string): number {
-  const count = wholeNumber(text)
-  if (count < 1 || count > MAX_JOBS) throw new InvalidArgumentError(`expected 1 to ${MAX_JOBS}`)
-  return count
-}
-
-function decisionSources(path: string | undefined, options: VerifyOptions): DecisionSources {
-  const { policies, auditorKey, treeOnly, trust, key } = options
-  if (policies === undefined && auditorKey !== undefined && path !== undefined)
-    throw new UsageError('--auditor-key serves to derive decisions again', 'Pass --policies DIR as well.')
-  const own = path === undefined && treeOnly !== true && trust === undefined && key === undefined
-  return {
-    policies: policies ?? (own ? configuredPolicies(options.config) : null),
-    auditorKey: auditorKey === undefined ? null : readAuditorKey(auditorKey),
-  }
-}
-
-/** The folder with the sealed policy of the configuration, and whatever older ones lie there; null where there is none. */
-export function configuredPolicies(file: string): string | null {
-  const folder = dirname(sealedFileOf(loadConfig(file)))
-  return existsSync(folder) ? folder : null
-}
-
-/** Where the keys of a command's options come from; without any, those of the configuration where the log is the running keeper's. */
-function keySource(path: string | undefined, options: KeyOptions): KeySource {
-  const { trust, pin, key, checkpointKey } = options
-  if (trust !== undefined && key !== undefined)
-    throw new UsageError('--trust and --key name two sources of trust', 'Pass one of them.')
-  if (trust === undefined && pin !== undefined)
-    throw new UsageError('--pin names a version of a trust root', 'Pass the root itself with --trust FILE.')
-  if (trust !== undefined)
-    return { kind: 'trust-root', root: trust, pin: pin ?? null, enrolments: options.enrolment ?? [] }
-  if (key !== undefined) return { kind: 'keys', receipt: key, checkpoint: checkpointKey ?? [] }
-  return path === undefined ? configuredKeys(options.config) : { kind: 'none' }
-}
-
-/** The trust root that the configuration pins. */
-export function configuredKeys(file: string): KeySource {
-  const loaded = loadConfig(file)
-  const { trust, keeper } = loaded.config
-  return {
-    kind: 'trust-root',
-    root: loaded.path(trust.root),
-    pin: trust.pin,
-    enrolments: [loaded.path(keeper.enrolment)],
-  }
-}
-
-async function list(options: ListOptions, io: Io): Promise<void> {
-  await reading(options, async source => {
-    const found: Entry[] = []
-    if (options.limit > 0)
-      for await (const bytes of source.entries(options.from)) {
-        const entry = decodeEntry(bytes)
-        if (options.type !== undefined && entry.type !== options.type) continue
-        found.push(entry)
-        if (found.length >= options.limit) break
-      }
-    print(found, options, io)
-  })
 }
 
 async function tail(options: SourceOptions & { readonly limit: number }, io: Io): Promise<void> {
