@@ -36,6 +36,8 @@ process.once('message', ({ dir, expected, share }: ReaderOrder) => {
   })
 })
 process.once('disconnect', () => process.exit())
+// Node opens its inspector at it otherwise.
+process.on('SIGUSR1', () => undefined)
 
 function tell(answer: ReaderAnswer): void {
   process.send?.(answer)
