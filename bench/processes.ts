@@ -51,6 +51,15 @@ export function cpuSeconds(pid: number): number {
 
 /** Resident memory of a process in MiB. */
 export function residentMiB(pid: number): number {
-  const kilobytes = /^VmRSS:\s+(\d+) kB/m.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1]
-  return Number(kilobytes) / 1024
+  return memoryMiB(pid, 'VmRSS')
+}
+
+/** The most that it ever had. */
+export function peakMiB(pid: number): number {
+  return memoryMiB(pid, 'VmHWM')
+}
+
+function memoryMiB(pid: number, name: 'VmRSS' | 'VmHWM'): number {
+  const status = readFileSync(`/proc/${pid}/status`, 'utf8')
+  return Number(new RegExp(`^${name}:\\s+(\\d+) kB`, 'm').exec(status)?.[1]) / 1024
 }

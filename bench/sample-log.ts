@@ -9,6 +9,7 @@ import {
   type EntryBody,
   entrySealer,
   GrowingTree,
+  type OutcomeBody,
   signCheckpoint,
 } from '../src/receipt/index.js'
 
@@ -75,10 +76,7 @@ export async function writeSampleLog(file: string, entries: number): Promise<Sam
   while (tree.size + 1 < entries) {
     const [seq, id] = [tree.size, attemptId(tree.size)]
     await append(attempt(id))
-    await append({
-      ...{ type: 'outcome', attempt: seq, attempt_leaf: prev, status: 'completed', http: 200 },
-      ...{ resp_c: COMMITMENT, resp_len: 512, ms: 17 },
-    })
+    await append(outcome(seq, prev))
   }
   if (tree.size < entries) await append({ type: 'heartbeat', data: { size: tree.size, open: 0 } })
   out.end()
@@ -96,7 +94,8 @@ export async function writeSampleLog(file: string, entries: number): Promise<Sam
   }
 }
 
-function attempt(id: string): AttemptBody {
+/** An admitted attempt as the keeper writes it for one GraphQL mutation. */
+export function attempt(id: string): AttemptBody {
   const { agent, ...who } = AGENT
   return {
     type: 'attempt',
@@ -119,6 +118,13 @@ function attempt(id: string): AttemptBody {
     decision: { effect: 'allow', code: 'allowed', rule: 'work-in-staging' },
     inputs_c: COMMITMENT,
     credential: { ...CREDENTIAL, mint: MINT },
+  }
+}
+
+export function outcome(seq: number, leaf: string): OutcomeBody {
+  return {
+    ...{ type: 'outcome', attempt: seq, attempt_leaf: leaf, status: 'completed', http: 200 },
+    ...{ resp_c: COMMITMENT, resp_len: 512, ms: 17 },
   }
 }
 

@@ -30,6 +30,15 @@ const SIDECAR: readonly Place[] = [
   ...['manyRoutesRatio', 'largestSampleMs', 'matrixMs'].map(name => ['policy', name]),
 ]
 
+const SCALE: readonly Place[] = [
+  ['bytesPerEntry'],
+  ['ratios', '*'],
+  ...['openSeconds', 'residentMiB', 'peakMiB'].map(name => ['sizes', '*', name]),
+  ...['entriesPerSecond', 'cpuMicrosPerEntry', 'attemptP50Ms'].map(name => ['sizes', '*', name, 'median']),
+  ...['startSeconds', 'requestsPerSecond', 'peakMiB'].map(name => ['sidecar', '*', name]),
+  ['sidecar', 'full', 'fullCheck', 'seconds'],
+]
+
 const folder = mkdtempSync(join(tmpdir(), 'countersign-bench-short-'))
 try {
   const json = join(folder, 'figures.json')
@@ -56,6 +65,15 @@ try {
   const verified: unknown = JSON.parse(await finished('verify.js', '4000', '1'))
   for (const name of ['entriesPerSecond', 'cpuMicrosecondsPerEntry'])
     aboveZero('verify.js', verified, [name, '*'])
+
+  const scale = ['--entries', '3000', '--rounds', '1', '--round-entries', '400', '--concurrency', '8']
+  const drawn = join(folder, 'scale.svg')
+  const places = ['--json', join(folder, 'scale.json'), '--svg', drawn]
+  const sizes: unknown = JSON.parse(
+    await finished('scale.js', ...scale, '--seconds', '1', '--full-check', ...places),
+  )
+  for (const place of SCALE) aboveZero('scale.js', sizes, place)
+  if (!/^<svg .*<\/svg>\n$/s.test(readFileSync(drawn, 'utf8'))) throw new Error('scale.js drew nothing')
 
   const policy = await finished('policy.js', '1')
   const lines = policy.trim().split('\n')

@@ -13,6 +13,8 @@ import { initSandbox } from '../src/cli/init-sandbox.js'
 export interface BenchSidecar {
   readonly supervisor: ChildProcess
   readonly folder: string
+  /** From the command until it answers. */
+  readonly startSeconds: number
   readonly main: string
   readonly grant: string
   /** A second grant, as AWS clients sign with it. */
@@ -27,6 +29,22 @@ const LAST_LINES = 10
 
 export async function startSidecar(upstreamPort: number): Promise<BenchSidecar> {
   const folder = mkdtempSync(join(tmpdir(), 'countersign-bench-'))
+  await makeSidecar(folder, upstreamPort)
+  const sidecar = await runSidecar(folder).catch(error => {
+    rmSync(folder, { recursive: true, force: true })
+    throw error
+  })
+  return {
+    ...sidecar,
+    stop: async () => {
+      await sidecar.stop()
+      rmSync(folder, { recursive: true, force: true })
+    },
+  }
+}
+
+/** Everything that a sidecar has before its first start, with the upstream sealed into its policy. */
+export async function makeSidecar(folder: string, upstreamPort: number): Promise<void> {
   const upstream = `127.0.0.1:${upstreamPort}`
   await initSandbox(folder, {
     addresses: {
@@ -40,9 +58,16 @@ export async function startSidecar(upstreamPort: number): Promise<BenchSidecar> 
     policy: readFileSync(new URL('bench/policy.yaml', PACKAGE), 'utf8'),
     clouds: false,
   })
+}
+
+/** Starts what `makeSidecar` made; the folder stays. */
+export async function runSidecar(folder: string): Promise<BenchSidecar> {
   const loaded = loadConfig(join(folder, 'countersign.yaml'))
+  const running = join(folder, 'run', 'gate.json')
+  rmSync(running, { force: true })
   const log = join(folder, 'sidecar.log')
   const output = openSync(log, 'w')
+  const start = performance.now()
   const supervisor = spawn(
     process.execPath,
     [fileURLToPath(new URL('dist/bin/main.js', PACKAGE)), 'run', '--config', loaded.file],
@@ -52,10 +77,10 @@ export async function startSidecar(upstreamPort: number): Promise<BenchSidecar> 
   const stop = async () => {
     const gone = new Promise(resolve => supervisor.once('exit', resolve))
     if (supervisor.kill('SIGTERM')) await gone
-    rmSync(folder, { recursive: true, force: true })
   }
   try {
-    await ready(() => existsSync(join(folder, 'run', 'gate.json')), supervisor)
+    await ready(() => existsSync(running), supervisor)
+    const startSeconds = (performance.now() - start) / 1000
     const session = await openGrantSession(
       { config: loaded.file, agent: 'coder', task: 'bench', owner: 'bench' },
       { stdin: process.stdin, stdout: process.stdout, stderr: process.stderr, env: {}, cwd: folder },
@@ -63,10 +88,10 @@ export async function startSidecar(upstreamPort: number): Promise<BenchSidecar> 
     const { token: grant } = await session.issue('bearer')
     const keys = await session.issue('aws-sigv4')
     await session.leave()
-    return { supervisor, folder, main: readRunning(loaded).main, grant, keys, stop }
+    return { supervisor, folder, startSeconds, main: readRunning(loaded).main, grant, keys, stop }
   } catch (error) {
-    // A sidecar that came up halfway would outlive the benchmark, and its log is gone with the folder.
     process.stderr.write(`${readFileSync(log, 'utf8').trim().split('\n').slice(-LAST_LINES).join('\n')}\n`)
+    // A sidecar that came up halfway would outlive the benchmark.
     await stop()
     throw error
   }

@@ -16,6 +16,7 @@ const ENTRIES = [
   'src/cli/main.ts',
   'src/cli/role-main.ts',
   'src/ledger/check-worker.ts',
+  'src/ledger/full-check/reader-process.ts',
   'src/ledger/probe-process.ts',
 ]
 

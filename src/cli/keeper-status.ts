@@ -1,4 +1,4 @@
-import type { CosigningStatus, SinkStatus } from '../ledger/index.js'
+import type { CosigningStatus, FullCheckStatus, SinkStatus } from '../ledger/index.js'
 
 /** `GET /v1/status` of the keeper's admin API. */
 export interface KeeperStatus {
@@ -27,6 +27,8 @@ export interface KeeperStatus {
   readonly shipping: readonly SinkStatus[]
   /** Null where the configuration names no witness. */
   readonly witnesses: CosigningStatus | null
+  /** How the reading of the whole ledger goes that begins behind each start; null where that found no entry. */
+  readonly fullCheck: FullCheckStatus | null
   /** Why keys that were installed are not in force; null where they are, or none were. */
   readonly refusedKeys: { readonly code: string; readonly message: string; readonly atMs: number } | null
   /** Grants in force. */

@@ -92,6 +92,7 @@ class RunningGate implements Gate {
         enrolmentExpiresMs: () => keeper.enrolmentExpiresMs(),
         shipping: () => keeper.shipping() ?? [],
         witnesses: () => keeper.witnesses(),
+        fullCheck: () => keeper.fullCheck(),
       }),
       outcomes: new Outcomes(keeper, logger),
       transfers: new Set(),

@@ -5,6 +5,7 @@ import {
   type AdmitRequest,
   Channel,
   encodeMessage,
+  type FullCheckReading,
   fromKeeper,
   type GateMessage,
   type KeeperMessage,
@@ -60,6 +61,7 @@ class Link implements KeeperClient {
   private view: PolicyView | null = null
   private sinks: readonly SinkReading[] | null = null
   private cosigned: WitnessReading | null = null
+  private checked: FullCheckReading | null = null
   private readonly listeners = new Set<(view: PolicyView | null) => void>()
   private readonly options: KeeperClientOptions
   private readonly calls: OpenCalls
@@ -106,6 +108,10 @@ class Link implements KeeperClient {
 
   witnesses(): WitnessReading | null {
     return this.cosigned
+  }
+
+  fullCheck(): FullCheckReading | null {
+    return this.checked
   }
 
   onPolicy(listener: (view: PolicyView | null) => void): () => void {
@@ -183,6 +189,9 @@ class Link implements KeeperClient {
       case 'witnesses':
         this.cosigned = message.reading
         return
+      case 'full-check':
+        this.checked = message.reading
+        return
       case 'admitted':
         if (!this.calls.resolve(message) && this.calls.isLate(message.call)) this.disown(message)
         return
@@ -220,6 +229,7 @@ class Link implements KeeperClient {
     this.welcomed = false
     this.sinks = null
     this.cosigned = null
+    this.checked = null
     this.calls.rejectAll(linkFault('keeper_gone'))
     if (wasConnected) this.setPolicy(null)
     if (wasConnected || fault !== null) this.options.onLost?.(fault)

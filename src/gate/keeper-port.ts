@@ -1,6 +1,7 @@
 import type {
   AdmitReply,
   AdmitRequest,
+  FullCheckReading,
   PolicyView,
   SettleReply,
   SettleRequest,
@@ -24,6 +25,8 @@ export interface KeeperPort {
   shipping(): readonly SinkReading[] | null
   /** What witnesses have cosigned; null where none is asked, or the keeper is out of reach. */
   witnesses(): WitnessReading | null
+  /** How far the reading of the whole ledger is; null where there is none, or the keeper is out of reach. */
+  fullCheck(): FullCheckReading | null
   /** Calls the listener after every change of what `policy()` answers. Returns a function that ends it. */
   onPolicy(listener: (view: PolicyView | null) => void): () => void
   /**

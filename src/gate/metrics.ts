@@ -1,5 +1,5 @@
 import { Counter, Gauge, Histogram, Registry } from 'prom-client'
-import type { SinkReading, WitnessReading } from '../link/index.js'
+import type { FullCheckReading, SinkReading, WitnessReading } from '../link/index.js'
 
 const SECONDS = [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 10, 60]
 
@@ -11,6 +11,7 @@ export interface Readings {
   readonly enrolmentExpiresMs: () => number | null
   readonly shipping: () => readonly SinkReading[]
   readonly witnesses: () => WitnessReading | null
+  readonly fullCheck: () => FullCheckReading | null
 }
 
 /**
@@ -63,6 +64,7 @@ export class Metrics {
     enrolmentExpiresMs,
     shipping,
     witnesses,
+    fullCheck,
   }: Readings) {
     new Gauge({
       name: 'countersign_open_requests',
@@ -128,6 +130,25 @@ export class Metrics {
       'countersign_witness_lag_seconds',
       'Age of the oldest receipt that no quorum of witnesses has cosigned yet.',
       () => witnesses()?.lag?.seconds ?? null,
+    )
+    this.known(
+      'countersign_full_check_size_entries',
+      'Receipts that the keeper’s start found, all of which are read behind it.',
+      () => fullCheck()?.size ?? null,
+    )
+    this.known(
+      'countersign_full_check_entries',
+      'Of these, so many were read and hold.',
+      () => fullCheck()?.entries ?? null,
+    )
+    this.known('countersign_full_check_failing', '1 where that reading can’t be done to its end.', () => {
+      const reading = fullCheck()
+      return reading === null ? null : Number(reading.failing)
+    })
+    this.known(
+      'countersign_full_check_sound_timestamp_seconds',
+      'When the whole ledger was last found sound, Unix time.',
+      () => secondsOf(fullCheck()?.soundMs ?? null),
     )
     new Gauge({
       name: 'countersign_witness_failing',

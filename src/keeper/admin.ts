@@ -3,7 +3,7 @@ import { dirname } from 'node:path'
 import type { FastifyInstance } from 'fastify'
 import { base64, CountersignError, encodeEnvelope, fromBase64, parseStrictJson } from '../canon/index.js'
 import type { AwsGrantKeys } from '../credential/index.js'
-import type { Cosigning, CosigningStatus, Ledger, SinkStatus } from '../ledger/index.js'
+import type { Cosigning, CosigningStatus, FullCheckStatus, Ledger, SinkStatus } from '../ledger/index.js'
 import { nativeCrypto, SCHEMALESS } from '../native/index.js'
 import { observers, policyFault } from '../policy/index.js'
 import { consistencyProof, inclusionProof } from '../receipt/index.js'
@@ -36,6 +36,7 @@ export interface AdminParts {
     readonly startedMs: number
     readonly shipping: readonly SinkStatus[]
     readonly witnesses: CosigningStatus | null
+    readonly fullCheck: FullCheckStatus | null
   }
 }
 

@@ -152,6 +152,7 @@ export async function startKeeper(options: KeeperOptions): Promise<Keeper> {
       startedMs,
       shipping: options.shipping?.status() ?? [],
       witnesses: options.cosigning?.status() ?? null,
+      fullCheck: ledger.fullCheck(),
     }),
   }).catch(async error => {
     await listening.close()
@@ -163,6 +164,7 @@ export async function startKeeper(options: KeeperOptions): Promise<Keeper> {
   const { shipping, cosigning } = options
   if (shipping != null) chores.every(SWEEP_MS, async () => lookAtShipping(shipping, activation, listening))
   if (cosigning != null) chores.every(SWEEP_MS, async () => lookAtWitnesses(cosigning, listening))
+  if (ledger.fullCheck() !== null) chores.every(SWEEP_MS, async () => lookAtFullCheck(ledger, listening))
   const alarm = new ExpiryAlarm(log)
   const lookAhead = async () => alarm.look(endingsOf(activation, succession.expiresMs()), clock.nowMs())
   chores.run(lookAhead)
@@ -245,6 +247,18 @@ function lookAtWitnesses(cosigning: Cosigning, link: LinkServer): void {
     witnessed,
     lag,
     witnesses: witnesses.map(({ name, failing }) => ({ name, failing: failing !== null })),
+  })
+}
+
+function lookAtFullCheck(ledger: KeeperPorts['ledger'], link: LinkServer): void {
+  const status = ledger.fullCheck()
+  if (status === null) return
+  const { size, entries, state, last } = status
+  link.announceFullCheck({
+    size,
+    entries,
+    failing: state === 'unfinished',
+    soundMs: last?.sound === true ? last.t : null,
   })
 }
 

@@ -7,6 +7,7 @@ import {
   type AdmitRequest,
   Channel,
   encodeMessage,
+  type FullCheckReading,
   fromGate,
   type GateMessage,
   type KeeperMessage,
@@ -64,6 +65,8 @@ export interface LinkServer {
   announceShipping(sinks: readonly SinkReading[]): void
   /** The same for what witnesses have cosigned. */
   announceWitnesses(reading: WitnessReading): void
+  /** The same for how far the reading of the whole ledger is. */
+  announceFullCheck(reading: FullCheckReading): void
   /** Greets every gate again, where what a welcome says beside the policy has changed. */
   greetAgain(): void
   /** Takes no more connections and no more admits; `settle` still works. */
@@ -110,6 +113,7 @@ class GateListener implements LinkServer {
   private policy: PolicyView | null
   private shipping: Buffer | null = null
   private witnesses: Buffer | null = null
+  private fullCheck: Buffer | null = null
   private draining = false
   private callsUnderWay = 0
   private readonly idlers: (() => void)[] = []
@@ -156,6 +160,13 @@ class GateListener implements LinkServer {
     for (const connection of this.connections) if (connection.greeted) connection.channel.sendEncoded(frame)
   }
 
+  announceFullCheck(reading: FullCheckReading): void {
+    const frame = encodeMessage({ type: 'full-check', reading })
+    if (this.fullCheck !== null && frame.equals(this.fullCheck)) return
+    this.fullCheck = frame
+    for (const connection of this.connections) if (connection.greeted) connection.channel.sendEncoded(frame)
+  }
+
   greetAgain(): void {
     const frame = encodeMessage(this.welcome())
     for (const connection of this.connections) if (connection.greeted) connection.channel.sendEncoded(frame)
@@ -189,7 +200,7 @@ class GateListener implements LinkServer {
   private accept(socket: Socket): void {
     const connection = new Connection(socket, this.options, {
       welcome: () => this.welcome(),
-      readings: () => [this.shipping, this.witnesses].filter(frame => frame !== null),
+      readings: () => [this.shipping, this.witnesses, this.fullCheck].filter(frame => frame !== null),
       draining: () => this.draining,
       underWay: calls => this.changeUnderWay(calls),
       gone: () => this.connections.delete(connection),

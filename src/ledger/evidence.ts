@@ -112,7 +112,8 @@ async function isReadable(dir: string): Promise<boolean> {
 export async function salvageFolder(dir: string, crypto: Crypto): Promise<Evidence> {
   const copy = await copyFolder(dir)
   try {
-    for (const { name } of await damagedTables(copy)) await rm(join(copy, name), { force: true })
+    for (const { name } of await damagedTables(copy, () => true, { which: 'all' }))
+      await rm(join(copy, name), { force: true })
     await Store.repair(copy)
   } catch (error) {
     await rm(copy, { recursive: true, force: true })

@@ -6,6 +6,7 @@ export { type CopyFiles, folderFiles, objectFiles } from './copy/copy-files.js'
 export { writeDump } from './dump.js'
 export { ledgerErrors } from './error-table.js'
 export { type Evidence, openEvidence, readCheckpointFile } from './evidence.js'
+export type { FullCheckPace, FullCheckStatus } from './full-check/full-check.js'
 export type {
   Appended,
   Companion,

@@ -1,5 +1,6 @@
 import type { CountersignError } from '../canon/index.js'
 import type { AttemptBody, Entry, EntryBody, NodeReader } from '../receipt/index.js'
+import type { FullCheckStatus } from './full-check/full-check.js'
 import type { KeySuccession } from './succession.js'
 
 /** The durable, append-only, signed log of one keeper. One active writer; see `openLedger`. Reads see what is durable. */
@@ -37,6 +38,10 @@ export interface Ledger {
    * failed may have left half a record behind, so only the next opening can say what is on disk.
    */
   readonly failed: Promise<CountersignError>
+  /** How far the reading of everything that this start found is; null where there was nothing, or it isn't read. */
+  fullCheck(): FullCheckStatus | null
+  /** Resolves when that has ended. A finding ends the ledger, see `failed`. */
+  fullCheckEnded(): Promise<FullCheckStatus> | null
   /** Resolves when the high-water file covers `seq`. */
   marked(seq: number): Promise<void>
   /** Calls back after every durable batch, with the new head; what it returns ends that. The listener must not throw. */

@@ -3,6 +3,8 @@ import { dirname } from 'node:path'
 import { type CountersignError, type Crypto, formatPublicKey, hex } from '../canon/index.js'
 import { type Checkpoint, type ControlBody, emptyRoot } from '../receipt/index.js'
 import { ledgerFault } from './error-table.js'
+import { FullCheck, type FullCheckPace, refuseUnsound } from './full-check/full-check.js'
+import { dropOtherSnapshots, dropSnapshot, takePreserved, takeSnapshot } from './full-check/snapshot.js'
 import type { Ledger, LedgerHead } from './ledger.js'
 import { encodeMark, type Mark, readMark, writeMark } from './mark.js'
 import { databaseFiles, forgetPreserved, preserve } from './preserve.js'
@@ -55,18 +57,22 @@ export interface OpenLedgerOptions {
   readonly limits?: Partial<LedgerLimits>
   /** The newest checkpoint that witnesses have cosigned, verified; the ledger must contain it. Of another epoch it says nothing. */
   readonly witnessed?: Checkpoint | null
+  /** Reads in the background what a start doesn't; null where nobody does. */
+  readonly fullCheck?: FullCheckPace | null
 }
 
 /**
  * Opens the ledger for its one writer. Makes it on the first run; otherwise nothing is appended before the tail is
- * sound and the high-water mark is met. Writes `genesis` (first run) and `boot`, and closes the attempts that a crash
+ * sound and the high-water mark is met; how long that takes does not grow with the ledger, and the rest is read behind
+ * it. Writes `genesis` (first run) and `boot`, and closes the attempts that a crash
  * left open as `indeterminate`; hands over to other keys where there are some. Faults: `ledger_locked ledger_unreadable
  * ledger_missing ledger_damaged ledger_behind_mark ledger_behind_witness ledger_differs ledger_foreign mark_missing mark_invalid`.
  */
 export async function openLedger(options: OpenLedgerOptions): Promise<Ledger> {
   const mark = await settleMark(options)
+  if (mark.size > 0) await refuseUnsound({ ...options, mark })
   await refuseDamagedTables(options.dir, mark)
-  const store = await openStore(options)
+  const { store, kept } = await openStore(options)
   try {
     const head = await headOf(store, options)
     await checkAgainstMark(store, head, mark, options.crypto)
@@ -75,13 +81,19 @@ export async function openLedger(options: OpenLedgerOptions): Promise<Ledger> {
     const keys = keysInForce(options, last)
     const tail = await readTail(store, head, options.crypto, keys.signer.publicKey)
     const open = await readOpen(store, head, options.crypto)
+    const fullCheck = await prepareFullCheck(options, mark, head.size, kept)
     await forgetPreserved(options.dir)
-    const ledger = new LedgerWriter(store, { head, ...tail, open }, mark.size, { ...options, ...keys })
+    const ledger = new LedgerWriter(store, { head, ...tail, open }, mark.size, {
+      ...options,
+      ...keys,
+      fullCheck,
+    })
     if (head.size === 0) await ledger.append(genesisOf(options))
     await ledger.append(bootOf(ledger.head(), options))
     if (keys.succession !== null) await ledger.succeed(keys.succession)
     await closeOpenAttempts(ledger, options.clock)
     await ledger.marked(ledger.head().size - 1)
+    ledger.beginFullCheck()
     return ledger
   } catch (error) {
     await store.close()
@@ -119,14 +131,36 @@ function keysInForce(options: OpenLedgerOptions, last: HandOver | null): KeysInF
 }
 
 /** LevelDB deletes what it can't read, so the files are kept until the ledger is known to be sound. */
-async function openStore({ dir, crypto }: OpenLedgerOptions): Promise<Store> {
-  const kept = (await storeExists(dir)) && (await preserved(dir))
+async function openStore(options: OpenLedgerOptions): Promise<{ store: Store; kept: Kept }> {
+  const { dir, crypto, boot } = options
+  const exists = await storeExists(dir)
+  const own = exists && (await preserved(dir))
+  const kept = !exists ? 'nothing' : own ? 'by this start' : 'by an earlier start'
+  const wanted = options.fullCheck != null && kept === 'by an earlier start'
   try {
-    return await Store.open(dir, crypto)
+    if (wanted) await takeSnapshot(dir, boot)
+    return { store: await Store.open(dir, crypto), kept }
   } catch (error) {
-    if (kept && (error as CountersignError).code === 'ledger_locked') await forgetPreserved(dir)
+    if (wanted) await dropSnapshot(dir, boot)
+    if (own && (error as CountersignError).code === 'ledger_locked') await forgetPreserved(dir)
     throw error
   }
+}
+
+/** By whom the files were kept before LevelDB opened them; those of an earlier start may be others. */
+type Kept = 'nothing' | 'by this start' | 'by an earlier start'
+
+/** What this start kept is what is read. */
+async function prepareFullCheck(
+  { dir, boot, clock, fullCheck }: OpenLedgerOptions,
+  mark: Mark,
+  size: number,
+  kept: Kept,
+): Promise<FullCheck | null> {
+  if (fullCheck != null && kept === 'by this start') await takePreserved(dir, boot)
+  await dropOtherSnapshots(dir, boot)
+  if (fullCheck == null || kept === 'nothing' || size === 0) return null
+  return FullCheck.prepare({ dir, boot, mark, size, clock, pace: fullCheck })
 }
 
 function preserved(dir: string): Promise<boolean> {

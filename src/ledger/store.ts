@@ -14,6 +14,17 @@ type Database = Level<Bytes, Bytes>
 /** `level` types what browsers have too; on Node it is classic-level, which can repair. */
 const repairable = Level as unknown as { repair(location: string): Promise<void> }
 
+/**
+ * What a database of any size takes of memory: two write buffers, and tables that are mapped into it while they are in
+ * use, of which LevelDB keeps at least 64. Larger tables and blocks mean fewer of them, and a start looks at each table.
+ */
+const MEASURE = {
+  writeBufferSize: 4 * 1024 * 1024,
+  maxFileSize: 4 * 1024 * 1024,
+  blockSize: 16 * 1024,
+  maxOpenFiles: 74,
+}
+
 /** One change of a batch; without a value the key is deleted. */
 export interface Change {
   readonly key: Bytes
@@ -53,7 +64,7 @@ export class Store {
       keyEncoding: 'view',
       valueEncoding: 'view',
       compression: false,
-      writeBufferSize: 64 * 1024 * 1024,
+      ...MEASURE,
     })
     try {
       await db.open()
@@ -102,9 +113,9 @@ export class Store {
       yield [seqOfKey(key), value]
   }
 
-  /** The same from the first on, as many at a time as were read at once. */
-  async *entryBatches(): AsyncGenerator<(readonly [seq: number, bytes: Bytes])[]> {
-    const range = [seqKey('e', 0), seqKey('e', Number.MAX_SAFE_INTEGER)] as const
+  /** The same to the last, as many at a time as were read at once. */
+  async *entryBatches(from = 0): AsyncGenerator<(readonly [seq: number, bytes: Bytes])[]> {
+    const range = [seqKey('e', from), seqKey('e', Number.MAX_SAFE_INTEGER)] as const
     for await (const found of this.scanned(...range))
       yield found.map(([key, value]) => [seqOfKey(key), value] as const)
   }

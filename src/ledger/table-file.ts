@@ -1,7 +1,9 @@
-import { type FileHandle, open } from 'node:fs/promises'
+import { closeSync, fstatSync, openSync, readSync } from 'node:fs'
 import { join } from 'node:path'
 import { maskedCrc32c } from './crc32c.js'
+import { KEY_SUFFIX_BYTES, liveTables } from './manifest.js'
 import { databaseFiles } from './preserve.js'
+import { readVarint } from './varint.js'
 
 /*
  * LevelDB reads tables without looking at their checksums, unless it is asked to, and its binding can't ask. A flipped
@@ -18,8 +20,6 @@ import { databaseFiles } from './preserve.js'
 const FOOTER_BYTES = 48
 const TRAILER_BYTES = 5
 const MAGIC = Buffer.from('57fb808b247547db', 'hex')
-/** Behind each key in a table: sequence number and type. */
-const KEY_SUFFIX_BYTES = 8
 const PLAIN = 0
 
 interface Handle {
@@ -42,40 +42,81 @@ export interface TableDamage {
   readonly span: KeySpan | null
 }
 
-/** Damage in the tables of a folder. Only data blocks that `wants` asks for are read; the rest of a table always is. */
+/** Index, filter and footer of a table of the usual size: read at once. */
+const TAIL_BYTES = 32_768
+
+/**
+ * Damage in the tables of the database in a folder, or in every table file there. Only data blocks that `wants` asks for
+ * are read; the rest of a table always is. `onTable` is called after each. It reads in this turn of the event loop: a
+ * start has nothing else to do, and looks at thousands of tables.
+ */
 export async function damagedTables(
   dir: string,
   wants: (span: KeySpan) => boolean = () => true,
+  { which = 'of the database', onTable }: DamagedTablesOptions = {},
 ): Promise<TableDamage[]> {
   const found: TableDamage[] = []
-  for (const name of (await databaseFiles(dir)).filter(each => each.endsWith('.ldb'))) {
-    const file = await open(join(dir, name), 'r')
-    try {
-      for await (const damage of damageIn(file, wants)) found.push({ name, ...damage })
-    } catch (error) {
-      found.push({ name, problem: (error as Error).message, span: null })
-    } finally {
-      await file.close()
-    }
+  for (const { name, span } of await tablesIn(dir, which)) {
+    // What is in no block that is wanted is not looked for in the index either.
+    const among = span === null || wants(span) ? wants : null
+    found.push(...damageOf(dir, name, among))
+    await onTable?.()
   }
   return found
 }
 
-async function* damageIn(
-  file: FileHandle,
-  wants: (span: KeySpan) => boolean,
-): AsyncGenerator<Omit<TableDamage, 'name'>> {
-  const { size } = await file.stat()
-  if (size < FOOTER_BYTES) throw new Error('it is cut')
-  const footer = await read(file, { offset: size - FOOTER_BYTES, size: FOOTER_BYTES })
+interface DamagedTablesOptions {
+  readonly which?: 'of the database' | 'all'
+  readonly onTable?: () => Promise<void>
+}
+
+/** The table files of a folder, each with the keys that are in it where that is known. */
+async function tablesIn(
+  dir: string,
+  which: 'of the database' | 'all',
+): Promise<readonly { readonly name: string; readonly span: KeySpan | null }[]> {
+  const names = (await databaseFiles(dir)).filter(each => each.endsWith('.ldb'))
+  const live = which === 'all' ? null : await liveTables(dir)
+  if (live === null) return names.map(name => ({ name, span: null }))
+  const spans = new Map(
+    live.map(({ number, smallest, largest }) => [number, { after: smallest, upTo: largest }]),
+  )
+  return names.flatMap(name => {
+    const span = spans.get(Number.parseInt(name, 10))
+    return span === undefined ? [] : [{ name, span }]
+  })
+}
+
+function damageOf(dir: string, name: string, wants: ((span: KeySpan) => boolean) | null): TableDamage[] {
+  const damage: TableDamage[] = []
+  try {
+    const file = openSync(join(dir, name), 'r')
+    try {
+      for (const each of damageIn(new TableBytes(file), wants)) damage.push({ name, ...each })
+    } finally {
+      closeSync(file)
+    }
+  } catch (error) {
+    damage.push({ name, problem: (error as Error).message, span: null })
+  }
+  return damage
+}
+
+function* damageIn(
+  table: TableBytes,
+  wants: ((span: KeySpan) => boolean) | null,
+): Generator<Omit<TableDamage, 'name'>> {
+  if (table.size < FOOTER_BYTES) throw new Error('it is cut')
+  const footer = table.read({ offset: table.size - FOOTER_BYTES, size: FOOTER_BYTES })
   if (!footer.subarray(40).equals(MAGIC)) throw new Error('it does not end as a table does')
   const place = { at: 0 }
-  const metaindex = await wholeBlock(file, readHandle(footer, place))
-  const index = await wholeBlock(file, readHandle(footer, place))
+  const metaindex = wholeBlock(table, readHandle(footer, place))
+  const index = wholeBlock(table, readHandle(footer, place))
   // Only what LevelDB's own repair has made is compressed, and that is in copies.
   if (index.type !== PLAIN || metaindex.type !== PLAIN) return
   // A damaged filter would hide keys that are there.
-  for (const { value } of entriesOf(metaindex.contents)) await wholeBlock(file, readHandle(value, { at: 0 }))
+  for (const { value } of entriesOf(metaindex.contents)) wholeBlock(table, readHandle(value, { at: 0 }))
+  if (wants === null) return
   let after: Uint8Array | null = null
   for (const { key, value } of entriesOf(index.contents)) {
     const span: KeySpan = { after, upTo: key.subarray(0, key.length - KEY_SUFFIX_BYTES) }
@@ -83,31 +124,45 @@ async function* damageIn(
     if (!wants(span)) continue
     const handle = readHandle(value, { at: 0 })
     try {
-      await wholeBlock(file, handle)
+      wholeBlock(table, handle)
     } catch (error) {
       yield { problem: (error as Error).message, span }
     }
   }
 }
 
-async function wholeBlock(
-  file: FileHandle,
-  { offset, size }: Handle,
-): Promise<{ contents: Buffer; type: number }> {
-  const bytes = await read(file, { offset, size: size + TRAILER_BYTES })
+function wholeBlock(table: TableBytes, { offset, size }: Handle): { contents: Buffer; type: number } {
+  const bytes = table.read({ offset, size: size + TRAILER_BYTES })
   const guarded = bytes.subarray(0, size + 1)
   if (maskedCrc32c(guarded) !== bytes.readUInt32LE(size + 1))
     throw new Error(`the block at byte ${offset} is not as it was written`)
   return { contents: guarded.subarray(0, size), type: guarded[size] as number }
 }
 
-async function read(file: FileHandle, { offset, size }: Handle): Promise<Buffer> {
-  const { size: whole } = await file.stat()
-  if (offset + size > whole) throw new Error('it names a place behind its end')
-  const bytes = Buffer.allocUnsafe(size)
-  const { bytesRead } = await file.read(bytes, 0, size, offset)
-  if (bytesRead < size) throw new Error('it is cut')
-  return bytes
+/** The bytes of a table; those at its end, where all begins, are read once. */
+class TableBytes {
+  readonly size: number
+  private readonly file: number
+  private readonly tail: Buffer
+
+  constructor(file: number) {
+    this.file = file
+    this.size = fstatSync(file).size
+    const length = Math.min(this.size, TAIL_BYTES)
+    this.tail = this.readAt(this.size - length, length)
+  }
+
+  read({ offset, size }: Handle): Buffer {
+    if (offset + size > this.size) throw new Error('it names a place behind its end')
+    const start = offset - (this.size - this.tail.length)
+    return start < 0 ? this.readAt(offset, size) : this.tail.subarray(start, start + size)
+  }
+
+  private readAt(offset: number, size: number): Buffer {
+    const bytes = Buffer.allocUnsafe(size)
+    if (readSync(this.file, bytes, 0, size, offset) < size) throw new Error('it is cut')
+    return bytes
+  }
 }
 
 /** Entries of a block: shared ‖ unshared ‖ value length (varints) ‖ rest of the key ‖ value; then the restart points. */
@@ -133,16 +188,4 @@ function* entriesOf(block: Buffer): Generator<{ key: Buffer; value: Buffer }> {
 
 function readHandle(bytes: Buffer, place: { at: number }): Handle {
   return { offset: readVarint(bytes, place), size: readVarint(bytes, place) }
-}
-
-/** Seven bits a byte, the lowest first; a safe integer has at most eight of them. */
-function readVarint(bytes: Buffer, place: { at: number }): number {
-  let value = 0
-  for (let shift = 0; shift < 53; shift += 7) {
-    const byte = bytes[place.at++]
-    if (byte === undefined) break
-    value += (byte & 0x7f) * 2 ** shift
-    if (byte < 0x80) return value
-  }
-  throw new Error('a number in it is malformed')
 }

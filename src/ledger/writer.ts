@@ -9,6 +9,8 @@ import {
 } from '../receipt/index.js'
 import { type CommitLimits, CommitQueue, type CommitStart, type OpenMark } from './commit.js'
 import { ledgerFault } from './error-table.js'
+import type { FullCheck, FullCheckStatus } from './full-check/full-check.js'
+import type { CheckFinding } from './full-check/result.js'
 import { HighWater } from './high-water.js'
 import type {
   Appended,
@@ -56,6 +58,7 @@ export interface WriterOptions {
   readonly clock: () => number
   readonly boot: string
   readonly limits?: Partial<LedgerLimits>
+  readonly fullCheck?: FullCheck | null
 }
 
 /** The ledger while it is open: group commit on one side, the high-water file behind it on the other. */
@@ -145,6 +148,19 @@ export class LedgerWriter implements Ledger {
     for await (const [, bytes] of this.store.entries(from, this.commits.head.size)) yield bytes
   }
 
+  fullCheck(): FullCheckStatus | null {
+    return this.options.fullCheck?.status() ?? null
+  }
+
+  fullCheckEnded(): Promise<FullCheckStatus> | null {
+    return this.options.fullCheck?.ended ?? null
+  }
+
+  /** What it finds ends the ledger as if no start had been possible. */
+  beginFullCheck(): void {
+    this.options.fullCheck?.begin(({ code, detail }) => this.fail(code, detail))
+  }
+
   async openAttempts(): Promise<readonly OpenAttempt[]> {
     return Promise.all(this.commits.openAttempts().map(([seq, mark]) => this.openAttempt(seq, mark)))
   }
@@ -210,6 +226,7 @@ export class LedgerWriter implements Ledger {
     } finally {
       clearTimeout(patience)
       this.fail('ledger_closed')
+      await this.options.fullCheck?.stop()
       await this.highWater.settled()
       await lastly().finally(() => this.store.close())
     }
@@ -228,7 +245,10 @@ export class LedgerWriter implements Ledger {
     return { seq, leaf, t, entry: entry as Entry & AttemptBody }
   }
 
-  private fail(code: 'mark_write_failed' | 'ledger_closed' | 'signer_unavailable', detail?: string): void {
+  private fail(
+    code: 'mark_write_failed' | 'ledger_closed' | 'signer_unavailable' | CheckFinding['code'],
+    detail?: string,
+  ): void {
     this.commits.poison(ledgerFault(code, detail))
   }
 }

@@ -3,6 +3,7 @@ import { encodeFrame, type Frame } from './frame.js'
 import { readAdmit, readHello, readSettle } from './gate-messages.js'
 import {
   readAdmitReply,
+  readFullCheckUpdate,
   readLinkFault,
   readPolicyUpdate,
   readSettleReply,
@@ -35,6 +36,7 @@ const keeperWire: { readonly [T in KeeperMessage['type']]: Wire<Extract<KeeperMe
   settled: { byte: 0x84, maxPayloadBytes: 256, read: readSettleReply },
   shipping: { byte: 0x86, maxPayloadBytes: 8 * KIB, read: readShippingUpdate },
   witnesses: { byte: 0x87, maxPayloadBytes: 16 * KIB, read: readWitnessUpdate },
+  'full-check': { byte: 0x88, maxPayloadBytes: 256, read: readFullCheckUpdate },
   fault: { byte: 0x85, maxPayloadBytes: KIB, read: readLinkFault },
 }
 

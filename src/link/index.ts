@@ -8,6 +8,8 @@ export type {
   ApiView,
   BodySummary,
   Finding,
+  FullCheckReading,
+  FullCheckUpdate,
   GateMessage,
   Hello,
   KeeperMessage,

@@ -3,6 +3,7 @@ import { readHeader } from './gate-messages.js'
 import type {
   AdmitReply,
   ApiView,
+  FullCheckUpdate,
   LinkFault,
   PolicyUpdate,
   PolicyView,
@@ -64,6 +65,20 @@ function readSink(value: unknown): SinkReading {
     lagEntries: count(m.lagEntries),
     lagSeconds: count(m.lagSeconds),
     failing: flag(m.failing),
+  }
+}
+
+export function readFullCheckUpdate(value: unknown): FullCheckUpdate {
+  const { reading } = membersOf(value, ['reading'])
+  const m = membersOf(reading, ['size', 'entries', 'failing', 'soundMs'])
+  return {
+    type: 'full-check',
+    reading: {
+      size: count(m.size),
+      entries: count(m.entries),
+      failing: flag(m.failing),
+      soundMs: nullable(m.soundMs, count),
+    },
   }
 }
 

@@ -11,6 +11,7 @@ export type KeeperMessage =
   | PolicyUpdate
   | ShippingUpdate
   | WitnessUpdate
+  | FullCheckUpdate
   | AdmitReply
   | SettleReply
   | LinkFault
@@ -65,6 +66,22 @@ export interface WitnessReading {
   /** How far that is behind the head; null where nothing is witnessed. */
   readonly lag: { readonly entries: number; readonly seconds: number } | null
   readonly witnesses: readonly { readonly name: string; readonly failing: boolean }[]
+}
+
+/** How far the reading of the whole ledger is, for the gate's metrics; sent when it changed. */
+export interface FullCheckUpdate {
+  readonly type: 'full-check'
+  readonly reading: FullCheckReading
+}
+
+export interface FullCheckReading {
+  /** Entries that the keeper's start found, and how many of them were read. */
+  readonly size: number
+  readonly entries: number
+  /** It can't be done, or not to its end. */
+  readonly failing: boolean
+  /** Unix milliseconds of the last one that found every entry sound; null where there was none. */
+  readonly soundMs: number | null
 }
 
 /** The part of the sealed policy that the gate needs to classify and forward. No rule, no secret. */

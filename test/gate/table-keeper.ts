@@ -1,6 +1,7 @@
 import type { AdmitCall, KeeperPort, SettleCall } from '../../src/gate/index.js'
 import {
   type AdmitReply,
+  type FullCheckReading,
   linkFault,
   type PolicyView,
   type SettleReply,
@@ -61,6 +62,10 @@ export class TableKeeper implements KeeperPort {
 
   /** What the metrics show of the witnesses. */
   cosigned: WitnessReading | null = null
+
+  fullCheck(): FullCheckReading | null {
+    return null
+  }
 
   witnesses(): WitnessReading | null {
     return this.cosigned

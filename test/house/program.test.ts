@@ -18,6 +18,20 @@ test('the gate’s process loads no code of the keeper: vault, minters, ledger',
   assert.ok(sourcesOf(loadedWith('src/cli/compose/keeper.ts')).has('src/credential/vault.ts'))
 })
 
+test('every file that a source starts by its name lies beside the others', () => {
+  const sources = readdirSync(join(packageRoot(), 'src'), { recursive: true, encoding: 'utf8' })
+  const started = sources
+    .filter(name => name.endsWith('.ts'))
+    .flatMap(name => {
+      const text = readFileSync(join(packageRoot(), 'src', name), 'utf8')
+      return [...text.matchAll(/new URL\('([^']+\.js)', import\.meta\.url\)/g)].map(
+        ([, file]) => file as string,
+      )
+    })
+  assert.ok(started.includes('./check-worker.js'))
+  for (const file of started) assert.ok(parts.includes(file.replace('./', '')), file)
+})
+
 test('the licence of every package that is bundled lies beside the program', () => {
   const licences = read('licences.txt')
   const packages = new Set(

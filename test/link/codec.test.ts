@@ -55,6 +55,8 @@ const GATE_MESSAGES: readonly GateMessage[] = [
 ]
 
 const KEEPER_MESSAGES: readonly KeeperMessage[] = [
+  { type: 'full-check', reading: { size: 10, entries: 4, failing: false, soundMs: null } },
+  { type: 'full-check', reading: { size: 10, entries: 10, failing: false, soundMs: 1_790_000_000_000 } },
   {
     type: 'welcome',
     origin: 'acme.test/countersign/one/1',

@@ -144,6 +144,9 @@ function warningsOf(status: KeeperStatus, nowMs: number): string[] {
       .map(
         ({ what, leftMs, mend }) => `the ${what} expires in ${Math.floor(leftMs / DAY_MS)} day(s): ${mend}`,
       ),
+    ...(status.fullCheck?.state === 'unfinished'
+      ? [`the whole ledger could not be read since the last start: ${status.fullCheck.problem}`]
+      : []),
     ...(status.witnesses?.witnesses ?? []).flatMap(({ name, failing }) =>
       failing === null || failing.tries < MISSED_TRIES
         ? []
@@ -207,6 +210,7 @@ function printKeeper(keeper: KeeperStatus, io: Io): void {
     printLine(io, `  refused     ${refusedUpdate.code} at ${timeOf(refusedUpdate.atMs)}`)
   printLine(io, `  ledger      ${keeper.chain}, ${head.size} entries, the newest at ${timeOf(head.t)}`)
   printLine(io, `              root ${head.root}`)
+  if (keeper.fullCheck !== null) printFullCheck(keeper.fullCheck, io)
   for (const sink of keeper.shipping) printShipping(sink, io)
   if (keeper.witnesses !== null) printWitnesses(keeper.witnesses, io)
   printLine(io, `  running     since ${timeOf(keeper.startedMs)}, ${keeper.gates} gate(s) connected`)
@@ -214,6 +218,25 @@ function printKeeper(keeper: KeeperStatus, io: Io): void {
     io,
     `  now         ${keeper.openAttempts} open attempt(s), ${keeper.grants} grant(s), ${keeper.approvals} approval(s) pending`,
   )
+}
+
+function printFullCheck(
+  { state, size, entries, tables, ofTables, problem, last }: NonNullable<KeeperStatus['fullCheck']>,
+  io: Io,
+): void {
+  const now = {
+    waiting: `begins soon: ${size} entries`,
+    reading: `${tables} of ${ofTables} tables compared, ${entries} of ${size} entries read`,
+    sound: `all ${size} entries that this start found hold`,
+    unsound: `NOT sound: ${problem}`,
+    unfinished: `NOT finished: ${problem}`,
+  }
+  printLine(io, `  full check  ${now[state]}`)
+  if (last !== null && state !== 'sound')
+    printLine(
+      io,
+      `              the last one: ${last.size} entries at ${timeOf(last.t)}, ${last.sound ? 'sound' : 'NOT sound'}`,
+    )
 }
 
 function printShipping(

@@ -115,6 +115,7 @@ async function serve(loaded: LoadedConfig, signers: InstanceSigners, log: Log, i
       log.error({ code: change.code }, 'the vault’s file can’t be used; the open one stays in use')
   })
   endWith(ledger, log)
+  reportFullCheck(ledger, log)
   await serveUntilStopped(null, async () => {
     unwatch()
     ring.close()
@@ -134,6 +135,15 @@ function endWith(ledger: Ledger, log: Log): void {
   void ledger.failed.then(fault => {
     log.error({ code: fault.code }, `the keeper ends, to be started again: ${fault.message}`)
     setTimeout(() => process.exit(1), LAST_ANSWERS_MS)
+  })
+}
+
+/** A finding ends the ledger as well; that the reading could not be done is for somebody to look at. */
+function reportFullCheck(ledger: Ledger, log: Log): void {
+  void ledger.fullCheckEnded()?.then(({ state, size, problem }) => {
+    if (state === 'sound') log.info({ size }, 'every entry that this start found was read and holds')
+    else if (state === 'unsound') log.error({ size }, `the ledger does not hold together: ${problem}`)
+    else log.warn({ size }, `the whole ledger could not be read: ${problem}`)
   })
 }
 
@@ -175,6 +185,9 @@ function settleInstance(loaded: LoadedConfig, { current, next }: InstanceStart, 
   return next ?? current
 }
 
+/** It may take its time: what a start must know, the start itself looks at. */
+const FULL_CHECK = { share: 0.25, afterMs: 10_000 }
+
 async function openInstanceLedger(
   loaded: LoadedConfig,
   { current, next }: InstanceStart,
@@ -199,6 +212,7 @@ async function openInstanceLedger(
     software: `countersign/${packageVersion()}`,
     enrolment: fromUtf8(readNeeded(path(config.keeper.enrolment))),
     witnessed: witnesses?.known?.checkpoint ?? null,
+    fullCheck: FULL_CHECK,
   })
   return { ledger, side }
 }
