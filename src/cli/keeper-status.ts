@@ -1,3 +1,4 @@
+import type { Freeze, Halt } from '../keeper/index.js'
 import type { CosigningStatus, FullCheckStatus, SinkStatus } from '../ledger/index.js'
 
 /** `GET /v1/status` of the keeper's admin API. */
@@ -34,6 +35,8 @@ export interface KeeperStatus {
   /** Grants in force. */
   readonly grants: number
   readonly approvals: number
+  /** What people have stopped. */
+  readonly stops: { readonly halts: readonly Halt[]; readonly freeze: Freeze | null }
   readonly gates: number
   readonly openAttempts: number
   readonly startedMs: number

@@ -41,6 +41,10 @@ const COMMANDS: readonly (readonly [word: string, verbs: string | null, load: ()
   ['approve', null, async () => (await import('./commands/countersign.js')).registerApprove],
   ['reject', null, async () => (await import('./commands/countersign.js')).registerReject],
   ['withdraw', null, async () => (await import('./commands/countersign.js')).registerWithdraw],
+  ['halt', null, async () => (await import('./commands/stops.js')).registerHalt],
+  ['resume', null, async () => (await import('./commands/stops.js')).registerResume],
+  ['freeze', null, async () => (await import('./commands/stops.js')).registerFreeze],
+  ['thaw', null, async () => (await import('./commands/stops.js')).registerThaw],
   ['approvals', null, async () => (await import('./commands/approvals.js')).registerApprovals],
   [
     'receipts',

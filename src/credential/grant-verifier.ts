@@ -46,7 +46,8 @@ export function grantVerifier(options: GrantVerifierOptions): GrantVerifier {
       return refused('grant_expired')
     if (claims.slot !== CLAIM_OF_SLOT[slot]) return refused('grant_slot')
     const revoked = await revocation(claims)
-    return revoked === null ? { kind: 'grant', grant: grantOf(claims) } : refused(revoked)
+    const grant = grantOf(claims)
+    return revoked === null ? { kind: 'grant', grant } : { kind: 'refused', code: revoked, grant }
   }
 
   /** The claims that one of our keys signed. */

@@ -136,7 +136,8 @@ export interface Grant {
 
 export type GrantVerdict =
   | { readonly kind: 'grant'; readonly grant: Grant }
-  | { readonly kind: 'refused'; readonly code: GrantRefusal }
+  /** `grant` is there where everything but its revocation was good: what is refused may then be told to its agent. */
+  | { readonly kind: 'refused'; readonly code: GrantRefusal; readonly grant?: Grant }
 
 export interface GrantVerifier {
   /** Never throws. */

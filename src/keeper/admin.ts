@@ -14,6 +14,7 @@ import { keeperFault } from './error-table.js'
 import type { Grants } from './grants.js'
 import { removeStaleSocket } from './link-server.js'
 import type { Clock, Log } from './ports.js'
+import type { HaltScope, Stops } from './stops.js'
 import type { Succession } from './succession.js'
 import { explainReceipt } from './why.js'
 
@@ -27,6 +28,7 @@ export interface AdminParts {
   readonly grants: Grants
   readonly awsKeys: Pick<AwsGrantKeys, 'secretOf'>
   readonly approvals: Approvals
+  readonly stops: Stops
   readonly erasures: Erasures
   readonly log: Log
   /** What `GET /v1/status` says beside the ledger and the policy. */
@@ -73,6 +75,7 @@ export async function serveAdmin(socketPath: string, parts: AdminParts): Promise
   }))
   routeKeys(app, parts)
   routeApprovals(app, parts.approvals)
+  routeStops(app, parts.stops)
   await mkdir(dirname(socketPath), { recursive: true, mode: 0o750 })
   await removeStaleSocket(socketPath)
   await listenPrivately(app, socketPath)
@@ -93,7 +96,7 @@ async function listenPrivately(app: FastifyInstance, path: string): Promise<void
 
 function routeStatus(
   app: FastifyInstance,
-  { ledger, activation, succession, clock, grants, approvals, facts }: AdminParts,
+  { ledger, activation, succession, clock, grants, approvals, stops, facts }: AdminParts,
 ): void {
   app.get('/v1/status', () => ({
     chain: ledger.chain,
@@ -105,6 +108,7 @@ function routeStatus(
     refusedKeys: succession.refusal(),
     grants: grants.list().filter(grant => !grant.revoked).length,
     approvals: approvals.pending().length,
+    stops: stops.list(),
     ...facts(),
   }))
 }
@@ -192,6 +196,48 @@ function routeApprovals(app: FastifyInstance, approvals: Approvals): void {
       ),
     ),
   }))
+}
+
+/** Stopping takes the socket alone, going on an order of the `operate` role. */
+function routeStops(app: FastifyInstance, stops: Stops): void {
+  app.get('/v1/stops', () => stops.list())
+  app.post('/v1/stops/halt', async request => {
+    const { of, by, because } = wordsOf(request.body)
+    return { halt: await stops.halt(haltScopeOf(of), by, because) }
+  })
+  app.post('/v1/stops/resume', async request => ({
+    halt: await stops.resume(orderOf(request.body, 'operate_order_malformed')),
+  }))
+  app.post('/v1/stops/freeze', async request => {
+    const { by, because, untilMs } = wordsOf(request.body)
+    if (untilMs !== null && !(Number.isSafeInteger(untilMs) && (untilMs as number) > 0))
+      throw keeperFault('admin_malformed', 'expected Unix milliseconds')
+    return { freeze: await stops.freeze(by, because, untilMs as number | null) }
+  })
+  app.post('/v1/stops/thaw', async request => ({
+    freeze: await stops.thaw(orderOf(request.body, 'operate_order_malformed')),
+  }))
+}
+
+/** Written in receipts and shown to people: no control, format or unassigned character. */
+const PLAIN_TEXT = /^[^\p{C}]{1,500}$/u
+
+function plainText(value: unknown): string {
+  if (typeof value === 'string' && PLAIN_TEXT.test(value)) return value
+  throw keeperFault('admin_malformed', 'expected 1 to 500 plain characters')
+}
+
+function wordsOf(body: unknown) {
+  const { of, by, because, untilMs = null } = (body ?? {}) as Readonly<Record<string, unknown>>
+  return { of, by: plainText(by), because: because === undefined ? null : plainText(because), untilMs }
+}
+
+function haltScopeOf(value: unknown): HaltScope {
+  const { scope, agent, task } = (value ?? {}) as Readonly<Record<string, unknown>>
+  if (scope === 'agent') return { scope, agent: plainText(agent) }
+  if (scope === 'task') return { scope, task: plainText(task) }
+  if (scope === 'all') return { scope }
+  throw keeperFault('admin_malformed', 'expected the scope agent, task or all')
 }
 
 function routePolicy(app: FastifyInstance, parts: Pick<AdminParts, 'activation' | 'clock'>): void {

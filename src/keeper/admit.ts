@@ -30,6 +30,7 @@ import { type Denial, FLOOD, type Route, type Ruling, rule, UNDECIDED } from './
 import type { Settlement } from './settle.js'
 import { chunkKeyOf, outboundPayload } from './signature.js'
 import type { SpentSignatures } from './spent-signatures.js'
+import type { Stops } from './stops.js'
 import type { Suppression } from './suppressed.js'
 
 export interface AdmissionParts {
@@ -47,6 +48,7 @@ export interface AdmissionParts {
   readonly awsKeys: AwsGrantKeys
   readonly followers: EvidenceFollowers
   readonly approvals: Approvals
+  readonly stops: Stops
   readonly suppression: Suppression
   readonly refusals: RefusalRate
   readonly open: OpenAttempts

@@ -92,6 +92,16 @@ export const keeperErrors = {
     sentence: 'This person has not approved it, so there is nothing to withdraw.',
     mend: 'Reject it instead: `countersign reject`.',
   },
+  grant_order_halted: {
+    status: 403,
+    sentence: 'The agent or its task is halted, and gets no grant.',
+    mend: 'Look at `countersign status`, and end the halt with `countersign resume` once it may go on.',
+  },
+  not_stopped: {
+    status: 409,
+    sentence: 'Nothing of that scope is halted or frozen.',
+    mend: 'Look at `countersign status`.',
+  },
   operate_order_replayed: {
     status: 403,
     sentence: 'This operate order was fulfilled before.',

@@ -42,6 +42,8 @@ export interface GrantsParts {
   readonly clock: Clock
   readonly log: Log
   readonly policies: { inForce(): ActivePolicy | null; trust(): TrustRoot | null }
+  /** Whether people have stopped this agent or task. */
+  readonly isHalted: (of: { readonly agent: string; readonly task: string }) => boolean
   /** Throws unless the envelope is a fresh order to this sidecar, signed by the `enrol` role of this trust root. */
   readonly openOrder: (envelope: Uint8Array, trust: TrustRoot) => SignedGrantOrder
 }
@@ -92,6 +94,7 @@ export class Grants {
     // ATTACK: an order whose first use was in the entries that were lost.
     if (this.recoveredMs !== null && order.t <= this.recoveredMs) throw keeperFault('grant_order_outdated')
     if (!mayHaveGrant(policy, order)) throw keeperFault('grant_order_agent')
+    if (this.parts.isHalted(order)) throw keeperFault('grant_order_halted')
     const before = this.renewed(order, policy, nowMs)
     // ATTACK: the same order twice at once. No await between the look and the note.
     if (this.nonces.has(order.nonce)) throw keeperFault('grant_order_replayed')
@@ -123,6 +126,11 @@ export class Grants {
         ],
       },
     )
+    // ATTACK: a halt while the grant was being written down ended those that it knew of.
+    if (this.parts.isHalted(issued)) {
+      await this.revoke(issued.jti)
+      throw keeperFault('grant_order_halted')
+    }
     if (this.revocations.has(issued.jti)) throw keeperFault('renewal_revoked')
     return { token, grant: issued }
   }

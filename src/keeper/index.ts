@@ -19,6 +19,7 @@ export type {
 export { recordMint } from './record-mint.js'
 export { recordVaultChange } from './record-vault.js'
 export { carryOver } from './recovered.js'
+export type { Freeze, Halt, HaltScope } from './stops.js'
 export { type InstanceKeys, type KeysRefusal, type NextKeys, successionEntries } from './succession.js'
 export { watchFiles } from './watch-files.js'
 export type { Explanation } from './why.js'

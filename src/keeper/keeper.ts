@@ -13,10 +13,12 @@ import { Grants, type Revocations } from './grants.js'
 import type { LinkHandlers, LinkServer } from './link-server.js'
 import { listenForGates } from './link-server.js'
 import { OpenAttempts } from './open-attempts.js'
+import { OperateOrders } from './operate-orders.js'
 import type { EvidenceFollowers, KeeperPorts } from './ports.js'
 import { type RateBounds, RefusalRate } from './refusal-rate.js'
 import { Settlement } from './settle.js'
 import { SpentSignatures } from './spent-signatures.js'
+import { Stops } from './stops.js'
 import { type InstanceKeys, Succession } from './succession.js'
 import { SUPPRESSION, Suppression, type SuppressionBounds } from './suppressed.js'
 
@@ -89,14 +91,20 @@ export async function startKeeper(options: KeeperOptions): Promise<Keeper> {
       return policy?.cid === cid ? policy.approvers : null
     },
   })
-  const grants = await Grants.load({ ...options, policies: activation }, options.revocations)
-  const erasures = await Erasures.load({
+  let stops: Stops | undefined
+  const grants = await Grants.load(
+    { ...options, policies: activation, isHalted: of => stops?.haltOf(of) != null },
+    options.revocations,
+  )
+  const orders = await OperateOrders.load({
     ledger,
     crypto,
     clock,
     trust: () => activation.trust(),
     openOrder: options.openOperateOrder,
   })
+  const erasures = await Erasures.load({ ledger, orders })
+  stops = await Stops.load({ ledger, clock, log, orders, grants })
   const admission = new Admission({
     ...options,
     policies: activation,
@@ -107,6 +115,7 @@ export async function startKeeper(options: KeeperOptions): Promise<Keeper> {
       shipping: options.followers?.shipping ?? options.shipping ?? null,
     },
     approvals,
+    stops,
     suppression,
     refusals: new RefusalRate(options.refusalRate),
     open,
@@ -144,6 +153,7 @@ export async function startKeeper(options: KeeperOptions): Promise<Keeper> {
     grants,
     awsKeys,
     approvals,
+    stops,
     erasures,
     log,
     facts: () => ({

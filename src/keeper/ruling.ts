@@ -10,6 +10,7 @@ import type { EvidenceFollowers } from './ports.js'
 import type { RefusalRate } from './refusal-rate.js'
 import { type VerifiedSignature, verifySignature } from './signature.js'
 import { isRepeatable, type SpentSignatures } from './spent-signatures.js'
+import type { Stops } from './stops.js'
 
 /** More operations than this in one request are refused: each is decided and written in the receipt. */
 export const MAX_OPERATIONS = 128
@@ -61,6 +62,7 @@ export interface RulingMemory {
   readonly crypto: Pick<Crypto, 'sha256' | 'hmacSha256'>
   readonly followers: EvidenceFollowers
   readonly approvals: Pick<Approvals, 'request'>
+  readonly stops: Pick<Stops, 'haltOf' | 'frozen'>
 }
 
 type Pending = Extract<ApprovalRequest, { kind: 'pending' }>
@@ -77,7 +79,12 @@ export function rule(c: Case, presented: GrantVerdict | 'missing', memory: Rulin
   if (request.foreign.length > 0) return denied(c, 'foreign_credential')
   if (request.finding.kind === 'refused') return denied(c, request.finding.code)
   if (presented === 'missing') return denied(c, 'grant_missing')
-  if (presented.kind === 'refused') return denied(c, presented.code)
+  if (presented.kind === 'refused') {
+    const { grant: ended } = presented
+    return ended === undefined ? denied(c, presented.code) : haltedOr(c, presented.code, ended, memory)
+  }
+  const halt = memory.stops.haltOf(presented.grant)
+  if (halt !== null) return stopped(c, 'agent_halted', halt)
   const agent = policy.agents.get(presented.grant.agent)
   if (agent === undefined) return denied(c, 'agent_unknown')
   if (agent.environment !== presented.grant.environment) return denied(c, 'agent_environment')
@@ -109,6 +116,9 @@ export function rule(c: Case, presented: GrantVerdict | 'missing', memory: Rulin
   // ATTACK: a signed request that somebody has recorded, sent once more.
   const spent = spends ? memory.spent.refusal(signature.signed.signature, nowMs) : null
   if (spent !== null) return denied(described, spent)
+  const freeze = memory.stops.frozen()
+  if (freeze !== null && operations.some(({ classes }) => classes.some(each => each !== 'read')))
+    return stopped(described, 'frozen', freeze)
   return decide(described, { grant: presented.grant, api, origin, signature, spends }, memory)
 }
 
@@ -158,6 +168,20 @@ function held(c: Case, decision: Decision, route: Route, memory: RulingMemory): 
     case 'refused':
       return { kind: 'deny', c, denial: { ...UNDECIDED, code: asked.code, decisive: decision.decisive } }
   }
+}
+
+/** A grant that a halt has ended says so, so that its agent reads why. */
+function haltedOr(c: Case, code: string, grant: Grant, memory: RulingMemory): Ruling {
+  const halt = memory.stops.haltOf(grant)
+  return halt === null ? denied(c, code) : stopped(c, 'agent_halted', halt)
+}
+
+function stopped(
+  c: Case,
+  code: 'agent_halted' | 'frozen',
+  stop: { readonly because: string | null },
+): Ruling {
+  return { kind: 'deny', c, denial: { ...UNDECIDED, code, because: stop.because } }
 }
 
 function denied(c: Case, code: string, retryAfterMs: number | null = null): Ruling {

@@ -181,6 +181,16 @@ export const linkErrors = {
     sentence: 'Too many requests of this agent wait for approval already.',
     mend: 'Wait until some are answered or expire.',
   },
+  agent_halted: {
+    status: 403,
+    sentence: 'A person has halted this agent or its task; nothing passes until they let it go on.',
+    mend: 'Stop all work now, and report to your operator what was done and what was left open.',
+  },
+  frozen: {
+    status: 403,
+    sentence: 'Changes are frozen for now; only plain reads pass.',
+    mend: 'Do not try another way: report to your operator, and go on when they say that it is over.',
+  },
   approval_rejected: {
     status: 403,
     sentence: 'A person was asked about exactly this call, and has refused it.',

@@ -84,6 +84,8 @@ export { type OpenPolicyOptions, openPolicy, readSealedMetadata, type SealedMeta
 export { openSigned, type SignedPayload } from './open-signed.js'
 export {
   OPERATE_ORDER_WINDOW_MS,
+  type OperateAction,
+  type OperateOrder,
   openOperateOrder,
   type SignedOperateOrder,
   sealOperateOrder,

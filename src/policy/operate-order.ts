@@ -19,29 +19,48 @@ export const OPERATE_ORDER_WINDOW_MS = 60_000
 const strict = { additionalProperties: false }
 /** Shown to people and written in receipts: no control, format or unassigned character. */
 const PlainText = Type.String({ pattern: '^[^\\p{C}]{1,500}$' })
-const OperateOrderSchema = Type.Object(
-  {
-    v: Type.Literal(1),
-    origin: Type.String({ pattern: '^[a-z0-9.-]+/countersign/[a-z0-9-]+$' }),
-    action: Type.Literal('erase'),
-    attempts: Type.Array(Type.Integer({ minimum: 0 }), { minItems: 1, maxItems: 1_000 }),
-    by: PlainText,
-    because: PlainText,
-    t: Type.Integer({ minimum: 0 }),
-    nonce: Type.String({ pattern: '^[A-Za-z0-9_-]{16,64}$' }),
-  },
-  strict,
-)
+const common = {
+  v: Type.Literal(1),
+  origin: Type.String({ pattern: '^[a-z0-9.-]+/countersign/[a-z0-9-]+$' }),
+  by: PlainText,
+  because: PlainText,
+  t: Type.Integer({ minimum: 0 }),
+  nonce: Type.String({ pattern: '^[A-Za-z0-9_-]{16,64}$' }),
+}
+const OperateOrderSchema = Type.Union([
+  Type.Object(
+    {
+      ...common,
+      action: Type.Literal('erase'),
+      attempts: Type.Array(Type.Integer({ minimum: 0 }), { minItems: 1, maxItems: 1_000 }),
+    },
+    strict,
+  ),
+  Type.Object(
+    {
+      ...common,
+      action: Type.Literal('resume'),
+      of: Type.Union([
+        Type.Object({ scope: Type.Literal('agent'), agent: PlainText }, strict),
+        Type.Object({ scope: Type.Literal('task'), task: PlainText }, strict),
+        Type.Object({ scope: Type.Literal('all') }, strict),
+      ]),
+    },
+    strict,
+  ),
+  Type.Object({ ...common, action: Type.Literal('thaw') }, strict),
+])
 
 /** Payload of an operate order: a holder of the `operate` role has one sidecar do what reaching its socket isn't enough for. */
-export interface SignedOperateOrder {
+export type SignedOperateOrder = { [A in OperateAction]: OperateOrder<A> }[OperateAction]
+
+export type OperateAction = keyof OperateTerms
+
+export type OperateOrder<A extends OperateAction> = OperateTerms[A] & {
   readonly v: 1
   /** The sidecar that is to do it. */
   readonly origin: string
-  /** `erase`: delete the decision inputs and the secret of attempts, so that nobody can open their commitments any more. */
-  readonly action: 'erase'
-  /** `seq` of the attempts. */
-  readonly attempts: readonly number[]
+  readonly action: A
   /** The person who orders it, and why; both stand in the receipt. */
   readonly by: string
   readonly because: string
@@ -49,6 +68,21 @@ export interface SignedOperateOrder {
   readonly t: number
   /** Unique per order: whoever fulfils orders remembers it for the window and refuses a second use. */
   readonly nonce: string
+}
+
+/** What each action needs to know. */
+interface OperateTerms {
+  /** Delete the decision inputs and the secret of attempts, so that nobody can open their commitments any more; `seq` of each. */
+  readonly erase: { readonly attempts: readonly number[] }
+  /** End a halt. */
+  readonly resume: {
+    readonly of:
+      | { readonly scope: 'agent'; readonly agent: string }
+      | { readonly scope: 'task'; readonly task: string }
+      | { readonly scope: 'all' }
+  }
+  /** End a freeze. */
+  readonly thaw: object
 }
 
 /** Signs an order; throws `operate_order_malformed` for one that nobody could open. */
@@ -79,8 +113,8 @@ export function openOperateOrder(
 }
 
 function checkOrder(payload: JsonObject): SignedOperateOrder {
-  const order: SignedOperateOrder = checkShape(OperateOrderSchema, payload, 'operate_order_malformed')
-  if (new Set(order.attempts).size < order.attempts.length)
+  const order = checkShape(OperateOrderSchema, payload, 'operate_order_malformed') as SignedOperateOrder
+  if (order.action === 'erase' && new Set(order.attempts).size < order.attempts.length)
     throw policyFault('operate_order_malformed', 'an attempt twice')
   return order
 }

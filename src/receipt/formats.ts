@@ -67,7 +67,7 @@ export const CONTROL_FORMATS: Readonly<
   ],
   freeze: [
     { action: exactly('frozen', 'thawed'), by: text },
-    { until: count, because: text },
+    { until: count, because: text, statement: contentId },
   ],
   key: [
     {

@@ -44,7 +44,7 @@ async function keeping(t: TestContext): Promise<Kept> {
             t: house.clock.nowMs(),
             nonce: randomUUID(),
             ...changes,
-          },
+          } as SignedOperateOrder,
           [key],
         ),
       ),

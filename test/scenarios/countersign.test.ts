@@ -134,3 +134,49 @@ test('approving shows everything that is bound, and signs nothing that was not l
   )
   assert.match(stranger.err, /approver_unknown/)
 })
+
+test('a halted agent reads why, keeps no grant, and goes on only after a signed order and with a new one', async t => {
+  const { run, sidecar } = await scene(t)
+  const read = async (authorization: string) => {
+    const answer = await fetch(`${sidecar.url}/billing/invoices/1`, { headers: { authorization } })
+    return { status: answer.status, text: await answer.text() }
+  }
+  const before = `Bearer ${await sidecar.grant()}`
+  assert.equal((await read(before)).status, 200)
+  const halted = await run('halt', '--agent', 'coder', '--because', 'It goes on deleting.', '--by', 'maria')
+  assert.equal(halted.code, 0, halted.err)
+  const stopped = await read(before)
+  assert.equal(stopped.status, 403)
+  assert.match(stopped.text, /agent_halted/)
+  assert.match(stopped.text, /Their reason: “It goes on deleting\.?”/)
+  assert.match(
+    (await run('status')).out,
+    /^ {2}HALTED {6}agent coder, since .* by maria: It goes on deleting\.$/m,
+  )
+  await assert.rejects(sidecar.grant(), /grant_order_halted/)
+
+  const resumed = await run(
+    'resume',
+    '--agent',
+    'coder',
+    '--because',
+    'The task was withdrawn.',
+    '--by',
+    'jo',
+  )
+  assert.equal(resumed.code, 0, resumed.err)
+  assert.equal((await read(before)).status, 401, 'its grant was revoked')
+  const after = `Bearer ${await sidecar.grant()}`
+  assert.equal((await read(after)).status, 200)
+  const frozen = await run('freeze', '--because', 'The release goes out.', '--by', 'maria')
+  assert.equal(frozen.code, 0, frozen.err)
+  assert.equal((await read(after)).status, 200, 'a read passes')
+  const answer = await fetch(`${sidecar.url}/billing/invoices`, {
+    method: 'POST',
+    headers: { authorization: after },
+  })
+  assert.match(await answer.text(), /frozen/)
+  assert.equal((await run('thaw', '--because', 'It is out.')).code, 0)
+  const verified = await run('receipts', 'verify')
+  assert.equal(verified.code, 0, verified.out)
+})

@@ -206,6 +206,7 @@ function printKeeper(keeper: KeeperStatus, io: Io): void {
       io,
       `  OBSERVING   ${agent}, until ${timeOf(untilMs)}: what no rule reaches passes, up to update`,
     )
+  printStops(keeper.stops, io)
   if (refusedUpdate !== null)
     printLine(io, `  refused     ${refusedUpdate.code} at ${timeOf(refusedUpdate.atMs)}`)
   printLine(io, `  ledger      ${keeper.chain}, ${head.size} entries, the newest at ${timeOf(head.t)}`)
@@ -218,6 +219,32 @@ function printKeeper(keeper: KeeperStatus, io: Io): void {
     io,
     `  now         ${keeper.openAttempts} open attempt(s), ${keeper.grants} grant(s), ${keeper.approvals} approval(s) pending`,
   )
+}
+
+function haltWords(halt: KeeperStatus['stops']['halts'][number]): string {
+  switch (halt.scope) {
+    case 'agent':
+      return `agent ${halt.agent}`
+    case 'task':
+      return `task ${halt.task}`
+    case 'all':
+      return 'everything'
+  }
+}
+
+/** Words of people; what an agent could have written is never in them. */
+function printStops({ halts, freeze }: KeeperStatus['stops'], io: Io): void {
+  for (const halt of halts) {
+    const what = haltWords(halt)
+    printLine(io, `  HALTED      ${what}, since ${timeOf(halt.sinceMs)} by ${halt.by}${whyOf(halt)}`)
+  }
+  if (freeze === null) return
+  const end = freeze.untilMs === null ? '' : `, until ${timeOf(freeze.untilMs)}`
+  printLine(io, `  FROZEN      since ${timeOf(freeze.sinceMs)} by ${freeze.by}${end}${whyOf(freeze)}`)
+}
+
+function whyOf({ because }: { readonly because: string | null }): string {
+  return because === null ? '' : `: ${because}`
 }
 
 function printFullCheck(

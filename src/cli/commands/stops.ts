@@ -1,0 +1,204 @@
+import { randomUUID } from 'node:crypto'
+import { existsSync } from 'node:fs'
+import { userInfo } from 'node:os'
+import type { Command } from 'commander'
+import { encodeEnvelope, parseStrictJson } from '../../canon/index.js'
+import type { HaltScope } from '../../keeper/index.js'
+import { type OperateOrder, type SignedOperateOrder, sealOperateOrder } from '../../policy/index.js'
+import { loadConfig } from '../config.js'
+import { type Io, printJson, printLine, UsageError } from '../io.js'
+import { openSigningKey } from '../locked-key.js'
+import { repeatable } from '../repeatable.js'
+import { type AdminOptions, addAdminOptions, adminOf } from './approvals.js'
+
+interface ScopeFlags {
+  readonly agent?: string
+  readonly task?: string
+  readonly all?: true
+}
+
+interface StopFlags extends AdminOptions, ScopeFlags {
+  readonly because?: string
+  readonly by: string
+  readonly until?: string
+  readonly json?: true
+}
+
+interface OrderFlags extends AdminOptions, ScopeFlags {
+  readonly because: string
+  readonly by: string
+  readonly key?: readonly string[]
+  readonly passphraseFile?: string
+  readonly json?: true
+}
+
+const AFTERWARDS =
+  'It takes no key: whoever reaches the keeper may stop, and only the operate role lets things go on.'
+
+export function registerHalt(program: Command, io: Io): void {
+  scoped(addAdminOptions(program.command('halt')))
+    .summary('stop an agent, a task or everything, from the next request on')
+    .option('--because <text>', 'why; the agent reads it, and it stands in the receipt')
+    .option('--by <person>', 'who halts; stands in the receipt', userInfo().username)
+    .option('--json', 'one JSON document')
+    .addHelpText(
+      'after',
+      `
+Its grants are revoked, and the credentials that were minted for them. A restart doesn't end a halt. ${AFTERWARDS}
+
+Examples:
+  countersign halt --agent coder --because 'it goes on deleting'
+  countersign halt --all
+`,
+    )
+    .action((flags: StopFlags) => halt(flags, io))
+}
+
+export function registerResume(program: Command, io: Io): void {
+  ordered(scoped(addAdminOptions(program.command('resume'))))
+    .summary('end a halt, by order of the operate role')
+    .addHelpText(
+      'after',
+      "\nWhat was revoked stays so: the agent needs a new grant.\n\nExample:\n  countersign resume --agent coder --because 'the task was withdrawn' --key operate.jwk\n",
+    )
+    .action((flags: OrderFlags) => resume(flags, io))
+}
+
+export function registerFreeze(program: Command, io: Io): void {
+  addAdminOptions(program.command('freeze'))
+    .summary('let nothing but plain reads pass')
+    .option('--until <time>', 'it ends by itself then, such as 2027-01-13T18:00:00Z')
+    .option('--because <text>', 'why; the agents read it, and it stands in the receipt')
+    .option('--by <person>', 'who freezes; stands in the receipt', userInfo().username)
+    .option('--json', 'one JSON document')
+    .addHelpText(
+      'after',
+      `
+Freezing again changes reason and end. ${AFTERWARDS} Times that come again belong into the policy: \`during\`.
+
+Example:
+  countersign freeze --until 2027-01-13T18:00:00Z --because 'the release is going out'
+`,
+    )
+    .action((flags: StopFlags) => freeze(flags, io))
+}
+
+export function registerThaw(program: Command, io: Io): void {
+  ordered(addAdminOptions(program.command('thaw')))
+    .summary('end a freeze, by order of the operate role')
+    .addHelpText('after', "\nExample:\n  countersign thaw --because 'the release is out' --key operate.jwk\n")
+    .action((flags: OrderFlags) => thaw(flags, io))
+}
+
+function scoped(command: Command): Command {
+  return command
+    .option('--agent <id>', 'this agent, in all its tasks')
+    .option('--task <task>', 'this task, of any agent')
+    .option('--all', 'everything')
+}
+
+function ordered(command: Command): Command {
+  return command
+    .requiredOption('--because <text>', 'why; stands in the receipt')
+    .option('--by <person>', 'who orders it; stands in the receipt', userInfo().username)
+    .option(
+      '--key <file>',
+      'private key with the operate role; repeatable where the trust root asks for several. The first run keeps one in trust/keys',
+      repeatable,
+    )
+    .option('--passphrase-file <file>', 'passphrase of the key; asked for otherwise')
+    .option('--json', 'one JSON document')
+}
+
+async function halt(flags: StopFlags, io: Io): Promise<void> {
+  const of = scopeOf(flags)
+  const answer = await posted(flags, '/v1/stops/halt', { of, by: flags.by, because: flags.because })
+  if (flags.json === true) return printJson(io, answer)
+  printLine(io, `Halted: ${words(of)}. Nothing of it passes until \`countersign resume\` ends it.`)
+}
+
+async function resume(flags: OrderFlags, io: Io): Promise<void> {
+  const of = scopeOf(flags)
+  const answer = await posted(flags, '/v1/stops/resume', await orderTo({ action: 'resume', of }, flags, io))
+  if (flags.json === true) return printJson(io, answer)
+  printLine(io, `Resumed: ${words(of)}. What was revoked stays so; the agent needs a new grant.`)
+}
+
+async function freeze(flags: StopFlags, io: Io): Promise<void> {
+  const untilMs = flags.until === undefined ? null : timeOf(flags.until)
+  const said = { by: flags.by, because: flags.because, untilMs }
+  const answer = await posted(flags, '/v1/stops/freeze', said)
+  if (flags.json === true) return printJson(io, answer)
+  const end = untilMs === null ? '`countersign thaw` ends it' : new Date(untilMs).toISOString()
+  printLine(io, `Frozen until ${end}: only plain reads pass.`)
+}
+
+async function thaw(flags: OrderFlags, io: Io): Promise<void> {
+  const answer = await posted(flags, '/v1/stops/thaw', await orderTo({ action: 'thaw' }, flags, io))
+  if (flags.json === true) return printJson(io, answer)
+  printLine(io, 'Thawed: what the policy allows passes again.')
+}
+
+async function posted(flags: AdminOptions, path: string, body: unknown): Promise<unknown> {
+  const admin = adminOf(flags)
+  return admin.post(path, body).finally(() => admin.close())
+}
+
+/** `{"order": …}` as the admin API takes it, signed by the keys that are passed. */
+async function orderTo(
+  action: Pick<OperateOrder<'resume'>, 'action' | 'of'> | Pick<OperateOrder<'thaw'>, 'action'>,
+  flags: OrderFlags,
+  io: Io,
+): Promise<{ readonly order: unknown }> {
+  const loaded = loadConfig(flags.config)
+  const files = flags.key ?? [loaded.path('trust/keys/operate.jwk')]
+  const missing = files.find(file => !existsSync(file))
+  if (missing !== undefined)
+    throw new UsageError(
+      `there is no key ${missing}`,
+      'Pass --key FILE: going on takes a signature by the operate role, reaching the keeper is not enough.',
+    )
+  const keys = []
+  for (const file of files) keys.push(await openSigningKey(file, flags.passphraseFile, io))
+  const order = {
+    ...action,
+    v: 1,
+    origin: loaded.config.origin,
+    by: flags.by,
+    because: flags.because,
+    t: Date.now(),
+    nonce: randomUUID(),
+  } as SignedOperateOrder
+  return { order: parseStrictJson(encodeEnvelope(sealOperateOrder(order, keys))) }
+}
+
+function scopeOf({ agent, task, all }: ScopeFlags): HaltScope {
+  const given = [agent, task, all].filter(each => each !== undefined)
+  if (given.length !== 1)
+    throw new UsageError(
+      'say what is meant',
+      'Pass one of --agent ID, --task TASK and --all; `countersign status` lists what is halted.',
+    )
+  if (agent !== undefined) return { scope: 'agent', agent }
+  return task === undefined ? { scope: 'all' } : { scope: 'task', task }
+}
+
+function words(of: HaltScope): string {
+  switch (of.scope) {
+    case 'agent':
+      return `agent ${of.agent}`
+    case 'task':
+      return `task ${of.task}`
+    case 'all':
+      return 'everything'
+  }
+}
+
+function timeOf(text: string): number {
+  const ms = /^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}(:\d{2})?(Z|[+-]\d{2}:\d{2})$/.test(text)
+    ? Date.parse(text)
+    : Number.NaN
+  if (!(ms > Date.now()))
+    throw new UsageError(`--until ${text} is no time ahead`, 'Write it with its zone: 2027-01-13T18:00:00Z.')
+  return ms
+}

@@ -1,0 +1,166 @@
+import type { Grant } from '../credential/index.js'
+import type { Ledger } from '../ledger/index.js'
+import { keeperFault } from './error-table.js'
+import type { IssuedGrant } from './grants.js'
+import type { OperateOrders } from './operate-orders.js'
+import type { Clock, Log } from './ports.js'
+
+/** Durable forms: `halt/agent/<id>`, `halt/task/<task>` and `halt/all` → the JSON of a halt, `freeze` → that of a freeze. */
+const HALT = 'halt/'
+const FREEZE = 'freeze'
+
+/** What is halted: one agent in all its tasks, one task of any agent, or everything. */
+export type HaltScope =
+  | { readonly scope: 'agent'; readonly agent: string }
+  | { readonly scope: 'task'; readonly task: string }
+  | { readonly scope: 'all' }
+
+export type Halt = HaltScope & {
+  /** Who halted, as they say: stopping takes no signature. */
+  readonly by: string
+  readonly because: string | null
+  readonly sinceMs: number
+}
+
+export interface Freeze {
+  readonly by: string
+  readonly because: string | null
+  readonly sinceMs: number
+  /** It ends by itself then; null where only an order ends it. */
+  readonly untilMs: number | null
+}
+
+export interface StopsParts {
+  readonly ledger: Ledger
+  readonly clock: Clock
+  readonly log: Log
+  readonly orders: Pick<OperateOrders, 'accept'>
+  readonly grants: { list(): readonly IssuedGrant[]; revoke(jti: string): Promise<IssuedGrant> }
+}
+
+/**
+ * Halts and freezes. Anybody who reaches the keeper may stop an agent, because stopping is safe; going on takes an
+ * order of the `operate` role. In force before it is durable, for every gate alike, because each request asks here.
+ */
+export class Stops {
+  private readonly parts: StopsParts
+  private readonly halts = new Map<string, Halt>()
+  private freezing: Freeze | null = null
+
+  private constructor(parts: StopsParts) {
+    this.parts = parts
+  }
+
+  static async load(parts: StopsParts): Promise<Stops> {
+    const stops = new Stops(parts)
+    for (const [key, value] of await parts.ledger.state.list(HALT)) stops.halts.set(key, JSON.parse(value))
+    const frozen = await parts.ledger.state.get(FREEZE)
+    stops.freezing = frozen === undefined ? null : JSON.parse(frozen)
+    return stops
+  }
+
+  list(): { readonly halts: readonly Halt[]; readonly freeze: Freeze | null } {
+    return { halts: [...this.halts.values()], freeze: this.frozen() }
+  }
+
+  /** The halt that a grant falls under; null where there is none. */
+  haltOf({ agent, task }: Pick<Grant, 'agent' | 'task'>): Halt | null {
+    if (this.halts.size === 0) return null
+    return (
+      this.halts.get(keyOf({ scope: 'all' })) ??
+      this.halts.get(keyOf({ scope: 'agent', agent })) ??
+      this.halts.get(keyOf({ scope: 'task', task })) ??
+      null
+    )
+  }
+
+  /** Null where everything may go on. */
+  frozen(): Freeze | null {
+    const { freezing } = this
+    if (freezing?.untilMs == null || freezing.untilMs > this.parts.clock.nowMs()) return freezing
+    return null
+  }
+
+  /**
+   * Halts, from this moment on, and ends the grants that fall under it with the credentials that were minted for
+   * them. Halting twice changes the reason. Resolves when it is durable and the grants are ended.
+   */
+  async halt(scope: HaltScope, by: string, because: string | null): Promise<Halt> {
+    const { ledger, clock, grants, log } = this.parts
+    const halt: Halt = { ...scope, by, because, sinceMs: clock.nowMs() }
+    const key = keyOf(scope)
+    this.halts.set(key, halt)
+    log.warn({ code: 'agent_halted', ...scope, by }, 'halted: nothing of it passes until an order resumes it')
+    await ledger.append(
+      { type: 'halt', data: { action: 'halted', ...scope, by, ...reason(because) } },
+      { state: [{ key, value: JSON.stringify(halt) }] },
+    )
+    const ended = grants.list().filter(grant => !grant.revoked && this.haltOf(grant) !== null)
+    for (const session of new Set(ended.map(grant => grant.session))) {
+      const first = ended.find(grant => grant.session === session) as IssuedGrant
+      await grants.revoke(first.jti)
+    }
+    return halt
+  }
+
+  /** Fulfils a signed order. What was revoked stays so: the agent needs a new grant. Throws `not_stopped` or what is wrong with the order. */
+  async resume(envelope: Uint8Array): Promise<Halt> {
+    const { order, cid, changes } = this.parts.orders.accept(envelope, 'resume')
+    const scope = order.of as HaltScope
+    const key = keyOf(scope)
+    const halt = this.halts.get(key)
+    if (halt === undefined) throw keeperFault('not_stopped')
+    await this.parts.ledger.append(
+      {
+        type: 'halt',
+        data: { action: 'resumed', ...scope, by: order.by, because: order.because, statement: cid },
+      },
+      { state: [...changes, { key, value: null }] },
+    )
+    if (this.halts.get(key) === halt) this.halts.delete(key)
+    return halt
+  }
+
+  /** Lets nothing but reads pass, from this moment on. */
+  async freeze(by: string, because: string | null, untilMs: number | null): Promise<Freeze> {
+    const { ledger, clock, log } = this.parts
+    const freeze: Freeze = { by, because, sinceMs: clock.nowMs(), untilMs }
+    this.freezing = freeze
+    log.warn({ code: 'frozen', by, untilMs }, 'frozen: only reads pass')
+    await ledger.append(
+      {
+        type: 'freeze',
+        data: { action: 'frozen', by, ...(untilMs === null ? {} : { until: untilMs }), ...reason(because) },
+      },
+      { state: [{ key: FREEZE, value: JSON.stringify(freeze) }] },
+    )
+    return freeze
+  }
+
+  async thaw(envelope: Uint8Array): Promise<Freeze> {
+    const { order, cid, changes } = this.parts.orders.accept(envelope, 'thaw')
+    const freeze = this.frozen()
+    if (freeze === null) throw keeperFault('not_stopped')
+    await this.parts.ledger.append(
+      { type: 'freeze', data: { action: 'thawed', by: order.by, because: order.because, statement: cid } },
+      { state: [...changes, { key: FREEZE, value: null }] },
+    )
+    if (this.freezing === freeze) this.freezing = null
+    return freeze
+  }
+}
+
+function keyOf(scope: HaltScope): string {
+  switch (scope.scope) {
+    case 'agent':
+      return `${HALT}agent/${scope.agent}`
+    case 'task':
+      return `${HALT}task/${scope.task}`
+    case 'all':
+      return `${HALT}all`
+  }
+}
+
+function reason(because: string | null): { readonly because?: string } {
+  return because === null ? {} : { because }
+}

@@ -1,0 +1,144 @@
+import assert from 'node:assert/strict'
+import { randomUUID } from 'node:crypto'
+import { describe, it, type TestContext } from 'node:test'
+import { encodeEnvelope, type JsonObject, parseStrictJson, type SigningKey } from '../../src/canon/index.js'
+import { type SignedOperateOrder, sealOperateOrder } from '../../src/policy/index.js'
+import { type Asked, House, ORIGIN, ofType, operation, REMIND, signingKey } from './keeper-fixture.js'
+
+async function scene(t: TestContext) {
+  const house = await House.build(t)
+  const { ledger, keeper } = await house.start()
+  const link = await house.connect()
+  const presented = { slot: 'bearer', token: await house.token() } as const
+  const order = (action: object, key: SigningKey = house.enrolKey) => {
+    const whole = {
+      v: 1,
+      origin: ORIGIN,
+      by: 'jo',
+      because: 'sorted out',
+      t: house.clock.nowMs(),
+      nonce: randomUUID(),
+    }
+    const sealed = sealOperateOrder({ ...whole, ...action } as SignedOperateOrder, [key])
+    return { order: parseStrictJson(encodeEnvelope(sealed)) as JsonObject }
+  }
+  return {
+    house,
+    ledger,
+    link,
+    keeper,
+    order,
+    ask: (changes = operation('GET /invoices/{id}', '7')) => house.ask(link, { ...changes, presented }),
+    stop: (what: string, body: object) => house.admin('POST', `/v1/stops/${what}`, body),
+  }
+}
+
+function codeOf({ verdict }: Asked): string {
+  return verdict.kind === 'stale' ? verdict.kind : verdict.code
+}
+
+const CODER = { of: { scope: 'agent', agent: 'coder' }, by: 'maria', because: 'It goes on deleting.' }
+
+describe('a halt', () => {
+  for (const of of [{ scope: 'agent', agent: 'coder' }, { scope: 'all' }])
+    it(`of ${of.scope} stops the next request, and the agent reads why`, async t => {
+      const { ask, stop, ledger } = await scene(t)
+      assert.equal(codeOf(await ask()), 'allowed')
+      assert.equal((await stop('halt', { ...CODER, of })).status, 200)
+      const { verdict } = await ask()
+      assert.ok(verdict.kind === 'refuse')
+      assert.deepEqual([verdict.code, verdict.because], ['agent_halted', 'It goes on deleting.'])
+      const [entry] = await ofType(ledger, 'halt')
+      assert.deepEqual(entry?.data, { action: 'halted', ...of, by: 'maria', because: 'It goes on deleting.' })
+    })
+
+  it('of a task stops that task alone', async t => {
+    const { ask, stop } = await scene(t)
+    await stop('halt', { of: { scope: 'task', task: 'another' }, by: 'maria' })
+    assert.equal(codeOf(await ask()), 'allowed')
+    await stop('halt', { of: { scope: 'task', task: 't-1' }, by: 'maria' })
+    assert.equal(codeOf(await ask()), 'agent_halted')
+  })
+
+  it('ends what was issued: credentials at once, grants for good, and none is issued meanwhile', async t => {
+    const { ask, stop, house, order } = await scene(t)
+    const grant = await house.admin('POST', '/v1/grants', {
+      order: parseStrictJson(encodeEnvelope(house.order())),
+    })
+    assert.equal(grant.status, 200, JSON.stringify(grant.body))
+    await stop('halt', CODER)
+    assert.ok(house.broker.revoked.length > 0)
+    const refused = await house.admin('POST', '/v1/grants', {
+      order: parseStrictJson(encodeEnvelope(house.order({ nonce: randomUUID() }))),
+    })
+    assert.equal(refused.body.code, 'grant_order_halted')
+    assert.equal((await stop('resume', order({ action: 'resume', of: CODER.of }))).status, 200)
+    const listed = (await house.admin('GET', '/v1/grants')).body.grants as unknown as readonly {
+      revoked: boolean
+    }[]
+    assert.ok(listed.length > 0 && listed.every(({ revoked }) => revoked))
+    assert.equal(codeOf(await ask()), 'allowed', 'a grant that was issued elsewhere is not known here')
+  })
+
+  it('survives a restart, and only an order of the operate role ends it', async t => {
+    const { stop, house, order, link, keeper } = await scene(t)
+    await stop('halt', CODER)
+    await link.close()
+    await keeper.stop()
+    await house.start()
+    const again = await house.connect()
+    const ask = () => house.ask(again, operation('GET /invoices/{id}', '7'))
+    assert.equal(codeOf(await ask()), 'agent_halted')
+    const forged = await stop('resume', order({ action: 'resume', of: CODER.of }, signingKey()))
+    assert.equal(forged.body.code, 'signing_key_unknown')
+    assert.equal((await stop('resume', {})).body.code, 'operate_order_malformed')
+    assert.equal(codeOf(await ask()), 'agent_halted')
+    assert.equal((await stop('resume', order({ action: 'resume', of: CODER.of }))).status, 200)
+    assert.equal(codeOf(await ask()), 'allowed')
+  })
+
+  it('attack: an order to do something else, or a used one, resumes nothing', async t => {
+    const { ask, stop, order } = await scene(t)
+    await stop('halt', CODER)
+    for (const action of [
+      { action: 'thaw' },
+      { action: 'resume', of: { scope: 'agent', agent: 'reader' } },
+      { action: 'resume', of: { scope: 'all' } },
+    ])
+      assert.notEqual((await stop('resume', order(action))).status, 200)
+    const good = order({ action: 'resume', of: CODER.of })
+    assert.equal((await stop('resume', good)).status, 200)
+    await stop('halt', CODER)
+    assert.equal((await stop('resume', good)).body.code, 'operate_order_replayed')
+    assert.equal(codeOf(await ask()), 'agent_halted')
+  })
+
+  it('attack: words that would turn a line around are not taken', async t => {
+    const { stop } = await scene(t)
+    assert.equal((await stop('halt', { ...CODER, because: 'a\u202eb' })).status, 400)
+    assert.equal((await stop('halt', { ...CODER, of: { scope: 'everyone' } })).status, 400)
+  })
+})
+
+describe('a freeze', () => {
+  it('lets reads pass and nothing else, until it is thawed', async t => {
+    const { ask, stop, order } = await scene(t)
+    const remind = () => ask(operation(REMIND, '7'))
+    assert.equal(codeOf(await remind()), 'allowed')
+    assert.equal((await stop('freeze', { by: 'maria', because: 'The release goes out.' })).status, 200)
+    assert.equal(codeOf(await ask()), 'allowed')
+    const { verdict } = await remind()
+    assert.ok(verdict.kind === 'refuse')
+    assert.deepEqual([verdict.code, verdict.because], ['frozen', 'The release goes out.'])
+    assert.equal((await stop('thaw', order({ action: 'thaw' }))).status, 200)
+    assert.equal(codeOf(await remind()), 'allowed')
+  })
+
+  it('ends by itself where it has an end', async t => {
+    const { ask, stop, house } = await scene(t)
+    await stop('freeze', { by: 'maria', untilMs: house.clock.nowMs() + 60_000 })
+    assert.equal(codeOf(await ask(operation(REMIND, '7'))), 'frozen')
+    house.aheadMs = 60_001
+    assert.equal(codeOf(await ask(operation(REMIND, '7'))), 'allowed')
+  })
+})
