@@ -50,12 +50,12 @@ CONTROL = {
     ),
     "vault": of("action=opened|put|removed|rekeyed entries# name? by?"),
     "approval": of(
-        "id state=requested|approved|rejected|consumed|expired|cancelled agent environment task owner policy% digest@ "
-        "expires# rule? by? statement%? attempt#?",
+        "id state=requested|approved|withdrawn|rejected|consumed|expired agent environment task owner policy% digest@ "
+        "expires# rule? by? because? signed? attempt#?",
         approvers_=[("", "", "")],
     ),
     "halt": of("action=halted|resumed scope=agent|task|all by agent? task? because? statement%?"),
-    "freeze": of("action=frozen|thawed by until#? because?"),
+    "freeze": of("action=frozen|thawed by until#? because? statement%?"),
     "key": of("action=enrolled|revoked role=receipt|checkpoint|grant key! enrolment? replaces!?"),
     "heartbeat": of("size# open# policy%? every#?"),
     "suppressed": of("code count# from# to#"),
