@@ -84,7 +84,7 @@ export async function shipping(
   })
   t.after(async () => {
     await started.stop(0)
-    await rm(cursorsBeside(folder), { recursive: true, force: true })
+    await rm(cursorsBeside(folder), { recursive: true, force: true, maxRetries: 5 })
   })
   return { shipping: started, noted }
 }
