@@ -159,21 +159,43 @@ function otherCases(cases: readonly Case[], leading: readonly Case[]): readonly 
 }
 
 function totalsOf(rows: readonly MatrixRow[]): MatrixTotals {
-  const classes = OPERATION_CLASSES.flatMap(each => {
-    const having = rows.filter(row => row.classes.includes(each))
-    return having.length === 0 ? [] : [[each, countOf(having)] as const]
-  })
+  const all = new Count()
+  const mutations = new Count()
+  const classes = new Map<OperationClass, Count>()
+  let irreversibleAdmitted = 0
+  for (const row of rows) {
+    all.add(row)
+    if (row.classes.some(each => !READS.includes(each))) mutations.add(row)
+    for (const each of new Set(row.classes)) {
+      const count = classes.get(each) ?? new Count()
+      classes.set(each, count)
+      count.add(row)
+    }
+    if (row.admittedClasses.includes('irreversible')) irreversibleAdmitted++
+  }
   return {
-    ...countOf(rows),
-    mutations: countOf(rows.filter(row => row.classes.some(each => !READS.includes(each)))),
-    irreversibleAdmitted: rows.filter(row => row.admittedClasses.includes('irreversible')).length,
-    classes: Object.fromEntries(classes),
+    ...all,
+    mutations: { ...mutations },
+    irreversibleAdmitted,
+    classes: Object.fromEntries(
+      OPERATION_CLASSES.flatMap(each => {
+        const count = classes.get(each)
+        return count === undefined ? [] : [[each, { ...count }]]
+      }),
+    ),
   }
 }
 
 const READS: readonly OperationClass[] = ['read', 'sensitive_read']
 
-function countOf(rows: readonly MatrixRow[]): MatrixCount {
-  const of = (verdict: MatrixVerdict): number => rows.filter(row => row.verdict === verdict).length
-  return { operations: rows.length, admitted: of('admitted'), held: of('held'), denied: of('denied') }
+class Count implements MatrixCount {
+  operations = 0
+  admitted = 0
+  held = 0
+  denied = 0
+
+  add({ verdict }: MatrixRow): void {
+    this.operations++
+    this[verdict]++
+  }
 }
