@@ -27,6 +27,7 @@ export function bundleWords(found: BundleVerification): VerdictWords {
       ['witnessed', witnessedText(found)],
       ...found.policies.map(policy => ['policy', policyText(policy)] as const),
       ['disclosed', disclosedText(found)],
+      ...peopleRows(found),
       ['open', openText(found)],
       ...(found.recovered === null ? [] : [['recovered', recoveredText(found.recovered)] as const]),
       ...found.missing.map(
@@ -35,6 +36,9 @@ export function bundleWords(found: BundleVerification): VerdictWords {
       ['proven', provenText(found)],
     ],
     notProven: [
+      ...(found.countersignatures.unproven === 0
+        ? []
+        : ['that people signed what was approved: the policy or the request is not in the bundle']),
       'that nothing else happened: the log has other entries, and what never passed the sidecar has none',
     ],
   }
@@ -90,6 +94,13 @@ function policyText({
 function disclosedText({ disclosed }: BundleVerification): string {
   if (disclosed.length === 0) return 'nothing: targets, bodies and arguments are commitments only'
   return disclosed.map(({ seq, field }) => `${field} of ${seq}`).join(', ')
+}
+
+/** Only where people were asked. */
+function peopleRows({ countersignatures }: BundleVerification): (readonly [string, string])[] {
+  const { proven, unproven } = countersignatures
+  if (proven + unproven === 0) return []
+  return [['people', `${plural(proven, 'word')} signed as the policy asks, ${unproven} not proven`]]
 }
 
 function recoveredText({

@@ -3,7 +3,10 @@ import { utf8 } from '../canon/index.js'
 import { compareWithCopy, parallelChecks, readCheckpointFile } from '../ledger/index.js'
 import { nativeCrypto } from '../native/index.js'
 import {
+  CountersignatureAudit,
+  type CountersignaturesChecked,
   type EntryAudit,
+  type GroupsOf,
   parseCheckpoint,
   type ReferenceSummary,
   References,
@@ -17,7 +20,6 @@ import { type KeySource, pinnedKeys } from './pinned-keys.js'
 import { pinnedRecovery } from './pinned-recovery.js'
 import { progress } from './progress.js'
 import type { ReceiptSource } from './receipt-source.js'
-import { CountersignatureAudit, type CountersignaturesChecked } from './replay/countersignatures.js'
 import { DecisionReplay, type DecisionsReplayed } from './replay/decision-replay.js'
 import { recordedInputs } from './replay/recorded-inputs.js'
 import { type SealedPolicies, sealedPolicies } from './replay/sealed-policies.js'
@@ -113,7 +115,7 @@ export async function verified(
     policies === null
       ? null
       : new DecisionReplay(policies, recordedInputs(source, request.decisions.auditorKey))
-  const people = policies === null ? null : new CountersignatureAudit(policies)
+  const people = policies === null ? null : new CountersignatureAudit(nativeCrypto, groupsOf(policies))
   const audits: readonly (EntryAudit | null)[] = [references, decisions, people, ...readers]
   const total = Math.max(...checkpoints.map(({ size }) => size))
   const shown = progress(io, 'entries', Number.isFinite(total) ? total : null)
@@ -139,6 +141,13 @@ export async function verified(
     references: references?.summary() ?? null,
     decisions: replayed,
     countersignatures: people?.summary() ?? null,
+  }
+}
+
+function groupsOf(policies: SealedPolicies): GroupsOf {
+  return cid => {
+    const found = policies.find(cid)
+    return found.kind === 'policy' ? found.policy.approvers : null
   }
 }
 

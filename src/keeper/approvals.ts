@@ -8,6 +8,7 @@ import {
   argumentsCommitment,
   type Decision,
   hasEnough,
+  isLater,
   MAX_STATEMENT_BYTES,
   type OpenCountersignature,
   openCountersignature,
@@ -47,6 +48,8 @@ export interface Approval {
   readonly approvers: readonly string[]
   /** Who has approved so far. */
   readonly signed: readonly Signature[]
+  /** When each person last signed a word about it, Unix milliseconds. */
+  readonly heard: Readonly<Record<string, number>>
   readonly rejected: { readonly by: string; readonly because: string | null } | null
   readonly createdMs: number
   /** It waits and lasts until then. */
@@ -56,9 +59,9 @@ export interface Approval {
 }
 
 /** What people are shown of an approval: all but what only matches repeated calls. */
-export type ShownApproval = Omit<Approval, 'match'>
+export type ShownApproval = Omit<Approval, 'match' | 'heard'>
 
-export function shownApproval({ match: _, ...shown }: Approval): ShownApproval {
+export function shownApproval({ match: _, heard: __, ...shown }: Approval): ShownApproval {
   return shown
 }
 
@@ -195,7 +198,7 @@ export class Approvals {
   /**
    * Counts a signed statement. Throws what is wrong with it (see `openCountersignature`), `approval_unknown`,
    * `approval_changing` while another word about it is written down, `approval_superseded` where another policy is in force by now, `approval_decided` where it was rejected or used,
-   * `approval_signed` where the same person has approved already, and `approval_unsigned` where a withdrawal has nothing to
+   * `approval_signed` where the same person has approved already, `approval_replayed` where they have signed a later word, and `approval_unsigned` where a withdrawal has nothing to
    * take back. Resolves when it is durable.
    */
   async countersign(id: string, envelope: Uint8Array): Promise<Approval> {
@@ -250,22 +253,23 @@ export class Approvals {
     all: ReadonlyMap<string, ApproverGroup>,
   ): Approval {
     const own = approval.signed.some(each => each.by === by)
+    if (verdict === 'approve' && own) throw keeperFault('approval_signed', by)
+    if (!isLater({ verdict, t }, approval.heard[by])) throw keeperFault('approval_replayed', by)
+    const heard = { ...approval, heard: { ...approval.heard, [by]: t } }
     switch (verdict) {
-      case 'approve': {
-        if (own) throw keeperFault('approval_signed', by)
-        return counted(approval, [...approval.signed, { by, groups, t }], all)
-      }
+      case 'approve':
+        return counted(heard, [...approval.signed, { by, groups, t }], all)
       case 'withdraw': {
         if (!own) throw keeperFault('approval_unsigned', by)
         return counted(
-          approval,
+          heard,
           approval.signed.filter(each => each.by !== by),
           all,
         )
       }
       case 'reject':
         return {
-          ...approval,
+          ...heard,
           state: 'rejected',
           rejected: { by, because: because ?? null },
           keptMs: this.parts.clock.nowMs() + this.bounds.rejectionMs,
@@ -307,6 +311,7 @@ export class Approvals {
       because: decision.because,
       approvers: decision.approvers,
       signed: [],
+      heard: {},
       rejected: null,
       createdMs: c.nowMs,
       expiresMs,

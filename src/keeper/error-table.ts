@@ -87,6 +87,11 @@ export const keeperErrors = {
     sentence: 'The same person has approved this already.',
     mend: 'Somebody else of the group has to agree as well; `countersign approvals show` says who has.',
   },
+  approval_replayed: {
+    status: 409,
+    sentence: 'The same person has signed a later word about this approval.',
+    mend: 'Sign it anew: `countersign approve`.',
+  },
   approval_unsigned: {
     status: 409,
     sentence: 'This person has not approved it, so there is nothing to withdraw.',

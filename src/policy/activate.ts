@@ -90,6 +90,11 @@ function agentsOf(policy: CompiledPolicy): ReadonlyMap<string, PolicyAgent> {
   )
 }
 
+/** Approver groups of a compiled policy, by name; throws `compiled_policy_malformed`. */
+export function readSealedApprovers(payload: JsonObject): ReadonlyMap<string, ApproverGroup> {
+  return approversOf(readCompiled(payload))
+}
+
 function approversOf(policy: CompiledPolicy): ReadonlyMap<string, ApproverGroup> {
   return new Map(
     Object.entries(policy.approvers).map(([name, group]) => [

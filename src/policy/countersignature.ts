@@ -156,6 +156,18 @@ function isMet(group: ApproverGroup | undefined, signed: readonly Signature[]): 
   return people.size >= group.threshold
 }
 
+/**
+ * Whether a word may follow the one that the same person signed last, at `before` in Unix milliseconds; undefined where
+ * this is their first. ATTACK: who has read an approval in the log shows it again after it was withdrawn.
+ */
+export function isLater(
+  { verdict, t }: Pick<Countersignature, 'verdict' | 't'>,
+  before: number | undefined,
+): boolean {
+  // In doubt the word that lets nothing pass counts.
+  return before === undefined || t > before || (t === before && verdict !== 'approve')
+}
+
 /** An operation as a statement names it. Its arguments are left to `argumentsCommitment`. */
 export function statedOperation(operation: Operation): StatedOperation {
   const { name, classes, scope, resources, account } = operation

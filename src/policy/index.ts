@@ -1,4 +1,4 @@
-export { activate } from './activate.js'
+export { activate, readSealedApprovers } from './activate.js'
 export type {
   ActivePolicy,
   AgentIdentity,
@@ -24,6 +24,7 @@ export {
   argumentsCommitment,
   type Countersignature,
   hasEnough,
+  isLater,
   MAX_STATEMENT_BYTES,
   type OpenCountersignature,
   openCountersignature,

@@ -79,8 +79,11 @@ export class ApprovalHistory {
     const { seq, approval: id, agent, policy, decision } = entry
     if (id === undefined) {
       if (decision.effect === 'hold') report('approval_unfit', seq, 'held, and none was asked for')
+      if (decision.code === 'approved') report('approval_unfit', seq, 'approved, and it names none')
       return
     }
+    if (decision.effect === 'allow' && decision.code !== 'approved')
+      report('approval_unfit', seq, `it names one, and says ${decision.code}`)
     const approval = this.byId.get(id)
     if (approval === undefined) {
       report('approval_unfit', seq, 'it was never requested')

@@ -53,7 +53,7 @@ function shownBy(entry: Entry): readonly string[] {
     case 'mint':
       return entry.data.action === 'minted' ? [`mint ${entry.data.id}`] : []
     case 'approval':
-      return [`approval ${entry.data.id}`]
+      return entry.data.state === 'requested' ? [`approval ${entry.data.id}`] : []
     case 'policy':
       return entry.data.action === 'activated' ? [`activation ${entry.data.cid}`] : []
     default:

@@ -1,7 +1,21 @@
-import { CONTENT_ID, type Crypto, contentId, fromUtf8, type JsonObject, utf8 } from '../canon/index.js'
-import { readSealedMetadata, type TrustRoot } from '../policy/index.js'
+import {
+  CONTENT_ID,
+  CountersignError,
+  type Crypto,
+  contentId,
+  fromUtf8,
+  type JsonObject,
+  utf8,
+} from '../canon/index.js'
+import {
+  type ApproverGroup,
+  readSealedApprovers,
+  readSealedMetadata,
+  type TrustRoot,
+} from '../policy/index.js'
 import { type Bundle, parseSettledEnvelope, payloadOf } from './bundle.js'
 import { judgeSeal, type Report } from './bundle-trust.js'
+import type { GroupsOf } from './countersignatures.js'
 import type { Entry } from './entry.js'
 
 /** A sealed policy of a bundle. */
@@ -24,7 +38,8 @@ export interface RevokedSealer {
 
 /**
  * Verifies the policies of a bundle: each is sealed by its role, unless there is no trust root at all, and cited by an
- * entry. Answers those that can be read, and the keys among their sealers that were revoked since.
+ * entry. Answers those that can be read, the keys among their sealers that were revoked since, and the approver groups of
+ * those whose seal holds.
  */
 export function verifyPolicies(
   crypto: Crypto,
@@ -32,22 +47,36 @@ export function verifyPolicies(
   entries: Iterable<Entry>,
   versions: readonly TrustRoot[] | null,
   report: Report,
-): { readonly policies: readonly BundledPolicy[]; readonly revoked: readonly RevokedSealer[] } {
+): {
+  readonly policies: readonly BundledPolicy[]
+  readonly revoked: readonly RevokedSealer[]
+  readonly groupsOf: GroupsOf
+} {
   const cited = firstCitations(entries)
   const read: BundledPolicy[] = []
   const revoked: RevokedSealer[] = []
+  const groups = new Map<string, ReadonlyMap<string, ApproverGroup>>()
   for (const text of policies) {
     const opened = openPolicy(crypto, text, versions, report)
     if (opened === null) continue
-    const { policy, sealers } = opened
+    const { policy, sealers, approvers } = opened
     const { cid } = policy
     if (cid <= (read.at(-1)?.cid ?? '')) report('bundle_order', null, 'policies')
     const citedMs = cited.get(cid)
     if (citedMs === undefined) report('policy_uncited', null, cid)
     revoked.push(...sealers.map(key => ({ key, cid, citedMs: citedMs ?? Number.POSITIVE_INFINITY })))
     read.push(policy)
+    if (approvers !== null) groups.set(cid, approvers)
   }
-  return { policies: read, revoked }
+  return { policies: read, revoked, groupsOf: cid => groups.get(cid) ?? null }
+}
+
+interface OpenedPolicy {
+  readonly policy: BundledPolicy
+  /** Revoked since, as `ed25519:…`. */
+  readonly sealers: readonly string[]
+  /** Null where its seal doesn't hold, or it isn't a compiled one throughout. */
+  readonly approvers: ReadonlyMap<string, ApproverGroup> | null
 }
 
 function openPolicy(
@@ -55,22 +84,33 @@ function openPolicy(
   text: string,
   versions: readonly TrustRoot[] | null,
   report: Report,
-): { readonly policy: BundledPolicy; readonly sealers: readonly string[] } | null {
+): OpenedPolicy | null {
   try {
     const envelope = parseSettledEnvelope(text)
-    const { name, version } = readSealedMetadata(payloadOf(envelope) as JsonObject)
+    const payload = payloadOf(envelope) as JsonObject
+    const { name, version } = readSealedMetadata(payload)
     const cid = contentId(crypto, envelope.payload)
     const unsealed = { cid, name, version, trustVersion: null, withdrawn: false }
-    if (versions === null) return { policy: unsealed, sealers: [] }
+    const approvers = approversIn(payload)
+    if (versions === null) return { policy: unsealed, sealers: [], approvers }
     const judged = judgeSeal(crypto, versions, envelope)
     if (judged.kind === 'good') {
       const { version: trustVersion, withdrawn, revoked } = judged
-      return { policy: { ...unsealed, trustVersion, withdrawn }, sealers: revoked }
+      return { policy: { ...unsealed, trustVersion, withdrawn }, sealers: revoked, approvers }
     }
     report('policy_signature', null, `${cid}: ${judged.why}`)
-    return { policy: unsealed, sealers: [] }
+    return { policy: unsealed, sealers: [], approvers: null }
   } catch (error) {
     report('policy_malformed', null, (error as Error).message)
+    return null
+  }
+}
+
+function approversIn(payload: JsonObject): ReadonlyMap<string, ApproverGroup> | null {
+  try {
+    return readSealedApprovers(payload)
+  } catch (error) {
+    if (!(error instanceof CountersignError)) throw error
     return null
   }
 }

@@ -50,6 +50,7 @@ export {
   opensCommitment,
 } from './commitment.js'
 export { cosign, cosignedAt } from './cosignature.js'
+export { CountersignatureAudit, type CountersignaturesChecked, type GroupsOf } from './countersignatures.js'
 export { commitmentIn } from './disclosed.js'
 export {
   type AttemptAgent,
@@ -83,7 +84,7 @@ export {
   parseVerifierKey,
   signatureLine,
 } from './note.js'
-export { idTime } from './placed-attempt.js'
+export { idTime, UNDER_WAY_MS } from './placed-attempt.js'
 export { consistencyProof, inclusionProof, verifyConsistency, verifyInclusion } from './proof.js'
 export type { OpenRecovery, Recovered } from './recovered.js'
 export { type ReferenceSummary, References } from './references.js'

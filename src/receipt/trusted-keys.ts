@@ -111,6 +111,19 @@ export class TrustedKeys {
   }
 
   /**
+   * Role of which the genesis names another key than the trusted ones; null where there is none. ATTACK: the enrolled
+   * keys sign a log that says of others that they are its own.
+   */
+  unnamed(genesis: Entry): 'receipt' | 'checkpoint' | null {
+    if (this.pinned === null || genesis.type !== 'genesis') return null
+    for (const role of ['receipt', 'checkpoint'] as const) {
+      const trusted = this.pinned[role].map(formatPublicKey)
+      if (trusted.length > 0 && !trusted.includes(genesis.data[role] as string)) return role
+    }
+    return null
+  }
+
+  /**
    * Takes an entry whose own signature holds; one of type `key` changes which keys are good behind it. Answers what is
    * wrong with it, and then nothing changes.
    */

@@ -14,6 +14,7 @@ import {
   trustVersions,
 } from './bundle-trust.js'
 import type { SignedCheckpoint } from './checkpoint.js'
+import { CountersignatureAudit, type CountersignaturesChecked, type GroupsOf } from './countersignatures.js'
 import { verifyDisclosures } from './disclosed.js'
 import type { Entry, OutcomeBody } from './entry.js'
 import { FINDINGS, type FindingCode } from './findings.js'
@@ -54,6 +55,8 @@ export interface BundleVerification {
   readonly trustVersions: number
   readonly policies: readonly BundledPolicy[]
   readonly disclosed: readonly Pick<Disclosure, 'seq' | 'field'>[]
+  /** What people signed about approvals, held against the policies of the bundle. */
+  readonly countersignatures: CountersignaturesChecked
   /** Admitted attempts whose outcome is not in the bundle. */
   readonly open: readonly number[]
   /** What a later epoch of the log goes on from; null in the first one. */
@@ -112,6 +115,7 @@ class BundleVerifier {
   private policies: readonly BundledPolicy[] = []
   private disclosed: readonly Pick<Disclosure, 'seq' | 'field'>[] = []
   private witnessedT: number | null = null
+  private countersignatures: CountersignaturesChecked = { proven: 0, unproven: 0 }
   private count = 0
 
   constructor(options: BundleOptions) {
@@ -130,7 +134,7 @@ class BundleVerifier {
     this.verifyEntries(bundle.entries, rooted, report)
     if (this.recovery.isMissing) this.report('recover_missing', null)
     const sealed = rooted ? this.versions : null
-    const { policies, revoked } = verifyPolicies(
+    const { policies, revoked, groupsOf } = verifyPolicies(
       crypto,
       bundle.policies,
       this.entries.values(),
@@ -138,6 +142,7 @@ class BundleVerifier {
       report,
     )
     this.policies = policies
+    this.verifyCountersignatures(groupsOf)
     verifyCatalogs(crypto, bundle, report)
     this.disclosed = verifyDisclosures(crypto, bundle.disclosures, this.entries, this.outcomes, report)
     this.verifyCheckpoint(report)
@@ -168,6 +173,7 @@ class BundleVerifier {
       trustVersions: this.versions.length,
       policies: this.policies,
       disclosed: this.disclosed,
+      countersignatures: this.countersignatures,
       open: [...this.openAttempts],
       recovered: this.recovery.recovered,
       missing: missingCitations(entries, new Set(this.policies.map(({ cid }) => cid))),
@@ -239,6 +245,8 @@ class BundleVerifier {
   }
 
   private followKeys(entry: Entry): void {
+    const unnamed = entry.seq === 0 ? this.keys.unnamed(entry) : null
+    if (unnamed !== null) this.report('enrolment', 0, `it names another ${unnamed} key`)
     const problem = this.keys.follow(entry)
     if (problem !== null) this.report('key_enrolment', entry.seq, `${problem.code}: ${problem.detail}`)
   }
@@ -253,6 +261,16 @@ class BundleVerifier {
   private contradict(code: FindingCode, seq: number, detail: string): void {
     if (CONTRADICTIONS.includes(code))
       this.report('entry_contradicts', seq, `${FINDINGS[code]}${detail === '' ? '' : `: ${detail}`}`)
+  }
+
+  /** By the policies that are sealed as they should be; by any where there is no trust root at all. */
+  private verifyCountersignatures(groupsOf: GroupsOf): void {
+    const audit = new CountersignatureAudit(this.options.crypto, groupsOf)
+    for (const entry of this.entries.values())
+      audit.audit(entry, (code, seq, detail = '') =>
+        this.report('entry_contradicts', seq, `${FINDINGS[code]}: ${detail}`),
+      )
+    this.countersignatures = audit.summary()
   }
 
   private verifyPlace(entry: Entry, before: Entry | null): void {

@@ -310,6 +310,8 @@ export class LogVerifier {
   }
 
   private followKeys(entry: Entry): void {
+    const unnamed = this.size === 0 ? this.trust.unnamed(entry) : null
+    if (unnamed !== null) this.report('key_uncertified', 0, `the ${unnamed} key`)
     const problem = this.trust.follow(entry)
     if (problem !== null) this.report(problem.code, this.size, problem.detail)
   }

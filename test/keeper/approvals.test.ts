@@ -1,6 +1,12 @@
 import assert from 'node:assert/strict'
 import { describe, it, type TestContext } from 'node:test'
-import { encodeEnvelope, formatPublicKey, parseStrictJson, type SigningKey } from '../../src/canon/index.js'
+import {
+  encodeEnvelope,
+  formatPublicKey,
+  parseStrictJson,
+  type SigningKey,
+  utf8,
+} from '../../src/canon/index.js'
 import type { ShownApproval } from '../../src/keeper/index.js'
 import type { Ledger } from '../../src/ledger/index.js'
 import { type ApprovalStatement, type ApprovalVerdict, sealCountersignature } from '../../src/policy/index.js'
@@ -142,6 +148,22 @@ describe('a held request', () => {
     assert.equal((await sign(id, 'withdraw', maria)).state, 'requested')
     assert.equal(heldBy(await ask()), id)
     assert.deepEqual(await steps(ledger), ['requested', 'approved by maria', 'withdrawn by maria'])
+  })
+
+  it('attack: a word that was taken back is read in the ledger and shown again', async t => {
+    const { ask, sign, ledger, house } = await scene(t)
+    const id = heldBy(await ask())
+    await sign(id, 'approve', maria)
+    const [, approved] = await ofType(ledger, 'approval')
+    house.aheadMs = 1_000
+    await sign(id, 'withdraw', maria)
+    const { status, body } = await house.admin('POST', `/v1/approvals/${id}/countersignatures`, {
+      countersignature: parseStrictJson(utf8(approved?.data.signed as string)),
+    })
+    assert.deepEqual([status, body.code], [409, 'approval_replayed'])
+    assert.equal(heldBy(await ask()), id)
+    house.aheadMs = 2_000
+    assert.equal((await sign(id, 'approve', maria)).state, 'approved', 'they may change their mind')
   })
 
   it('stays refused once a person has rejected it, and the agent reads why', async t => {

@@ -5,6 +5,7 @@ import {
   encodeEnvelope,
   formatPublicKey,
   fromUtf8,
+  type JsonObject,
   type SigningKey,
   utf8,
 } from '../../src/canon/index.js'
@@ -77,11 +78,15 @@ export class Incident {
   /** The admitted attempt that has an outcome. */
   attempt = -1
 
-  constructor({ enrolled = true, epoch = 1 }: { readonly enrolled?: boolean; readonly epoch?: number } = {}) {
+  constructor({
+    enrolled = true,
+    epoch = 1,
+    genesis: said = {},
+  }: { readonly enrolled?: boolean; readonly epoch?: number; readonly genesis?: JsonObject } = {}) {
     this.log.chain = `${ORIGIN}/${epoch}`
     const start = genesis(this.log.receiptKey, this.log.checkpointKey)
     const enrolment = enrolled ? fromUtf8(this.enrolment(this.log.receiptKey, this.log.checkpointKey)) : null
-    if (start.type === 'genesis') this.take({ ...start, data: { ...start.data, enrolment } })
+    if (start.type === 'genesis') this.take({ ...start, data: { ...start.data, enrolment, ...said } })
     this.take(this.log.bootEntry())
   }
 

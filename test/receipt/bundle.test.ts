@@ -10,7 +10,14 @@ import {
   utf8,
 } from '../../src/canon/index.js'
 import { nativeCrypto } from '../../src/native/index.js'
-import { type Recovery, sealRecovery, type TrustRoot, trustRootId } from '../../src/policy/index.js'
+import {
+  type Recovery,
+  sealCountersignature,
+  sealRecovery,
+  statementDigest,
+  type TrustRoot,
+  trustRootId,
+} from '../../src/policy/index.js'
 import {
   type AttemptBody,
   type Bundle,
@@ -209,6 +216,65 @@ describe('attack: a bundle', () => {
     assert.deepEqual(await told({ owner: 'eve' }, {}), ['entry_contradicts'])
     assert.deepEqual(await told({ expires: 1_789_990_000_000 }, {}), ['entry_contradicts'])
     assert.deepEqual(await told({}, { approval: 'a-1' }, { approval: 'a-1' }), ['entry_contradicts'])
+  })
+
+  it('holds what people signed against its own policies', async () => {
+    const jo = newKey()
+    const finance = { keys: { jo: { ed25519: formatPublicKey(jo.publicKey) } }, threshold: 1, expires: 1_800 }
+    const asking = signedAnyhow(compiled({ approvers: { finance } }), ['admin'])
+    const cid = contentId(nativeCrypto, asking.payload)
+    const who = { agent: 'coder', environment: 'staging', task: 'CS-17', owner: 'maria' }
+    const told = async (key: SigningKey | null, requested = true) => {
+      const story = new Incident()
+      const { ops, req, agent } = attemptBody()
+      const statement = { v: 1, origin: ORIGIN, id: 'a-1', ...who, policy: cid, api: req.api } as const
+      const whole = { ...statement, operations: ops, args_c: 'cd'.repeat(32) }
+      const digest = statementDigest(nativeCrypto, whole)
+      const t = story.log.t
+      const step = (state: string, more: object = {}) =>
+        story.take({
+          type: 'approval',
+          data: {
+            ...{ id: 'a-1', state, ...who, policy: cid, digest, expires: t + 60_000, approvers: ['finance'] },
+            ...more,
+          },
+        })
+      if (requested) step('requested')
+      const word = { v: 1, verdict: 'approve', statement: whole, t } as const
+      const signed = key === null ? {} : { signed: fromUtf8(encodeEnvelope(sealCountersignature(word, key))) }
+      step('approved', { by: 'jo', ...signed })
+      step('consumed')
+      const decision = { effect: 'allow', code: 'approved', rule: 'voids' } as const
+      story.take(
+        attemptBody({
+          agent: { ...agent, grant: '' },
+          policy: { cid, version: 7 },
+          approval: 'a-1',
+          decision,
+        }),
+      )
+      const bundle = { policies: settledPolicies(nativeCrypto, [asking]), disclosures: [] }
+      return story.verify(await story.bundle(bundle))
+    }
+    const good = await told(jo)
+    assert.deepEqual([codesOf(good), good.countersignatures], [[], { proven: 1, unproven: 0 }])
+    for (const key of [null, newKey()]) {
+      const found = await told(key)
+      // The word, and the use that it isn't enough for.
+      assert.deepEqual([codesOf(found), found.findingCount], [['entry_contradicts'], 2])
+    }
+    const part = await told(jo, false)
+    assert.deepEqual(part.countersignatures, { proven: 0, unproven: 1 })
+    assert.ok(part.missing.some(({ kind, id }) => kind === 'approval' && id === 'a-1'))
+  })
+
+  it('attack: a genesis that names other keys than its enrolment, signed by the enrolled ones', async () => {
+    for (const role of ['receipt', 'checkpoint'] as const) {
+      const story = new Incident({ genesis: { [role]: formatPublicKey(newKey().publicKey) } })
+      story.tellBriefly()
+      const found = story.verify(await story.bundle({ policies: [], disclosures: [] }))
+      assert.deepEqual(codesOf(found), ['enrolment'])
+    }
   })
 
   it('of a later epoch is refused unless the role `recover` signed for what began it', async () => {

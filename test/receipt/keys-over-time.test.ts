@@ -20,6 +20,7 @@ import {
 } from '../../src/policy/index.js'
 import {
   cosign,
+  type EntryBody,
   formatNote,
   formatVerifierKey,
   type PinnedKeys,
@@ -32,7 +33,7 @@ import {
   verifyEntries,
 } from '../../src/receipt/index.js'
 import { idOf, keyNamed, sealedChain, trustRoot } from '../policy/trust-fixture.js'
-import { CHAIN, LogOnPaper, newKey } from './log-fixture.js'
+import { CHAIN, genesis, LogOnPaper, newKey } from './log-fixture.js'
 
 const ORIGIN = 'acme.test/countersign/edge'
 const OPEN = { notBefore: '2026-01-01T00:00:00Z', notAfter: '2027-01-01T00:00:00Z' }
@@ -133,6 +134,22 @@ test('a log whose keys were replaced twice verifies from the first instance’s 
   assert.deepEqual(found.findings, [])
   assert.equal(found.checkpointed, log.entries.length)
   assert.equal(found.mode, 'pinned keys')
+})
+
+test('ATTACK: a genesis that names other keys than the enrolled ones, which sign it → key_uncertified', async () => {
+  for (const role of ['receipt', 'checkpoint'] as const) {
+    const first = newInstance()
+    const log = new LogOnPaper(first.receipt, first.checkpoint)
+    const said = genesis(first.receipt, first.checkpoint) as Extract<EntryBody, { data: JsonObject }>
+    log.append({ ...said, data: { ...said.data, [role]: written(newKey()) } })
+    log.append(log.bootEntry())
+    const verifying = verifyEntries(log.read(), {
+      crypto: nativeCrypto,
+      keys: trusting(first),
+      checkpoints: [],
+    })
+    assert.deepEqual(await codes(verifying), [['key_uncertified', 0]])
+  }
 })
 
 test('an enrolment renewed over the same keys changes nothing', async () => {

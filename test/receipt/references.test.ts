@@ -57,6 +57,9 @@ const held = (changes: Partial<AttemptBody> = {}): AttemptBody => ({
   approval: 'a-1',
   ...changes,
 })
+const APPROVED = { effect: 'allow', code: 'approved', rule: 'nights' } as const
+const approvedAttempt = (changes: Partial<AttemptBody> = {}): AttemptBody =>
+  attempt({ decision: APPROVED, approval: 'a-1', ...changes })
 const denied = (changes: Partial<AttemptBody> = {}): AttemptBody => ({
   ...uncredentialed,
   decision: { effect: 'deny', code: 'denied_by_rule', rule: 'never' },
@@ -125,7 +128,7 @@ const SOUND: Readonly<Record<string, readonly Step[]>> = {
     held(),
     approval({ state: 'approved', by: 'jo' }),
     approval({ state: 'approved', by: 'maria' }),
-    attempt({ approval: 'a-1' }),
+    approvedAttempt(),
     approval({ state: 'consumed', attempt: 10 }),
   ],
   'an approval that is consumed in the entry before its attempt': [
@@ -134,7 +137,7 @@ const SOUND: Readonly<Record<string, readonly Step[]>> = {
     held(),
     approval({ state: 'approved' }),
     approval({ state: 'consumed', attempt: 9 }),
-    attempt({ approval: 'a-1' }),
+    approvedAttempt(),
   ],
   'an approval that expires, and the next for the same request': [
     policy(),
@@ -219,6 +222,22 @@ const ATTACKS: Readonly<Record<string, readonly [code: string, seq: number, step
     5,
     [...FURNISHED, { ...uncredentialed, decision: HELD }],
   ],
+  'an attempt that people have approved, without their approval': [
+    'approval_unfit',
+    5,
+    [...FURNISHED, attempt({ decision: APPROVED })],
+  ],
+  'an approval under another decision': [
+    'approval_unfit',
+    7,
+    [
+      ...FURNISHED,
+      approval(),
+      approval({ state: 'approved' }),
+      attempt({ approval: 'a-1' }),
+      approval({ state: 'consumed', attempt: 7 }),
+    ],
+  ],
   'an approval that was never requested': ['approval_unfit', 5, [...FURNISHED, held()]],
   'an approval out of nowhere': ['approval_order', 2, [approval({ state: 'approved' })]],
   'an approval after its rejection': [
@@ -259,9 +278,9 @@ const ATTACKS: Readonly<Record<string, readonly [code: string, seq: number, step
       approval(),
       held(),
       approval({ state: 'approved' }),
-      attempt({ approval: 'a-1' }),
+      approvedAttempt(),
       approval({ state: 'consumed', attempt: 8 }),
-      attempt({ approval: 'a-1' }),
+      approvedAttempt(),
     ],
   ],
   'an approval that names another attempt': [
@@ -271,14 +290,14 @@ const ATTACKS: Readonly<Record<string, readonly [code: string, seq: number, step
       ...FURNISHED,
       approval(),
       approval({ state: 'approved' }),
-      attempt({ approval: 'a-1' }),
+      approvedAttempt(),
       approval({ state: 'consumed', attempt: 5 }),
     ],
   ],
   'an approval that is used and never consumed': [
     'approval_unfit',
     7,
-    [...FURNISHED, approval(), approval({ state: 'approved' }), attempt({ approval: 'a-1' })],
+    [...FURNISHED, approval(), approval({ state: 'approved' }), approvedAttempt()],
   ],
   'an approval that is consumed by nobody': [
     'approval_unfit',
@@ -336,7 +355,7 @@ test('attack: a credential from before a restart, which nobody can hold any more
 
 test('attack: a request that passed before anybody approved it is found in the attempt and in the consumption', async () => {
   const consumed = approval({ state: 'consumed', attempt: 6 })
-  const findings = await findingsIn(logOf([...FURNISHED, approval(), attempt({ approval: 'a-1' }), consumed]))
+  const findings = await findingsIn(logOf([...FURNISHED, approval(), approvedAttempt(), consumed]))
   assert.deepEqual(
     findings.map(finding => [finding.code, finding.seq]),
     [

@@ -1,13 +1,16 @@
+import { canonicalize } from '../../canon/index.js'
 import { Counters, type Hold } from '../../keeper/index.js'
 import type { ActivePolicy, Decision, PolicyApi, Reservation } from '../../policy/index.js'
 import type { Operation } from '../../protocol/index.js'
 import {
   type AttemptBody,
+  type ControlBody,
   type Entry,
   type EntryAudit,
   idTime,
   type OutcomeBody,
   type ReportDeviation,
+  UNDER_WAY_MS,
 } from '../../receipt/index.js'
 import { hasOtherFacts, otherOperation, otherRequest, otherwiseDescribed } from './held-inputs.js'
 import { DECIDED } from './recorded-attempts.js'
@@ -31,6 +34,12 @@ export interface DecisionsReplayed {
 }
 
 type Attempt = Entry & AttemptBody
+interface Asked {
+  /** Groups of the policy. */
+  readonly approvers: readonly string[]
+  readonly expires: number
+}
+
 type OpenInputs = Extract<Known, { kind: 'inputs' }>
 
 /** Refusals that came after the policy had decided, and what it had decided. */
@@ -51,6 +60,8 @@ export class DecisionReplay implements EntryAudit {
   private readonly inputs: RecordedInputs
   private readonly counters = new Counters()
   private readonly holds = new Map<number, Hold>()
+  /** Who was asked, by approval that waits. */
+  private readonly asked = new Map<string, Asked>()
   private readonly reasons = new Map<string, { count: number; firstSeq: number }>()
   private readonly counted = { decided: 0, replayed: 0, fromInputs: 0, differing: 0, undecided: 0, opened: 0 }
 
@@ -67,6 +78,9 @@ export class DecisionReplay implements EntryAudit {
       case 'outcome':
         this.settle(entry)
         break
+      case 'approval':
+        this.ask(entry)
+        break
       case 'attempt':
         await this.attempt(entry, report)
         break
@@ -77,6 +91,13 @@ export class DecisionReplay implements EntryAudit {
   summary(): DecisionsReplayed {
     const notReplayed = [...this.reasons].map(([why, { count, firstSeq }]) => ({ why, count, firstSeq }))
     return { ...this.counted, notReplayed }
+  }
+
+  private ask({ t, data }: Entry & ControlBody): void {
+    if (data.state !== 'requested') return
+    for (const [id, { expires }] of this.asked) if (expires + UNDER_WAY_MS < t) this.asked.delete(id)
+    const { id, approvers = [], expires } = data as unknown as { readonly id: string } & Partial<Asked>
+    if (!this.asked.has(id)) this.asked.set(id, { approvers, expires: expires as number })
   }
 
   /** Nothing was sent: what the attempt had reserved was free again. */
@@ -148,7 +169,7 @@ export class DecisionReplay implements EntryAudit {
     const counted = decide(limit => this.counters.usage(limit, inputs.now))
     this.counted.replayed++
     this.counted.fromInputs++
-    if (!isSame(decision, entry)) this.report(entry, decision, report)
+    if (!this.isSame(decision, entry)) this.report(entry, decision, report)
     else if (wasAdmitted(entry) && counted.effect !== 'allow')
       report('limit_exceeded', entry.seq, `${counted.rule ?? counted.code} by what the log counts`)
     this.reserve(entry, decision.reservations, inputs.now)
@@ -174,7 +195,7 @@ export class DecisionReplay implements EntryAudit {
     }
     const { decision } = found
     this.reserve(entry, decision.reservations, nowMs)
-    if (isSame(decision, entry)) this.counted.replayed++
+    if (this.isSame(decision, entry)) this.counted.replayed++
     else if (
       wasAdmitted(entry) &&
       decidesSame(
@@ -200,10 +221,22 @@ export class DecisionReplay implements EntryAudit {
     }
   }
 
+  /** ATTACK: people are asked whom the policy doesn't name for this, and agree easily. */
+  private isSame(decided: Redecision, entry: Attempt): boolean {
+    const asked = this.asked.get(entry.approval ?? '')
+    const others =
+      asked !== undefined &&
+      decided.effect === 'hold' &&
+      canonicalize([...asked.approvers].sort()) !== canonicalize([...decided.approvers].sort())
+    return !others && isSame(decided, entry)
+  }
+
   private report(entry: Attempt, decision: Redecision, to: ReportDeviation): void {
-    const { effect, code, rule } = decision
+    const { effect, code, rule, approvers } = decision
+    const by = rule === null ? '' : ` by ${rule}`
+    const asked = approvers.length === 0 ? '' : `, to be approved by ${approvers.join(' and ')}`
     this.counted.differing++
-    to('decision_differs', entry.seq, `${effect} ${code}${rule === null ? '' : ` by ${rule}`}`)
+    to('decision_differs', entry.seq, `${effect} ${code}${by}${asked}`)
   }
 
   private differ(entry: Attempt, why: string, report: ReportDeviation): void {

@@ -9,13 +9,14 @@ export type Redecided =
   | { readonly kind: 'decided'; readonly decision: Redecision; readonly operations: readonly Operation[] }
   | { readonly kind: 'unknown'; readonly why: string }
 
-export type Redecision = Pick<Decision, 'effect' | 'code' | 'rule' | 'reservations'> | Refusal
+export type Redecision = Pick<Decision, 'effect' | 'code' | 'rule' | 'approvers' | 'reservations'> | Refusal
 
 /** The keeper would refuse it before it asks a rule. */
 interface Refusal {
   readonly effect: 'deny'
   readonly code: 'agent_unknown' | 'agent_environment' | 'agent_identity' | 'unknown_api'
   readonly rule: null
+  readonly approvers: readonly []
   readonly reservations: readonly []
 }
 
@@ -29,7 +30,7 @@ export type Usage = (limit: LimitWindow) => number
 export function redecide(policy: ActivePolicy, attempt: RecordedAttempt, usage: Usage): Redecided {
   const refusal = refusalOf(policy, attempt)
   if (refusal !== null) {
-    const decision = { effect: 'deny', code: refusal, rule: null, reservations: [] } as const
+    const decision = { effect: 'deny', code: refusal, rule: null, approvers: [], reservations: [] } as const
     return { kind: 'decided', decision, operations: [] }
   }
   const api = policy.apis.get(attempt.entry.req.api) as PolicyApi

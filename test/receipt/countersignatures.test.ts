@@ -1,7 +1,6 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import { encodeEnvelope, formatPublicKey, fromUtf8, type SigningKey } from '../../src/canon/index.js'
-import { CountersignatureAudit } from '../../src/cli/replay/countersignatures.js'
 import { nativeCrypto } from '../../src/native/index.js'
 import {
   type ApprovalStatement,
@@ -9,10 +8,11 @@ import {
   sealCountersignature,
   statementDigest,
 } from '../../src/policy/index.js'
-import type { Entry } from '../../src/receipt/index.js'
+import { CountersignatureAudit, type Entry } from '../../src/receipt/index.js'
 import { openedPolicy, signingKey } from '../keeper/keeper-fixture.js'
 
 const T = 1_800_000_000_000
+const CHAIN = 'acme.test/countersign/edge/1'
 const maria = signingKey(Buffer.alloc(32, 7))
 const jo = signingKey(Buffer.alloc(32, 8))
 const VOID = { name: 'POST /invoices/{id}/void', classes: ['irreversible'], scope: {}, resources: [] }
@@ -37,7 +37,7 @@ rules:
 const STATEMENT: ApprovalStatement = {
   v: 1,
   origin: 'acme.test/countersign/edge',
-  id: '0198c3a2-0000-7000-8000-000000000000',
+  id: '01a3185c-5000-7000-8000-000000000000',
   agent: 'coder',
   environment: 'staging',
   task: 'CS-17',
@@ -62,8 +62,8 @@ function step(state: string, more: object = {}): object {
   }
 }
 
-function word(verdict: ApprovalVerdict, key: SigningKey, statement = STATEMENT): string {
-  return fromUtf8(encodeEnvelope(sealCountersignature({ v: 1, verdict, statement, t: T }, key)))
+function word(verdict: ApprovalVerdict, key: SigningKey, statement = STATEMENT, t = T): string {
+  return fromUtf8(encodeEnvelope(sealCountersignature({ v: 1, verdict, statement, t }, key)))
 }
 
 const attempt = (ops: readonly object[] = [VOID]) => ({
@@ -75,10 +75,10 @@ const attempt = (ops: readonly object[] = [VOID]) => ({
 })
 
 function audited(steps: readonly object[]) {
-  const audit = new CountersignatureAudit({ find: () => ({ kind: 'policy', policy }) })
+  const audit = new CountersignatureAudit(nativeCrypto, () => policy.approvers)
   const found: string[] = []
   for (const [seq, entry] of steps.entries())
-    audit.audit({ seq, t: T, ...entry } as unknown as Entry, (code, at, detail) =>
+    audit.audit({ seq, t: T, chain: CHAIN, ...entry } as unknown as Entry, (code, at, detail) =>
       found.push(`${code} ${at}: ${detail}`),
     )
   return { ...audit.summary(), found }
@@ -99,7 +99,7 @@ describe('what people signed', () => {
   })
 
   it('is not proven without the policy, and that is no finding', () => {
-    const audit = new CountersignatureAudit({ find: () => ({ kind: 'none', why: 'not there' }) })
+    const audit = new CountersignatureAudit(nativeCrypto, () => null)
     const fail = () => assert.fail('found')
     for (const entry of [step('requested'), byMaria, step('consumed'), attempt()])
       audit.audit({ seq: 0, t: T, ...entry } as unknown as Entry, fail)
@@ -112,8 +112,55 @@ describe('what people signed', () => {
       /^approval_unproven 2: not signed by enough of finance$/,
     ],
     'one person who signs twice': [
-      [step('requested'), byMaria, byMaria, step('consumed'), attempt()],
+      [
+        step('requested'),
+        byMaria,
+        step('approved', { by: 'maria', signed: word('approve', maria, STATEMENT, T + 1) }),
+        step('consumed'),
+        attempt(),
+      ],
       /^approval_unproven 3: not signed by enough/,
+    ],
+    'a word that is shown again after it was taken back': [
+      [
+        step('requested'),
+        byMaria,
+        step('withdrawn', { by: 'maria', signed: word('withdraw', maria, STATEMENT, T + 1) }),
+        byMaria,
+      ],
+      /^approval_unproven 3: maria has signed a later word$/,
+    ],
+    'a word that was given to another sidecar': [
+      [step('requested'), { ...byMaria, chain: 'acme.test/countersign/other/1' }],
+      /^approval_unproven 1: what is signed is for acme.test/,
+    ],
+    'an approval that lasts longer than the policy lets it': [
+      [step('requested', { expires: T + 86_400_000 })],
+      /^approval_unproven 0: the policy lets it wait for 1800 seconds$/,
+    ],
+    'a use that no entry announces': [
+      [step('requested'), byMaria, attempt()],
+      /^approval_unproven 2: not signed by enough/,
+    ],
+    'an abridged operation of another class': [
+      [
+        step('requested'),
+        byMaria,
+        byJo,
+        step('consumed'),
+        attempt([{ ...VOID, classes: ['destructive'], more: { count: 0, all_c: 'ab'.repeat(32) } }]),
+      ],
+      /^approval_differs 4: its operations/,
+    ],
+    'an abridged operation on more resources': [
+      [
+        step('requested'),
+        byMaria,
+        byJo,
+        step('consumed'),
+        attempt([{ ...VOID, more: { count: 3, all_c: 'ab'.repeat(32) } }]),
+      ],
+      /^approval_differs 4: its operations/,
     ],
     'a use after one has withdrawn': [
       [

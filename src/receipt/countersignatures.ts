@@ -1,0 +1,195 @@
+import {
+  CountersignError,
+  type Crypto,
+  canonicalize,
+  decodeEnvelope,
+  type JsonObject,
+  parseCanonical,
+  utf8,
+} from '../canon/index.js'
+import {
+  type ApprovalStatement,
+  type ApproverGroup,
+  hasEnough,
+  isLater,
+  type OpenCountersignature,
+  openCountersignature,
+  type Signature,
+  statementDigest,
+} from '../policy/index.js'
+import type { AttemptBody, AttemptOperation, ControlBody, Entry } from './entry.js'
+import type { EntryAudit, ReportDeviation } from './entry-audit.js'
+import { idTime, UNDER_WAY_MS } from './placed-attempt.js'
+
+/** Approver groups of a sealed policy by name; null where the policy is not at hand, or not sealed as it should be. */
+export type GroupsOf = (policyCid: string) => ReadonlyMap<string, ApproverGroup> | null
+
+/** Whether people's words about approvals are what a log says they are. */
+export interface CountersignaturesChecked {
+  /** Signed words that a key of the sealed policy's groups has signed, about the statement that the log shows. */
+  readonly proven: number
+  /** Those whose policy isn't there, or that are found fault with. */
+  readonly unproven: number
+}
+
+type Checks = Pick<Crypto, 'sha256' | 'verify'>
+
+/** What was signed about one approval so far. */
+interface Known {
+  readonly groups: readonly ApproverGroup[]
+  readonly approvers: readonly string[]
+  readonly expires: number
+  statement: ApprovalStatement | null
+  /** By an entry that was held against what is signed. */
+  consumed: boolean
+  signed: readonly Signature[]
+  /** When each person last signed a word about it, Unix milliseconds. */
+  readonly heard: Map<string, number>
+}
+
+type Word = Extract<OpenCountersignature['verdict'], string>
+const VERDICTS: Readonly<Record<string, Word>> = {
+  approved: 'approve',
+  withdrawn: 'withdraw',
+  rejected: 'reject',
+}
+
+/**
+ * Holds approvals against the sealed policies that name who may give them: each word is signed by such a key, about
+ * this statement, not by the person that the agent acts for; there were enough of them when it was used; and the
+ * attempt that used it does what the statement says.
+ */
+export class CountersignatureAudit implements EntryAudit {
+  private readonly crypto: Checks
+  private readonly groupsOf: GroupsOf
+  private readonly known = new Map<string, Known>()
+  private readonly counted = { proven: 0, unproven: 0 }
+
+  constructor(crypto: Checks, groupsOf: GroupsOf) {
+    this.crypto = crypto
+    this.groupsOf = groupsOf
+  }
+
+  audit(entry: Entry, report: ReportDeviation): void {
+    if (entry.type === 'approval') this.approval(entry, report)
+    else if (entry.type === 'attempt' && entry.decision.effect === 'allow' && entry.approval !== undefined)
+      this.used(entry, report)
+  }
+
+  summary(): CountersignaturesChecked {
+    return { ...this.counted }
+  }
+
+  private approval(entry: Entry & ControlBody, report: ReportDeviation): void {
+    const { seq, data } = entry
+    const { id, state } = data as { id: string; state: string }
+    if (state === 'requested') this.request(id, entry, report)
+    const known = this.known.get(id)
+    if (known === undefined) {
+      if (Object.hasOwn(VERDICTS, state)) this.counted.unproven++
+      return
+    }
+    if (Object.hasOwn(VERDICTS, state)) this.word(known, entry, report)
+    if (state === 'consumed') this.consume(known, seq, report)
+    if (state === 'rejected' || state === 'expired') this.known.delete(id)
+  }
+
+  private request(id: string, { seq, t, data }: Entry & ControlBody, report: ReportDeviation): void {
+    for (const [other, { expires }] of this.known) if (expires + UNDER_WAY_MS < t) this.known.delete(other)
+    const named = this.groupsOf(data.policy as string)
+    if (named === null) return
+    const approvers = (data.approvers ?? []) as readonly string[]
+    const groups = approvers.flatMap(name => named.get(name) ?? [])
+    const expires = data.expires as number
+    this.known.set(id, {
+      groups,
+      approvers,
+      expires,
+      statement: null,
+      consumed: false,
+      signed: [],
+      heard: new Map(),
+    })
+    // ATTACK: what people agreed to for half an hour is used next year.
+    const longest = Math.min(...groups.map(({ expiresSeconds }) => expiresSeconds)) * 1_000
+    if (expires > idTime(id, t) + longest)
+      report('approval_unproven', seq, `the policy lets it wait for ${longest / 1_000} seconds`)
+  }
+
+  private word(known: Known, entry: Entry & ControlBody, report: ReportDeviation): void {
+    try {
+      const opened = this.openWord(entry, known)
+      known.statement = opened.statement
+      known.heard.set(opened.by, opened.t)
+      const others = known.signed.filter(({ by }) => by !== opened.by)
+      known.signed =
+        opened.verdict === 'approve'
+          ? [...others, { by: opened.by, groups: opened.groups, t: opened.t }]
+          : others
+      this.counted.proven++
+    } catch (error) {
+      if (!(error instanceof CountersignError) && !(error instanceof Unproven)) throw error
+      this.counted.unproven++
+      report('approval_unproven', entry.seq, error instanceof Unproven ? error.message : error.code)
+    }
+  }
+
+  private openWord({ t, chain, data }: Entry & ControlBody, known: Known): OpenCountersignature {
+    if (typeof data.signed !== 'string') throw new Unproven('nothing is signed')
+    const envelope = utf8(data.signed)
+    const { statement } = parseCanonical(decodeEnvelope(envelope).payload) as unknown as {
+      readonly statement: ApprovalStatement
+    }
+    const { crypto } = this
+    const opened = openCountersignature(envelope, { statement, groups: known.groups, crypto, nowMs: t })
+    const said = opened.statement as unknown as JsonObject
+    // ATTACK: the same people, policy and agent at another sidecar.
+    if (!chain.startsWith(`${said.origin}/`)) throw new Unproven(`what is signed is for ${said.origin}`)
+    for (const name of ['id', 'agent', 'environment', 'task', 'owner', 'policy'])
+      if (said[name] !== data[name]) throw new Unproven(`what is signed has another ${name}`)
+    if (statementDigest(crypto, opened.statement) !== data.digest)
+      throw new Unproven('what is signed has another digest')
+    if (opened.verdict !== VERDICTS[data.state as string])
+      throw new Unproven(`what is signed says ${opened.verdict}`)
+    if (opened.by !== data.by) throw new Unproven(`it is signed by ${opened.by}`)
+    if (!isLater(opened, known.heard.get(opened.by)))
+      throw new Unproven(`${opened.by} has signed a later word`)
+    return opened
+  }
+
+  private used({ seq, approval, ops, req }: Entry & AttemptBody, report: ReportDeviation): void {
+    const known = this.known.get(approval as string)
+    this.known.delete(approval as string)
+    if (known === undefined) return
+    // The entry that consumes it may follow, and in a part of a log may be left out.
+    if (!known.consumed) this.consume(known, seq, report)
+    const { statement } = known
+    if (statement === null) return
+    if (
+      req.api !== statement.api ||
+      ops.length !== statement.operations.length ||
+      ops.some((operation, index) => !isStated(operation, statement.operations[index] as Stated))
+    )
+      report('approval_differs', seq, 'its operations are not those that were agreed to')
+  }
+
+  private consume(known: Known, seq: number, report: ReportDeviation): void {
+    known.consumed = true
+    if (!hasEnough(known.groups, known.approvers, known.signed))
+      report('approval_unproven', seq, `not signed by enough of ${known.approvers.join(' and ')}`)
+  }
+}
+
+type Stated = ApprovalStatement['operations'][number]
+
+/** An abridged operation shows its name's beginning, its classes and how many resources it has; the rest is committed to. */
+function isStated({ more, ...listed }: AttemptOperation, { account: _, ...stated }: Stated): boolean {
+  if (more === undefined) return canonicalize({ ...listed }) === canonicalize({ ...stated })
+  return (
+    stated.name.startsWith(listed.name) &&
+    canonicalize([...listed.classes]) === canonicalize([...stated.classes]) &&
+    more.count === stated.resources.length
+  )
+}
+
+class Unproven extends Error {}
