@@ -20,13 +20,18 @@ export interface Panel {
 
 const WIDTH = 760
 const PANEL = 250
-const MARGIN = { left: 86, right: 24, top: 44, bottom: 46 }
-const HEAD = 62
+const MARGIN = { left: 86, right: 40, top: 44, bottom: 46 }
+const HEAD = 82
 const INK = '#1f2328'
 const FAINT = '#d0d7de'
 
 /** Panels over one axis of sizes, as an SVG document that needs nothing else to be looked at. */
-export function drawCurve(title: string, subtitle: string, axis: string, panels: readonly Panel[]): string {
+export function drawCurve(
+  title: string,
+  subtitle: readonly string[],
+  axis: string,
+  panels: readonly Panel[],
+): string {
   const height = HEAD + PANEL * panels.length
   const most = Math.max(
     1,
@@ -37,7 +42,7 @@ export function drawCurve(title: string, subtitle: string, axis: string, panels:
     `<title>${escaped(title)}</title>`,
     `<rect width="${WIDTH}" height="${height}" fill="#ffffff"/>`,
     text(20, 28, title, 'font-size="17" font-weight="600"'),
-    text(20, 48, subtitle),
+    ...subtitle.map((words, place) => text(20, 48 + 17 * place, words)),
     ...panels.flatMap((panel, place) => drawPanel(panel, HEAD + PANEL * place, most, axis)),
     '</svg>',
     '',
@@ -52,7 +57,10 @@ function drawPanel({ title, unit, series, bound }: Panel, top: number, most: num
   const x = (value: number) => left + ((right - left) * value) / most
   const y = (value: number) => below - ((below - above) * value) / end
   const levels = Array.from({ length: Math.round(end / step) + 1 }, (_, i) => i * step)
-  const places = [...new Set(series.flatMap(({ points }) => points.map(point => point.x)))]
+  const places = apart(
+    series.flatMap(({ points }) => points.map(point => point.x)),
+    most * 0.08,
+  )
   return [
     text(20, top + 18, title, 'font-weight="600"'),
     ...legend(series, top + 18),
@@ -88,14 +96,22 @@ function drawPanel({ title, unit, series, bound }: Panel, top: number, most: num
   ]
 }
 
+/** Those with room for their label; what is nearly the same stands for both. */
+function apart(places: readonly number[], least: number): number[] {
+  const kept: number[] = []
+  for (const place of [...places].sort((a, b) => a - b))
+    if (place - (kept.at(-1) ?? -least) >= least) kept.push(place)
+  return kept
+}
+
 function legend(series: readonly Series[], y: number): string[] {
   let at = WIDTH - MARGIN.right
   return [...series].reverse().flatMap(({ name, colour }) => {
     const parts = [
       text(at, y, name, 'text-anchor="end"'),
-      `<rect x="${at - name.length * 6.4 - 18}" y="${y - 9}" width="11" height="11" fill="${colour}"/>`,
+      `<rect x="${at - name.length * 7 - 18}" y="${y - 9}" width="11" height="11" fill="${colour}"/>`,
     ]
-    at -= name.length * 6.4 + 34
+    at -= name.length * 7 + 34
     return parts
   })
 }

@@ -20,9 +20,9 @@ import { parseArgs } from 'node:util'
 import { connectAdmin } from '../src/cli/admin-client.js'
 import { loadConfig } from '../src/cli/config.js'
 import type { KeeperStatus } from '../src/cli/keeper-status.js'
-import { drawCurve } from './curve.js'
 import { throughput } from './load.js'
 import { peakMiB, residentMiB, roleOf, type Started, start } from './processes.js'
+import { curveOf, type WholeSidecar } from './scale-curve.js'
 import type { WriterAnswer, WriterOrder } from './scale-writer.js'
 import { makeSidecar, runSidecar } from './sidecar.js'
 
@@ -207,15 +207,6 @@ function bytesIn(folder: string): number {
     .reduce((sum, name) => sum + statSync(join(folder, name)).size, 0)
 }
 
-interface WholeSidecar {
-  readonly entries: number
-  readonly startSeconds: number
-  readonly idleMiB: number
-  readonly requestsPerSecond: number
-  readonly peakMiB: number
-  readonly fullCheck: { readonly state: string; readonly seconds: number; readonly peakMiB: number } | null
-}
-
 /** As an operator runs it: how long until it answers, and what its keeper takes of memory while it is under load. */
 async function measureSidecar(size: number): Promise<WholeSidecar> {
   process.stderr.write(`the whole sidecar over ${size} entries\n`)
@@ -232,7 +223,10 @@ async function measureSidecar(size: number): Promise<WholeSidecar> {
       method: 'GET' as const,
       headers: { authorization: `Bearer ${sidecar.grant}` },
     }
+    const looks: number[] = []
+    const looking = setInterval(() => looks.push(residentMiB(keeper)), 100)
     const requestsPerSecond = await throughput(shot, concurrency, seconds)
+    clearInterval(looking)
     let status = (await statusNow()).fullCheck
     let readerMiB = 0
     while (values['full-check'] && (status?.state === 'waiting' || status?.state === 'reading')) {
@@ -246,6 +240,7 @@ async function measureSidecar(size: number): Promise<WholeSidecar> {
       startSeconds: sidecar.startSeconds,
       idleMiB,
       requestsPerSecond,
+      loadedMiB: rounded(median(looks)),
       peakMiB: peakMiB(keeper),
       fullCheck:
         status === null || size === 0 || !values['full-check']
@@ -310,79 +305,6 @@ function report(measured: readonly Measured[], whole: { empty: WholeSidecar; ful
   writeFileSync(values.json, `${JSON.stringify(document, null, 2)}\n`)
   writeFileSync(values.svg, curveOf(document))
   process.stdout.write(`${JSON.stringify(document)}\n`)
-}
-
-type Spread = ReturnType<typeof spread>
-
-interface Figures {
-  readonly machine: { readonly cores: number; readonly model: string; readonly node: string }
-  readonly rounds: number
-  readonly concurrency: number
-  readonly ratios: { readonly cpuPerEntry: number; readonly timePerEntry: number }
-  readonly sizes: readonly {
-    readonly entries: number
-    readonly openSeconds: number
-    readonly entriesPerSecond: Spread
-    readonly cpuMicrosPerEntry: Spread
-    readonly attemptP50Ms: Spread
-    readonly peakMiB: number
-  }[]
-  readonly sidecar: { readonly empty: WholeSidecar; readonly full: WholeSidecar }
-}
-
-function curveOf({ machine, rounds: count, ratios, sizes: each, sidecar }: Figures): string {
-  const points = (of: (size: Figures['sizes'][number]) => Spread) =>
-    each.map(size => {
-      const { median: y, low, high } = of(size)
-      return { x: size.entries, y, low, high }
-    })
-  const whole = [sidecar.empty, sidecar.full]
-  return drawCurve(
-    'A ledger by its size',
-    `${machine.cores} × ${machine.model}, Node ${machine.node}; medians and ranges of ${count} rounds, in turns; longest to empty: processor ${ratios.cpuPerEntry} ×, time ${ratios.timePerEntry} ×`,
-    'entries in the ledger',
-    [
-      {
-        title: 'Appending, each entry signed and on disk',
-        unit: 'entries a second',
-        series: [{ name: 'entries a second', colour: '#0969da', points: points(s => s.entriesPerSecond) }],
-      },
-      {
-        title: 'Processor time of an entry',
-        unit: 'µs',
-        series: [{ name: 'all threads', colour: '#8250df', points: points(s => s.cpuMicrosPerEntry) }],
-      },
-      {
-        title: 'Start',
-        unit: 'seconds',
-        bound: { y: 2, name: 'at most' },
-        series: [
-          {
-            name: 'opening the ledger',
-            colour: '#1a7f37',
-            points: each.map(size => ({ x: size.entries, y: size.openSeconds })),
-          },
-          {
-            name: 'the whole sidecar',
-            colour: '#0969da',
-            points: whole.map(({ entries: x, startSeconds: y }) => ({ x, y })),
-          },
-        ],
-      },
-      {
-        title: 'Most memory that the keeper had, under load',
-        unit: 'MiB',
-        bound: { y: 250, name: 'at most' },
-        series: [
-          {
-            name: 'keeper',
-            colour: '#9a6700',
-            points: whole.map(({ entries: x, peakMiB: y }) => ({ x, y })),
-          },
-        ],
-      },
-    ],
-  )
 }
 
 function spread(figures: readonly number[]) {

@@ -35,7 +35,7 @@ const SCALE: readonly Place[] = [
   ['ratios', '*'],
   ...['openSeconds', 'residentMiB', 'peakMiB'].map(name => ['sizes', '*', name]),
   ...['entriesPerSecond', 'cpuMicrosPerEntry', 'attemptP50Ms'].map(name => ['sizes', '*', name, 'median']),
-  ...['startSeconds', 'requestsPerSecond', 'peakMiB'].map(name => ['sidecar', '*', name]),
+  ...['startSeconds', 'requestsPerSecond', 'loadedMiB', 'peakMiB'].map(name => ['sidecar', '*', name]),
   ['sidecar', 'full', 'fullCheck', 'seconds'],
 ]
 

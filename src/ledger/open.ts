@@ -158,7 +158,8 @@ async function prepareFullCheck(
   kept: Kept,
 ): Promise<FullCheck | null> {
   if (fullCheck != null && kept === 'by this start') await takePreserved(dir, boot)
-  await dropOtherSnapshots(dir, boot)
+  // What another start left is removed when there is time for it.
+  if (fullCheck == null) await dropOtherSnapshots(dir, boot)
   if (fullCheck == null || kept === 'nothing' || size === 0) return null
   return FullCheck.prepare({ dir, boot, mark, size, clock, pace: fullCheck })
 }

@@ -42,8 +42,8 @@ export interface TableDamage {
   readonly span: KeySpan | null
 }
 
-/** Index, filter and footer of a table of the usual size: read at once. */
-const TAIL_BYTES = 32_768
+/** Index, filter and footer of a table of the usual size: read at once, into the same memory for each table. */
+const TAIL = Buffer.alloc(24_576)
 
 /**
  * Damage in the tables of the database in a folder, or in every table file there. Only data blocks that `wants` asks for
@@ -139,7 +139,7 @@ function wholeBlock(table: TableBytes, { offset, size }: Handle): { contents: Bu
   return { contents: guarded.subarray(0, size), type: guarded[size] as number }
 }
 
-/** The bytes of a table; those at its end, where all begins, are read once. */
+/** The bytes of one table at a time; those at its end, where all begins, are read once. */
 class TableBytes {
   readonly size: number
   private readonly file: number
@@ -148,19 +148,20 @@ class TableBytes {
   constructor(file: number) {
     this.file = file
     this.size = fstatSync(file).size
-    const length = Math.min(this.size, TAIL_BYTES)
-    this.tail = this.readAt(this.size - length, length)
+    this.tail = TAIL.subarray(0, Math.min(this.size, TAIL.length))
+    this.readInto(this.tail, this.size - this.tail.length)
   }
 
   read({ offset, size }: Handle): Buffer {
     if (offset + size > this.size) throw new Error('it names a place behind its end')
     const start = offset - (this.size - this.tail.length)
-    return start < 0 ? this.readAt(offset, size) : this.tail.subarray(start, start + size)
+    return start < 0
+      ? this.readInto(Buffer.allocUnsafe(size), offset)
+      : this.tail.subarray(start, start + size)
   }
 
-  private readAt(offset: number, size: number): Buffer {
-    const bytes = Buffer.allocUnsafe(size)
-    if (readSync(this.file, bytes, 0, size, offset) < size) throw new Error('it is cut')
+  private readInto(bytes: Buffer, offset: number): Buffer {
+    if (readSync(this.file, bytes, 0, bytes.length, offset) < bytes.length) throw new Error('it is cut')
     return bytes
   }
 }

@@ -2,7 +2,7 @@ import { ledgerFault } from '../error-table.js'
 import type { Expected, ReadingProgress } from './read-all.js'
 import { type Reader, startReader } from './reader.js'
 import { type CheckFinding, type CheckResult, readResult, writeResult } from './result.js'
-import { dropSnapshot, snapshotFolder, tablesOf, takeSnapshot } from './snapshot.js'
+import { dropOtherSnapshots, dropSnapshot, snapshotFolder, tablesOf, takeSnapshot } from './snapshot.js'
 
 export interface FullCheckPace {
   /** Of one processor's time, above 0 up to 1. */
@@ -44,7 +44,7 @@ export class FullCheck {
   /** Resolves when there is nothing more to come; never where it is stopped before. */
   readonly ended: Promise<FullCheckStatus>
   private readonly options: FullCheckOptions
-  private readonly tables: number | null
+  private tables = 0
   private end: (status: FullCheckStatus) => void = () => undefined
   private state: FullCheckStatus['state'] = 'waiting'
   private problem: string | null = null
@@ -54,9 +54,8 @@ export class FullCheck {
   private reader: Reader | undefined
   private stopped = false
 
-  private constructor(options: FullCheckOptions, tables: number | null, last: CheckResult | null) {
+  private constructor(options: FullCheckOptions, last: CheckResult | null) {
     this.options = options
-    this.tables = tables
     this.last = last
     this.ended = new Promise(resolve => {
       this.end = resolve
@@ -65,15 +64,10 @@ export class FullCheck {
 
   /** Over the snapshot of this start, which must have been taken. */
   static async prepare(options: FullCheckOptions): Promise<FullCheck> {
-    const { dir, boot } = options
-    return new FullCheck(options, await tablesOf(dir, boot), await readResult(dir))
+    return new FullCheck(options, await readResult(options.dir))
   }
 
   begin(onFinding: (finding: CheckFinding) => void): void {
-    if (this.tables === null) {
-      this.giveUp('its files can’t be linked on this disk')
-      return
-    }
     this.timer = setTimeout(() => {
       this.state = 'reading'
       this.read()
@@ -90,7 +84,7 @@ export class FullCheck {
       state: this.state,
       size: this.options.size,
       ...this.progress,
-      ofTables: this.tables ?? 0,
+      ofTables: this.tables,
       problem: this.problem,
       last: last === null ? null : { t: last.t, size: last.size, sound: last.finding === null },
     }
@@ -105,13 +99,18 @@ export class FullCheck {
 
   private async read(): Promise<CheckFinding | null> {
     const { dir, boot, mark, size, clock, pace } = this.options
+    await dropOtherSnapshots(dir, boot)
+    const tables = await tablesOf(dir, boot)
+    if (tables === null) throw new Error('its files can’t be linked on this disk')
+    this.tables = tables
+    if (this.stopped) return null
     const order = { dir: snapshotFolder(dir, boot), expected: mark, share: pace.share }
     this.reader = startReader(order, progress => {
       this.progress = progress
     })
     const finding = await this.reader.finding
     if (this.stopped) return null
-    this.progress = { tables: this.tables ?? 0, entries: finding === null ? size : this.progress.entries }
+    this.progress = { tables, entries: finding === null ? size : this.progress.entries }
     this.last = { t: clock(), size, finding }
     await writeResult(dir, this.last)
     this.finish(finding === null ? 'sound' : 'unsound', finding?.detail ?? null)
