@@ -1,4 +1,3 @@
-import { writeFile } from 'node:fs/promises'
 import { dirname } from 'node:path'
 import { decodeEnvelope, fromUtf8, utf8 } from '../canon/index.js'
 import { readCheckpointFile } from '../ledger/index.js'
@@ -19,6 +18,7 @@ import {
 import { type Selection, selectIncident } from './bundle-selection.js'
 import type { LoadedConfig } from './config.js'
 import { AnswerNo, type Io, printLine, UsageError } from './io.js'
+import { writeNewFile } from './new-file.js'
 import { sealedFileOf } from './policy-location.js'
 import { progress } from './progress.js'
 import type { Question } from './question.js'
@@ -88,7 +88,7 @@ export async function exportBundle(
       io,
       ['The log doesn’t verify:', ...wrong.map(({ message }) => `  ! ${message}`)].join('\n'),
     )
-  await writeFile(file, bytes, { flag: 'wx', mode: 0o600 })
+  await writeNewFile(file, bytes)
   return { selection, verification }
 }
 

@@ -1,6 +1,9 @@
 import { LEDGER_VERDICTS, type LedgerCheck } from '../ledger/index.js'
 import { verdictLines } from './verdict-text.js'
 
+/** Verdicts about a ledger that was not read. */
+const UNREAD: readonly LedgerCheck['verdict'][] = ['ledger_locked', 'evidence_moving']
+
 /** What a check of a ledger found, for people: the verdict, what to do, and all that it rests on. */
 export function checkLines(check: LedgerCheck): string[] {
   const { verdict, detail, mark, left, lost, verification } = check
@@ -9,8 +12,12 @@ export function checkLines(check: LedgerCheck): string[] {
     `${verdict}: ${sentence}${detail === '' ? '' : ` (${detail})`}`,
     `  do          ${mend}`,
     `  mark        ${mark === null ? 'none that can be used' : `covers ${mark.size} entries of ${mark.origin}`}`,
-    `  left        ${left.size} entries, proven from the first on`,
-    `  lost        ${lost === 0 ? 'no entry that anything here knows of' : `${lost} entries that certainly were there`}`,
+    ...(UNREAD.includes(verdict)
+      ? ['  left        not looked at: nothing is said about what is left or lost']
+      : [
+          `  left        ${left.size} entries, proven from the first on`,
+          `  lost        ${lost === 0 ? 'no entry that anything here knows of' : `${lost} entries that certainly were there`}`,
+        ]),
     ...(verification === null
       ? []
       : verdictLines({ ...verification, references: null, decisions: null, countersignatures: null })),

@@ -20,6 +20,7 @@ import { type DisclosureResult, discloseFields } from '../disclose.js'
 import { exportBundle, type WrittenBundle } from '../export-bundle.js'
 import { AnswerNo, type Io, printJson, printLine, UsageError } from '../io.js'
 import { openNeeded, readNeeded } from '../needed-file.js'
+import { asNewFile } from '../new-file.js'
 import { group } from '../program-group.js'
 import { progress } from '../progress.js'
 import { asksNothing, type Question } from '../question.js'
@@ -171,7 +172,10 @@ async function exportDump(file: string, options: ExportOptions, io: Io): Promise
   try {
     const note = await source.checkpointNote()
     const shown = progress(io, 'entries')
-    const count = await writeDump(file, source.entries(), note, shown.count, await source.witnessedNote())
+    const count = await asNewFile(
+      file,
+      writeDump(file, source.entries(), note, shown.count, await source.witnessedNote()),
+    )
     shown.done()
     if (options.json === true) printJson(io, { file, entries: count, checkpoint: note !== null })
     else

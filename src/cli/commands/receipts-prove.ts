@@ -1,4 +1,3 @@
-import { writeFile } from 'node:fs/promises'
 import { type Command, InvalidArgumentError } from 'commander'
 import { utf8 } from '../../canon/index.js'
 import { exportTiles, readCheckpointFile } from '../../ledger/index.js'
@@ -15,6 +14,7 @@ import {
   provesEntry,
 } from '../../receipt/index.js'
 import { AnswerNo, type Io, printJson, printLine, UsageError } from '../io.js'
+import { writeNewFile } from '../new-file.js'
 import { group } from '../program-group.js'
 import { progress } from '../progress.js'
 import { openReceipts, type ReceiptSource } from '../receipt-source.js'
@@ -106,7 +106,7 @@ async function proveEntry(source: ReceiptSource, seq: number, options: ProveOpti
   const hashes = await hashesOf(source, size, root, { kind: 'inclusion', seq }, io)
   const proof = formatTlogProof({ index: seq, hashes, note })
   if (!provesEntry(nativeCrypto, parseTlogProof(utf8(proof)), entry)) return differs(io, size)
-  if (options.entry !== undefined) await writeNew(options.entry, entry)
+  if (options.entry !== undefined) await writeNewFile(options.entry, entry)
   await give(proof, { seq, size, signatures: signatures.length }, options, io)
 }
 
@@ -176,20 +176,11 @@ async function entryAt(source: ReceiptSource, seq: number): Promise<Uint8Array |
 }
 
 async function give(proof: string, facts: object, options: ProveOptions, io: Io): Promise<void> {
-  if (options.out !== undefined) await writeNew(options.out, utf8(proof))
+  if (options.out !== undefined) await writeNewFile(options.out, utf8(proof))
   if (options.json === true)
     printJson(io, { ...facts, ...(options.out === undefined ? { proof } : { file: options.out }) })
   else if (options.out === undefined) io.stdout.write(proof)
   else printLine(io, `The proof is in ${options.out}.`)
-}
-
-async function writeNew(file: string, bytes: Uint8Array): Promise<void> {
-  await writeFile(file, bytes, { flag: 'wx', mode: 0o600 }).catch((error: NodeJS.ErrnoException) => {
-    throw new UsageError(
-      `${file} can’t be written (${error.code})`,
-      'Choose a new file; none is overwritten.',
-    )
-  })
 }
 
 function differs(io: Io, size: number): never {

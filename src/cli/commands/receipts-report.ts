@@ -1,4 +1,3 @@
-import { writeFile } from 'node:fs/promises'
 import { type Command, InvalidArgumentError } from 'commander'
 import { addCopyOptions, type CopyFlags } from '../copy-access.js'
 import { AnswerNo, type Io, printJson, printLine } from '../io.js'
@@ -10,6 +9,7 @@ import {
   keySource,
   witnessesOf,
 } from '../judge-options.js'
+import { writeNewFile } from '../new-file.js'
 import { group } from '../program-group.js'
 import { addQuestionOptions, QUESTION_WORDS, type QuestionOptions, questionOf } from '../question-options.js'
 import { openReceipts } from '../receipt-source.js'
@@ -58,7 +58,7 @@ Examples:
 
 async function report(path: string | undefined, options: ReportOptions, io: Io): Promise<void> {
   const told = await tell(path, options, io)
-  if (options.html !== undefined) await writeFile(options.html, reportHtml(told), { flag: 'wx', mode: 0o600 })
+  if (options.html !== undefined) await writeNewFile(options.html, reportHtml(told))
   if (options.json === true) printJson(io, told)
   else
     for (const line of options.html === undefined ? reportLines(told) : judgedLines(told)) printLine(io, line)
