@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import type { Entry, EntryBody } from '../../src/receipt/index.js'
-import { attemptBody, HEX, LogOnPaper, newKey, outcomeBody } from './log-fixture.js'
+import { attemptBody, genesis, HEX, LogOnPaper, newKey, outcomeBody } from './log-fixture.js'
 
 /** What may happen next in a log; what can't happen at that point is left out when it is written. */
 type Event =
@@ -75,15 +75,7 @@ class Teller {
   constructor(lie: (entry: Entry) => Partial<Entry>) {
     this.lie = lie
     this.log.t = START
-    this.append({
-      type: 'genesis',
-      data: {
-        origin: 'acme.test/countersign/edge',
-        receipt: 'ed25519:'.padEnd(51, 'A'),
-        checkpoint: 'ed25519:'.padEnd(51, 'A'),
-        enrolment: null,
-      },
-    })
+    this.append(genesis(this.log.receiptKey, this.log.checkpointKey))
     this.append(this.log.bootEntry())
     this.append({ type: 'policy', data: { action: 'activated', ...this.policy } })
     this.grant = this.issue('t-1')
@@ -168,7 +160,7 @@ class Teller {
     if (!this.pending() || this.approval?.approved !== true) return
     const { id } = this.approval
     this.grant = this.lasting()
-    const passes = () => this.attempt({ effect: 'allow', code: 'allowed', rule: 'nights' }, { approval: id })
+    const passes = () => this.attempt({ effect: 'allow', code: 'approved', rule: 'nights' }, { approval: id })
     if (consumedFirst) {
       this.append(this.approvalEntry('consumed', this.log.entries.length + 1))
       passes()
