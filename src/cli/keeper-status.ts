@@ -1,4 +1,4 @@
-import type { Freeze, Halt } from '../keeper/index.js'
+import type { ArchivesStatus, Freeze, Halt } from '../keeper/index.js'
 import type { CosigningStatus, FullCheckStatus, SinkStatus } from '../ledger/index.js'
 
 /** `GET /v1/status` of the keeper's admin API. */
@@ -37,6 +37,8 @@ export interface KeeperStatus {
   readonly approvals: number
   /** What people have stopped. */
   readonly stops: { readonly halts: readonly Halt[]; readonly freeze: Freeze | null }
+  /** What lies in an archive and not in the ledger any more. */
+  readonly archives: ArchivesStatus
   readonly gates: number
   readonly openAttempts: number
   readonly startedMs: number

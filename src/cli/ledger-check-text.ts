@@ -2,7 +2,12 @@ import { LEDGER_VERDICTS, type LedgerCheck } from '../ledger/index.js'
 import { verdictLines } from './verdict-text.js'
 
 /** Verdicts about a ledger that was not read. */
-const UNREAD: readonly LedgerCheck['verdict'][] = ['ledger_locked', 'evidence_moving']
+const UNREAD: readonly LedgerCheck['verdict'][] = [
+  'ledger_locked',
+  'evidence_moving',
+  'archive_unreadable',
+  'archive_differs',
+]
 
 /** What a check of a ledger found, for people: the verdict, what to do, and all that it rests on. */
 export function checkLines(check: LedgerCheck): string[] {

@@ -13,6 +13,7 @@ export interface CheckPlaces {
   readonly mark?: string | undefined
   /** Files with checkpoints from elsewhere that the ledger must contain as well. */
   readonly checkpoints: readonly string[]
+  readonly archive?: string | undefined
   /** For a recovery: what the use cases had written down as well. */
   readonly withMemory?: boolean
 }
@@ -40,6 +41,7 @@ export async function checkConfigured(
     keys: first => pinnedKeys(source, first) as PinnedKeys,
     crypto: nativeCrypto,
     withMemory: places.withMemory === true,
+    ...(places.archive === undefined ? {} : { archive: places.archive }),
     ...(recovery === undefined ? {} : { recovery }),
   }
   const shown = progress(io, 'entries')

@@ -66,6 +66,7 @@ const COMMANDS: readonly (readonly [word: string, verbs: string | null, load: ()
   ['receipts', 'report', async () => (await import('./commands/receipts-report.js')).registerReceiptsReport],
   ['ledger', 'check', async () => (await import('./commands/ledger.js')).registerLedger],
   ['witness', null, async () => (await import('./commands/witness.js')).registerWitness],
+  ['ledger', 'archive', async () => (await import('./commands/ledger-archive.js')).registerLedgerArchive],
   ['ledger', 'recover', async () => (await import('./commands/ledger-recover.js')).registerLedgerRecover],
 ]
 

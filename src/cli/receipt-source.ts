@@ -44,20 +44,29 @@ export interface CopyAccess {
   readonly io: Pick<Io, 'env'>
 }
 
+export interface SourceAccess {
+  readonly copy?: CopyAccess
+  /** Where archived entries of a ledger folder are, if not where they were moved to. */
+  readonly archive?: string | undefined
+}
+
 /** With `path` a ledger folder, a dump or a shipped copy, without it the keeper that runs with this configuration. */
 export async function openReceipts(
   path: string | undefined,
   config: string,
-  copy?: CopyAccess,
+  access: SourceAccess = {},
 ): Promise<ReceiptSource> {
-  return path === undefined ? runningKeeper(loadConfig(config)) : evidence(path, copy)
+  return path === undefined ? runningKeeper(loadConfig(config)) : evidence(path, access)
 }
 
-async function evidence(path: string, copy: CopyAccess | undefined): Promise<ReceiptSource> {
+async function evidence(path: string, { copy, archive }: SourceAccess): Promise<ReceiptSource> {
   const log =
     copy !== undefined && isBucket(path)
       ? await bucketCopy(path, copy)
-      : await openEvidence(path, nativeCrypto, copy?.flags.chain)
+      : await openEvidence(path, nativeCrypto, {
+          ...(copy?.flags.chain === undefined ? {} : { chain: copy.flags.chain }),
+          ...(archive === undefined ? {} : { archive }),
+        })
   return sourceOf(path, log)
 }
 

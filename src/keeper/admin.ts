@@ -9,6 +9,7 @@ import { observers, policyFault } from '../policy/index.js'
 import { consistencyProof, inclusionProof } from '../receipt/index.js'
 import type { Activation } from './activation.js'
 import { type Approvals, shownApproval } from './approvals.js'
+import type { Archives } from './archives.js'
 import type { Erasures } from './erasures.js'
 import { keeperFault } from './error-table.js'
 import type { Grants } from './grants.js'
@@ -30,6 +31,7 @@ export interface AdminParts {
   readonly approvals: Approvals
   readonly stops: Stops
   readonly erasures: Erasures
+  readonly archives: Archives
   readonly log: Log
   /** What `GET /v1/status` says beside the ledger and the policy. */
   readonly facts: () => {
@@ -51,7 +53,7 @@ const MAX_RECEIPTS = 1_000
 
 /**
  * Serves the admin API on a Unix socket that only the keeper's own user may open (0600). Whoever reaches it can
- * read and revoke; a grant takes an order signed by the `enrol` role besides, an erasure one by the `operate` role. Errors are
+ * read and revoke; a grant takes an order signed by the `enrol` role besides, an erasure or an archive one by the `operate` role. Errors are
  * `{"code","message","mend"}` with the status of the error's table.
  */
 export async function serveAdmin(socketPath: string, parts: AdminParts): Promise<AdminServer> {
@@ -73,6 +75,8 @@ export async function serveAdmin(socketPath: string, parts: AdminParts): Promise
   app.post('/v1/erasures', async request => ({
     erased: await parts.erasures.fulfil(orderOf(request.body, 'operate_order_malformed')),
   }))
+  app.get('/v1/archives', () => parts.archives.status())
+  app.post('/v1/archives', request => parts.archives.begin(orderOf(request.body, 'operate_order_malformed')))
   routeKeys(app, parts)
   routeApprovals(app, parts.approvals)
   routeStops(app, parts.stops)
@@ -96,7 +100,7 @@ async function listenPrivately(app: FastifyInstance, path: string): Promise<void
 
 function routeStatus(
   app: FastifyInstance,
-  { ledger, activation, succession, clock, grants, approvals, stops, facts }: AdminParts,
+  { ledger, activation, succession, clock, grants, approvals, stops, archives, facts }: AdminParts,
 ): void {
   app.get('/v1/status', () => ({
     chain: ledger.chain,
@@ -109,6 +113,7 @@ function routeStatus(
     grants: grants.list().filter(grant => !grant.revoked).length,
     approvals: approvals.pending().length,
     stops: stops.list(),
+    archives: archives.status(),
     ...facts(),
   }))
 }

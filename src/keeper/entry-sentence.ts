@@ -61,6 +61,8 @@ function controlSentence({ type, data }: ControlBody): string {
     }
     case 'erase':
       return `what only the auditor could read of receipt ${told.attempt} was erased by ${told.by}${because(told)}.`
+    case 'archive':
+      return `${entries(told.size)} were moved to an archive by ${told.by}${because(told)}.`
     case 'close':
       return `the keeper closed the log: ${told.reason}.`
   }

@@ -112,6 +112,11 @@ export const keeperErrors = {
     sentence: 'This operate order was fulfilled before.',
     mend: 'Sign a new order for each time.',
   },
+  archive_too_far: {
+    status: 409,
+    sentence: 'So much of the ledger cannot be archived now.',
+    mend: 'Name fewer entries, or wait: the newest stay, and what a sink, the witnesses or an open attempt still need.',
+  },
   nothing_to_erase: {
     status: 409,
     sentence:

@@ -6,6 +6,7 @@ import { Activation, type SealedSource } from './activation.js'
 import { type AdminServer, serveAdmin } from './admin.js'
 import { Admission } from './admit.js'
 import { Approvals } from './approvals.js'
+import { Archives } from './archives.js'
 import { Counters } from './counters.js'
 import { Erasures } from './erasures.js'
 import { type Ending, ExpiryAlarm } from './expiry-alarm.js'
@@ -104,6 +105,13 @@ export async function startKeeper(options: KeeperOptions): Promise<Keeper> {
     openOrder: options.openOperateOrder,
   })
   const erasures = await Erasures.load({ ledger, orders })
+  const archives = new Archives({
+    ledger,
+    orders,
+    cosigning: options.cosigning ?? null,
+    shipping: options.shipping ?? null,
+    log,
+  })
   stops = await Stops.load({ ledger, clock, log, orders, grants })
   const admission = new Admission({
     ...options,
@@ -155,6 +163,7 @@ export async function startKeeper(options: KeeperOptions): Promise<Keeper> {
     approvals,
     stops,
     erasures,
+    archives,
     log,
     facts: () => ({
       gates: listening.gates,

@@ -67,6 +67,14 @@ export const LEDGER_VERDICTS = {
     sentence: 'A recovery was applied and did not get to its end.',
     mend: 'Apply the same file again: `countersign ledger recover --apply FILE`.',
   },
+  archive_unreadable: asFault(
+    'archive_unreadable',
+    'Name the folder that the oldest entries were moved to: --archive DIR. A keeper may start without it, but nobody can check them.',
+  ),
+  archive_differs: asFault(
+    'archive_differs',
+    'Name the right folder: --archive DIR; or restore it from its copy. A shipped copy of the log holds the same entries.',
+  ),
   ledger_locked: asFault('ledger_locked', 'Stop the keeper, or check a copy of the folder.'),
   evidence_moving: asFault('evidence_moving', 'Stop the keeper, or check a copy of the folder.'),
 } as const satisfies Record<string, VerdictWords>

@@ -30,6 +30,8 @@ export interface CheckOptions {
   /** Keys from outside the ledger; by its first entry where the enrolment that it carries leads to them. */
   readonly keys: (firstEntry: Uint8Array | undefined) => PinnedKeys
   readonly crypto: Crypto
+  /** Where archived entries are, if not where they were moved to. */
+  readonly archive?: string
   /** Opens the recovery that a later epoch cites. */
   readonly recovery?: OpenRecovery
   /** Reads the `memory` as well. */
@@ -164,23 +166,36 @@ function bareCheck(options: CheckOptions, { mark }: MarkFound) {
 
 type Opened =
   | { readonly evidence: Evidence; readonly unreadable: CountersignError | null }
-  | { readonly code: 'ledger_missing' | 'ledger_unreadable' | 'evidence_moving'; readonly detail: string }
+  | {
+      readonly code: 'ledger_missing' | 'ledger_unreadable' | 'evidence_moving' | ArchiveVerdict
+      readonly detail: string
+    }
+
+type ArchiveVerdict = 'archive_unreadable' | 'archive_differs'
 
 /** The ledger as it is, or else what can be salvaged of it. */
-async function openBest({ dir, crypto }: CheckOptions): Promise<Opened> {
+async function openBest({ dir, crypto, archive }: CheckOptions): Promise<Opened> {
+  const withArchive = archive === undefined ? {} : { archive }
   const files = await databaseFiles(dir)
   if (!(await storeExists(dir)) && files.length === 0) return { code: 'ledger_missing', detail: dir }
   try {
-    return { evidence: await openEvidence(dir, crypto), unreadable: null }
+    return { evidence: await openEvidence(dir, crypto, withArchive), unreadable: null }
   } catch (error) {
     const fault = faultOf(error)
     if (fault.code === 'evidence_moving') return { code: 'evidence_moving', detail: dir }
+    if (isOfArchive(fault)) return { code: fault.code, detail: fault.message }
     try {
-      return { evidence: await salvageFolder(dir, crypto), unreadable: fault }
+      return { evidence: await salvageFolder(dir, crypto, archive), unreadable: fault }
     } catch (second) {
-      return { code: 'ledger_unreadable', detail: faultOf(second).message }
+      const again = faultOf(second)
+      if (isOfArchive(again)) return { code: again.code, detail: again.message }
+      return { code: 'ledger_unreadable', detail: again.message }
     }
   }
+}
+
+function isOfArchive(fault: CountersignError): fault is CountersignError & { readonly code: ArchiveVerdict } {
+  return fault.code === 'archive_unreadable' || fault.code === 'archive_differs'
 }
 
 function faultOf(error: unknown): CountersignError {

@@ -8,8 +8,9 @@ import {
   remoteEntrySealer,
   type SealedEntry,
 } from '../receipt/index.js'
+import { encodeArchived } from './archive/archived.js'
 import { ledgerFault } from './error-table.js'
-import { HEAD_KEY, seqKey, textKey } from './keys.js'
+import { ARCHIVED_KEY, HEAD_KEY, seqKey, textKey } from './keys.js'
 import type { Appended, Companion } from './ledger.js'
 import { type Change, encodeHead, type StoredHead } from './store.js'
 import type { LogKey } from './succession.js'
@@ -361,6 +362,8 @@ export class CommitQueue {
   private addCompanion(companion: Companion): void {
     if (companion.side !== undefined)
       this.batch.changes.push({ key: textKey('i', companion.side.id), value: companion.side.record })
+    if (companion.archived !== undefined)
+      this.batch.changes.push({ key: ARCHIVED_KEY, value: encodeArchived(companion.archived) })
     for (const { key, value } of companion.state ?? [])
       this.batch.changes.push(
         value === null ? { key: textKey('s', key) } : { key: textKey('s', key), value: utf8(value) },

@@ -50,6 +50,31 @@ export const ledgerErrors = {
     sentence: 'The high-water file is not a mark signed by this keeper.',
     mend: 'Restore the file from its volume, and check `keeper.keys`; it is never edited.',
   },
+  archive_unreadable: {
+    status: 503,
+    sentence: 'The archive that the oldest entries were moved to cannot be read.',
+    mend: 'Bring the folder back to where it was (`countersign status` shows it), or name it: `--archive DIR`.',
+  },
+  archive_differs: {
+    status: 409,
+    sentence: 'The folder is not the archive of this ledger, or not as it was written.',
+    mend: 'Name the right folder, or restore it from its copy; a shipped copy of the log holds the same entries. Nothing was deleted for its sake.',
+  },
+  archive_unfit: {
+    status: 409,
+    sentence: 'The ledger cannot be archived so far.',
+    mend: 'Name fewer entries: the newest stay, and everything from the oldest open attempt on.',
+  },
+  archive_busy: {
+    status: 409,
+    sentence: 'The ledger is being archived already.',
+    mend: 'Wait until `countersign status` says that it is done.',
+  },
+  archive_failed: {
+    status: 500,
+    sentence: 'The archive could not be written.',
+    mend: 'See to it that the keeper’s user may write there and that there is room, and order it again; nothing was deleted.',
+  },
   ledger_write_failed: {
     status: 503,
     sentence: 'A receipt could not be made durable, so nothing more is admitted.',

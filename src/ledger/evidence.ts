@@ -21,10 +21,11 @@ import { survivesReading } from './probe.js'
 import { Store, storeExists } from './store.js'
 import { damagedTables, type TableDamage } from './table-file.js'
 import { OpenTile, TILE_LEAVES } from './tile.js'
+import { holdsTiles, openTiles } from './tiles/open-tiles.js'
 
 /** A log that somebody hands over: a ledger folder (stopped, or a copy), a dump, or what was shipped. Opening it changes nothing in it. */
 export interface Evidence {
-  readonly kind: 'folder' | 'dump' | 'shipped'
+  readonly kind: 'folder' | 'dump' | 'shipped' | 'tiles'
   entries(from?: number): AsyncIterable<Uint8Array>
   /** Encrypted decision inputs of an attempt; undefined where they were not kept, erased, or this is a dump. */
   side(id: string): Promise<Uint8Array | undefined>
@@ -44,16 +45,22 @@ export interface Evidence {
 }
 
 /**
- * Opens a ledger folder, a dump, or a folder of shipped objects, of which `chain` names one log where there are several.
- * Throws `dump_malformed` where the path is none of these, `evidence_moving`, `ledger_unreadable`, `copy_malformed`.
+ * Opens a ledger folder, a dump, a log as static tiles, or a folder of shipped objects, of which `chain` names one log where there are several.
+ * `archive`: where a ledger's archived entries are, if not where they were moved to. Throws `dump_malformed` where the path
+ * is none of these, `evidence_moving`, `ledger_unreadable`, `archive_unreadable`, `archive_differs`, `copy_malformed`.
  */
-export async function openEvidence(path: string, crypto: Crypto, chain?: string): Promise<Evidence> {
+export async function openEvidence(
+  path: string,
+  crypto: Crypto,
+  { chain, archive }: { readonly chain?: string; readonly archive?: string } = {},
+): Promise<Evidence> {
   const found = await stat(path).catch(() => undefined)
   if (found === undefined) throw ledgerFault('dump_malformed', `there is no ${path}`)
+  if (found.isDirectory() && (await holdsTiles(path))) return openTiles(path)
   const shipped =
     found.isDirectory() && !(await storeExists(path)) ? await openCopies(folderFiles(path)) : undefined
   if (shipped !== undefined && shipped.chains.length > 0) return shipped.open(chain, crypto)
-  return found.isDirectory() ? openFolder(path, crypto) : openDump(path)
+  return found.isDirectory() ? openFolder(path, crypto, archive) : openDump(path)
 }
 
 /** A checkpoint from a file: a signed note, or the note inside a high-water file. Throws `checkpoint_malformed`, `mark_invalid` or `dump_malformed`. */
@@ -84,7 +91,7 @@ async function openDump(file: string): Promise<Evidence> {
 }
 
 /** LevelDB writes when it opens, so it gets a copy. */
-async function openFolder(dir: string, crypto: Crypto): Promise<Evidence> {
+async function openFolder(dir: string, crypto: Crypto, archive?: string): Promise<Evidence> {
   if (!(await storeExists(await bestEvidenceIn(dir))))
     throw ledgerFault('ledger_unreadable', `${dir} holds no LevelDB database`)
   const copy = await copyFolder(dir)
@@ -93,7 +100,7 @@ async function openFolder(dir: string, crypto: Crypto): Promise<Evidence> {
     await rm(copy, { recursive: true, force: true })
     throw ledgerFault('ledger_unreadable', `${damage[0].name}: ${damage[0].problem}`)
   }
-  return openCopy(copy, crypto, damage)
+  return openCopy(copy, crypto, damage, archive)
 }
 
 async function isReadable(dir: string): Promise<boolean> {
@@ -109,7 +116,7 @@ async function isReadable(dir: string): Promise<boolean> {
  * What can still be read of a folder that LevelDB doesn't open any more: a copy is repaired, without its damaged
  * tables, which keeps the records that the other files hold and may bring back older ones. Throws `ledger_unreadable` where nothing can be.
  */
-export async function salvageFolder(dir: string, crypto: Crypto): Promise<Evidence> {
+export async function salvageFolder(dir: string, crypto: Crypto, archive?: string): Promise<Evidence> {
   const copy = await copyFolder(dir)
   try {
     for (const { name } of await damagedTables(copy, () => true, { which: 'all' }))
@@ -119,12 +126,17 @@ export async function salvageFolder(dir: string, crypto: Crypto): Promise<Eviden
     await rm(copy, { recursive: true, force: true })
     throw error
   }
-  return openCopy(copy, crypto, [])
+  return openCopy(copy, crypto, [], archive)
 }
 
-async function openCopy(copy: string, crypto: Crypto, damage: readonly TableDamage[]): Promise<Evidence> {
+async function openCopy(
+  copy: string,
+  crypto: Crypto,
+  damage: readonly TableDamage[],
+  archive: string | undefined,
+): Promise<Evidence> {
   try {
-    const store = await Store.open(copy, crypto)
+    const store = await openWithArchive(copy, crypto, archive)
     return {
       kind: 'folder',
       entries: from => bytesOf(store, from ?? 0),
@@ -141,6 +153,18 @@ async function openCopy(copy: string, crypto: Crypto, damage: readonly TableDama
     }
   } catch (error) {
     await rm(copy, { recursive: true, force: true })
+    throw error
+  }
+}
+
+/** Throws where its archived entries are not to be had: nobody verifies half a log by mistake. */
+async function openWithArchive(copy: string, crypto: Crypto, archive: string | undefined): Promise<Store> {
+  const store = await Store.open(copy, crypto, archive)
+  try {
+    await store.needArchive()
+    return store
+  } catch (error) {
+    await store.close()
     throw error
   }
 }

@@ -1,3 +1,5 @@
+export type { Archived } from './archive/archived.js'
+export type { ArchiveBound, ArchiveRequest, ArchivingStatus } from './archive/archiving.js'
 export { type CheckOptions, checkLedger, type LedgerCheck } from './check.js'
 export { LEDGER_VERDICTS, type LedgerVerdict } from './check-verdict.js'
 export { type Comparison, compareWithCopy } from './copy/compare.js'

@@ -1,5 +1,7 @@
 import type { CountersignError } from '../canon/index.js'
 import type { AttemptBody, Entry, EntryBody, NodeReader } from '../receipt/index.js'
+import type { Archived } from './archive/archived.js'
+import type { Archiving } from './archive/archiving.js'
 import type { FullCheckStatus } from './full-check/full-check.js'
 import type { KeySuccession } from './succession.js'
 
@@ -42,6 +44,10 @@ export interface Ledger {
   fullCheck(): FullCheckStatus | null
   /** Resolves when that has ended. A finding ends the ledger, see `failed`. */
   fullCheckEnded(): Promise<FullCheckStatus> | null
+  /** Moves the oldest entries elsewhere; `get` and `entries` then read them there, and throw where that isn't to be had. */
+  readonly archiving: Pick<Archiving, 'begin' | 'bound' | 'status'>
+  /** What was moved so far; null where nothing was. */
+  archived(): Archived | null
   /** Resolves when the high-water file covers `seq`. */
   marked(seq: number): Promise<void>
   /** Calls back after every durable batch, with the new head; what it returns ends that. The listener must not throw. */
@@ -77,6 +83,8 @@ export interface Companion {
   readonly before?: readonly EntryBody[]
   /** Changes to the keeper's durable state, atomic with the entry. A null value deletes. */
   readonly state?: readonly { readonly key: string; readonly value: string | null }[]
+  /** What this entry says is archived, so that the ledger reads it there from now on. */
+  readonly archived?: Archived
   /** `soon` lets the entry ride with the next batch, or be flushed after a few milliseconds. `now` is the default. */
   readonly urgency?: 'now' | 'soon'
 }

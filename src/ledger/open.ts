@@ -94,6 +94,7 @@ export async function openLedger(options: OpenLedgerOptions): Promise<Ledger> {
     await closeOpenAttempts(ledger, options.clock)
     await ledger.marked(ledger.head().size - 1)
     ledger.beginFullCheck()
+    ledger.archiving.resume()
     return ledger
   } catch (error) {
     await store.close()

@@ -9,14 +9,14 @@ import {
 } from '../receipt/index.js'
 import type { OpenMark } from './commit.js'
 import { ledgerFault } from './error-table.js'
-import { behind, HEAD_KEY, seqKey, textKey } from './keys.js'
+import { ARCHIVED_KEY, behind, HEAD_KEY, seqKey, textKey } from './keys.js'
 import type { Mark } from './mark.js'
 import type { Store, StoredHead } from './store.js'
 import type { KeySpan } from './table-file.js'
 import { OpenTile, TILE_LEAVES } from './tile.js'
 
 /** Newest entries that are read again at every start, and up to a tile more; `countersign ledger check` reads all. */
-const TAIL_ENTRIES = 1024
+export const TAIL_ENTRIES = 1024
 /** Of these, so many have their signature verified. */
 const TAIL_SIGNATURES = 64
 
@@ -32,6 +32,7 @@ export function isReadAtStart(markedSize: number): (span: KeySpan) => boolean {
     [seqKey('e', first), behind(utf8('e'))],
     [seqKey('n', Math.max(0, first / TILE_LEAVES - 1)), behind(utf8('n'))],
     [HEAD_KEY, behind(HEAD_KEY)],
+    [ARCHIVED_KEY, behind(ARCHIVED_KEY)],
     [textKey('s', ''), behind(textKey('s', ''))],
   ]
   return ({ after, upTo }) =>

@@ -3,8 +3,10 @@ import { join } from 'node:path'
 import { Level } from 'level'
 import { type Crypto, canonicalBytes, fromUtf8, type JsonObject, parseCanonical } from '../canon/index.js'
 import { frontier, leafHash, type NodeReader } from '../receipt/index.js'
+import { ArchiveFolder } from './archive/archive-folder.js'
+import { type Archived, decodeArchived } from './archive/archived.js'
 import { ledgerFault } from './error-table.js'
-import { behind, HEAD_KEY, seqKey, seqOfKey, textKey, textOfKey } from './keys.js'
+import { ARCHIVED_KEY, behind, HEAD_KEY, seqKey, seqOfKey, textKey, textOfKey } from './keys.js'
 import type { LedgerHead } from './ledger.js'
 import { leavesOf, subtreeHash, TILE_LEAVES, TILE_LEVEL, tileOfNode, upperHash } from './tile.js'
 
@@ -49,14 +51,18 @@ export async function storeExists(dir: string): Promise<boolean> {
 export class Store {
   private readonly db: Database
   private readonly crypto: Pick<Crypto, 'sha256'>
+  private moved: { readonly archived: Archived; readonly folder: ArchiveFolder } | null = null
 
   private constructor(db: Database, crypto: Pick<Crypto, 'sha256'>) {
     this.db = db
     this.crypto = crypto
   }
 
-  /** Opens or creates the database and takes its lock; throws `ledger_locked` or `ledger_unreadable`. */
-  static async open(dir: string, crypto: Pick<Crypto, 'sha256'>): Promise<Store> {
+  /**
+   * Opens or creates the database and takes its lock; throws `ledger_locked`, `ledger_unreadable` or `ledger_damaged`. `archive`: where
+   * archived entries are now, if not where they were moved to.
+   */
+  static async open(dir: string, crypto: Pick<Crypto, 'sha256'>, archive?: string): Promise<Store> {
     await mkdir(dir, { recursive: true, mode: 0o700 }).catch((error: Error) => {
       throw ledgerFault('ledger_unreadable', error.message)
     })
@@ -74,7 +80,15 @@ export class Store {
         ? ledgerFault('ledger_locked', dir)
         : ledgerFault('ledger_unreadable', cause?.message ?? String(error))
     }
-    return new Store(db, crypto)
+    const store = new Store(db, crypto)
+    try {
+      const bytes = await store.get(ARCHIVED_KEY)
+      if (bytes !== undefined) store.readsArchive(decodeArchived(bytes), archive)
+    } catch (error) {
+      await db.close()
+      throw error
+    }
+    return store
   }
 
   /**
@@ -103,19 +117,54 @@ export class Store {
     return bytes === undefined ? undefined : decodeHead(bytes)
   }
 
+  /** What lies in an archive and not here; null where nothing does. */
+  get archived(): Archived | null {
+    return this.moved?.archived ?? null
+  }
+
+  /** Throws `archive_unreadable` or `archive_differs` where what was archived is not to be had. */
+  async needArchive(): Promise<void> {
+    const chain = (await this.head())?.chain ?? ''
+    await this.moved?.folder.mustShow(chain, this.moved.archived.size)
+  }
+
+  /** From now on what is archived is read there: `folder`, if it is not where it was moved to. */
+  readsArchive(archived: Archived, folder: string = archived.folder): void {
+    this.moved = { archived, folder: new ArchiveFolder(folder, this.crypto) }
+  }
+
+  /** Deletes the next `most` entries that were archived, from the disk as well; the sequence number behind them, or null where none was left. */
+  async dropArchived(most: number): Promise<number | null> {
+    const size = this.archived?.size ?? 0
+    // An iterator that is open keeps LevelDB from giving the space back: this one is ended before.
+    const [first] = await this.db.keys({ gte: seqKey('e', 0), lt: seqKey('e', size), limit: 1 }).all()
+    if (first === undefined) return null
+    const end = Math.min(size, seqOfKey(first) + most)
+    const [gte, lt] = [seqKey('e', 0), seqKey('e', end)]
+    await this.db.clear({ gte, lt })
+    await this.compact(gte, lt)
+    return end
+  }
+
   async entry(seq: number): Promise<Bytes | undefined> {
-    return this.get(seqKey('e', seq))
+    if (this.moved === null || seq >= this.moved.archived.size) return this.get(seqKey('e', seq))
+    const tile = Math.floor(seq / TILE_LEAVES)
+    return (await this.moved.folder.bundle(tile, this.leavesOfTile))[seq % TILE_LEAVES]
   }
 
   /** Envelope bytes with the sequence number of their key, from `from` to before `to`. */
   async *entries(from: number, to: number): AsyncGenerator<readonly [seq: number, bytes: Bytes]> {
-    for await (const [key, value] of this.scan(seqKey('e', from), seqKey('e', to)))
-      yield [seqOfKey(key), value]
+    for await (const found of this.entryBatches(from, to)) yield* found
   }
 
-  /** The same to the last, as many at a time as were read at once. */
-  async *entryBatches(from = 0): AsyncGenerator<(readonly [seq: number, bytes: Bytes])[]> {
-    const range = [seqKey('e', from), seqKey('e', Number.MAX_SAFE_INTEGER)] as const
+  /** The same, to the last unless told, as many at a time as were read at once. */
+  async *entryBatches(
+    from = 0,
+    to = Number.MAX_SAFE_INTEGER,
+  ): AsyncGenerator<(readonly [seq: number, bytes: Bytes])[]> {
+    const own = this.archived?.size ?? 0
+    if (from < own) yield* this.archivedBatches(from, Math.min(to, own))
+    const range = [seqKey('e', Math.max(from, own)), seqKey('e', to)] as const
     for await (const found of this.scanned(...range))
       yield found.map(([key, value]) => [seqOfKey(key), value] as const)
   }
@@ -168,11 +217,35 @@ export class Store {
     await this.db.close()
   }
 
-  private async rewrite(key: Bytes): Promise<void> {
+  private rewrite(key: Bytes): Promise<void> {
+    return this.compact(key, behind(key))
+  }
+
+  private async compact(start: Bytes, end: Bytes): Promise<void> {
     const compacting = this.db as Database & {
       compactRange(start: Bytes, end: Bytes, options: { keyEncoding: 'view' }): Promise<void>
     }
-    await compacting.compactRange(key, behind(key), { keyEncoding: 'view' })
+    await compacting.compactRange(start, end, { keyEncoding: 'view' })
+  }
+
+  private async *archivedBatches(
+    from: number,
+    to: number,
+  ): AsyncGenerator<(readonly [seq: number, bytes: Bytes])[]> {
+    const { folder } = this.moved as NonNullable<typeof this.moved>
+    for (let at = from; at < to; at += TILE_LEAVES - (at % TILE_LEAVES)) {
+      const first = at - (at % TILE_LEAVES)
+      const entries = await folder.bundle(first / TILE_LEAVES, this.leavesOfTile)
+      yield entries.slice(at - first, to - first).map((bytes, place) => [at + place, bytes] as const)
+    }
+  }
+
+  /** Leaf hashes of a full tile; throws `ledger_damaged` where its record is missing. */
+  readonly leavesOfTile = async (tile: number): Promise<readonly Bytes[]> => {
+    const record = await this.tile(tile)
+    const leaves = record === undefined ? undefined : leavesOf(record, 0, TILE_LEAVES)
+    if (leaves === undefined) throw ledgerFault('ledger_damaged', `tree hashes of tile ${tile} are missing`)
+    return leaves
   }
 
   private async upperNode(level: number, index: number): Promise<Bytes | undefined> {

@@ -7,6 +7,8 @@ import {
   type NodeReader,
   signCheckpointWith,
 } from '../receipt/index.js'
+import type { Archived } from './archive/archived.js'
+import { Archiving } from './archive/archiving.js'
 import { type CommitLimits, CommitQueue, type CommitStart, type OpenMark } from './commit.js'
 import { ledgerFault } from './error-table.js'
 import type { FullCheck, FullCheckStatus } from './full-check/full-check.js'
@@ -68,6 +70,7 @@ export class LedgerWriter implements Ledger {
   readonly side: SideStore
   readonly node: NodeReader
   readonly failed: Promise<CountersignError>
+  readonly archiving: Archiving
   private readonly store: Store
   private readonly options: WriterOptions
   private readonly commits: CommitQueue
@@ -125,6 +128,16 @@ export class LedgerWriter implements Ledger {
       },
       start,
     )
+    this.archiving = new Archiving({
+      store,
+      crypto,
+      chain: this.chain,
+      head: () => this.head(),
+      open: () => this.commits.openAttempts().map(([seq]) => seq),
+      checkpoint: () => this.checkpoint(),
+      checkpointAt: (size, root) => this.signCheckpoint(size, root),
+      append: (body, companion) => this.append(body, companion),
+    })
   }
 
   head(): LedgerHead {
@@ -166,15 +179,17 @@ export class LedgerWriter implements Ledger {
   }
 
   async checkpoint(): Promise<string> {
-    const { chain, size, root } = this.commits.head
+    const { size, root } = this.commits.head
     if (this.note?.size !== size) {
-      const keys = this.checkpointKeys.signers(size)
-      const checkpoint = { origin: chain, size, root }
-      const text = await signCheckpointWith(this.options.crypto, checkpoint, keys)
+      const text = await this.signCheckpoint(size, root)
       this.note = { size, text }
       return text
     }
     return this.note.text
+  }
+
+  archived(): Archived | null {
+    return this.store.archived
   }
 
   async succeed(succession: KeySuccession): Promise<Appended> {
@@ -227,6 +242,7 @@ export class LedgerWriter implements Ledger {
       clearTimeout(patience)
       this.fail('ledger_closed')
       await this.options.fullCheck?.stop()
+      await this.archiving.stop()
       await this.highWater.settled()
       await lastly().finally(() => this.store.close())
     }
@@ -236,6 +252,11 @@ export class LedgerWriter implements Ledger {
     this.highWater.advance()
     const head = this.head()
     for (const listener of this.listeners) listener(head)
+  }
+
+  private signCheckpoint(size: number, root: string): Promise<string> {
+    const checkpoint = { origin: this.chain, size, root }
+    return signCheckpointWith(this.options.crypto, checkpoint, this.checkpointKeys.signers(size))
   }
 
   private async openAttempt(seq: number, { leaf, t }: OpenMark): Promise<OpenAttempt> {

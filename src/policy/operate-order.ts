@@ -49,6 +49,15 @@ const OperateOrderSchema = Type.Union([
     strict,
   ),
   Type.Object({ ...common, action: Type.Literal('thaw') }, strict),
+  Type.Object(
+    {
+      ...common,
+      action: Type.Literal('archive'),
+      size: Type.Integer({ minimum: 1 }),
+      folder: Type.String({ pattern: '^/[^\\p{C}]{1,4000}$' }),
+    },
+    strict,
+  ),
 ])
 
 /** Payload of an operate order: a holder of the `operate` role has one sidecar do what reaching its socket isn't enough for. */
@@ -83,6 +92,8 @@ interface OperateTerms {
   }
   /** End a freeze. */
   readonly thaw: object
+  /** Move the entries before `size` into a folder, an absolute path, and delete them from the ledger. */
+  readonly archive: { readonly size: number; readonly folder: string }
 }
 
 /** Signs an order; throws `operate_order_malformed` for one that nobody could open. */

@@ -125,6 +125,7 @@ export const CONTROL_TYPES = [
   'suppressed',
   'recover',
   'erase',
+  'archive',
   'close',
 ] as const
 export type ControlType = (typeof CONTROL_TYPES)[number]

@@ -16,6 +16,7 @@ export const FINDINGS = {
   chain_time: 'is older than the entry before it',
   boot_unannounced: 'names a start of the keeper that no boot entry announced',
   boot_head: 'cites another head than the log had then',
+  archive_root: 'says that entries were archived which this log never had',
   outcome_unmatched: 'closes no open attempt',
   checkpoint_signature: 'the checkpoint is not signed by a key that is trusted for it',
   checkpoint_origin: 'the checkpoint is of another log',

@@ -87,6 +87,7 @@ export const CONTROL_FORMATS: Readonly<
     { lost: count, statement: text },
   ],
   erase: [{ attempt: count, id: uuid, by: text, because: text, order: contentId }],
+  archive: [{ size: count, root: hex32, by: text, because: text, order: contentId }],
   close: [{ reason: text }],
 }
 

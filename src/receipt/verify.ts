@@ -13,6 +13,7 @@ import { isCheckpointSignedBy, type SignedCheckpoint } from './checkpoint.js'
 import type { Entry } from './entry.js'
 import type { EntryAudit, ReportDeviation } from './entry-audit.js'
 import { type FindingCode, type FindingInLog, findingAt } from './findings.js'
+import { PastRoots } from './past-roots.js'
 import { type OpenRecovery, PLACE_OF_RECOVERY, type Recovered, RecoveryCheck } from './recovered.js'
 import { GrowingTree } from './tree.js'
 import { type PinnedKeys, TrustedKeys } from './trusted-keys.js'
@@ -152,6 +153,7 @@ export class LogVerifier {
   private readonly counts: Record<string, number> = {}
   private readonly uncovered = new UncoveredStretch()
   private readonly recovery: RecoveryCheck
+  private readonly pastRoots = new PastRoots()
   private findingCount = 0
   private validPrefix: number | undefined
   private checkpointed: number | null = null
@@ -217,11 +219,13 @@ export class LogVerifier {
       this.checkBoot(entry)
       this.checkPairing(entry, leaf)
       this.checkRecovery(entry)
+      this.checkArchive(entry)
       this.count(entry)
     }
     this.afterDamage = this.findingCount > before
     this.leaf = leaf
     const completed = this.tree.append(checked.leaf)
+    this.pastRoots.pass(this.size, () => this.tree.root())
     this.meetCheckpoints()
     return completed
   }
@@ -350,6 +354,13 @@ export class LogVerifier {
     // An epoch that nobody vouches for is not proven from its first entry on.
     if (finding !== null)
       this.report(finding.code, this.size, finding.detail, this.size > PLACE_OF_RECOVERY ? this.size : 0)
+  }
+
+  /** ATTACK: entries are said to be in an archive that this log never had. */
+  private checkArchive(entry: Entry): void {
+    if (entry.type !== 'archive') return
+    const { size, root } = entry.data as { size: number; root: string }
+    if (!this.pastRoots.had(size, root)) this.report('archive_root', this.size, `at size ${size}`)
   }
 
   private count(entry: Entry): void {

@@ -197,9 +197,9 @@ test('of a place with several logs one is named', async t => {
     )
   }
   await assert.rejects(openEvidence(at.folder, nativeCrypto), /acme.test\/countersign\/one\/1, acme/)
-  const one = await openEvidence(at.folder, nativeCrypto, 'acme.test/countersign/two/1')
+  const one = await openEvidence(at.folder, nativeCrypto, { chain: 'acme.test/countersign/two/1' })
   assert.equal((await collect(one.entries())).length, 10)
-  await assert.rejects(openEvidence(at.folder, nativeCrypto, 'acme.test/countersign/six/1'), {
+  await assert.rejects(openEvidence(at.folder, nativeCrypto, { chain: 'acme.test/countersign/six/1' }), {
     code: 'copy_malformed',
   })
 })

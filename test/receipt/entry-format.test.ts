@@ -184,6 +184,7 @@ const examples: Record<ControlType, Record<string, unknown>> = {
     because: 'ticket 77',
     order: `sha256:${HEX}`,
   },
+  archive: { size: 512, root: HEX, by: 'maria', because: 'retention', order: `sha256:${HEX}` },
   close: { reason: 'stopped' },
 }
 

@@ -12,6 +12,7 @@ interface CheckFlags {
   readonly config: string
   readonly mark?: string
   readonly checkpoint?: readonly string[]
+  readonly archive?: string
   readonly json?: true
 }
 
@@ -26,6 +27,7 @@ export function registerLedger(program: Command, io: Io): void {
       'a checkpoint from elsewhere (a witness, a shipped copy) that the ledger must contain; repeatable',
       repeatable,
     )
+    .option('--archive <dir>', 'where its archived entries are, if not where they were moved to')
     .option('--json', 'one JSON document')
     .addHelpText(
       'after',
@@ -36,13 +38,18 @@ export function registerLedger(program: Command, io: Io): void {
     .action((dir: string | undefined, options: CheckFlags) => check(dir, options, io))
 }
 
-/** Not an answer about the ledger: something is using it. */
-const UNTRIED: ReadonlySet<LedgerVerdict> = new Set(['ledger_locked', 'evidence_moving'])
+/** Not an answer about the ledger: something is using it, or it isn't all here. */
+const UNTRIED: ReadonlySet<LedgerVerdict> = new Set([
+  'ledger_locked',
+  'evidence_moving',
+  'archive_unreadable',
+  'archive_differs',
+])
 
 async function check(dir: string | undefined, options: CheckFlags, io: Io): Promise<void> {
   const found = await checkConfigured(
     loadConfig(options.config),
-    { dir, mark: options.mark, checkpoints: options.checkpoint ?? [] },
+    { dir, mark: options.mark, checkpoints: options.checkpoint ?? [], archive: options.archive },
     io,
   )
   if (options.json === true) printJson(io, checkJson(found))

@@ -35,12 +35,11 @@ import { openReceipts } from '../receipt-source.js'
 import { repeatable } from '../repeatable.js'
 import { readAuditorKey } from '../replay/log-options.js'
 import { addConfigOption } from '../session-options.js'
+import { addSourceOptions, type SourceFlags } from '../source-options.js'
 import { trustChainIn } from '../trust-files.js'
 import { exportTilesInto } from './receipts-prove.js'
 
-interface ExportOptions extends QuestionOptions {
-  readonly config: string
-  readonly in?: string
+interface ExportOptions extends QuestionOptions, SourceFlags {
   readonly checkpoint?: string
   readonly trust?: string
   readonly policies?: readonly string[]
@@ -49,9 +48,7 @@ interface ExportOptions extends QuestionOptions {
   readonly json?: true
 }
 
-interface DiscloseOptions {
-  readonly config: string
-  readonly in?: string
+interface DiscloseOptions extends SourceFlags {
   readonly seq?: readonly (readonly [number, number])[]
   readonly field?: readonly CommittedField[]
   readonly all?: true
@@ -84,8 +81,7 @@ function registerExport(receipts: Command, io: Io): void {
     .summary('write the evidence of one incident into a bundle, or all entries into a dump')
     .argument('[file]', 'file to make; beside a dump, FILE.checkpoint is made as well')
     .option('--tiles <dir>', 'write the whole log as static files into this folder instead, or go on there')
-    .option('--in <path>', 'a ledger folder (stopped, or a copy) or a dump, instead of the running keeper')
-  addQuestionOptions(command)
+  addQuestionOptions(addSourceOptions(command))
     .option(
       '--checkpoint <file>',
       'checkpoint or high-water file that the proofs lead to; a folder has none of its own',
@@ -123,7 +119,7 @@ Examples:
 }
 
 function registerDisclose(receipts: Command, io: Io): void {
-  addConfigOption(receipts.command('disclose'))
+  addSourceOptions(addConfigOption(receipts.command('disclose')))
     .summary('open fields of a bundle’s receipts with the auditor’s key')
     .argument('<bundle>', 'file of `receipts export` with a question; it is replaced')
     .requiredOption('--auditor-key <file>', 'the auditor’s private key, which opens the decision inputs')
@@ -131,7 +127,6 @@ function registerDisclose(receipts: Command, io: Io): void {
     .option('--field <name>', 'target, body, inputs, resp or ops.N; repeatable', repeatableField)
     .option('--all', 'every attempt, and every field that was kept, unless --seq or --field narrows it')
     .option('--content <file>', 'a body or response itself, where only a commitment to it was kept')
-    .option('--in <dir>', 'a ledger folder (stopped, or a copy), instead of the running keeper')
     .option('--out <file>', 'write a new bundle there and leave this one as it is')
     .option('--json', 'one JSON document')
     .addHelpText(
@@ -168,7 +163,7 @@ async function exportDump(file: string, options: ExportOptions, io: Io): Promise
       `--${useless} belongs into a bundle`,
       'Ask for an incident as well, with --agent for one.',
     )
-  const source = await openReceipts(options.in, options.config)
+  const source = await openReceipts(options.in, options.config, options)
   try {
     const note = await source.checkpointNote()
     const shown = progress(io, 'entries')
@@ -195,7 +190,7 @@ async function exportIncident(
   configured: boolean,
   io: Io,
 ): Promise<void> {
-  const source = await openReceipts(options.in, options.config)
+  const source = await openReceipts(options.in, options.config, options)
   try {
     const written = await exportBundle(
       file,
@@ -301,7 +296,7 @@ async function disclose(file: string, options: DiscloseOptions, io: Io): Promise
     throw new UsageError('nothing says what is to be disclosed', 'Pass --seq N and --field NAME, or --all.')
   const key = readAuditorKey(options.auditorKey)
   const before = parseBundle(readBundle(file))
-  const source = await openReceipts(options.in, options.config)
+  const source = await openReceipts(options.in, options.config, options)
   try {
     const wish = {
       seqs: seq === undefined ? null : seq.flatMap(range => seqsOf(range, before.entries)),

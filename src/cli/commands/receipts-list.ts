@@ -8,10 +8,9 @@ import { progress } from '../progress.js'
 import { addQuestionOptions, QUESTION_WORDS, type QuestionOptions, questionOf } from '../question-options.js'
 import { openReceipts, type ReceiptSource } from '../receipt-source.js'
 import { addConfigOption } from '../session-options.js'
+import { addSourceOptions, type SourceFlags } from '../source-options.js'
 
-interface ListOptions extends QuestionOptions {
-  readonly config: string
-  readonly in?: string
+interface ListOptions extends QuestionOptions, SourceFlags {
   readonly from: number
   readonly limit: number
   readonly type?: string
@@ -23,11 +22,10 @@ const TYPES: readonly string[] = ['attempt', 'outcome', ...CONTROL_TYPES]
 export function registerList(receipts: Command, io: Io): void {
   const command = addConfigOption(receipts.command('list'))
     .summary('list entries, one a line: all of them, or those of an agent, a resource, a rule …')
-    .option('--in <path>', 'a ledger folder (stopped, or a copy) or a dump, instead of the running keeper')
     .option('--from <seq>', 'first entry to read', wholeNumber, 0)
     .option('--limit <n>', 'most entries', wholeNumber, 100)
     .option('--type <type>', 'only entries of this type, such as attempt or halt', knownType)
-  addQuestionOptions(command)
+  addQuestionOptions(addSourceOptions(command))
     .option('--json', 'one JSON document')
     .addHelpText(
       'after',
@@ -48,7 +46,7 @@ Examples:
 }
 
 async function list(options: ListOptions, io: Io): Promise<void> {
-  const source = await openReceipts(options.in, options.config)
+  const source = await openReceipts(options.in, options.config, options)
   const shown = progress(io, 'entries')
   const paper = options.json === true ? new JsonPaper(io) : new LinePaper(io)
   try {

@@ -19,10 +19,9 @@ import { group } from '../program-group.js'
 import { progress } from '../progress.js'
 import { openReceipts, type ReceiptSource } from '../receipt-source.js'
 import { addConfigOption } from '../session-options.js'
+import { addSourceOptions, type SourceFlags } from '../source-options.js'
 
-interface ProveOptions {
-  readonly config: string
-  readonly in?: string
+interface ProveOptions extends SourceFlags {
   readonly from?: number
   readonly checkpoint?: string
   readonly out?: string
@@ -30,9 +29,7 @@ interface ProveOptions {
   readonly json?: true
 }
 
-interface TilesOptions {
-  readonly config: string
-  readonly in?: string
+interface TilesOptions extends SourceFlags {
   readonly checkpoint?: string
   readonly json?: true
 }
@@ -192,11 +189,8 @@ function no(io: Io, line: string): never {
   throw new AnswerNo()
 }
 
-async function reading(
-  options: { readonly in?: string; readonly config: string },
-  use: (source: ReceiptSource) => Promise<void>,
-): Promise<void> {
-  const source = await openReceipts(options.in, options.config)
+async function reading(options: SourceFlags, use: (source: ReceiptSource) => Promise<void>): Promise<void> {
+  const source = await openReceipts(options.in, options.config, options)
   try {
     await use(source)
   } finally {
@@ -205,8 +199,7 @@ async function reading(
 }
 
 function withLog(command: Command): Command {
-  return addConfigOption(command)
-    .option('--in <path>', 'a ledger folder (stopped, or a copy) or a dump, instead of the running keeper')
+  return addSourceOptions(addConfigOption(command))
     .option('--checkpoint <file>', 'checkpoint or high-water file to lead to; a folder has none of its own')
     .option('--json', 'one JSON document')
 }

@@ -10,11 +10,10 @@ import { openReceipts } from '../receipt-source.js'
 import { readTrail } from '../reconcile/cloudtrail.js'
 import { type Reconciliation, reconcile, TRAIL_FINDINGS, type TrailFinding } from '../reconcile/reconcile.js'
 import { addConfigOption } from '../session-options.js'
+import { addSourceOptions, type SourceFlags } from '../source-options.js'
 
-interface ReconcileFlags {
-  readonly config: string
+interface ReconcileFlags extends SourceFlags {
   readonly cloudtrail: readonly string[]
-  readonly in?: string
   readonly policy?: string
   readonly role?: readonly string[]
   readonly forbid?: readonly string[]
@@ -26,10 +25,9 @@ const MOST_SHOWN = 50
 
 export function registerReceiptsReconcile(program: Command, io: Io): void {
   const receipts = group(program, 'receipts', 'read, export and verify the evidence')
-  addConfigOption(receipts.command('reconcile'))
+  addSourceOptions(addConfigOption(receipts.command('reconcile')))
     .summary('ask AWS’s own log whether anything went around the sidecar')
     .requiredOption('--cloudtrail <path...>', 'files of CloudTrail, or folders of them; gzipped or not')
-    .option('--in <path>', 'a ledger folder (stopped, or a copy) or a dump, instead of the running keeper')
     .option(
       '--policy <file>',
       'policy whose AWS roles only the sidecar may assume; that of the configuration by default',
@@ -60,7 +58,7 @@ async function run(flags: ReconcileFlags, io: Io): Promise<void> {
       'there are no events',
       'Pass the files of the time that you ask about: none proves nothing.',
     )
-  const source = await openReceipts(flags.in, flags.config)
+  const source = await openReceipts(flags.in, flags.config, flags)
   try {
     const shown = progress(io, 'entries')
     const forbidden = (flags.forbid ?? []).map(patternOf)

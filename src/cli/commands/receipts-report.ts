@@ -20,10 +20,12 @@ import { reportHtml } from '../report/report-html.js'
 import { judgedLines, reportLines } from '../report/report-text.js'
 import { tellFromBundle, tellFromLog } from '../report/tell-incident.js'
 import { addConfigOption } from '../session-options.js'
+import { addArchiveOption } from '../source-options.js'
 import { isBundleFile, judgeBundle } from './receipts-bundle.js'
 
 interface ReportOptions extends JudgeOptions, QuestionOptions, CopyFlags {
   readonly at?: number
+  readonly archive?: string
   readonly limit: number
   readonly html?: string
   readonly json?: true
@@ -34,7 +36,7 @@ export function registerReceiptsReport(program: Command, io: Io): void {
   const command = addCopyOptions(addConfigOption(receipts.command('report')))
     .summary('tell one incident: what was tried, what passed, under whose authority, what is still dangerous')
     .argument('[path]', 'ledger folder, dump, bundle or shipped copy; without it the running keeper is asked')
-  addJudgeOptions(addQuestionOptions(command))
+  addJudgeOptions(addArchiveOption(addQuestionOptions(command)))
     .option('--chain <chain>', 'which log of a place that holds several: its origin with epoch')
     .option('--at <time>', 'tell it as of then, and what was dangerous then; now by default', utcTime)
     .option('--limit <n>', 'most items of each list; how many more there are is said', limit, 200)
@@ -90,7 +92,10 @@ async function tell(path: string | undefined, options: ReportOptions, io: Io): P
     jobs: options.jobs,
     json: false,
   }
-  const source = await openReceipts(path, options.config, { flags: options, io })
+  const source = await openReceipts(path, options.config, {
+    copy: { flags: options, io },
+    archive: options.archive,
+  })
   return tellFromLog(source, request, folder === null ? [] : [folder], narrated, io)
 }
 

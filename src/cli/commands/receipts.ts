@@ -13,20 +13,20 @@ import {
 import { group } from '../program-group.js'
 import { openReceipts, openShipped, type ReceiptSource } from '../receipt-source.js'
 import { addConfigOption } from '../session-options.js'
+import { addArchiveOption, addSourceOptions, type SourceFlags } from '../source-options.js'
 import { verifyLog } from '../verify-log.js'
 import { isBundleFile, verifyBundleFile } from './receipts-bundle.js'
 import { registerInventory } from './receipts-inventory.js'
 import { registerList } from './receipts-list.js'
 
-interface SourceOptions {
-  readonly config: string
-  readonly in?: string
+interface SourceOptions extends SourceFlags {
   readonly json?: true
 }
 
 interface VerifyOptions extends JudgeOptions, CopyFlags {
   readonly against?: string
   readonly unshipped: number
+  readonly archive?: string
   readonly json?: true
 }
 
@@ -54,7 +54,7 @@ function registerVerify(receipts: Command, io: Io): void {
       '[path]',
       'ledger folder, dump, bundle or shipped copy; without it the running keeper is asked, its keys pinned by the configuration',
     )
-  addJudgeOptions(command)
+  addJudgeOptions(addArchiveOption(command))
     .option('--tree-only', 'form, chain, tree and checkpoints alone: fast, and no proof of who wrote it')
     .option(
       '--against <copy>',
@@ -90,7 +90,7 @@ Examples:
       const keys = keySource(path, options)
       const decisions = decisionSources(path, options)
       const copy = { flags: options, io }
-      const source = await openReceipts(path, options.config, copy)
+      const source = await openReceipts(path, options.config, { copy, archive: options.archive })
       const against =
         options.against === undefined
           ? {}
@@ -139,7 +139,7 @@ async function show(seq: number, options: SourceOptions, io: Io): Promise<void> 
 }
 
 async function reading(options: SourceOptions, use: (source: ReceiptSource) => Promise<void>): Promise<void> {
-  const source = await openReceipts(options.in, options.config)
+  const source = await openReceipts(options.in, options.config, options)
   try {
     await use(source)
   } finally {
@@ -153,9 +153,7 @@ function print(entries: readonly Entry[], options: SourceOptions, io: Io): void 
 }
 
 function withSource(command: Command): Command {
-  return addConfigOption(command)
-    .option('--in <path>', 'a ledger folder (stopped, or a copy) or a dump, instead of the running keeper')
-    .option('--json', 'one JSON document')
+  return addSourceOptions(addConfigOption(command)).option('--json', 'one JSON document')
 }
 
 function wholeNumber(text: string): number {

@@ -212,6 +212,7 @@ function printKeeper(keeper: KeeperStatus, io: Io): void {
   printLine(io, `  ledger      ${keeper.chain}, ${head.size} entries, the newest at ${timeOf(head.t)}`)
   printLine(io, `              root ${head.root}`)
   if (keeper.fullCheck !== null) printFullCheck(keeper.fullCheck, io)
+  printArchives(keeper.archives, io)
   for (const sink of keeper.shipping) printShipping(sink, io)
   if (keeper.witnesses !== null) printWitnesses(keeper.witnesses, io)
   printLine(io, `  running     since ${timeOf(keeper.startedMs)}, ${keeper.gates} gate(s) connected`)
@@ -264,6 +265,19 @@ function printFullCheck(
       io,
       `              the last one: ${last.size} entries at ${timeOf(last.t)}, ${last.sound ? 'sound' : 'NOT sound'}`,
     )
+}
+
+function printArchives({ archived, archiving }: KeeperStatus['archives'], io: Io): void {
+  if (archived !== null)
+    printLine(io, `  archived    ${archived.size} entries, in ${archived.folder} and there alone`)
+  if (archiving === null || archiving.state === 'done') return
+  const { state, folder, size, entries, problem } = archiving
+  printLine(
+    io,
+    state === 'failed'
+      ? `  archiving   FAILED, nothing was deleted: ${problem}`
+      : `  archiving   into ${folder}: ${state}, ${entries} of ${size} entries`,
+  )
 }
 
 function printShipping(

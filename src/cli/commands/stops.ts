@@ -1,14 +1,8 @@
-import { randomUUID } from 'node:crypto'
-import { existsSync } from 'node:fs'
 import { userInfo } from 'node:os'
 import type { Command } from 'commander'
-import { encodeEnvelope, parseStrictJson } from '../../canon/index.js'
 import type { HaltScope } from '../../keeper/index.js'
-import { type OperateOrder, type SignedOperateOrder, sealOperateOrder } from '../../policy/index.js'
-import { loadConfig } from '../config.js'
 import { type Io, printJson, printLine, UsageError } from '../io.js'
-import { openSigningKey } from '../locked-key.js'
-import { repeatable } from '../repeatable.js'
+import { addOrderOptions, type OrderFlags, signedOrder } from '../operate-order.js'
 import { type AdminOptions, addAdminOptions, adminOf } from './approvals.js'
 
 interface ScopeFlags {
@@ -24,11 +18,7 @@ interface StopFlags extends AdminOptions, ScopeFlags {
   readonly json?: true
 }
 
-interface OrderFlags extends AdminOptions, ScopeFlags {
-  readonly because: string
-  readonly by: string
-  readonly key?: readonly string[]
-  readonly passphraseFile?: string
+interface GoOnFlags extends AdminOptions, ScopeFlags, OrderFlags {
   readonly json?: true
 }
 
@@ -55,13 +45,14 @@ Examples:
 }
 
 export function registerResume(program: Command, io: Io): void {
-  ordered(scoped(addAdminOptions(program.command('resume'))))
+  addOrderOptions(scoped(addAdminOptions(program.command('resume'))))
     .summary('end a halt, by order of the operate role')
+    .option('--json', 'one JSON document')
     .addHelpText(
       'after',
       "\nWhat was revoked stays so: the agent needs a new grant.\n\nExample:\n  countersign resume --agent coder --because 'the task was withdrawn' --key operate.jwk\n",
     )
-    .action((flags: OrderFlags) => resume(flags, io))
+    .action((flags: GoOnFlags) => resume(flags, io))
 }
 
 export function registerFreeze(program: Command, io: Io): void {
@@ -84,10 +75,11 @@ Example:
 }
 
 export function registerThaw(program: Command, io: Io): void {
-  ordered(addAdminOptions(program.command('thaw')))
+  addOrderOptions(addAdminOptions(program.command('thaw')))
     .summary('end a freeze, by order of the operate role')
+    .option('--json', 'one JSON document')
     .addHelpText('after', "\nExample:\n  countersign thaw --because 'the release is out' --key operate.jwk\n")
-    .action((flags: OrderFlags) => thaw(flags, io))
+    .action((flags: GoOnFlags) => thaw(flags, io))
 }
 
 function scoped(command: Command): Command {
@@ -97,19 +89,6 @@ function scoped(command: Command): Command {
     .option('--all', 'everything')
 }
 
-function ordered(command: Command): Command {
-  return command
-    .requiredOption('--because <text>', 'why; stands in the receipt')
-    .option('--by <person>', 'who orders it; stands in the receipt', userInfo().username)
-    .option(
-      '--key <file>',
-      'private key with the operate role; repeatable where the trust root asks for several. The first run keeps one in trust/keys',
-      repeatable,
-    )
-    .option('--passphrase-file <file>', 'passphrase of the key; asked for otherwise')
-    .option('--json', 'one JSON document')
-}
-
 async function halt(flags: StopFlags, io: Io): Promise<void> {
   const of = scopeOf(flags)
   const answer = await posted(flags, '/v1/stops/halt', { of, by: flags.by, because: flags.because })
@@ -117,9 +96,13 @@ async function halt(flags: StopFlags, io: Io): Promise<void> {
   printLine(io, `Halted: ${words(of)}. Nothing of it passes until \`countersign resume\` ends it.`)
 }
 
-async function resume(flags: OrderFlags, io: Io): Promise<void> {
+async function resume(flags: GoOnFlags, io: Io): Promise<void> {
   const of = scopeOf(flags)
-  const answer = await posted(flags, '/v1/stops/resume', await orderTo({ action: 'resume', of }, flags, io))
+  const answer = await posted(
+    flags,
+    '/v1/stops/resume',
+    await signedOrder({ action: 'resume', of }, 'going on', flags, io),
+  )
   if (flags.json === true) return printJson(io, answer)
   printLine(io, `Resumed: ${words(of)}. What was revoked stays so; the agent needs a new grant.`)
 }
@@ -133,8 +116,12 @@ async function freeze(flags: StopFlags, io: Io): Promise<void> {
   printLine(io, `Frozen until ${end}: only plain reads pass.`)
 }
 
-async function thaw(flags: OrderFlags, io: Io): Promise<void> {
-  const answer = await posted(flags, '/v1/stops/thaw', await orderTo({ action: 'thaw' }, flags, io))
+async function thaw(flags: GoOnFlags, io: Io): Promise<void> {
+  const answer = await posted(
+    flags,
+    '/v1/stops/thaw',
+    await signedOrder({ action: 'thaw' }, 'going on', flags, io),
+  )
   if (flags.json === true) return printJson(io, answer)
   printLine(io, 'Thawed: what the policy allows passes again.')
 }
@@ -142,34 +129,6 @@ async function thaw(flags: OrderFlags, io: Io): Promise<void> {
 async function posted(flags: AdminOptions, path: string, body: unknown): Promise<unknown> {
   const admin = adminOf(flags)
   return admin.post(path, body).finally(() => admin.close())
-}
-
-/** `{"order": …}` as the admin API takes it, signed by the keys that are passed. */
-async function orderTo(
-  action: Pick<OperateOrder<'resume'>, 'action' | 'of'> | Pick<OperateOrder<'thaw'>, 'action'>,
-  flags: OrderFlags,
-  io: Io,
-): Promise<{ readonly order: unknown }> {
-  const loaded = loadConfig(flags.config)
-  const files = flags.key ?? [loaded.path('trust/keys/operate.jwk')]
-  const missing = files.find(file => !existsSync(file))
-  if (missing !== undefined)
-    throw new UsageError(
-      `there is no key ${missing}`,
-      'Pass --key FILE: going on takes a signature by the operate role, reaching the keeper is not enough.',
-    )
-  const keys = []
-  for (const file of files) keys.push(await openSigningKey(file, flags.passphraseFile, io))
-  const order = {
-    ...action,
-    v: 1,
-    origin: loaded.config.origin,
-    by: flags.by,
-    because: flags.because,
-    t: Date.now(),
-    nonce: randomUUID(),
-  } as SignedOperateOrder
-  return { order: parseStrictJson(encodeEnvelope(sealOperateOrder(order, keys))) }
 }
 
 function scopeOf({ agent, task, all }: ScopeFlags): HaltScope {

@@ -221,6 +221,7 @@ export interface ControlStep {
     | 'recover'
     | 'key'
     | 'erase'
+    | 'archive'
     | 'boot'
     | 'close'
   readonly seq: number

@@ -208,6 +208,7 @@ export class Narrator implements EntryAudit {
       case 'recover':
       case 'key':
       case 'erase':
+      case 'archive':
       case 'boot':
       case 'close':
         this.tellCommon(entry)

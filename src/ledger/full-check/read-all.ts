@@ -63,19 +63,35 @@ export async function readAll(
 }
 
 async function readSome(store: Store, reading: Reading, rest: () => Promise<void>): Promise<void> {
+  if (reading.size === 0) await takeArchived(store, reading, rest)
   const start = reading.size
   for await (const batch of store.entryBatches(start)) {
     for (const [seq, bytes] of batch) {
       const tile = reading.take(seq, bytes)
-      if (tile === undefined) continue
-      const number = reading.size / TILE_LEAVES - 1
-      if (!Buffer.from(tile).equals((await store.tile(number)) ?? Buffer.of()))
-        throw new Unsound(damaged(`tree hashes of entries ${number * TILE_LEAVES} to ${reading.size - 1}`))
+      if (tile !== undefined) await compareTile(store, reading, tile)
     }
     await rest()
     if (reading.size - start >= ENTRIES_AN_OPENING) return
   }
   reading.ended = true
+}
+
+/** Of entries that were moved to an archive the hashes are here: what they were, the root says. */
+async function takeArchived(store: Store, reading: Reading, rest: () => Promise<void>): Promise<void> {
+  const size = store.archived?.size ?? 0
+  for (let number = 0; number < size / TILE_LEAVES; number++) {
+    for (const leaf of await store.leavesOfTile(number)) {
+      const tile = reading.takeLeaf(leaf)
+      if (tile !== undefined) await compareTile(store, reading, tile)
+    }
+    await rest()
+  }
+}
+
+async function compareTile(store: Store, { size }: Reading, tile: Uint8Array): Promise<void> {
+  const number = size / TILE_LEAVES - 1
+  if (!Buffer.from(tile).equals((await store.tile(number)) ?? Buffer.of()))
+    throw new Unsound(damaged(`tree hashes of entries ${number * TILE_LEAVES} to ${size - 1}`))
 }
 
 class Unsound extends Error {
@@ -115,7 +131,10 @@ class Reading {
       throw entryFault(seq, 'does not follow')
     if (type === 'attempt' && (decision as JsonObject).effect === 'allow') this.open.add(seq)
     if (type === 'outcome') this.open.delete(attempt as number)
-    const leaf = leafHash(this.crypto, bytes)
+    return this.takeLeaf(leafHash(this.crypto, bytes))
+  }
+
+  takeLeaf(leaf: Uint8Array): Uint8Array | undefined {
     this.prev = hex(leaf)
     const record = this.tile.add(this.tree.append(leaf))
     if (this.size === this.mark.size && this.tree.rootHex() !== this.mark.root)

@@ -30,6 +30,19 @@ async function bundle(entries: AsyncIterable<Uint8Array>, width: number): Promis
   return Buffer.concat(parts)
 }
 
+/** The entries of a bundle; null where its bytes aren't one. */
+export function bundleEntries(bytes: Uint8Array): Uint8Array[] | null {
+  const entries: Uint8Array[] = []
+  for (let at = 0; at < bytes.length; ) {
+    const start = at + 2
+    const end = start + ((bytes[at] as number) << 8) + (bytes[at + 1] ?? 0)
+    if (end > bytes.length) return null
+    entries.push(bytes.subarray(start, end))
+    at = end
+  }
+  return entries
+}
+
 /** An entry of a bundle: its length in two bytes, big-endian, then its envelope. */
 export function prefixed(entry: Uint8Array): readonly [length: Uint8Array, entry: Uint8Array] {
   const length = Buffer.alloc(2)

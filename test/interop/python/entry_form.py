@@ -61,6 +61,7 @@ CONTROL = {
     "suppressed": of("code count# from# to#"),
     "recover": of("chain size# root@ because lost#? statement?"),
     "erase": of("attempt# id& by because order%"),
+    "archive": of("size# root@ by because order%"),
     "close": of("reason"),
 }
 FORMS = {"attempt": ATTEMPT, "outcome": OUTCOME, **{name: {"data": (True, form)} for name, form in CONTROL.items()}}
