@@ -9,10 +9,11 @@ import { fromUtf8, utf8 } from '../canon/index.js'
  *     i ‖ attempt id (UUID text)      decision inputs, encrypted to the auditor
  *     s ‖ name (UTF-8)                durable state of the use cases
  *     h                               head and open attempts, as JCS
- *     a                               which entries lie in an archive, as JCS; see `Archived`
+ *     ha                              which entries lie in an archive, as JCS; see `Archived`
  */
 export const HEAD_KEY = utf8('h')
-export const ARCHIVED_KEY = utf8('a')
+/** Beside the head, so that a start looks at the checksum of both. */
+export const ARCHIVED_KEY = utf8('ha')
 
 export function seqKey(space: 'e' | 'n', seq: number): Uint8Array {
   const key = Buffer.allocUnsafe(9)

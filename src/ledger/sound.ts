@@ -9,7 +9,7 @@ import {
 } from '../receipt/index.js'
 import type { OpenMark } from './commit.js'
 import { ledgerFault } from './error-table.js'
-import { ARCHIVED_KEY, behind, HEAD_KEY, seqKey, textKey } from './keys.js'
+import { behind, HEAD_KEY, seqKey, textKey } from './keys.js'
 import type { Mark } from './mark.js'
 import type { Store, StoredHead } from './store.js'
 import type { KeySpan } from './table-file.js'
@@ -32,7 +32,6 @@ export function isReadAtStart(markedSize: number): (span: KeySpan) => boolean {
     [seqKey('e', first), behind(utf8('e'))],
     [seqKey('n', Math.max(0, first / TILE_LEAVES - 1)), behind(utf8('n'))],
     [HEAD_KEY, behind(HEAD_KEY)],
-    [ARCHIVED_KEY, behind(ARCHIVED_KEY)],
     [textKey('s', ''), behind(textKey('s', ''))],
   ]
   return ({ after, upTo }) =>
