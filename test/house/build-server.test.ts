@@ -10,6 +10,8 @@ const { scripts } = JSON.parse(read('package.json')) as { readonly scripts: Read
 const started = [...read('.ci/run').matchAll(/^(?:\w+=\S+ )?npm run (\S+)$/gm)].map(
   ([, name]) => name as string,
 )
+/** What the check starts is started with it. */
+const checked = [...(scripts.check ?? '').matchAll(/npm run (\S+)/g)].map(([, name]) => name as string)
 
 test('the build server’s script is one that a shell reads, and starts only scripts that there are', () => {
   const file = join(packageRoot(), '.ci/run')
@@ -21,7 +23,8 @@ test('the build server’s script is one that a shell reads, and starts only scr
 
 test('it starts every lane of the tests, and the benchmarks', () => {
   for (const name of Object.keys(scripts).filter(each => each.startsWith('test:')))
-    assert.ok(started.includes(name), name)
+    assert.ok([...started, ...checked].includes(name), name)
+  assert.ok(started.includes('check'))
   assert.ok(started.includes('bench:short'))
   const short = read('bench/short.ts')
   // The others are parts of these; whatever measures is started by the short form.
