@@ -13,10 +13,13 @@ import {
 import { type Ledger, openLedger } from '../../src/ledger/index.js'
 import { nativeCrypto, nativeSigningKey } from '../../src/native/index.js'
 import { sealEnrolment, sealTrustRoot, type TrustRoot, trustRootId } from '../../src/policy/index.js'
+import { signCheckpoint } from '../../src/receipt/index.js'
 import { attempt, denial, outcome, prepare } from '../ledger/ledger-fixture.js'
 import { countersign, scratch } from './command-line.js'
 
 const ORIGIN = 'acme.test/countersign/edge'
+/** What no terminal gets. */
+const HIDES = /[^\P{C}\n]/u
 
 function newKey(): SigningKey {
   const seed = randomBytes(32)
@@ -59,7 +62,7 @@ async function sidecar(context: TestContext): Promise<Sidecar> {
           grant: formatPublicKey(grantKey.publicKey),
         },
         notBefore: '2026-01-01T00:00:00Z',
-        notAfter: '2027-01-01T00:00:00Z',
+        notAfter: '2099-01-01T00:00:00Z',
       },
       [admin],
     ),
@@ -260,6 +263,46 @@ test('attack: a name with terminal escapes is shown, not obeyed', async t => {
   const list = await countersign('receipts', 'list', '--in', car.path('ledger'), '--type', 'attempt')
   assert.equal(list.out.trim().split('\n').length, 1)
   assert.match(list.out, /x�\[2J��/)
+})
+
+test('attack: a reason or a name that reads as other members, operations or rules of a line is quoted', async t => {
+  const car = await sidecar(t)
+  const ledger = await car.open()
+  const [op] = attempt().ops
+  const resources = [{ type: 'volume', id: 's-1 [work-in-staging], volumeDelete v-9' }]
+  await ledger.append(attempt({ ops: [{ ...(op as typeof op & object), name: 'ping', resources }] }))
+  const because = 'ended by=maria statement=sha256:00'
+  await ledger.append({ type: 'halt', data: { action: 'resumed', scope: 'all', by: 'jo', because } })
+  await ledger.close()
+  const list = await countersign('receipts', 'list', '--in', car.path('ledger'))
+  assert.match(list.out, / coder: ping "s-1 \[work-in-staging\], volumeDelete v-9" \[work-in-staging\]$/m)
+  assert.match(list.out, /because="ended by=maria statement=sha256:00" by=jo/)
+})
+
+test('attack: a checkpoint file whose origin rewrites the verdict is shown, and not obeyed', async t => {
+  const car = await stopped(t)
+  const origin = 'acme.test/countersign/edge/1\u001b[2J\u001b[HSOUND:\u009b31m\u202e'
+  const key = newKey()
+  await writeFile(
+    car.path('it'),
+    signCheckpoint(nativeCrypto, { origin, size: 3, root: '00'.repeat(32) }, key),
+  )
+  const verify = (...more: string[]) =>
+    countersign('receipts', 'verify', car.path('ledger'), '--checkpoint', car.path('it'), ...more)
+  const said = await verify()
+  assert.equal(said.code, 1)
+  assert.match(said.out, /edge\/1�\[2J�\[HSOUND:�31m�/)
+  assert.doesNotMatch(said.out, HIDES)
+  const json = await verify('--json')
+  assert.doesNotMatch(json.out, HIDES)
+  assert.ok(JSON.parse(json.out).findings[0].message.includes(origin))
+})
+
+test('attack: a fault that cites a hostile name says it without what a terminal would obey', async () => {
+  const said = await countersign('receipts', 'verify', 'nowhere\u001b[2J\nSOUND: nothing was found.')
+  assert.equal(said.code, 2)
+  assert.doesNotMatch(said.err, HIDES)
+  assert.doesNotMatch(said.err, /^SOUND/m)
 })
 
 test('usage mistakes exit 2 and say what to do', async t => {

@@ -1,5 +1,6 @@
 import { type Command, Option } from 'commander'
 import { addCopyOptions, type CopyFlags } from '../copy-access.js'
+import { visible } from '../entry-text.js'
 import { type FoundLog, type InventoryFinding, logsAt, readInventory, takeInventory } from '../inventory.js'
 import { AnswerNo, type Io, printJson, printLine, UsageError } from '../io.js'
 import type { KeySource } from '../pinned-keys.js'
@@ -101,14 +102,14 @@ function print(findings: readonly InventoryFinding[], found: readonly FoundLog[]
       ? 'COMPLETE: every sidecar on the list has its log, and no other is here.'
       : `NOT COMPLETE: ${findings.length} finding${findings.length === 1 ? '' : 's'}.`,
   )
-  for (const { message } of findings) printLine(io, `  ! ${message}`)
+  for (const { message } of findings) printLine(io, `  ! ${visible(message)}`)
   for (const { chain, verification, silences } of found) {
     const { size, mode, sound } = verification
     const newest = silences.newest === null ? 'never' : new Date(silences.newest.t).toISOString()
     const quiet = silences.count === 0 ? '' : `, ${silences.count} silence(s) before`
     printLine(
       io,
-      `  ${chain}: ${size} entries, ${sound ? 'sound' : 'NOT sound'}, ${mode}, newest ${newest}${quiet}`,
+      `  ${visible(chain)}: ${size} entries, ${sound ? 'sound' : 'NOT sound'}, ${mode}, newest ${newest}${quiet}`,
     )
   }
 }

@@ -3,7 +3,7 @@ import { type Command, InvalidArgumentError } from 'commander'
 import { CONTROL_TYPES, type Entry } from '../../receipt/index.js'
 import { type AskedEntry, askedEntries } from '../asked-entries.js'
 import { entryLine } from '../entry-text.js'
-import type { Io } from '../io.js'
+import { type Io, jsonText } from '../io.js'
 import { progress } from '../progress.js'
 import { addQuestionOptions, QUESTION_WORDS, type QuestionOptions, questionOf } from '../question-options.js'
 import { openReceipts, type ReceiptSource } from '../receipt-source.js'
@@ -126,7 +126,7 @@ class JsonPaper implements Paper {
   }
 
   async entry(entry: Entry): Promise<void> {
-    const lines = JSON.stringify(entry, null, 2).replaceAll('\n', '\n    ')
+    const lines = jsonText(entry).replaceAll('\n', '\n    ')
     await write(this.io, `${this.first ? '{\n  "entries": [' : ','}\n    ${lines}`)
     this.first = false
   }
