@@ -2,7 +2,7 @@ import { LEDGER_VERDICTS, type LedgerCheck } from '../ledger/index.js'
 import { verdictLines } from './verdict-text.js'
 
 /** Verdicts about a ledger that was not read. */
-const UNREAD: readonly LedgerCheck['verdict'][] = ['ledger_locked', 'evidence_moving']
+const UNREAD: readonly LedgerCheck['verdict'][] = ['ledger_locked', 'evidence_moving', 'recovery_unfinished']
 
 /** What a check of a ledger found, for people: the verdict, what to do, and all that it rests on. */
 export function checkLines(check: LedgerCheck): string[] {
@@ -24,8 +24,12 @@ export function checkLines(check: LedgerCheck): string[] {
   ]
 }
 
-/** The same as members of one JSON document; what the use cases had written down is nobody's to read here. */
+/**
+ * The same as members of one JSON document; `left` and `lost` are null of a ledger that was not read, and what the use
+ * cases had written down is nobody's to read here.
+ */
 export function checkJson({ memory: _, verification, ...check }: LedgerCheck): Record<string, unknown> {
   const { sentence, mend } = LEDGER_VERDICTS[check.verdict]
-  return { ...check, sentence, mend, verification }
+  const unread = UNREAD.includes(check.verdict) ? { left: null, lost: null } : {}
+  return { ...check, ...unread, sentence, mend, verification }
 }
