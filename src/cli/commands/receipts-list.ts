@@ -66,6 +66,8 @@ interface ListEnd {
   readonly next: number | null
   /** Attempts that list only the beginning of their resources. */
   readonly uncertain: number
+  /** Outcomes of attempts before the first entry that was read. */
+  readonly orphans: number
 }
 
 async function writeAsked(
@@ -77,15 +79,19 @@ async function writeAsked(
   const question = questionOf(options)
   let written = 0
   let uncertain = 0
+  let orphans = 0
+  const onOrphan = () => {
+    orphans++
+  }
   const fits = ({ entry }: AskedEntry) => options.type === undefined || entry.type === options.type
-  for await (const asked of askedEntries(source.entries(options.from), question, onEntry)) {
+  for await (const asked of askedEntries(source.entries(options.from), question, onEntry, onOrphan)) {
     if (!fits(asked)) continue
-    if (written >= options.limit) return { next: asked.entry.seq, uncertain }
+    if (written >= options.limit) return { next: asked.entry.seq, uncertain, orphans }
     await paper.entry(asked.entry)
     written++
     if (asked.fit === 'unknown' && asked.entry.type === 'attempt') uncertain++
   }
-  return { next: null, uncertain }
+  return { next: null, uncertain, orphans }
 }
 
 /** Takes entries one after the other, no faster than they are read. */
@@ -105,18 +111,22 @@ class LinePaper implements Paper {
     return write(this.io, `${entryLine(entry)}\n`)
   }
 
-  async end({ next, uncertain }: ListEnd): Promise<void> {
+  async end({ next, uncertain, orphans }: ListEnd): Promise<void> {
     // Beside the list, so that a program that reads it reads entries only.
     if (uncertain > 0)
       this.io.stderr.write(
         `${uncertain} of them list only the beginning of their resources, and are in for that.\n`,
+      )
+    if (orphans > 0)
+      this.io.stderr.write(
+        `${orphans} outcomes of attempts before the first entry read are left out: --from an earlier one shows whose they are.\n`,
       )
     if (next !== null)
       this.io.stderr.write(`There are more: --limit shows more at once, --from ${next} goes on.\n`)
   }
 }
 
-/** `{"entries": […], "next": …, "uncertain": …}`, written as it is read. */
+/** `{"entries": […], "next": …, "uncertain": …, "orphans": …}`, written as it is read. */
 class JsonPaper implements Paper {
   private readonly io: Io
   private first = true
@@ -131,9 +141,12 @@ class JsonPaper implements Paper {
     this.first = false
   }
 
-  end({ next, uncertain }: ListEnd): Promise<void> {
+  end({ next, uncertain, orphans }: ListEnd): Promise<void> {
     const list = this.first ? '{\n  "entries": []' : '\n  ]'
-    return write(this.io, `${list},\n  "next": ${next},\n  "uncertain": ${uncertain}\n}\n`)
+    return write(
+      this.io,
+      `${list},\n  "next": ${next},\n  "uncertain": ${uncertain},\n  "orphans": ${orphans}\n}\n`,
+    )
   }
 }
 
