@@ -337,11 +337,14 @@ test('receipts of a running keeper are listed, exported and verified through its
   const ledger = await car.open()
   await prepare(ledger)
   for (let i = 0; i < 5; i++) await ledger.append(outcome(await ledger.append(attempt())))
+  let behindCheckpoint: (() => Promise<unknown>) | null = null
   // The three calls of the admin API that the commands make, with pages smaller than what they ask for.
   const server = createServer(async (request, response) => {
     const url = new URL(request.url as string, 'http://keeper')
     const answer = async () => {
       if (url.pathname === '/v1/checkpoint') return { checkpoint: await ledger.checkpoint(), witnessed: null }
+      if (behindCheckpoint !== null) await behindCheckpoint()
+      behindCheckpoint = null
       const from = Number(url.searchParams.get('from') ?? 0)
       const limit = Math.min(3, Number(url.searchParams.get('limit') ?? 3))
       const entries: { seq: number; entry: string }[] = []
@@ -379,6 +382,11 @@ test('receipts of a running keeper are listed, exported and verified through its
     )
     assert.equal(again.code, 0, again.out + again.err)
     assert.match(again.out, /checkpoint +covers 14 entries/)
+    // The keeper goes on writing between its checkpoint and its entries.
+    behindCheckpoint = () => ledger.append(attempt())
+    const later = car.path('later.jsonl')
+    assert.match((await countersign('receipts', 'export', later, ...from)).out, /^14 entries in /)
+    assert.equal(ledger.head().size, 15)
   } finally {
     server.closeAllConnections()
     server.close()
