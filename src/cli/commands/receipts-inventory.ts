@@ -1,7 +1,14 @@
 import { type Command, Option } from 'commander'
 import { addCopyOptions, type CopyFlags } from '../copy-access.js'
 import { visible } from '../entry-text.js'
-import { type FoundLog, type InventoryFinding, logsAt, readInventory, takeInventory } from '../inventory.js'
+import {
+  compareLogs,
+  type FoundLog,
+  type InventoryFinding,
+  logsAt,
+  readInventory,
+  takeInventory,
+} from '../inventory.js'
 import { AnswerNo, type Io, printJson, printLine, UsageError } from '../io.js'
 import type { KeySource } from '../pinned-keys.js'
 import { progress } from '../progress.js'
@@ -59,8 +66,11 @@ async function inventory(
   const parts = { inventory: expected, keys: keysOf(options), flags: options, io, onEntry: shown.count }
   const found: FoundLog[] = []
   for (const place of places) for await (const log of logsAt(place, parts)) found.push(log)
+  const findings = [
+    ...takeInventory(expected, found, Date.now(), sinceMs),
+    ...(await compareLogs(found, parts)),
+  ]
   shown.done()
-  const findings = takeInventory(expected, found, Date.now(), sinceMs)
   if (options.json === true)
     printJson(io, { complete: findings.length === 0, findings, logs: found.map(factsOf) })
   else print(findings, found, io)
@@ -112,4 +122,6 @@ function print(findings: readonly InventoryFinding[], found: readonly FoundLog[]
       `  ${visible(chain)}: ${size} entries, ${sound ? 'sound' : 'NOT sound'}, ${mode}, newest ${newest}${quiet}`,
     )
   }
+  if (found.some(({ verification }) => verification.mode === 'integrity only'))
+    printLine(io, '  not proven  whose logs these are: no key came from outside of them (pass --trust)')
 }
