@@ -1,4 +1,4 @@
-import { shownParts } from '../src/receipt/index.js'
+import { shownParts } from '../src/canon/index.js'
 
 /** ATTACK: names in receipts come from requests. They are text here and nothing else, and what hides in them is shown. */
 export function showText(into: HTMLElement, text: string): void {

@@ -1,8 +1,7 @@
-import { fromBase64 } from '../canon/index.js'
+import { fromBase64, shownParts } from '../canon/index.js'
 import type { ShownApproval } from '../keeper/index.js'
 import { nativeCrypto } from '../native/index.js'
 import { argumentsCommitment, statementDigest } from '../policy/index.js'
-import { shownParts } from '../receipt/index.js'
 import { cliFault } from './error-table.js'
 
 /** A value longer than this is cut, and its length said: what matters must not scroll away. */

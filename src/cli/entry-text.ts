@@ -1,4 +1,5 @@
-import type { Entry } from '../receipt/index.js'
+import { HIDDEN_LETTERS } from '../canon/index.js'
+import type { AttemptOperation, Entry } from '../receipt/index.js'
 
 /** One entry on one line: number, time, kind, what. */
 export function entryLine(entry: Entry): string {
@@ -8,37 +9,48 @@ export function entryLine(entry: Entry): string {
 function gist(entry: Entry): string {
   switch (entry.type) {
     case 'attempt': {
-      const what = entry.ops.map(op => [op.name, op.resources[0]?.id].filter(Boolean).join(' ')).join(', ')
-      const { effect, code, rule } = entry.decision
-      return `${effect.padEnd(5)} ${visible(entry.agent.id || '(no grant)')}: ${visible(what || `${entry.req.method} ${entry.req.api}`)} [${visible(rule ?? code)}]`
+      const { agent, req, ops, decision } = entry
+      const what = ops.map(operationText).join(', ') || `${word(req.method)} ${word(req.api)}`
+      return `${decision.effect.padEnd(5)} ${agent.id === '' ? '(no grant)' : word(agent.id)}: ${what} [${word(decision.rule ?? decision.code)}]`
     }
     case 'outcome':
       return `of ${entry.attempt}: ${entry.status}${entry.http === 0 ? '' : ` ${entry.http}`}, ${entry.ms} ms`
     default:
-      return visible(
-        Object.entries(entry.data)
-          .filter(([, value]) => typeof value !== 'object')
-          .map(([name, value]) => `${name}=${String(value).length > 80 ? '…' : value}`)
-          .join(' '),
-      )
+      return Object.entries(entry.data)
+        .filter(([, value]) => typeof value !== 'object')
+        .map(([name, value]) => `${name}=${String(value).length > 80 ? '…' : word(String(value))}`)
+        .join(' ')
   }
+}
+
+function operationText({ name, resources: [first] }: AttemptOperation): string {
+  return first === undefined || first.id === '' ? word(name) : `${word(name)} ${word(first.id)}`
+}
+
+/** ATTACK: one name that reads as several, or a reason that reads as another member, `because=x by=maria`: such ones are quoted. */
+function word(text: string): string {
+  const shown = visible(text)
+  return /^[^\s"=,[\]]+$/u.test(shown) ? shown : JSON.stringify(shown)
 }
 
 /** ATTACK: names in receipts come from requests; a terminal must not obey them. */
 export function visible(text: string): string {
-  return text.replace(HIDDEN, '�')
+  return text.replace(HIDDEN_LETTERS, '�')
 }
 
-const HIDDEN = /[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/gu
+/** The same for a text of several lines, as it is printed. */
+export function visibleLines(text: string): string {
+  return text.replace(HIDDEN_LETTERS, found => (found === '\n' || found === '\t' ? found : '�'))
+}
 
 /** Whether a terminal or an editor would obey letters of a text, or not show them. */
 export function hidesLetters(text: string): boolean {
-  return text.search(HIDDEN) >= 0
+  return text.search(HIDDEN_LETTERS) >= 0
 }
 
 /** The same letters as escapes, for what stands between the double quotes of JSON or YAML; line breaks stay. */
 export function escapeHidden(text: string): string {
-  return text.replace(HIDDEN, found =>
+  return text.replace(HIDDEN_LETTERS, found =>
     found === '\n'
       ? found
       : found

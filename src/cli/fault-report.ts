@@ -1,4 +1,5 @@
 import { CountersignError } from '../canon/index.js'
+import { visible, visibleLines } from './entry-text.js'
 import { AnswerNo, ExitWith, type Io, UsageError } from './io.js'
 
 /** Says on standard error what ended a command, with its mend, and answers the exit code: 1 the answer is no, 2 usage, configuration or a fault. */
@@ -6,11 +7,11 @@ export function reportFault(error: unknown, io: Pick<Io, 'stderr'>): number {
   if (error instanceof AnswerNo) return 1
   if (error instanceof ExitWith) return error.code
   if (error instanceof CountersignError) {
-    io.stderr.write(`error ${error.code}: ${error.message}\n  ${error.mend}\n`)
+    io.stderr.write(`error ${error.code}: ${visible(error.message)}\n  ${visible(error.mend)}\n`)
     return 2
   }
   if (error instanceof UsageError) {
-    io.stderr.write(`error: ${error.message}\n  ${error.mend}\n`)
+    io.stderr.write(`error: ${visibleLines(error.message)}\n  ${error.mend}\n`)
     return 2
   }
   io.stderr.write(`error: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}\n`)

@@ -1,13 +1,14 @@
 import { readFileSync } from 'node:fs'
 import type { Static } from 'typebox'
-import { openCopies, openEvidence } from '../ledger/index.js'
+import { type Evidence, openCopies, openEvidence } from '../ledger/index.js'
 import { nativeCrypto } from '../native/index.js'
 import { parseDurationSeconds, parseSource, Type } from '../policy/index.js'
-import { decodeEntry, Silences, type Verification } from '../receipt/index.js'
+import { decodeEntry, gatherNodes, Silences, type Verification } from '../receipt/index.js'
 import { type CopyFlags, copyFiles, isBucket } from './copy-access.js'
 import { cliFault } from './error-table.js'
 import { type Io, UsageError } from './io.js'
 import { type KeySource, pinnedKeys } from './pinned-keys.js'
+import { pinnedRecovery } from './pinned-recovery.js'
 
 const strict = { additionalProperties: false }
 
@@ -66,6 +67,8 @@ export function agreedSilenceMs({ sidecars }: Inventory, chain: string): number 
 /** One log that was found. */
 export interface FoundLog {
   readonly where: string
+  /** Name that it was shipped under, where the place holds shipped objects. */
+  readonly named: string | null
   /** Origin with epoch. */
   readonly chain: string
   readonly verification: Verification
@@ -104,7 +107,21 @@ export async function* logsAt(place: string, parts: LookParts): AsyncGenerator<F
   }
 }
 
-type Readable = Pick<Awaited<ReturnType<typeof openEvidence>>, 'entries' | 'verify' | 'checkpoint'>
+type Readable = Pick<Evidence, 'entries' | 'verify' | 'checkpoint'>
+
+/** Root over the first entries of a log that was found, hex; read once more where that isn't all of it. */
+async function rootAt(log: FoundLog, size: number, parts: LookParts): Promise<string> {
+  if (size === log.verification.size) return log.verification.root
+  const evidence = await (log.named === null
+    ? openEvidence(log.where, nativeCrypto)
+    : (await openCopies(copyFiles(log.where, parts.flags, parts.io))).open(log.named, nativeCrypto))
+  try {
+    const nothing = async () => null
+    return (await gatherNodes(nativeCrypto, evidence.entries(), size, nothing, parts.onEntry)).root
+  } finally {
+    await evidence.close()
+  }
+}
 
 async function look(
   where: string,
@@ -126,15 +143,72 @@ async function look(
   }
   const keys = pinnedKeys(source, first)
   const checkpoints = evidence.checkpoint === null ? [] : [evidence.checkpoint]
-  const verification = await evidence.verify({ crypto: nativeCrypto, keys, checkpoints }, onEntry)
-  return { where, chain: named ?? verification.chain ?? where, verification, silences }
+  const recovery = pinnedRecovery(source)
+  const verification = await evidence.verify(
+    { crypto: nativeCrypto, keys, checkpoints, ...(recovery === undefined ? {} : { recovery }) },
+    onEntry,
+  )
+  return { where, named, chain: named ?? verification.chain ?? where, verification, silences }
 }
 
 export interface InventoryFinding {
-  readonly code: 'missing' | 'unlisted' | 'unsound' | 'silent' | 'was_silent' | 'epoch_missing' | 'ahead'
+  readonly code:
+    | 'missing'
+    | 'unlisted'
+    | 'unsound'
+    | 'silent'
+    | 'was_silent'
+    | 'epoch_missing'
+    | 'ahead'
+    | 'forked'
+    | 'recovered_from_less'
   /** Origin, or origin with epoch. */
   readonly log: string
   readonly message: string
+}
+
+/**
+ * Holds the logs that were found against one another. ATTACK: each of two places is shown a history of its own, and each
+ * of them is sound; or an epoch is ended by a recovery that knows of less than was shipped.
+ */
+export async function compareLogs(
+  found: readonly FoundLog[],
+  parts: LookParts,
+): Promise<readonly InventoryFinding[]> {
+  const findings: InventoryFinding[] = []
+  const add = (code: InventoryFinding['code'], log: string, message: string) => {
+    findings.push({ code, log, message: `${log}: ${message}` })
+  }
+  for (const log of found) {
+    const { sound, size, root, recovered } = log.verification
+    const longest = longestOf(found, log.chain)
+    if (sound && longest?.verification.sound === true && (await rootAt(longest, size, parts)) !== root)
+      add('forked', log.chain, `${log.where} and ${longest.where} hold different histories of it`)
+    if (recovered === null) continue
+    const before = longestOf(found, recovered.chain)
+    if (before === undefined) continue
+    const there = before.verification.validPrefix
+    const known = recovered.size + recovered.lost
+    if (there > known)
+      add(
+        'recovered_from_less',
+        log.chain,
+        `the recovery that began it says that ${recovered.chain} had ${known} entries, and ${there} are in ${before.where}`,
+      )
+    if (recovered.size <= there && (await rootAt(before, recovered.size, parts)) !== recovered.root)
+      add(
+        'forked',
+        log.chain,
+        `it goes on from another history of ${recovered.chain} than ${before.where} holds`,
+      )
+  }
+  return findings
+}
+
+/** The one of which the most is proven. */
+function longestOf(found: readonly FoundLog[], chain: string): FoundLog | undefined {
+  const proven = ({ verification }: FoundLog) => verification.validPrefix
+  return found.filter(log => log.chain === chain).sort((a, b) => proven(b) - proven(a))[0]
 }
 
 /** A newest entry this far ahead of the clock of whoever looks is no difference of clocks. */

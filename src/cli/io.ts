@@ -1,4 +1,5 @@
 import type { Readable, Writable } from 'node:stream'
+import { escapeHidden, visibleLines } from './entry-text.js'
 
 /** What a command may touch of the process that it runs in; the only door to argv's surroundings. */
 export interface Io {
@@ -32,11 +33,17 @@ export class UsageError extends Error {
   }
 }
 
+/** ATTACK: whatever is printed may hold names from elsewhere; what a terminal would obey doesn't get there. */
 export function printLine(io: Io, line = ''): void {
-  io.stdout.write(`${line}\n`)
+  io.stdout.write(`${visibleLines(line)}\n`)
 }
 
-/** One JSON document on standard output, for `--json`. */
+/** One JSON document on standard output, for `--json`; what a terminal would obey is written as escapes. */
 export function printJson(io: Io, value: unknown): void {
-  io.stdout.write(`${JSON.stringify(value, null, 2)}\n`)
+  io.stdout.write(`${jsonText(value)}\n`)
+}
+
+/** Indented JSON in which every letter can be seen. */
+export function jsonText(value: unknown): string {
+  return escapeHidden(JSON.stringify(value, null, 2))
 }

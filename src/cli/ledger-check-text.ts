@@ -5,6 +5,7 @@ import { verdictLines } from './verdict-text.js'
 const UNREAD: readonly LedgerCheck['verdict'][] = [
   'ledger_locked',
   'evidence_moving',
+  'recovery_unfinished',
   'archive_unreadable',
   'archive_differs',
 ]
@@ -29,8 +30,12 @@ export function checkLines(check: LedgerCheck): string[] {
   ]
 }
 
-/** The same as members of one JSON document; what the use cases had written down is nobody's to read here. */
+/**
+ * The same as members of one JSON document; `left` and `lost` are null of a ledger that was not read, and what the use
+ * cases had written down is nobody's to read here.
+ */
 export function checkJson({ memory: _, verification, ...check }: LedgerCheck): Record<string, unknown> {
   const { sentence, mend } = LEDGER_VERDICTS[check.verdict]
-  return { ...check, sentence, mend, verification }
+  const unread = UNREAD.includes(check.verdict) ? { left: null, lost: null } : {}
+  return { ...check, ...unread, sentence, mend, verification }
 }

@@ -16,6 +16,8 @@ import type { Io } from './io.js'
 /** A log that a command reads: of a running keeper, or from evidence on disk. */
 export interface ReceiptSource {
   readonly where: string
+  /** True where entries may come after the checkpoint while both are read. */
+  readonly grows: boolean
   /** Number of entries; null where only reading them all would tell. */
   size(): Promise<number | null>
   entries(from?: number): AsyncIterable<Uint8Array>
@@ -73,6 +75,7 @@ async function evidence(path: string, { copy, archive }: SourceAccess): Promise<
 function sourceOf(path: string, log: Evidence): ReceiptSource {
   return {
     where: path,
+    grows: false,
     size: async () => null,
     entries: from => log.entries(from),
     side: id => log.side(id),
@@ -101,6 +104,7 @@ function runningKeeper(loaded: LoadedConfig): ReceiptSource {
   const note = async () => (await notes()).checkpoint
   return {
     where: `the keeper of ${loaded.file}`,
+    grows: true,
     size: async () => (await admin.get<Page>('/v1/receipts?limit=0')).size,
     entries: from => pages(admin, from ?? 0),
     side: async id => {

@@ -1,4 +1,5 @@
 import type { Recovered, ReferenceSummary, Verification } from '../receipt/index.js'
+import { visible } from './entry-text.js'
 import type { DecisionsReplayed } from './replay/decision-replay.js'
 import type { Verdict } from './verify-log.js'
 
@@ -54,7 +55,7 @@ export function verdictLines(found: Verdict): string[] {
     ...rows.map(([name, text]) => `  ${name.padEnd(11)} ${text}`),
     '  not proven',
     ...notProven.map(what => `    - ${what}`),
-  ]
+  ].map(visible)
 }
 
 function headline({ sound, signatures, findingCount, validPrefix }: Verification): string {

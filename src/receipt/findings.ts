@@ -7,7 +7,7 @@ export const FINDINGS = {
   entry_key_revoked: 'is signed by a revoked key, and nothing covers it that this key could not have made',
   entry_signature: 'its signature does not verify',
   key_uncertified: 'enrols a key that nothing in hand certifies for this log and role',
-  key_not_current: 'enrols a key outside of the time that its enrolment is for',
+  key_not_current: 'begins the log, or enrols a key, outside of the time that its enrolment is for',
   key_returns: 'brings back a key that this log has had before, or that has another role',
   chain_start: 'the log does not begin with its genesis',
   chain_origin: 'belongs to another log',

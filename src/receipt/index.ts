@@ -98,7 +98,6 @@ export {
   remoteEntrySealer,
   type SealedEntry,
 } from './seal.js'
-export { type ShownPart, shownParts } from './shown-text.js'
 export { type Silence, Silences } from './silence.js'
 export { controlStep, disclosedText, type StoryFact, type StoryStep, storyOf } from './story.js'
 export { formatTlogProof, parseTlogProof, provesEntry, type TlogProof } from './tlog-proof.js'

@@ -2,6 +2,8 @@ import type { Entry } from './entry.js'
 
 /** What heartbeats promise before the first of a log has said it; the keeper's default. */
 const FIRST_PROMISE_MS = 60_000
+/** The keeper's longest. ATTACK: whoever wants to be silent promises a heartbeat in a thousand years. */
+const LONGEST_PROMISE_MS = 86_400_000
 /** A log counts as silent after so many heartbeats that didn't come. */
 const MISSED_BEATS = 3
 const MAX_SILENCES = 10_000
@@ -35,7 +37,8 @@ export class Silences {
       if (this.found.length < MAX_SILENCES)
         this.found.push({ from: last.t, to: entry.t, closed: last.closed })
     }
-    if (entry.type === 'heartbeat' && typeof entry.data.every === 'number') this.promisedMs = entry.data.every
+    if (entry.type === 'heartbeat' && typeof entry.data.every === 'number')
+      this.promisedMs = Math.min(entry.data.every, LONGEST_PROMISE_MS)
     this.last = { t: entry.t, closed: entry.type === 'close' }
   }
 

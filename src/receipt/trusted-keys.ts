@@ -128,6 +128,7 @@ export class TrustedKeys {
    * wrong with it, and then nothing changes.
    */
   follow(entry: Entry): KeyProblem | null {
+    if (entry.type === 'genesis') return this.beginning(entry)
     if (entry.type !== 'key') return null
     const { action, role, key } = entry.data as { action: string; role: InstanceRole; key: string }
     if (action === 'revoked') {
@@ -141,6 +142,19 @@ export class TrustedKeys {
       return null
     } catch {
       return { code: 'entry_malformed', detail: 'a key that is no Ed25519 key' }
+    }
+  }
+
+  /** ATTACK: keys whose enrolment has ended, or has yet to begin, start a log of their own. */
+  private beginning({ data, t }: Entry & { data: JsonObject }): KeyProblem | null {
+    const certify = this.pinned?.certify
+    if (certify === undefined || typeof data.enrolment !== 'string') return null
+    try {
+      return notCurrent(certify(utf8(data.enrolment)), t)
+    } catch {
+      // Its seal may be by a key that was revoked since. An enrolment in the verifier's hands that stands in for it may
+      // be younger than the log, so nothing holds the beginning to a time then.
+      return null
     }
   }
 
@@ -177,9 +191,7 @@ export class TrustedKeys {
     if (!entry.chain.startsWith(`${enrolment.origin}/`))
       return uncertified(`the enrolment is of ${enrolment.origin}`)
     if (enrolment.keys[role] !== key) return uncertified(`the enrolment is of another ${role} key`)
-    return isEnrolledAt(enrolment, entry.t)
-      ? null
-      : { code: 'key_not_current', detail: `${enrolment.notBefore} to ${enrolment.notAfter}` }
+    return notCurrent(enrolment, entry.t)
   }
 
   /** Nothing in a log depends on its grant keys. */
@@ -212,4 +224,9 @@ export class TrustedKeys {
     this.checkpoint.splice(0, role === 'checkpoint' ? 1 : 0)
     this.enrol(role, key, from)
   }
+}
+
+function notCurrent(enrolment: Enrolment, ms: number): KeyProblem | null {
+  if (isEnrolledAt(enrolment, ms)) return null
+  return { code: 'key_not_current', detail: `${enrolment.notBefore} to ${enrolment.notAfter}` }
 }

@@ -115,7 +115,24 @@ test('receipts list says where it goes on, and whose resources are listed in par
     entries: [],
     next: null,
     uncertain: 0,
+    orphans: 0,
   })
+})
+
+test('receipts list --from shows every entry from there on, and with a question says which outcomes it can’t place', async t => {
+  const car = await told(t)
+  const list = (...options: readonly string[]) =>
+    countersign('receipts', 'list', '--in', car.dir, '--from', '8', ...options)
+  const numbers = (out: string) => [...out.matchAll(/^ +(\d+) /gm)].map(([, seq]) => Number(seq))
+  const all = await list()
+  assert.deepEqual([numbers(all.out), all.err], [[8, 9, 10, 11, 12], ''])
+  const asked = await list('--agent', 'robot')
+  assert.deepEqual(numbers(asked.out), [10])
+  assert.match(
+    asked.err,
+    /^2 outcomes of attempts before the first entry read are left out: --from an earlier one/,
+  )
+  assert.equal(JSON.parse((await list('--agent', 'robot', '--json')).out).orphans, 2)
 })
 
 test('receipts list of a dump and of the running keeper answer the same', async t => {

@@ -13,10 +13,13 @@ import {
 import { type Ledger, openLedger } from '../../src/ledger/index.js'
 import { nativeCrypto, nativeSigningKey } from '../../src/native/index.js'
 import { sealEnrolment, sealTrustRoot, type TrustRoot, trustRootId } from '../../src/policy/index.js'
+import { signCheckpoint } from '../../src/receipt/index.js'
 import { attempt, denial, outcome, prepare } from '../ledger/ledger-fixture.js'
 import { countersign, scratch } from './command-line.js'
 
 const ORIGIN = 'acme.test/countersign/edge'
+/** What no terminal gets. */
+const HIDES = /[^\P{C}\n]/u
 
 function newKey(): SigningKey {
   const seed = randomBytes(32)
@@ -59,7 +62,7 @@ async function sidecar(context: TestContext): Promise<Sidecar> {
           grant: formatPublicKey(grantKey.publicKey),
         },
         notBefore: '2026-01-01T00:00:00Z',
-        notAfter: '2027-01-01T00:00:00Z',
+        notAfter: '2099-01-01T00:00:00Z',
       },
       [admin],
     ),
@@ -262,6 +265,46 @@ test('attack: a name with terminal escapes is shown, not obeyed', async t => {
   assert.match(list.out, /x�\[2J��/)
 })
 
+test('attack: a reason or a name that reads as other members, operations or rules of a line is quoted', async t => {
+  const car = await sidecar(t)
+  const ledger = await car.open()
+  const [op] = attempt().ops
+  const resources = [{ type: 'volume', id: 's-1 [work-in-staging], volumeDelete v-9' }]
+  await ledger.append(attempt({ ops: [{ ...(op as typeof op & object), name: 'ping', resources }] }))
+  const because = 'ended by=maria statement=sha256:00'
+  await ledger.append({ type: 'halt', data: { action: 'resumed', scope: 'all', by: 'jo', because } })
+  await ledger.close()
+  const list = await countersign('receipts', 'list', '--in', car.path('ledger'))
+  assert.match(list.out, / coder: ping "s-1 \[work-in-staging\], volumeDelete v-9" \[work-in-staging\]$/m)
+  assert.match(list.out, /because="ended by=maria statement=sha256:00" by=jo/)
+})
+
+test('attack: a checkpoint file whose origin rewrites the verdict is shown, and not obeyed', async t => {
+  const car = await stopped(t)
+  const origin = 'acme.test/countersign/edge/1\u001b[2J\u001b[HSOUND:\u009b31m\u202e'
+  const key = newKey()
+  await writeFile(
+    car.path('it'),
+    signCheckpoint(nativeCrypto, { origin, size: 3, root: '00'.repeat(32) }, key),
+  )
+  const verify = (...more: string[]) =>
+    countersign('receipts', 'verify', car.path('ledger'), '--checkpoint', car.path('it'), ...more)
+  const said = await verify()
+  assert.equal(said.code, 1)
+  assert.match(said.out, /edge\/1�\[2J�\[HSOUND:�31m�/)
+  assert.doesNotMatch(said.out, HIDES)
+  const json = await verify('--json')
+  assert.doesNotMatch(json.out, HIDES)
+  assert.ok(JSON.parse(json.out).findings[0].message.includes(origin))
+})
+
+test('attack: a fault that cites a hostile name says it without what a terminal would obey', async () => {
+  const said = await countersign('receipts', 'verify', 'nowhere\u001b[2J\nSOUND: nothing was found.')
+  assert.equal(said.code, 2)
+  assert.doesNotMatch(said.err, HIDES)
+  assert.doesNotMatch(said.err, /^SOUND/m)
+})
+
 test('usage mistakes exit 2 and say what to do', async t => {
   const car = await stopped(t)
   const cases: [string[], RegExp][] = [
@@ -294,11 +337,14 @@ test('receipts of a running keeper are listed, exported and verified through its
   const ledger = await car.open()
   await prepare(ledger)
   for (let i = 0; i < 5; i++) await ledger.append(outcome(await ledger.append(attempt())))
+  let behindCheckpoint: (() => Promise<unknown>) | null = null
   // The three calls of the admin API that the commands make, with pages smaller than what they ask for.
   const server = createServer(async (request, response) => {
     const url = new URL(request.url as string, 'http://keeper')
     const answer = async () => {
       if (url.pathname === '/v1/checkpoint') return { checkpoint: await ledger.checkpoint(), witnessed: null }
+      if (behindCheckpoint !== null) await behindCheckpoint()
+      behindCheckpoint = null
       const from = Number(url.searchParams.get('from') ?? 0)
       const limit = Math.min(3, Number(url.searchParams.get('limit') ?? 3))
       const entries: { seq: number; entry: string }[] = []
@@ -336,6 +382,11 @@ test('receipts of a running keeper are listed, exported and verified through its
     )
     assert.equal(again.code, 0, again.out + again.err)
     assert.match(again.out, /checkpoint +covers 14 entries/)
+    // The keeper goes on writing between its checkpoint and its entries.
+    behindCheckpoint = () => ledger.append(attempt())
+    const later = car.path('later.jsonl')
+    assert.match((await countersign('receipts', 'export', later, ...from)).out, /^14 entries in /)
+    assert.equal(ledger.head().size, 15)
   } finally {
     server.closeAllConnections()
     server.close()

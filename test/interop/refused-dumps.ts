@@ -40,6 +40,10 @@ export function refusedDumps(): readonly WrittenCase[] {
   const before = afterRotation({
     enrolment: (receipt, checkpoint) => enrolmentOf(receipt, checkpoint, { by: 'policy' }),
   })
+  const ended = new CorpusLog()
+    .begin(enrolmentOf(RECEIPT, CHECKPOINT, { more: { notAfter: '2026-02-01T00:00:00Z' } }))
+    .beat(1)
+  const renamed = new CorpusLog(RECEIPT, keyNamed('stranger')).begin(enrolmentOf(RECEIPT, CHECKPOINT)).beat(1)
   const epoch = laterEpoch(null)
   return [
     dump(
@@ -128,6 +132,22 @@ export function refusedDumps(): readonly WrittenCase[] {
         ...note(noteBy(before, NEXT_CHECKPOINT, CHECKPOINT)),
         ...NEXT_KEYS,
       },
+    ),
+    dump(
+      'enrolment-ended-before',
+      'The enrolment of the log’s keys had ended before the log begins.',
+      ['key_not_current'],
+      OURS,
+      ended.dump(),
+      note(ended.note()),
+    ),
+    dump(
+      'genesis-of-another-key',
+      'The genesis names another checkpoint key than the enrolment that it carries.',
+      ['key_uncertified'],
+      OURS,
+      renamed.dump(),
+      note(renamed.note(CHECKPOINT)),
     ),
     dump(
       'epoch-without-recovery',

@@ -136,6 +136,22 @@ test('a log whose keys were replaced twice verifies from the first instance’s 
   assert.equal(found.mode, 'pinned keys')
 })
 
+test('ATTACK: a log that begins before its enrolment does, or after its end → key_not_current', async () => {
+  const begun = async (changes: Partial<Enrolment>) => {
+    const instance = newInstance()
+    const log = new LogOnPaper(instance.receipt, instance.checkpoint)
+    const start = genesis(instance.receipt, instance.checkpoint) as EntryBody & { data: JsonObject }
+    log.append({ ...start, data: { ...start.data, enrolment: enrolmentOf(instance, changes) } } as EntryBody)
+    log.append(log.bootEntry())
+    return codes(
+      verifyEntries(log.read(), { crypto: nativeCrypto, keys: trusting(instance), checkpoints: [] }),
+    )
+  }
+  assert.deepEqual(await begun({}), [])
+  assert.deepEqual(await begun({ notAfter: '2026-02-01T00:00:00Z' }), [['key_not_current', 0]])
+  assert.deepEqual(await begun({ notBefore: '2026-12-31T00:00:00Z' }), [['key_not_current', 0]])
+})
+
 test('ATTACK: a genesis that names other keys than the enrolled ones, which sign it → key_uncertified', async () => {
   for (const role of ['receipt', 'checkpoint'] as const) {
     const first = newInstance()

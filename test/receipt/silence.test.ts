@@ -33,6 +33,12 @@ test('a log that was closed is silent as well, and it is said that it was', () =
   assert.deepEqual(silences.list, [{ from: SECOND, to: 3_600 * SECOND, closed: true }])
 })
 
+test('attack: a promise of a heartbeat in a thousand years lets nobody be silent for longer than three days', () => {
+  const silences = new Silences()
+  silences.add(beat(0, Number.MAX_SAFE_INTEGER))
+  assert.equal(silences.toleratedMs, 3 * 86_400 * SECOND)
+})
+
 test('what somebody agreed to goes before what heartbeats promise', () => {
   const silences = new Silences(3_600 * SECOND)
   silences.add(beat(0, SECOND))

@@ -1,6 +1,7 @@
 import { renameSync, writeFileSync } from 'node:fs'
 import { open } from 'node:fs/promises'
 import { type Command, InvalidArgumentError } from 'commander'
+import { utf8 } from '../../canon/index.js'
 import { writeDump } from '../../ledger/index.js'
 import { nativeCrypto } from '../../native/index.js'
 import {
@@ -11,6 +12,7 @@ import {
   looksLikeBundle,
   MAX_BUNDLE_BYTES,
   parseBundle,
+  parseCheckpoint,
   parseWitnessPolicy,
   verifyBundle,
 } from '../../receipt/index.js'
@@ -31,7 +33,7 @@ import {
   questionOf,
   repeatableRange,
 } from '../question-options.js'
-import { openReceipts } from '../receipt-source.js'
+import { openReceipts, type ReceiptSource } from '../receipt-source.js'
 import { repeatable } from '../repeatable.js'
 import { readAuditorKey } from '../replay/log-options.js'
 import { addConfigOption } from '../session-options.js'
@@ -165,11 +167,13 @@ async function exportDump(file: string, options: ExportOptions, io: Io): Promise
     )
   const source = await openReceipts(options.in, options.config, options)
   try {
+    // In this order, so that the cosigned checkpoint never covers more than the other one.
+    const witnessed = await source.witnessedNote()
     const note = await source.checkpointNote()
     const shown = progress(io, 'entries')
     const count = await asNewFile(
       file,
-      writeDump(file, source.entries(), note, shown.count, await source.witnessedNote()),
+      writeDump(file, entriesUnder(note, source), note, shown.count, witnessed),
     )
     shown.done()
     if (options.json === true) printJson(io, { file, entries: count, checkpoint: note !== null })
@@ -181,6 +185,17 @@ async function exportDump(file: string, options: ExportOptions, io: Io): Promise
   } finally {
     await source.close()
   }
+}
+
+/** All entries; of a log that grows meanwhile those that its checkpoint covers, so that none in the dump lacks one. */
+async function* entriesUnder(note: string | null, source: ReceiptSource): AsyncGenerator<Uint8Array> {
+  const most = note !== null && source.grows ? parseCheckpoint(utf8(note)).size : Number.POSITIVE_INFINITY
+  let count = 0
+  if (most > 0)
+    for await (const bytes of source.entries()) {
+      yield bytes
+      if (++count >= most) return
+    }
 }
 
 async function exportIncident(

@@ -1,6 +1,14 @@
 import { type Command, Option } from 'commander'
 import { addCopyOptions, type CopyFlags } from '../copy-access.js'
-import { type FoundLog, type InventoryFinding, logsAt, readInventory, takeInventory } from '../inventory.js'
+import { visible } from '../entry-text.js'
+import {
+  compareLogs,
+  type FoundLog,
+  type InventoryFinding,
+  logsAt,
+  readInventory,
+  takeInventory,
+} from '../inventory.js'
 import { AnswerNo, type Io, printJson, printLine, UsageError } from '../io.js'
 import type { KeySource } from '../pinned-keys.js'
 import { progress } from '../progress.js'
@@ -58,8 +66,11 @@ async function inventory(
   const parts = { inventory: expected, keys: keysOf(options), flags: options, io, onEntry: shown.count }
   const found: FoundLog[] = []
   for (const place of places) for await (const log of logsAt(place, parts)) found.push(log)
+  const findings = [
+    ...takeInventory(expected, found, Date.now(), sinceMs),
+    ...(await compareLogs(found, parts)),
+  ]
   shown.done()
-  const findings = takeInventory(expected, found, Date.now(), sinceMs)
   if (options.json === true)
     printJson(io, { complete: findings.length === 0, findings, logs: found.map(factsOf) })
   else print(findings, found, io)
@@ -101,14 +112,16 @@ function print(findings: readonly InventoryFinding[], found: readonly FoundLog[]
       ? 'COMPLETE: every sidecar on the list has its log, and no other is here.'
       : `NOT COMPLETE: ${findings.length} finding${findings.length === 1 ? '' : 's'}.`,
   )
-  for (const { message } of findings) printLine(io, `  ! ${message}`)
+  for (const { message } of findings) printLine(io, `  ! ${visible(message)}`)
   for (const { chain, verification, silences } of found) {
     const { size, mode, sound } = verification
     const newest = silences.newest === null ? 'never' : new Date(silences.newest.t).toISOString()
     const quiet = silences.count === 0 ? '' : `, ${silences.count} silence(s) before`
     printLine(
       io,
-      `  ${chain}: ${size} entries, ${sound ? 'sound' : 'NOT sound'}, ${mode}, newest ${newest}${quiet}`,
+      `  ${visible(chain)}: ${size} entries, ${sound ? 'sound' : 'NOT sound'}, ${mode}, newest ${newest}${quiet}`,
     )
   }
+  if (found.some(({ verification }) => verification.mode === 'integrity only'))
+    printLine(io, '  not proven  whose logs these are: no key came from outside of them (pass --trust)')
 }

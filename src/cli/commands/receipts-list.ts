@@ -3,7 +3,7 @@ import { type Command, InvalidArgumentError } from 'commander'
 import { CONTROL_TYPES, type Entry } from '../../receipt/index.js'
 import { type AskedEntry, askedEntries } from '../asked-entries.js'
 import { entryLine } from '../entry-text.js'
-import type { Io } from '../io.js'
+import { type Io, jsonText } from '../io.js'
 import { progress } from '../progress.js'
 import { addQuestionOptions, QUESTION_WORDS, type QuestionOptions, questionOf } from '../question-options.js'
 import { openReceipts, type ReceiptSource } from '../receipt-source.js'
@@ -64,6 +64,8 @@ interface ListEnd {
   readonly next: number | null
   /** Attempts that list only the beginning of their resources. */
   readonly uncertain: number
+  /** Outcomes of attempts before the first entry that was read. */
+  readonly orphans: number
 }
 
 async function writeAsked(
@@ -75,15 +77,19 @@ async function writeAsked(
   const question = questionOf(options)
   let written = 0
   let uncertain = 0
+  let orphans = 0
+  const onOrphan = () => {
+    orphans++
+  }
   const fits = ({ entry }: AskedEntry) => options.type === undefined || entry.type === options.type
-  for await (const asked of askedEntries(source.entries(options.from), question, onEntry)) {
+  for await (const asked of askedEntries(source.entries(options.from), question, onEntry, onOrphan)) {
     if (!fits(asked)) continue
-    if (written >= options.limit) return { next: asked.entry.seq, uncertain }
+    if (written >= options.limit) return { next: asked.entry.seq, uncertain, orphans }
     await paper.entry(asked.entry)
     written++
     if (asked.fit === 'unknown' && asked.entry.type === 'attempt') uncertain++
   }
-  return { next: null, uncertain }
+  return { next: null, uncertain, orphans }
 }
 
 /** Takes entries one after the other, no faster than they are read. */
@@ -103,18 +109,22 @@ class LinePaper implements Paper {
     return write(this.io, `${entryLine(entry)}\n`)
   }
 
-  async end({ next, uncertain }: ListEnd): Promise<void> {
+  async end({ next, uncertain, orphans }: ListEnd): Promise<void> {
     // Beside the list, so that a program that reads it reads entries only.
     if (uncertain > 0)
       this.io.stderr.write(
         `${uncertain} of them list only the beginning of their resources, and are in for that.\n`,
+      )
+    if (orphans > 0)
+      this.io.stderr.write(
+        `${orphans} outcomes of attempts before the first entry read are left out: --from an earlier one shows whose they are.\n`,
       )
     if (next !== null)
       this.io.stderr.write(`There are more: --limit shows more at once, --from ${next} goes on.\n`)
   }
 }
 
-/** `{"entries": […], "next": …, "uncertain": …}`, written as it is read. */
+/** `{"entries": […], "next": …, "uncertain": …, "orphans": …}`, written as it is read. */
 class JsonPaper implements Paper {
   private readonly io: Io
   private first = true
@@ -124,14 +134,17 @@ class JsonPaper implements Paper {
   }
 
   async entry(entry: Entry): Promise<void> {
-    const lines = JSON.stringify(entry, null, 2).replaceAll('\n', '\n    ')
+    const lines = jsonText(entry).replaceAll('\n', '\n    ')
     await write(this.io, `${this.first ? '{\n  "entries": [' : ','}\n    ${lines}`)
     this.first = false
   }
 
-  end({ next, uncertain }: ListEnd): Promise<void> {
+  end({ next, uncertain, orphans }: ListEnd): Promise<void> {
     const list = this.first ? '{\n  "entries": []' : '\n  ]'
-    return write(this.io, `${list},\n  "next": ${next},\n  "uncertain": ${uncertain}\n}\n`)
+    return write(
+      this.io,
+      `${list},\n  "next": ${next},\n  "uncertain": ${uncertain},\n  "orphans": ${orphans}\n}\n`,
+    )
   }
 }
 

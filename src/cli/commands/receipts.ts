@@ -2,7 +2,7 @@ import { type Command, InvalidArgumentError, Option } from 'commander'
 import { decodeEntry, type Entry } from '../../receipt/index.js'
 import { addCopyOptions, type CopyFlags } from '../copy-access.js'
 import { entryLine } from '../entry-text.js'
-import { AnswerNo, type Io, printJson, printLine, UsageError } from '../io.js'
+import { AnswerNo, type Io, jsonText, printJson, printLine, UsageError } from '../io.js'
 import {
   addJudgeOptions,
   decisionSources,
@@ -130,7 +130,7 @@ async function show(seq: number, options: SourceOptions, io: Io): Promise<void> 
     for await (const bytes of source.entries(seq)) {
       const entry = decodeEntry(bytes)
       if (options.json === true) printJson(io, entry)
-      else printLine(io, `${entryLine(entry)}\n${JSON.stringify(entry, null, 2)}`)
+      else printLine(io, `${entryLine(entry)}\n${jsonText(entry)}`)
       return
     }
     printLine(io, `There is no entry ${seq}.`)

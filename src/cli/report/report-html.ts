@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto'
-import { shownParts } from '../../receipt/index.js'
+import { shownParts } from '../../canon/index.js'
 import type { IncidentReport } from './incident.js'
 import { type Block, type Section, sectionsOf, warningOf } from './sections.js'
 

@@ -1,4 +1,4 @@
-import { shownParts } from '../../receipt/index.js'
+import { shownParts } from '../../canon/index.js'
 import type { IncidentReport } from './incident.js'
 import { type Block, sectionsOf, warningOf } from './sections.js'
 

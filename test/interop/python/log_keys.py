@@ -12,9 +12,10 @@ class LogKeys:
 
     def __init__(self, genesis, versions):
         self.versions, self.chain, self.origin = versions, genesis["chain"], None
-        keys = under("enrolment", self.certified, genesis["data"]["enrolment"])["keys"]
+        enrolment = under("enrolment", self.certified, genesis["data"]["enrolment"])
+        keys = enrolment["keys"]
         need(genesis["chain"].rsplit("/", 1)[0] == self.origin, "chain_origin", "enrolled for another log")
-        self.now = {role: keys[role] for role in ("receipt", "checkpoint")}
+        self.now, self.enrolment = {role: keys[role] for role in ("receipt", "checkpoint")}, enrolment
         self.had = {key: role for role, key in self.now.items()}
         self.checkpoint = [(0, self.now["checkpoint"])]  # from which size on
 
@@ -27,8 +28,13 @@ class LogKeys:
         need(len({raw_key(enrolment["keys"][role]) for role in ROLES}) == 3, "one key twice")
         return enrolment
 
+    def are_named(self, genesis):
+        return all(genesis["data"][role] == key for role, key in self.now.items())
+
     def follow(self, entry):
         """Takes an entry whose signature holds."""
+        if entry["type"] == "genesis":
+            need(is_current(self.enrolment, entry), "key_not_current", "entry 0")
         if entry["type"] != "key":
             return
         data, seq = entry["data"], entry["seq"]
@@ -43,8 +49,7 @@ class LogKeys:
         need(before is None or data.get("replaces", before) == before, "key_uncertified", f"entry {seq}")
         enrolment = under("key_uncertified", self.certified, data.get("enrolment"))
         need(enrolment["keys"][role] == key, "key_uncertified", f"entry {seq}")
-        current = utc_ms(enrolment["notBefore"]) <= entry["t"] < utc_ms(enrolment["notAfter"])
-        need(current, "key_not_current", f"entry {seq}")
+        need(is_current(enrolment, entry), "key_not_current", f"entry {seq}")
         self.had[key] = role
         self.put(role, key, seq + 1)
 
@@ -62,6 +67,10 @@ class LogKeys:
     def is_seen_before(self, key, seen_ms):
         """A revocation names the time from which on the key isn't believed, or none."""
         return seen_ms is not None and seen_ms < revoked_since(self.versions[-1], key)
+
+
+def is_current(enrolment, entry):
+    return utc_ms(enrolment["notBefore"]) <= entry["t"] < utc_ms(enrolment["notAfter"])
 
 
 def check_recovery(entry, index, keys):

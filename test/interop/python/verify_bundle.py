@@ -39,6 +39,7 @@ def check_entries(bundle, checkpoint, versions):
         need(key is not None and signer == key_id(key), "entry_key", where)
         need(holds(raw_key(key), signed, signature), "entry_signature", where)
         signers.add(key)
+        need(entry["type"] != "genesis" or keys.are_named(entry), "enrolment", where)
         under("key_enrolment", keys.follow, entry)
         need(entry["t"] >= before["t"], "chain_time", where)
         need(seq - 1 not in leaves or entry["prev"] == leaves[seq - 1].hex(), "chain_prev", where)

@@ -40,6 +40,7 @@ def verify(lines, versions, notes):
         need(holds(raw_key(key), signed, signature), "entry_signature", where)
         # What a revoked key has signed counts where an entry by another key follows.
         doubted = (where if doubted is None else doubted) if keys.revoked(key) else None
+        need(entry["type"] != "genesis" or keys.are_named(entry), "key_uncertified", where)
         keys.follow(entry)
         if entry["type"] == "boot":
             boot = entry["boot"]

@@ -2,7 +2,8 @@
  * Characters that a reader can't see, or that change how others are shown: controls, formats (bidi among them), spaces
  * that are no space, and whatever Unicode lets a font leave out.
  */
-const HIDDEN = /[\p{Cc}\p{Cf}\p{Cn}\p{Co}\p{Cs}\p{Zl}\p{Zp}\p{Default_Ignorable_Code_Point}]|(?! )\p{Zs}/gu
+export const HIDDEN_LETTERS =
+  /[\p{Cc}\p{Cf}\p{Cn}\p{Co}\p{Cs}\p{Zl}\p{Zp}\p{Default_Ignorable_Code_Point}]|(?! )\p{Zs}/gu
 
 /** A piece of a text that can be shown as it is, or one hidden character, spelled out as `U+202E`. */
 export interface ShownPart {
@@ -14,7 +15,7 @@ export interface ShownPart {
 export function shownParts(text: string): readonly ShownPart[] {
   const parts: ShownPart[] = []
   let shown = 0
-  for (const found of text.matchAll(HIDDEN)) {
+  for (const found of text.matchAll(HIDDEN_LETTERS)) {
     if (found.index > shown) parts.push({ hidden: false, text: text.slice(shown, found.index) })
     parts.push({ hidden: true, text: spelledOut(found[0]) })
     shown = found.index + found[0].length
