@@ -3,6 +3,7 @@ export type {
   ActivePolicy,
   AgentIdentity,
   ApproverGroup,
+  ApproverKey,
   CredentialSpec,
   Decision,
   DecisionCode,
@@ -23,6 +24,8 @@ export {
   type ApprovalVerdict,
   argumentsCommitment,
   type Countersignature,
+  countersignaturePayload,
+  decodeCountersignature,
   hasEnough,
   isLater,
   MAX_STATEMENT_BYTES,
@@ -91,6 +94,16 @@ export {
   type SignedOperateOrder,
   sealOperateOrder,
 } from './operate-order.js'
+export {
+  hasCountedOn,
+  isRpId,
+  type Passkey,
+  type PasskeyAssertion,
+  type PasskeyTouch,
+  passkeyChallenge,
+  passkeyEnvelope,
+  passkeyKeyId,
+} from './passkey.js'
 export {
   openRecovery,
   type Recovery,
