@@ -112,6 +112,7 @@ export {
   type SignedRecovery,
   sealRecovery,
 } from './recovery.js'
+export type { RuleSummary } from './rule-summary.js'
 export { Type } from './schema-type.js'
 export { addSignature, sealPolicy } from './seal.js'
 export { misfitIn } from './shape.js'
