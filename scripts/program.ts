@@ -1,13 +1,14 @@
-import { chmodSync, rmSync, writeFileSync } from 'node:fs'
+import { chmodSync, mkdirSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { build } from 'esbuild'
+import { consolePage } from './bundle/console-page.js'
 import { licencesOf } from './bundle/licences.js'
 import { pureSources } from './bundle/pure-sources.js'
 import { ROOT } from './bundle/root.js'
 
 /*
  * `node dist/scripts/program.js`: writes what is installed and run, dist/bin: the program's entries with all that they
- * import in a few files. Each process loads some forty of them instead of a thousand, and starts in less than half the
+ * import in a few files, and the operator's page beside them. Each process loads some forty of them instead of a thousand, and starts in less than half the
  * time and in less memory. Not minified: a stack trace names what the source names.
  */
 
@@ -50,4 +51,8 @@ const { metafile } = await build({
   tsconfigRaw: { compilerOptions: { target: 'es2023', verbatimModuleSyntax: true } },
 })
 chmodSync(join(outdir, 'main.js'), 0o755)
-writeFileSync(join(outdir, 'licences.txt'), `${licencesOf(metafile)}\n`)
+const page = await consolePage()
+mkdirSync(join(outdir, 'console'))
+for (const [name, text] of page.files) writeFileSync(join(outdir, 'console', name), text)
+const inputs = { ...metafile.inputs, ...page.metafile.inputs }
+writeFileSync(join(outdir, 'licences.txt'), `${licencesOf({ ...metafile, inputs })}\n`)

@@ -19,6 +19,7 @@ export const FIRST_IMPURE_FLOOR = 4
 /** The packages that a pure floor may import: computation only, no I/O. */
 export const PURE_PACKAGES: readonly string[] = [
   '@marcbachmann/cel-js',
+  '@noble/curves',
   '@noble/ed25519',
   '@noble/hashes',
   'cborg',

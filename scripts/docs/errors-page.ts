@@ -1,5 +1,6 @@
 import { canonErrors, type ErrorTable } from '../../src/canon/index.js'
 import { cliErrors } from '../../src/cli/error-table.js'
+import { consoleErrors } from '../../src/console/index.js'
 import { credentialErrors } from '../../src/credential/index.js'
 import { gateErrors } from '../../src/gate/index.js'
 import { keeperErrors } from '../../src/keeper/index.js'
@@ -46,6 +47,11 @@ export const ERROR_TABLES: readonly RoomErrors[] = [
     room: 'keeper',
     about: 'The keeper’s own faults and its admin API, which the command line talks to.',
     table: keeperErrors,
+  },
+  {
+    room: 'console',
+    about: 'The operator’s page on loopback. What the keeper refuses comes through it as it is.',
+    table: consoleErrors,
   },
   {
     room: 'credential',

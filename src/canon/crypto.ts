@@ -2,6 +2,7 @@ import { hmac } from '@noble/hashes/hmac.js'
 import { sha256 } from '@noble/hashes/sha2.js'
 import { concat, hex } from './bytes.js'
 import { portableVerify } from './ed25519.js'
+import { portableVerifyP256 } from './p256.js'
 
 /**
  * The primitives that the pure rooms need, passed in so that a browser serves them with noble and Node with
@@ -14,6 +15,8 @@ export interface Crypto {
   hmacSha256(key: Uint8Array, ...parts: readonly Uint8Array[]): Uint8Array
   /** Strict Ed25519 (see `portableVerify`). */
   verify(publicKey: Uint8Array, message: Uint8Array, signature: Uint8Array): boolean
+  /** ECDSA on P-256 with SHA-256, for passkeys (see `portableVerifyP256`). */
+  verifyP256(publicKey: Uint8Array, message: Uint8Array, signature: Uint8Array): boolean
 }
 
 /** An Ed25519 private key that can be used but not read. */
@@ -53,6 +56,7 @@ export const portableCrypto: Crypto = {
   sha256: (...parts) => sha256(parts.length === 1 ? (parts[0] as Uint8Array) : concat(...parts)),
   hmacSha256: (key, ...parts) => hmac(sha256, key, concat(...parts)),
   verify: portableVerify,
+  verifyP256: portableVerifyP256,
 }
 
 /** Content id `sha256:<64 hex digits>` of the bytes. */

@@ -69,8 +69,11 @@ export function encodeEnvelope(envelope: Envelope): Uint8Array {
   )
 }
 
-/** Parses an envelope and throws `envelope_malformed` on any unknown member, missing member or wrong size. One trailing newline is allowed. */
-export function decodeEnvelope(bytes: Uint8Array): Envelope {
+/**
+ * Parses an envelope and throws `envelope_malformed` on any unknown member, missing member or wrong size. One trailing newline is allowed.
+ * A signature has the 64 bytes of Ed25519, and up to `longest` where other kinds are taken as well.
+ */
+export function decodeEnvelope(bytes: Uint8Array, longest = 64): Envelope {
   const value = parseStrictJson(bytes, { maxDepth: 4, integersOnly: true })
   const { payload, payloadType, signatures } = members(value, ['payload', 'payloadType', 'signatures'])
   if (typeof payload !== 'string' || typeof payloadType !== 'string' || !Array.isArray(signatures))
@@ -82,7 +85,8 @@ export function decodeEnvelope(bytes: Uint8Array): Envelope {
       const { keyid, sig } = members(entry, ['keyid', 'sig'])
       if (typeof keyid !== 'string' || typeof sig !== 'string') throw canonFault('envelope_malformed')
       const raw = fromBase64(sig)
-      if (raw.length !== 64) throw canonFault('envelope_malformed', 'an Ed25519 signature has 64 bytes')
+      if (raw.length < 64 || raw.length > longest)
+        throw canonFault('envelope_malformed', 'an Ed25519 signature has 64 bytes')
       return { keyid, sig: raw }
     }),
   }

@@ -40,7 +40,7 @@ export const canonErrors = {
   },
   key_invalid: {
     status: null,
-    sentence: 'The key is not an acceptable Ed25519 key.',
+    sentence: 'The key is not an acceptable public key.',
     mend: 'Generate a new key with `countersign trust init`.',
   },
 } as const satisfies ErrorTable

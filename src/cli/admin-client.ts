@@ -6,19 +6,21 @@ import { UsageError } from './io.js'
 export interface AdminClient {
   get<T>(path: string): Promise<T>
   post<T>(path: string, body?: unknown): Promise<T>
+  /** The keeper's answer as it is; throws only where there is none. */
+  ask(method: 'GET' | 'POST', path: string, body?: unknown): Promise<AdminAnswer>
   close(): Promise<void>
+}
+
+export interface AdminAnswer {
+  readonly status: number
+  readonly value: unknown
 }
 
 /** Node's own client: undici would be a good part of what a short command costs. */
 export function connectAdmin(socketPath: string): AdminClient {
   const agent = new Agent({ keepAlive: true })
   async function call<T>(method: 'GET' | 'POST', path: string, body?: unknown): Promise<T> {
-    const { status, value } = await answerTo(method, path, body).catch((error: NodeJS.ErrnoException) => {
-      throw new UsageError(
-        `cannot reach the keeper at ${socketPath} (${error.code ?? error.message})`,
-        'Start the sidecar with `countersign run`, pass its --config, and run this as the user that the keeper runs as.',
-      )
-    })
+    const { status, value } = await ask(method, path, body)
     if (status >= 400) {
       const { code, message, mend } = value as { code?: string; message?: string; mend?: string }
       throw new UsageError(
@@ -29,11 +31,16 @@ export function connectAdmin(socketPath: string): AdminClient {
     return value as T
   }
 
-  function answerTo(
-    method: 'GET' | 'POST',
-    path: string,
-    body: unknown,
-  ): Promise<{ readonly status: number; readonly value: unknown }> {
+  function ask(method: 'GET' | 'POST', path: string, body?: unknown): Promise<AdminAnswer> {
+    return answerTo(method, path, body).catch((error: NodeJS.ErrnoException) => {
+      throw new UsageError(
+        `cannot reach the keeper at ${socketPath} (${error.code ?? error.message})`,
+        'Start the sidecar with `countersign run`, pass its --config, and run this as the user that the keeper runs as.',
+      )
+    })
+  }
+
+  function answerTo(method: 'GET' | 'POST', path: string, body: unknown): Promise<AdminAnswer> {
     const text = body === undefined ? undefined : JSON.stringify(body)
     const headers = {
       host: 'keeper',
@@ -53,6 +60,7 @@ export function connectAdmin(socketPath: string): AdminClient {
   return {
     get: path => call('GET', path),
     post: (path, body) => call('POST', path, body),
+    ask,
     close: async () => agent.destroy(),
   }
 }

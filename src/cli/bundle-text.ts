@@ -98,9 +98,10 @@ function disclosedText({ disclosed }: BundleVerification): string {
 
 /** Only where people were asked. */
 function peopleRows({ countersignatures }: BundleVerification): (readonly [string, string])[] {
-  const { proven, unproven } = countersignatures
+  const { proven, touched, unproven } = countersignatures
   if (proven + unproven === 0) return []
-  return [['people', `${plural(proven, 'word')} signed as the policy asks, ${unproven} not proven`]]
+  const touches = touched === 0 ? '' : ` (${touched} by touching a passkey)`
+  return [['people', `${plural(proven, 'word')} signed as the policy asks${touches}, ${unproven} not proven`]]
 }
 
 function recoveredText({

@@ -45,6 +45,7 @@ const COMMANDS: readonly (readonly [word: string, verbs: string | null, load: ()
   ['resume', null, async () => (await import('./commands/stops.js')).registerResume],
   ['freeze', null, async () => (await import('./commands/stops.js')).registerFreeze],
   ['thaw', null, async () => (await import('./commands/stops.js')).registerThaw],
+  ['console', null, async () => (await import('./commands/console.js')).registerConsole],
   ['approvals', null, async () => (await import('./commands/approvals.js')).registerApprovals],
   [
     'receipts',

@@ -53,7 +53,7 @@ export function narrowingOf({ only }: Pick<SessionOptions, 'only'>): readonly Js
 }
 
 /** The user of this process; a container's user may have no name. */
-function defaultOwner(): string {
+export function defaultOwner(): string {
   try {
     return userInfo().username
   } catch {

@@ -136,8 +136,9 @@ function undecidedBy(decisions: DecisionsReplayed | null): string[] {
 /** Only where people were asked. */
 function signedRows({ countersignatures }: Verdict): (readonly [string, string])[] {
   if (countersignatures === null || countersignatures.proven + countersignatures.unproven === 0) return []
-  const { proven, unproven } = countersignatures
-  return [['people', `${plural(proven, 'word')} signed as the policy asks, ${unproven} not proven`]]
+  const { proven, touched, unproven } = countersignatures
+  const touches = touched === 0 ? '' : ` (${touched} by touching a passkey)`
+  return [['people', `${plural(proven, 'word')} signed as the policy asks${touches}, ${unproven} not proven`]]
 }
 
 function unsignedBy({ references, countersignatures }: Verdict): string[] {

@@ -290,6 +290,8 @@ function detailsOf(parts: Pick<AdminParts, 'activation' | 'clock'>) {
       environment,
       sessionSeconds,
     })),
+    rules: policy.rules,
+    approvers: [...policy.approvers.values()],
   }
 }
 

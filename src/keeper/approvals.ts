@@ -7,11 +7,14 @@ import {
   type ApproverGroup,
   argumentsCommitment,
   type Decision,
+  hasCountedOn,
   hasEnough,
   isLater,
   MAX_STATEMENT_BYTES,
   type OpenCountersignature,
   openCountersignature,
+  type PasskeyTouch,
+  passkeyKeyId,
   type Signature,
   statedOperation,
   statementDigest,
@@ -25,6 +28,8 @@ import { uuid7 } from './uuid.js'
 
 /** Durable form: key `approval/<id>`, value the JSON of an approval. */
 const PREFIX = 'approval/'
+/** Durable form: key `passkey/<thumbprint of its key>`, value the number that it showed last. */
+const COUNTER_PREFIX = 'passkey/'
 const SALT_BYTES = 32
 
 /** A held request that people decide about, as they are shown it. */
@@ -102,7 +107,7 @@ export interface TakenApproval {
 export interface ApprovalParts {
   readonly ledger: Ledger
   readonly origin: string
-  readonly crypto: Pick<Crypto, 'sha256' | 'hmacSha256' | 'verify'>
+  readonly crypto: Pick<Crypto, 'sha256' | 'hmacSha256' | 'verify' | 'verifyP256'>
   readonly clock: Clock
   readonly random: RandomBytes
   readonly log: Log
@@ -125,6 +130,8 @@ export class Approvals {
   /** Somebody's word about it is not durable yet: nobody uses it meanwhile. */
   private readonly changing = new Set<string>()
   private readonly lapsed: StateChange[] = []
+  /** How often each passkey has signed, by the thumbprint of its key. */
+  private readonly counters = new Map<string, number>()
 
   private constructor(parts: ApprovalParts) {
     this.parts = parts
@@ -135,6 +142,8 @@ export class Approvals {
   static async load(parts: ApprovalParts): Promise<Approvals> {
     const approvals = new Approvals(parts)
     for (const [, value] of await parts.ledger.state.list(PREFIX)) approvals.keep(JSON.parse(value))
+    for (const [key, value] of await parts.ledger.state.list(COUNTER_PREFIX))
+      approvals.counters.set(key.slice(COUNTER_PREFIX.length), Number(value))
     return approvals
   }
 
@@ -198,29 +207,30 @@ export class Approvals {
   /**
    * Counts a signed statement. Throws what is wrong with it (see `openCountersignature`), `approval_unknown`,
    * `approval_changing` while another word about it is written down, `approval_superseded` where another policy is in force by now, `approval_decided` where it was rejected or used,
-   * `approval_signed` where the same person has approved already, `approval_replayed` where they have signed a later word, and `approval_unsigned` where a withdrawal has nothing to
-   * take back. Resolves when it is durable.
+   * `approval_signed` where the same person has approved already, `approval_replayed` where they have signed a later word, `passkey_counted_back` where a passkey
+   * was copied, and `approval_unsigned` where a withdrawal has nothing to take back. Resolves when it is durable.
    */
   async countersign(id: string, envelope: Uint8Array): Promise<Approval> {
-    const approval = this.find(id)
-    const groups = this.parts.groupsOf(approval.statement.policy)
-    if (groups === null) throw keeperFault('approval_superseded', id)
-    const opened = openCountersignature(envelope, {
-      statement: approval.statement,
-      groups: approval.approvers.flatMap(name => groups.get(name) ?? []),
-      crypto: this.parts.crypto,
-      nowMs: this.parts.clock.nowMs(),
-    })
+    const { opened: first } = this.openWord(id, envelope)
+    if (first.touch !== null) await this.checkAgain(first.touch)
+    // INVARIANT: no await between this look and what is kept. A library has looked at the touch meanwhile.
+    const { approval, groups, opened } = this.openWord(id, envelope)
     if (this.taken.has(id) || approval.state === 'rejected') throw keeperFault('approval_decided', id)
     if (this.changing.has(id)) throw keeperFault('approval_changing', id)
     const next = this.after(approval, opened, groups)
+    const counted = opened.touch === null ? [] : [this.count(opened.touch, opened.by)]
     this.changing.add(id)
     try {
-      await this.record(next, STATE_AFTER[opened.verdict], {
-        by: opened.by,
-        signed: fromUtf8(envelope),
-        ...(opened.because === undefined ? {} : { because: opened.because }),
-      })
+      await this.record(
+        next,
+        STATE_AFTER[opened.verdict],
+        {
+          by: opened.by,
+          signed: fromUtf8(envelope),
+          ...(opened.because === undefined ? {} : { because: opened.because }),
+        },
+        counted,
+      )
       this.keep(next)
       return next
     } finally {
@@ -245,6 +255,34 @@ export class Approvals {
     )
     if (waited.length > 0) this.parts.log.info({ count: waited.length }, 'approvals expired')
     else this.lapsed.push(...changes)
+  }
+
+  private openWord(id: string, envelope: Uint8Array) {
+    const approval = this.find(id)
+    const groups = this.parts.groupsOf(approval.statement.policy)
+    if (groups === null) throw keeperFault('approval_superseded', id)
+    const opened = openCountersignature(envelope, {
+      statement: approval.statement,
+      groups: approval.approvers.flatMap(name => groups.get(name) ?? []),
+      crypto: this.parts.crypto,
+      nowMs: this.parts.clock.nowMs(),
+    })
+    return { approval, groups, opened }
+  }
+
+  private async checkAgain(touch: PasskeyTouch): Promise<void> {
+    const before = this.counters.get(passkeyKeyId(touch.passkey))
+    if (!hasCountedOn(touch.counter, before)) throw keeperFault('passkey_counted_back')
+    const { checkTouchAgain } = await import('./passkey-check.js')
+    await checkTouchAgain(touch, before ?? 0)
+  }
+
+  /** ATTACK: a copy of a passkey. It doesn't know how often the other one has signed meanwhile. */
+  private count({ passkey, counter }: PasskeyTouch, by: string): StateChange {
+    const keyid = passkeyKeyId(passkey)
+    if (!hasCountedOn(counter, this.counters.get(keyid))) throw keeperFault('passkey_counted_back', by)
+    this.counters.set(keyid, counter)
+    return { key: `${COUNTER_PREFIX}${keyid}`, value: String(counter) }
   }
 
   private after(

@@ -92,6 +92,11 @@ export const keeperErrors = {
     sentence: 'The same person has signed a later word about this approval.',
     mend: 'Sign it anew: `countersign approve`.',
   },
+  passkey_counted_back: {
+    status: 409,
+    sentence: 'The passkey shows a lower number of signatures than before: there may be a copy of it.',
+    mend: 'Approve it by another key. If nobody touched this one meanwhile, take it out of the policy.',
+  },
   approval_unsigned: {
     status: 409,
     sentence: 'This person has not approved it, so there is nothing to withdraw.',

@@ -1,6 +1,6 @@
 import { createHash, createHmac, hash } from 'node:crypto'
-import { type Crypto, isAcceptablePoint, type SigningKey } from '../canon/index.js'
-import { opensslSigningKey, opensslVerify } from './openssl.js'
+import { type Crypto, isAcceptablePoint, isP256Point, type SigningKey } from '../canon/index.js'
+import { opensslSigningKey, opensslVerify, opensslVerifyP256 } from './openssl.js'
 import { sodium, sodiumSigningKey, sodiumVerify } from './sodium.js'
 
 /** The same answers as `portableCrypto`, about ten times faster: `node:crypto`, and libsodium for Ed25519 where its binding is installed. */
@@ -31,6 +31,8 @@ export const nativeCrypto: Crypto = {
       ? opensslVerify(publicKey, message, signature)
       : sodiumVerify(library, publicKey, message, signature)
   },
+  verifyP256: (publicKey, message, signature) =>
+    signature.length === 64 && isP256Point(publicKey) && opensslVerifyP256(publicKey, message, signature),
 }
 
 const SCRATCH = new Uint8Array(4_096)

@@ -13,6 +13,21 @@ export function opensslVerify(publicKey: Uint8Array, message: Uint8Array, signat
   }
 }
 
+/** ECDSA on P-256 with SHA-256, the signature as r ‖ s; the caller refuses points beside the curve. */
+export function opensslVerifyP256(
+  publicKey: Uint8Array,
+  message: Uint8Array,
+  signature: Uint8Array,
+): boolean {
+  try {
+    const [x, y] = [base64url(publicKey.subarray(1, 33)), base64url(publicKey.subarray(33))]
+    const key = createPublicKey({ key: { kty: 'EC', crv: 'P-256', x, y }, format: 'jwk' })
+    return verify('sha256', message, { key, dsaEncoding: 'ieee-p1363' }, signature)
+  } catch {
+    return false
+  }
+}
+
 /** A signing key from its 32-byte seed (RFC 8032 §5.1.5), held by OpenSSL. */
 export function opensslSigningKey(seed: Uint8Array, publicKey: Uint8Array): SigningKey {
   const key = createPrivateKey({

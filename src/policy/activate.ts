@@ -7,6 +7,7 @@ import { policyFault } from './error-table.js'
 import { evidenceBounds } from './evidence.js'
 import { fittingRules } from './fitting.js'
 import { indexRules } from './rule-index.js'
+import { ruleSummary } from './rule-summary.js'
 
 /**
  * Makes a compiled policy ready to enforce. The payload is checked strictly and every catalog held against the
@@ -34,6 +35,7 @@ export function activate(
     agents,
     credentials: new Map(Object.entries(policy.credentials as Record<string, CredentialSpec>)),
     approvers: approversOf(policy),
+    rules: policy.rules.map(ruleSummary),
     evidence: evidenceBounds(policy.evidence),
     decide: input => decide(rules, input),
     fitting: input => fittingRules(rules, input),

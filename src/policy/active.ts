@@ -1,6 +1,8 @@
 import type { JsonObject } from '../canon/index.js'
 import type { Catalog, Operation } from '../protocol/index.js'
 import type { EvidenceBounds } from './evidence.js'
+import type { Passkey } from './passkey.js'
+import type { RuleSummary } from './rule-summary.js'
 
 /** A sealed policy that was opened, verified and indexed: everything that enforces comes from here. */
 export interface ActivePolicy {
@@ -15,6 +17,8 @@ export interface ActivePolicy {
   readonly agents: ReadonlyMap<string, PolicyAgent>
   readonly credentials: ReadonlyMap<string, CredentialSpec>
   readonly approvers: ReadonlyMap<string, ApproverGroup>
+  /** Its rules in words, in their order. They enforce nothing; `decide` does. */
+  readonly rules: readonly RuleSummary[]
   /** How far witnesses and shipping may fall behind before nothing more is admitted. */
   readonly evidence: EvidenceBounds
   /** The one place where a request is decided. Pure: same input, same decision. Never throws. */
@@ -68,10 +72,12 @@ export type AgentIdentity =
   | { readonly kind: 'grant' }
   | { readonly kind: 'issuer'; readonly issuer: string; readonly subject: string }
 
+export type ApproverKey = { readonly ed25519: string } | { readonly passkey: Passkey }
+
 export interface ApproverGroup {
   readonly name: string
-  /** Approver's name → `ed25519:…` key, or a passkey's public key as a COSE key in base64url. */
-  readonly keys: Readonly<Record<string, { readonly ed25519: string } | { readonly passkey: string }>>
+  /** Approver's name → `ed25519:…` key, or a passkey. */
+  readonly keys: Readonly<Record<string, ApproverKey>>
   readonly threshold: number
   readonly expiresSeconds: number
 }

@@ -1,9 +1,10 @@
-import { CountersignError, parsePublicKey } from '../canon/index.js'
+import { CountersignError, fromBase64url, parsePublicKey } from '../canon/index.js'
 import type { CompiledPolicy } from './compiled.js'
 import type { CredentialSource, PolicyDocument } from './document.js'
 import { parseDurationSeconds, parseUtcMs } from './duration.js'
 import type { DocumentPath, Findings } from './finding.js'
 import { MAX_OBSERVE_MS } from './observe.js'
+import { isRpId, type Passkey, passkeyKeyId } from './passkey.js'
 import { stsEndpoint } from './sts-endpoint.js'
 import { isZone, parseClockMinutes } from './window.js'
 
@@ -160,8 +161,9 @@ export function compileApprovers(document: PolicyDocument, findings: Findings): 
     for (const [approver, key] of Object.entries(group.keys)) {
       const at = [...path, 'keys', approver]
       keys[approver] = typeof key === 'string' ? { ed25519: key } : { passkey: key.passkey }
-      const text = typeof key === 'string' ? key : key.passkey
+      const text = typeof key === 'string' ? key : key.passkey.key
       if (typeof key === 'string') checkKey(key, at, findings)
+      else checkPasskey(key.passkey, [...at, 'passkey'], findings)
       const owner = owners.get(text)
       // ATTACK: one key under two names would meet a threshold of two alone.
       if (owner !== undefined) findings.add('duplicate', at, `${approver} has the same key as ${owner}.`)
@@ -184,9 +186,25 @@ export function compileApprovers(document: PolicyDocument, findings: Findings): 
   return compiled
 }
 
-function checkKey(key: string, path: DocumentPath, findings: Findings): void {
+function checkPasskey(passkey: Passkey, path: DocumentPath, findings: Findings): void {
+  checkKey(passkey.key, [...path, 'key'], findings, () => passkeyKeyId(passkey))
+  checkKey(passkey.credential, [...path, 'credential'], findings, () => fromBase64url(passkey.credential))
+  if (!isRpId(passkey.rpId))
+    findings.add(
+      'bad_key',
+      [...path, 'rpId'],
+      `"${passkey.rpId.slice(0, 60)}" is neither localhost nor a host.`,
+    )
+}
+
+function checkKey(
+  key: string,
+  path: DocumentPath,
+  findings: Findings,
+  parse: (key: string) => unknown = parsePublicKey,
+): void {
   try {
-    parsePublicKey(key)
+    parse(key)
   } catch (error) {
     if (!(error instanceof CountersignError)) throw error
     findings.add('bad_key', path, error.message)

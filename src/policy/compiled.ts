@@ -95,10 +95,12 @@ const Credential = Type.Union([
   Type.Object({ minter: Type.Literal('aws-sts'), role: Name, region: Name, endpoint: Name }, strict),
 ])
 
+const Passkey = Type.Object({ credential: Name, key: Name, rpId: Name }, strict)
+
 const Approvers = Type.Object(
   {
     keys: byName(
-      Type.Union([Type.Object({ ed25519: Name }, strict), Type.Object({ passkey: Name }, strict)]),
+      Type.Union([Type.Object({ ed25519: Name }, strict), Type.Object({ passkey: Passkey }, strict)]),
     ),
     threshold: Type.Integer({ minimum: 1 }),
     expires: Type.Integer({ minimum: 1 }),

@@ -1,6 +1,7 @@
 import {
   type Crypto,
   canonicalBytes,
+  canonicalize,
   decodeEnvelope,
   type Envelope,
   hex,
@@ -14,8 +15,9 @@ import {
   signEnvelope,
 } from '../canon/index.js'
 import type { Operation } from '../protocol/index.js'
-import type { ApproverGroup } from './active.js'
+import type { ApproverGroup, ApproverKey } from './active.js'
 import { policyFault } from './error-table.js'
+import { MAX_ASSERTION_BYTES, type PasskeyTouch, passkeyKeyId, verifyPasskey } from './passkey.js'
 import { Type } from './schema-type.js'
 import { checkShape } from './shape.js'
 import { signersOf } from './signatures.js'
@@ -121,6 +123,8 @@ export interface OpenCountersignature extends Countersignature {
   readonly by: string
   /** Groups of the hold that the key belongs to. */
   readonly groups: readonly string[]
+  /** Null where it is signed by an Ed25519 key. */
+  readonly touch: PasskeyTouch | null
 }
 
 /** One person's standing approval. */
@@ -194,16 +198,32 @@ export function statementDigest(crypto: Pick<Crypto, 'sha256'>, statement: Appro
   return hex(crypto.sha256(canonicalBytes(statement)))
 }
 
-/** Signs a countersignature; throws `countersignature_malformed` for one that nobody could open. */
-export function sealCountersignature(countersignature: Countersignature, key: SigningKey): Envelope {
+/** What of a countersignature is signed; throws `countersignature_malformed` for one that nobody could open. */
+export function countersignaturePayload(
+  countersignature: Countersignature,
+): Pick<Envelope, 'payloadType' | 'payload'> {
   checkCountersignature(countersignature as unknown as JsonObject)
-  return signEnvelope(PAYLOAD_TYPES.countersignature, canonicalBytes(countersignature), [key])
+  return { payloadType: PAYLOAD_TYPES.countersignature, payload: canonicalBytes(countersignature) }
+}
+
+/** Signs a countersignature by an Ed25519 key; throws `countersignature_malformed`. For passkeys see `passkeyEnvelope`. */
+export function sealCountersignature(countersignature: Countersignature, key: SigningKey): Envelope {
+  const { payloadType, payload } = countersignaturePayload(countersignature)
+  return signEnvelope(payloadType, payload, [key])
+}
+
+/** Parses the envelope of a countersignature, whoever it is by; throws `envelope_malformed` or `payload_type_wrong`. */
+export function decodeCountersignature(bytes: Uint8Array): Envelope {
+  const envelope = decodeEnvelope(bytes, MAX_ASSERTION_BYTES)
+  if (envelope.payloadType !== PAYLOAD_TYPES.countersignature) throw policyFault('payload_type_wrong')
+  return envelope
 }
 
 /**
  * Opens a countersignature of one statement. Throws `envelope_malformed`, `payload_type_wrong`, `signature_invalid`,
  * `approver_unknown` where the key is in none of the groups, `approver_is_owner`, `countersignature_malformed`,
- * `countersignature_elsewhere` where it is of another statement, or `countersignature_stale` outside the window.
+ * `countersignature_elsewhere` where it is of another statement, or `countersignature_stale` outside the window; of a
+ * passkey also what `verifyPasskey` throws.
  */
 export function openCountersignature(
   bytes: Uint8Array,
@@ -211,14 +231,13 @@ export function openCountersignature(
     readonly statement: ApprovalStatement
     /** Groups that may sign this statement. */
     readonly groups: readonly ApproverGroup[]
-    readonly crypto: Pick<Crypto, 'sha256' | 'verify'>
+    readonly crypto: Pick<Crypto, 'sha256' | 'verify' | 'verifyP256'>
     readonly nowMs: number
   },
 ): OpenCountersignature {
   const { statement, groups, crypto, nowMs } = options
-  const envelope = decodeEnvelope(bytes)
-  if (envelope.payloadType !== PAYLOAD_TYPES.countersignature) throw policyFault('payload_type_wrong')
-  const { by, within } = signerOf(envelope, groups, crypto)
+  const envelope = decodeCountersignature(bytes)
+  const { by, within, touch } = signerOf(envelope, groups, crypto)
   // ATTACK: whoever asks for something agrees to it as well, by a key of their own in the group.
   if (isSamePerson(by, statement.owner)) throw policyFault('approver_is_owner', by)
   const payload = parseCanonical(envelope.payload)
@@ -226,26 +245,34 @@ export function openCountersignature(
   if (statementDigest(crypto, opened.statement) !== statementDigest(crypto, statement))
     throw policyFault('countersignature_elsewhere')
   if (Math.abs(nowMs - opened.t) > COUNTERSIGNATURE_WINDOW_MS) throw policyFault('countersignature_stale')
-  return { ...opened, by, groups: within }
+  return { ...opened, by, groups: within, touch }
 }
 
 function signerOf(
   envelope: Envelope,
   groups: readonly ApproverGroup[],
-  crypto: Pick<Crypto, 'verify'>,
-): { readonly by: string; readonly within: readonly string[] } {
-  if (envelope.signatures.length !== 1)
+  crypto: Pick<Crypto, 'sha256' | 'verify' | 'verifyP256'>,
+): { readonly by: string; readonly within: readonly string[]; readonly touch: PasskeyTouch | null } {
+  const [signature, ...others] = envelope.signatures
+  if (signature === undefined || others.length > 0)
     throw policyFault('countersignature_malformed', 'expected one signature')
   const holders = groups.flatMap(group =>
-    Object.entries(group.keys).flatMap(([name, key]) =>
-      'ed25519' in key ? [{ name, group: group.name, key: key.ed25519 }] : [],
-    ),
+    Object.entries(group.keys).map(([name, key]) => ({ name, group: group.name, key })),
   )
-  const keyid = envelope.signatures[0]?.keyid
-  const own = holders.filter(({ key }) => keyIdOf(parsePublicKey(key)) === keyid)
-  if (own.length === 0) throw policyFault('approver_unknown')
-  signersOf(crypto, envelope, [own[0]?.key as string])
-  return { by: own[0]?.name as string, within: own.map(({ group }) => group) }
+  const held = holders.find(({ key }) => approverKeyId(key) === signature.keyid)
+  if (held === undefined) throw policyFault('approver_unknown')
+  const { name: by, key } = held
+  const within = holders
+    .filter(each => canonicalize(each.key) === canonicalize(key))
+    .map(({ group }) => group)
+  if ('passkey' in key)
+    return { by, within, touch: verifyPasskey(envelope, signature.sig, key.passkey, crypto) }
+  signersOf(crypto, envelope, [key.ed25519])
+  return { by, within, touch: null }
+}
+
+function approverKeyId(key: ApproverKey): string {
+  return 'passkey' in key ? passkeyKeyId(key.passkey) : keyIdOf(parsePublicKey(key.ed25519))
 }
 
 /**

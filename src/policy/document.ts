@@ -286,14 +286,20 @@ const Agent = Type.Object(
   strict,
 )
 
+const Passkey = Type.Object(
+  {
+    credential: text('Id of the credential in base64url.', 1_400),
+    key: text('Its public key: `es256:…` or `ed25519:…`.', 200),
+    rpId: text('Host of the console that it signs for: `localhost`, or one behind https.', 253),
+  },
+  { ...strict, description: 'A WebAuthn credential, in the line that `countersign console` shows.' },
+)
+
 const Approvers = Type.Object(
   {
     keys: Type.Record(
       Type.String({ pattern: NAME }),
-      Type.Union([
-        Type.String({ minLength: 1, maxLength: 200 }),
-        Type.Object({ passkey: text('COSE public key in base64url.', 2000) }, strict),
-      ]),
+      Type.Union([Type.String({ minLength: 1, maxLength: 200 }), Type.Object({ passkey: Passkey }, strict)]),
       { ...strict, minProperties: 1, description: 'Approver → `ed25519:…`, or a passkey.' },
     ),
     threshold: Type.Optional(Type.Integer({ minimum: 1, description: 'How many must sign; 1 unless told.' })),

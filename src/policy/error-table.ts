@@ -208,6 +208,26 @@ export const policyErrors = {
     sentence: 'The agent acts for this person, who can’t approve what it asks for.',
     mend: 'Have somebody else of the group look at it.',
   },
+  passkey_malformed: {
+    status: 400,
+    sentence: 'What the passkey answered is not as WebAuthn has it.',
+    mend: 'Approve it once more in the console, with a browser that is up to date.',
+  },
+  passkey_elsewhere: {
+    status: 403,
+    sentence: 'The passkey was asked by another page than the one that the policy names.',
+    mend: 'Open the console under the host that the policy names as rpId, `localhost` unless told.',
+  },
+  passkey_challenge: {
+    status: 403,
+    sentence: 'The passkey was touched for something else than what was sent.',
+    mend: 'Look at the approval once more in the console, and touch the passkey for what it shows.',
+  },
+  passkey_unverified: {
+    status: 403,
+    sentence: 'The passkey did not ask who was there.',
+    mend: 'Use an authenticator with a PIN, a fingerprint or the like; a touch by anybody is not enough.',
+  },
   recovery_malformed: {
     status: null,
     sentence: 'The file is not a recovery statement that this build reads.',

@@ -3,6 +3,7 @@ export type {
   ActivePolicy,
   AgentIdentity,
   ApproverGroup,
+  ApproverKey,
   CredentialSpec,
   Decision,
   DecisionCode,
@@ -23,6 +24,8 @@ export {
   type ApprovalVerdict,
   argumentsCommitment,
   type Countersignature,
+  countersignaturePayload,
+  decodeCountersignature,
   hasEnough,
   isLater,
   MAX_STATEMENT_BYTES,
@@ -92,6 +95,16 @@ export {
   sealOperateOrder,
 } from './operate-order.js'
 export {
+  hasCountedOn,
+  isRpId,
+  type Passkey,
+  type PasskeyAssertion,
+  type PasskeyTouch,
+  passkeyChallenge,
+  passkeyEnvelope,
+  passkeyKeyId,
+} from './passkey.js'
+export {
   openRecovery,
   type Recovery,
   readRecovery,
@@ -99,6 +112,7 @@ export {
   type SignedRecovery,
   sealRecovery,
 } from './recovery.js'
+export type { RuleSummary } from './rule-summary.js'
 export { Type } from './schema-type.js'
 export { addSignature, sealPolicy } from './seal.js'
 export { misfitIn } from './shape.js'

@@ -2,7 +2,6 @@ import {
   CountersignError,
   type Crypto,
   canonicalize,
-  decodeEnvelope,
   type JsonObject,
   parseCanonical,
   utf8,
@@ -10,10 +9,14 @@ import {
 import {
   type ApprovalStatement,
   type ApproverGroup,
+  decodeCountersignature,
+  hasCountedOn,
   hasEnough,
   isLater,
   type OpenCountersignature,
   openCountersignature,
+  type PasskeyTouch,
+  passkeyKeyId,
   type Signature,
   statementDigest,
 } from '../policy/index.js'
@@ -28,11 +31,13 @@ export type GroupsOf = (policyCid: string) => ReadonlyMap<string, ApproverGroup>
 export interface CountersignaturesChecked {
   /** Signed words that a key of the sealed policy's groups has signed, about the statement that the log shows. */
   readonly proven: number
+  /** Those among them for which a person touched a passkey. */
+  readonly touched: number
   /** Those whose policy isn't there, or that are found fault with. */
   readonly unproven: number
 }
 
-type Checks = Pick<Crypto, 'sha256' | 'verify'>
+type Checks = Pick<Crypto, 'sha256' | 'verify' | 'verifyP256'>
 
 /** What was signed about one approval so far. */
 interface Known {
@@ -63,7 +68,9 @@ export class CountersignatureAudit implements EntryAudit {
   private readonly crypto: Checks
   private readonly groupsOf: GroupsOf
   private readonly known = new Map<string, Known>()
-  private readonly counted = { proven: 0, unproven: 0 }
+  private readonly counted = { proven: 0, touched: 0, unproven: 0 }
+  /** How often each passkey has signed, by the thumbprint of its key. */
+  private readonly counters = new Map<string, number>()
 
   constructor(crypto: Checks, groupsOf: GroupsOf) {
     this.crypto = crypto
@@ -127,6 +134,7 @@ export class CountersignatureAudit implements EntryAudit {
           ? [...others, { by: opened.by, groups: opened.groups, t: opened.t }]
           : others
       this.counted.proven++
+      if (opened.touch !== null) this.counted.touched++
     } catch (error) {
       if (!(error instanceof CountersignError) && !(error instanceof Unproven)) throw error
       this.counted.unproven++
@@ -137,7 +145,7 @@ export class CountersignatureAudit implements EntryAudit {
   private openWord({ t, chain, data }: Entry & ControlBody, known: Known): OpenCountersignature {
     if (typeof data.signed !== 'string') throw new Unproven('nothing is signed')
     const envelope = utf8(data.signed)
-    const { statement } = parseCanonical(decodeEnvelope(envelope).payload) as unknown as {
+    const { statement } = parseCanonical(decodeCountersignature(envelope).payload) as unknown as {
       readonly statement: ApprovalStatement
     }
     const { crypto } = this
@@ -154,7 +162,15 @@ export class CountersignatureAudit implements EntryAudit {
     if (opened.by !== data.by) throw new Unproven(`it is signed by ${opened.by}`)
     if (!isLater(opened, known.heard.get(opened.by)))
       throw new Unproven(`${opened.by} has signed a later word`)
+    if (opened.touch !== null) this.count(opened.touch)
     return opened
+  }
+
+  /** ATTACK: a copy of a passkey. It doesn't know how often the other one has signed meanwhile. */
+  private count({ passkey, counter }: PasskeyTouch): void {
+    const keyid = passkeyKeyId(passkey)
+    if (!hasCountedOn(counter, this.counters.get(keyid))) throw new Unproven('the passkey has counted back')
+    this.counters.set(keyid, counter)
   }
 
   private used({ seq, approval, ops, req }: Entry & AttemptBody, report: ReportDeviation): void {

@@ -115,7 +115,7 @@ class BundleVerifier {
   private policies: readonly BundledPolicy[] = []
   private disclosed: readonly Pick<Disclosure, 'seq' | 'field'>[] = []
   private witnessedT: number | null = null
-  private countersignatures: CountersignaturesChecked = { proven: 0, unproven: 0 }
+  private countersignatures: CountersignaturesChecked = { proven: 0, touched: 0, unproven: 0 }
   private count = 0
 
   constructor(options: BundleOptions) {

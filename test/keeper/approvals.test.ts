@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { describe, it, type TestContext } from 'node:test'
 import {
+  type Envelope,
   encodeEnvelope,
   formatPublicKey,
   parseStrictJson,
@@ -9,12 +10,20 @@ import {
 } from '../../src/canon/index.js'
 import type { ShownApproval } from '../../src/keeper/index.js'
 import type { Ledger } from '../../src/ledger/index.js'
-import { type ApprovalStatement, type ApprovalVerdict, sealCountersignature } from '../../src/policy/index.js'
+import {
+  type ApprovalStatement,
+  type ApprovalVerdict,
+  type Countersignature,
+  sealCountersignature,
+} from '../../src/policy/index.js'
+import { Authenticator, type TouchChanges } from '../policy/authenticator.js'
 import { type Asked, House, ofType, openedPolicy, operation, signingKey } from './keeper-fixture.js'
 
 const VOID = 'POST /invoices/{id}/void'
 const maria = signingKey(Buffer.alloc(32, 7))
 const jo = signingKey(Buffer.alloc(32, 8))
+const kim = new Authenticator('es256')
+const lea = new Authenticator('ed25519', { credential: 'AwQF' })
 const stranger = signingKey(Buffer.alloc(32, 9))
 
 /** A policy under which voiding takes so many of maria and jo. */
@@ -35,7 +44,7 @@ agents:
   coder: { environment: staging, session: 8h, identity: [{ grant: true }] }
 approvers:
   finance:
-    keys: { maria: "${formatPublicKey(maria.publicKey)}", jo: "${formatPublicKey(jo.publicKey)}" }
+    keys: { maria: "${formatPublicKey(maria.publicKey)}", jo: "${formatPublicKey(jo.publicKey)}", kim: { passkey: ${JSON.stringify(kim.passkey)} }, lea: { passkey: ${JSON.stringify(lea.passkey)} } }
     threshold: ${threshold}
 rules:
   - id: finance-voids
@@ -52,6 +61,7 @@ interface Scene {
   stop(): Promise<void>
   ask(invoice?: string): Promise<Asked>
   sign(id: string, verdict: ApprovalVerdict, key: SigningKey, more?: object): Promise<Answer>
+  touch(id: string, verdict: ApprovalVerdict, by: Authenticator, changes?: TouchChanges): Promise<Answer>
   waiting(): Promise<readonly ShownApproval[]>
 }
 
@@ -69,6 +79,18 @@ async function scene(t: TestContext, threshold = 1, owner = 'anna@acme.test'): P
   const presented = { slot: 'bearer', token: await house.token('coder', 'staging', owner) } as const
   const waiting = async () =>
     (await house.admin('GET', '/v1/approvals')).body.approvals as unknown as readonly ShownApproval[]
+  const wordOn = async (id: string, verdict: ApprovalVerdict): Promise<Countersignature> => {
+    const approval = (await waiting()).find(each => each.id === id)
+    const statement = approval?.statement as ApprovalStatement
+    return { v: 1, verdict, statement, t: house.clock.nowMs() }
+  }
+  const send = async (id: string, sealed: Envelope): Promise<Answer> => {
+    const { status, body } = await house.admin('POST', `/v1/approvals/${id}/countersignatures`, {
+      countersignature: parseStrictJson(encodeEnvelope(sealed)),
+    })
+    const state = (body.approval as ShownApproval | undefined)?.state
+    return { status, code: body.code as string | undefined, state }
+  }
   return {
     house,
     ledger,
@@ -79,19 +101,9 @@ async function scene(t: TestContext, threshold = 1, owner = 'anna@acme.test'): P
     },
     waiting,
     ask: (invoice = '7') => house.ask(link, { ...operation(VOID, invoice), presented }),
-    sign: async (id, verdict, key, more = {}) => {
-      const approval = (await waiting()).find(each => each.id === id)
-      const statement = approval?.statement as ApprovalStatement
-      const sealed = sealCountersignature({ v: 1, verdict, statement, t: house.clock.nowMs(), ...more }, key)
-      const { status, body } = await house.admin('POST', `/v1/approvals/${id}/countersignatures`, {
-        countersignature: parseStrictJson(encodeEnvelope(sealed)),
-      })
-      return {
-        status,
-        code: body.code as string | undefined,
-        state: (body.approval as ShownApproval | undefined)?.state,
-      }
-    },
+    sign: async (id, verdict, key, more = {}) =>
+      send(id, sealCountersignature({ ...(await wordOn(id, verdict)), ...more }, key)),
+    touch: async (id, verdict, by, changes) => send(id, by.countersign(await wordOn(id, verdict), changes)),
   }
 }
 
@@ -214,6 +226,80 @@ describe('a held request', () => {
     await sign(id, 'approve', maria)
     house.aheadMs = 31 * 60_000
     assert.notEqual(heldBy(await ask()), id)
+  })
+})
+
+describe('an approval by passkey', () => {
+  it('counts as an approval by key does, and its touch stands in the ledger', async t => {
+    const { ask, sign, touch, ledger } = await scene(t, 3)
+    const id = heldBy(await ask())
+    assert.deepEqual(await touch(id, 'approve', kim), { status: 200, code: undefined, state: 'requested' })
+    assert.equal((await touch(id, 'approve', kim)).code, 'approval_signed')
+    assert.equal((await touch(id, 'approve', lea)).state, 'requested')
+    assert.equal((await sign(id, 'approve', jo)).state, 'approved')
+    assert.equal((await ask()).verdict.kind, 'forward')
+    const [, byKim] = await ofType(ledger, 'approval')
+    const { signatures } = parseStrictJson(String(byKim?.data.signed)) as unknown as {
+      signatures: [{ sig: string }]
+    }
+    const kept = JSON.parse(Buffer.from(signatures[0].sig, 'base64').toString())
+    assert.deepEqual(Object.keys(kept), ['authenticatorData', 'clientDataJSON', 'signature'])
+    assert.match(
+      Buffer.from(kept.clientDataJSON, 'base64url').toString(),
+      /"origin":"http:\/\/localhost:7443"/,
+    )
+  })
+
+  it('can be withdrawn and become a rejection that stays', async t => {
+    const { ask, touch, house } = await scene(t)
+    const id = heldBy(await ask())
+    await touch(id, 'approve', kim)
+    assert.equal((await touch(id, 'withdraw', kim)).state, 'requested')
+    assert.equal(heldBy(await ask()), id)
+    house.aheadMs = 1_000
+    assert.equal((await touch(id, 'reject', kim)).state, 'rejected')
+    const { verdict } = await ask()
+    assert.equal(verdict.kind === 'refuse' && verdict.code, 'approval_rejected')
+  })
+
+  it('attack: the owner approves by their passkey', async t => {
+    const { ask, touch } = await scene(t, 1, 'kim@acme.test')
+    assert.equal((await touch(heldBy(await ask()), 'approve', kim)).code, 'approver_is_owner')
+  })
+
+  it('attack: a touch by whoever was there, for another host or after ten minutes counts for nothing', async t => {
+    const { ask, touch, house, ledger, waiting } = await scene(t)
+    const id = heldBy(await ask())
+    assert.equal((await touch(id, 'approve', kim, { flags: 0x01 })).code, 'passkey_unverified')
+    assert.equal((await touch(id, 'approve', kim, { rpId: 'evil.test' })).code, 'passkey_elsewhere')
+    const [{ statement }] = (await waiting()) as [ShownApproval]
+    const old = kim.countersign({ v: 1, verdict: 'approve', statement, t: house.clock.nowMs() - 660_000 })
+    const { body } = await house.admin('POST', `/v1/approvals/${id}/countersignatures`, {
+      countersignature: parseStrictJson(encodeEnvelope(old)),
+    })
+    assert.equal(body.code, 'countersignature_stale')
+    assert.deepEqual(await steps(ledger), ['requested'])
+  })
+
+  it('attack: a copy of a passkey shows a number that was shown before, over a restart too', async t => {
+    const { ask, touch, house, stop, presented } = await scene(t)
+    assert.equal((await touch(heldBy(await ask('7')), 'approve', kim, { counter: 5 })).state, 'approved')
+    const id = heldBy(await ask('8'))
+    for (const counter of [5, 4, 0])
+      assert.equal((await touch(id, 'approve', kim, { counter })).code, 'passkey_counted_back')
+    await stop()
+    await house.start()
+    const again = await house.connect()
+    const held = heldBy(await house.ask(again, { ...operation(VOID, '8'), presented }))
+    assert.equal((await touch(held, 'approve', kim, { counter: 5 })).code, 'passkey_counted_back')
+    assert.equal((await touch(held, 'approve', kim, { counter: 6 })).state, 'approved')
+  })
+
+  it('attack: two words of one passkey at once with one number, one of them counts', async t => {
+    const { ask, touch } = await scene(t)
+    const [seven, eight] = [heldBy(await ask('7')), heldBy(await ask('8'))]
+    const answers = await Promise.all([seven, eight].map(id => touch(id, 'approve', kim, { counter: 3 })))
+    assert.deepEqual(answers.map(({ code }) => code).sort(), ['passkey_counted_back', undefined])
   })
 })
 

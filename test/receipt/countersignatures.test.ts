@@ -10,11 +10,13 @@ import {
 } from '../../src/policy/index.js'
 import { CountersignatureAudit, type Entry } from '../../src/receipt/index.js'
 import { openedPolicy, signingKey } from '../keeper/keeper-fixture.js'
+import { Authenticator, type TouchChanges } from '../policy/authenticator.js'
 
 const T = 1_800_000_000_000
 const CHAIN = 'acme.test/countersign/edge/1'
 const maria = signingKey(Buffer.alloc(32, 7))
 const jo = signingKey(Buffer.alloc(32, 8))
+const passkey = new Authenticator('es256')
 const VOID = { name: 'POST /invoices/{id}/void', classes: ['irreversible'], scope: {}, resources: [] }
 const { policy } = openedPolicy(`
 apiVersion: countersign.dev/v1
@@ -29,7 +31,7 @@ credentials: { billing: { minter: jwt, audience: https://billing.acme.test } }
 agents: { coder: { environment: staging } }
 approvers:
   finance:
-    keys: { maria: "${formatPublicKey(maria.publicKey)}", jo: "${formatPublicKey(jo.publicKey)}" }
+    keys: { maria: "${formatPublicKey(maria.publicKey)}", jo: "${formatPublicKey(jo.publicKey)}", kim: { passkey: ${JSON.stringify(passkey.passkey)} } }
     threshold: 2
 rules:
   - { id: voids, hold: { api: billing, operations: ["${VOID.name}"] }, to: [coder], approvers: finance }
@@ -60,6 +62,10 @@ function step(state: string, more: object = {}): object {
       ...more,
     },
   }
+}
+
+function touched(verdict: ApprovalVerdict, t = T, changes: TouchChanges = {}): string {
+  return fromUtf8(encodeEnvelope(passkey.countersign({ v: 1, verdict, statement: STATEMENT, t }, changes)))
 }
 
 function word(verdict: ApprovalVerdict, key: SigningKey, statement = STATEMENT, t = T): string {
@@ -93,6 +99,17 @@ describe('what people signed', () => {
   it('is proven where enough of the policy’s people signed what the attempt did', () => {
     assert.deepEqual(audited([step('requested'), byMaria, byJo, step('consumed'), attempt()]), {
       proven: 2,
+      touched: 0,
+      unproven: 0,
+      found: [],
+    })
+  })
+
+  it('is proven where a person touched a passkey that the policy names, and that is told', () => {
+    const byKim = step('approved', { by: 'kim', signed: touched('approve') })
+    assert.deepEqual(audited([step('requested'), byMaria, byKim, step('consumed'), attempt()]), {
+      proven: 2,
+      touched: 1,
       unproven: 0,
       found: [],
     })
@@ -103,7 +120,7 @@ describe('what people signed', () => {
     const fail = () => assert.fail('found')
     for (const entry of [step('requested'), byMaria, step('consumed'), attempt()])
       audit.audit({ seq: 0, t: T, ...entry } as unknown as Entry, fail)
-    assert.deepEqual(audit.summary(), { proven: 0, unproven: 1 })
+    assert.deepEqual(audit.summary(), { proven: 0, touched: 0, unproven: 1 })
   })
 
   const ATTACKS: Readonly<Record<string, readonly [steps: readonly object[], found: RegExp]>> = {
@@ -176,6 +193,28 @@ describe('what people signed', () => {
     'a word that nobody has signed': [
       [step('requested'), step('approved', { by: 'maria' })],
       /^approval_unproven 1: nothing is signed$/,
+    ],
+    'a touch without asking who is there': [
+      [step('requested'), step('approved', { by: 'kim', signed: touched('approve', T, { flags: 0x01 }) })],
+      /^approval_unproven 1: passkey_unverified$/,
+    ],
+    'a touch in a page of somebody else': [
+      [
+        step('requested'),
+        step('approved', {
+          by: 'kim',
+          signed: touched('approve', T, { clientData: { origin: 'https://evil.test' } }),
+        }),
+      ],
+      /^approval_unproven 1: passkey_elsewhere$/,
+    ],
+    'a passkey that was copied': [
+      [
+        step('requested'),
+        step('approved', { by: 'kim', signed: touched('approve', T, { counter: 9 }) }),
+        step('withdrawn', { by: 'kim', signed: touched('withdraw', T + 1, { counter: 9 }) }),
+      ],
+      /^approval_unproven 2: the passkey has counted back$/,
     ],
     'a word by a stranger': [
       [

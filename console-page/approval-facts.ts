@@ -1,0 +1,92 @@
+import { fromBase64, portableCrypto } from '../src/canon/index.js'
+import type { ShownApproval } from '../src/keeper/index.js'
+import { type ApproverGroup, argumentsCommitment, statementDigest } from '../src/policy/index.js'
+import { element, showText } from '../verifier/text.js'
+import { type Fact, plural, timeText } from './dom.js'
+
+/** A value longer than this is folded, and its length said: what matters must not scroll away. */
+const MAX_VALUE = 2_000
+
+/** Members of an approval that have rows of their own, or are for the page alone. Whatever else a keeper says is shown as it is. */
+const TOLD: ReadonlySet<string> = new Set([
+  ...['id', 'state', 'statement', 'digest', 'args', 'salt', 'request', 'rule', 'because', 'approvers'],
+  ...['signed', 'rejected', 'createdMs', 'expiresMs', 'keptMs'],
+])
+
+/** Whether digest and commitment are those of what is shown: what is signed is made here from what is read here. */
+export function isConsistent({ statement, digest, args, salt }: ShownApproval): boolean {
+  return (
+    digest === statementDigest(portableCrypto, statement) &&
+    statement.args_c === argumentsCommitment(portableCrypto, fromBase64(salt), args)
+  )
+}
+
+/** Everything that approvers have to see, in rows: what the statement binds, and the arguments that it commits to. */
+export function approvalFacts(approval: ShownApproval): readonly Fact[] {
+  const { statement, request, rule, because, args } = approval
+  const more = Object.entries(approval).filter(([name, value]) => !TOLD.has(name) && value !== null)
+  return [
+    ['agent', statement.agent],
+    ['environment', statement.environment],
+    ['task', statement.task],
+    ['acting for', statement.owner],
+    ['held by', rule ?? 'a limit'],
+    ...(because === null ? [] : [['because', because] as const]),
+    ...statement.operations.flatMap((operation, index): readonly Fact[] => [
+      ['operation', `${statement.api} ${operation.name}`, 'operation'],
+      ['class', operation.classes.join(', ')],
+      ...Object.entries(operation.scope).map(([name, value]) => ['scope', `${name} = ${value}`] as const),
+      ...operation.resources.map(({ type, id }) => ['resource', `${type} ${id}`] as const),
+      ...(operation.account === undefined ? [] : [['account', operation.account] as const]),
+      ...argumentFacts(args[index]),
+    ]),
+    ['request', `${request.method} ${request.target}`, 'value'],
+    ...more.map(([name, value]): Fact => [name, shownValue(JSON.stringify(value)), 'value']),
+    ['policy', statement.policy, 'value'],
+    ['approval', approval.id, 'value'],
+    ['digest', approval.digest, 'value'],
+    ['asked at', timeText(approval.createdMs)],
+    ['until', timeText(approval.expiresMs)],
+  ]
+}
+
+function argumentFacts(args: unknown): readonly Fact[] {
+  const named = typeof args === 'object' && args !== null ? Object.entries(args) : [['', args] as const]
+  return named.map(([name, value]): Fact => {
+    const cell = element('span')
+    if (name !== '') {
+      const label = element('span', 'name')
+      showText(label, name)
+      cell.append(label, ' = ')
+    }
+    cell.append(shownValue(JSON.stringify(value ?? null)))
+    return ['argument', cell, 'value']
+  })
+}
+
+function shownValue(text: string): Node {
+  if (text.length <= MAX_VALUE) return element('span', '', text)
+  const folded = element('details')
+  folded.append(element('summary', '', `${text.length} characters`), element('span', '', text))
+  return folded
+}
+
+export function stateWords({ state, expiresMs }: ShownApproval, nowMs: number): string {
+  const left = `${plural(Math.max(0, Math.ceil((expiresMs - nowMs) / 60_000)), 'minute')} left`
+  return state === 'approved' ? `Approved and not used yet, ${left}.` : `Waits, ${left}.`
+}
+
+/** Of each group that has to agree: who has, and how many are missing. */
+export function neededWords(
+  { approvers, signed }: ShownApproval,
+  groups: readonly ApproverGroup[],
+): readonly string[] {
+  return approvers.map(name => {
+    const threshold = groups.find(group => group.name === name)?.threshold
+    const people = [...new Set(signed.filter(each => each.groups.includes(name)).map(({ by }) => by))]
+    const who = people.length === 0 ? 'nobody yet' : people.join(', ')
+    if (threshold === undefined) return `${name}: approved by ${who}`
+    const missing = Math.max(0, threshold - people.length)
+    return `${name}: ${people.length} of ${threshold} (${who}), ${missing === 0 ? 'none missing' : `${missing} missing`}`
+  })
+}
