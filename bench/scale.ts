@@ -202,9 +202,12 @@ async function measureAll(): Promise<Measured[]> {
 }
 
 function bytesIn(folder: string): number {
-  return readdirSync(folder)
-    .filter(name => name.endsWith('.ldb') || name.endsWith('.log'))
-    .reduce((sum, name) => sum + statSync(join(folder, name)).size, 0)
+  return (
+    readdirSync(folder)
+      .filter(name => name.endsWith('.ldb') || name.endsWith('.log'))
+      // LevelDB may replace a table meanwhile.
+      .reduce((sum, name) => sum + (statSync(join(folder, name), { throwIfNoEntry: false })?.size ?? 0), 0)
+  )
 }
 
 /** As an operator runs it: how long until it answers, and what its keeper takes of memory while it is under load. */

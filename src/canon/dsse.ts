@@ -73,7 +73,10 @@ export function encodeEnvelope(envelope: Envelope): Uint8Array {
  * Parses an envelope and throws `envelope_malformed` on any unknown member, missing member or wrong size. One trailing newline is allowed.
  * A signature has the 64 bytes of Ed25519, and up to `longest` where other kinds are taken as well.
  */
-export function decodeEnvelope(bytes: Uint8Array, longest = 64): Envelope {
+export function decodeEnvelope(
+  bytes: Uint8Array,
+  { longest = 64 }: { readonly longest?: number } = {},
+): Envelope {
   const value = parseStrictJson(bytes, { maxDepth: 4, integersOnly: true })
   const { payload, payloadType, signatures } = members(value, ['payload', 'payloadType', 'signatures'])
   if (typeof payload !== 'string' || typeof payloadType !== 'string' || !Array.isArray(signatures))

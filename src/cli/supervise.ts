@@ -9,6 +9,8 @@ import type { Identity } from './users.js'
 export interface Role {
   readonly name: RoleName
   readonly argv: readonly string[]
+  /** Options of Node itself. */
+  readonly node?: readonly string[]
   /** Added to the scrubbed environment; only what this role needs. */
   readonly env: Readonly<Record<string, string>>
   readonly identity: Identity | null
@@ -91,7 +93,7 @@ export function supervise(options: SuperviseOptions): Supervisor {
 
 /** Node options, proxies, TLS overrides and credentials of the surroundings never reach a child: its environment is built from nothing. */
 function spawnRole(role: Role): ChildProcess {
-  const node = [process.execPath, '--disable-proto=throw', ...role.argv]
+  const node = [process.execPath, '--disable-proto=throw', ...(role.node ?? []), ...role.argv]
   // Node can't set resource limits itself; a shell, where there is one, forbids core dumps and open modes.
   const [command, ...args] = existsSync('/bin/sh')
     ? ['/bin/sh', '-c', 'ulimit -c 0; umask 077; exec "$0" "$@"', ...node]

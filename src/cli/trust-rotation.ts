@@ -55,7 +55,7 @@ export function rotate(
     replaceFile(pendingFile(file), encodeEnvelope(envelope))
     return { kind: 'pending', root: next, file: pendingFile(file), missing }
   }
-  const chain = [...trustChainIn(file).map(decodeEnvelope), envelope]
+  const chain = [...trustChainIn(file).map(bytes => decodeEnvelope(bytes)), envelope]
   writeTrustChain(`${file}.new`, chain)
   renameSync(`${file}.new`, file)
   rmSync(pendingFile(file), { force: true })

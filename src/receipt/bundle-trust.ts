@@ -44,7 +44,7 @@ export function trustVersions(
   bundled: readonly string[],
   report: Report,
 ): readonly TrustRoot[] {
-  const held = opened(crypto, () => (own?.chain ?? []).map(decodeEnvelope), report)
+  const held = opened(crypto, () => (own?.chain ?? []).map(bytes => decodeEnvelope(bytes)), report)
   const brought = opened(crypto, () => bundled.map(parseSettledEnvelope), report)
   // ATTACK: a chain of the attacker's own making is whole in itself.
   const pin = own?.pin ?? null

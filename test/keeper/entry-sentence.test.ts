@@ -121,6 +121,11 @@ const TOLD: readonly (readonly [ControlType, JsonObject, RegExp])[] = [
     },
     /receipt 17 was erased by maria.*ticket 77/,
   ],
+  [
+    'archive',
+    { size: 512, root: 'ab'.repeat(32), by: 'maria', because: 'retention', order: 'sha256:0' },
+    /512 entries were moved to an archive by maria: retention\./,
+  ],
   ['close', { reason: 'stopped' }, /closed the log: stopped\.$/],
 ]
 

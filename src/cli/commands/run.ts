@@ -105,6 +105,8 @@ async function startRoles(
 function roleOf(name: Role['name'], loaded: LoadedConfig, separation: Separation, io: Io): Role {
   return {
     name,
+    // Its young objects are short-lived: a smaller nursery keeps it some 25 MiB smaller under load.
+    ...(name === 'keeper' ? { node: ['--max-semi-space-size=4'] } : {}),
     argv: [ROLE_PROGRAM, '--config', loaded.file, '--role', name],
     env: name === 'keeper' ? vaultVariables(loaded, io) : {},
     identity: name === 'sandbox' ? null : separation[name],
