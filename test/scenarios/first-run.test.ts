@@ -87,6 +87,10 @@ test('the demo sees everything that it tells, and names the entry that was chang
   assert.ok(!out.includes('✗'))
   for (const said of [
     /DENIED by policy, nothing was executed\. volumeDelete/,
+    /✓ A code freeze begins[\s\S]*the release is going out/,
+    /✓ Maria, whom it works for, can’t agree to it/,
+    /✓ Sam agrees, and the very same call passes\n {2}200/,
+    /✓ It is halted, and goes on deleting\n.*it goes on deleting/,
     /The request carries a credential that is not its grant/,
     /A batch of GraphQL requests was sent/,
     /called with a query string/,

@@ -1,4 +1,5 @@
-import { readFileSync, writeFileSync } from 'node:fs'
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { Writable } from 'node:stream'
 import type { Command } from 'commander'
@@ -6,10 +7,13 @@ import type { AwsScene } from '../demo/aws-agent.js'
 import { AWS_INCIDENT } from '../demo/aws-incident.js'
 import { accountUntouched, volumeSurvived } from '../demo/cloud.js'
 import { furnish, INCIDENT, type Scene } from '../demo/incident.js'
+import { FREEZE, HALT, PEOPLE, type PeopleScene, type Person, REFUND, type Said } from '../demo/people.js'
 import type { Step } from '../demo/step.js'
 import { type GrantSession, openGrantSession } from '../grant-session.js'
 import { AnswerNo, type Io, printLine } from '../io.js'
+import { createKeyFile } from '../keyfile.js'
 import { sealedFileOf } from '../policy-location.js'
+import { readTemplate } from '../policy-templates.js'
 import { type Stage, setStage } from '../stage.js'
 
 /** Runs another command line of this program. */
@@ -22,9 +26,10 @@ export function registerDemo(program: Command, io: Io, run: RunCommandLine): voi
     .description('Exit 0 only if every step was seen to end as the story says, evidence included.')
     .addHelpText('after', '\nExample:\n  countersign demo\n')
     .action(async () => {
-      const stage = await setStage()
+      const keys = mkdtempSync(join(tmpdir(), 'countersign-people-'))
+      const stage = await setStage({ policy: policyWith(keys) })
       try {
-        const played = await playIncident(stage, io)
+        const played = (await playPeople(stage, keys, io, run)) && (await playIncident(stage, io))
         const proven = await checkEvidence(stage, io, run)
         printLine(
           io,
@@ -35,8 +40,63 @@ export function registerDemo(program: Command, io: Io, run: RunCommandLine): voi
         if (!(played && proven)) throw new AnswerNo()
       } finally {
         await stage.strike()
+        rmSync(keys, { recursive: true, force: true })
       }
     })
+}
+
+/** The sample policy with people who are there to ask: two of them have to agree. */
+function policyWith(keys: string): string {
+  const holders = PEOPLE.map(person => `${person}: "${createKeyFile(keyOf(keys, person))}"`)
+  const sample = readTemplate('sandbox')
+  const policy = sample.replace(
+    /keys: \{ nobody: "[^"]+" \}/,
+    `keys: { ${holders.join(', ')} }\n    threshold: 2`,
+  )
+  if (policy === sample) throw new Error('the sample policy has no approvers to put people in place of')
+  return policy
+}
+
+function keyOf(keys: string, person: Person): string {
+  return join(keys, `${person}.jwk`)
+}
+
+/** People hold the agent: a freeze, a refund that two have to agree to, a halt. */
+async function playPeople(stage: Stage, keys: string, io: Io, run: RunCommandLine): Promise<boolean> {
+  const options = { config: stage.loaded.file, agent: 'coder', task: 'release', owner: 'maria' }
+  const session = await openGrantSession(options, io)
+  const url = (name: string) => session.apis.find(api => api.name === name)?.url ?? ''
+  const operator = (...argv: readonly string[]) => heard([...argv, '--config', stage.loaded.file], io, run)
+  const scene: PeopleScene = {
+    railway: url('railway'),
+    stripe: url('stripe'),
+    grant: (await session.issue('bearer')).token,
+    anotherGrant: async () => (await session.issue('bearer')).token,
+    operator,
+    approve: async (person, id) => {
+      const shown = await operator('approvals', 'show', id, '--json')
+      if (shown.code !== 0) return shown
+      const { approval } = JSON.parse(shown.out) as { approval: { digest: string } }
+      return operator('approve', id, '--key', keyOf(keys, person), '--digest', approval.digest)
+    },
+  }
+  const frozen = await playSteps(FREEZE, scene, io)
+  const paid = await playSteps(REFUND, scene, io)
+  const halted = await playSteps(HALT, scene, io)
+  return frozen && paid && halted
+}
+
+/** Runs another command line, and keeps what it says. */
+async function heard(argv: readonly string[], io: Io, run: RunCommandLine): Promise<Said> {
+  const said: string[] = []
+  const listening = new Writable({
+    write: (chunk, _encoding, done) => {
+      said.push(String(chunk))
+      done()
+    },
+  })
+  const code = await run(argv, { ...io, stdout: listening, stderr: listening })
+  return { code, out: said.join('') }
 }
 
 async function playIncident(stage: Stage, io: Io): Promise<boolean> {
@@ -94,28 +154,18 @@ async function checkEvidence(stage: Stage, io: Io, run: RunCommandLine): Promise
   printLine(io, '\nWhat the ledger proves:')
   const { trust, ledger } = stage.loaded.config
   const pins = ['--trust', stage.loaded.path(trust.root), '--pin', trust.pin]
-  const verify = (log: string, to: Io, ...more: readonly string[]) =>
-    run(
-      ['receipts', 'verify', log, ...pins, '--checkpoint', stage.loaded.path(ledger.highWater), ...more],
-      to,
-    )
+  const covered = ['--checkpoint', stage.loaded.path(ledger.highWater)]
+  const verifying = (log: string) => ['receipts', 'verify', log, ...pins, ...covered]
   const policies = ['--policies', dirname(sealedFileOf(stage.loaded))]
   const auditor = ['--auditor-key', join(stage.folder, 'auditor', 'private.jwk')]
-  const intact = (await verify(stage.loaded.path(ledger.dir), io, ...policies, ...auditor)) === 0
+  const intact = (await run([...verifying(stage.loaded.path(ledger.dir)), ...policies, ...auditor], io)) === 0
   const tampered = join(stage.folder, 'tampered.jsonl')
   const entry = changeOneByte(dump, tampered)
   printLine(io, `\nOne byte of a copy is changed, in entry ${entry}:`)
-  const heard: string[] = []
-  const listening = new Writable({
-    write: (chunk, _encoding, done) => {
-      heard.push(String(chunk))
-      done()
-    },
-  })
-  const refused = (await verify(tampered, { ...io, stdout: listening, stderr: listening })) === 1
-  const said = heard.join('')
-  printLine(io, said.trimEnd())
-  const named = said.includes(`entry ${entry}`)
+  const { code, out } = await heard(verifying(tampered), io, run)
+  const refused = code === 1
+  printLine(io, out.trimEnd())
+  const named = out.includes(`entry ${entry}`)
   printLine(
     io,
     `\n${mark(intact)} The ledger verifies.\n${mark(refused && named)} The changed copy is refused, by entry.`,
