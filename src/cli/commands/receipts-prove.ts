@@ -1,4 +1,4 @@
-import { type Command, InvalidArgumentError } from 'commander'
+import type { Command } from 'commander'
 import { utf8 } from '../../canon/index.js'
 import { exportTiles, readCheckpointFile } from '../../ledger/index.js'
 import { nativeCrypto } from '../../native/index.js'
@@ -19,6 +19,7 @@ import { group } from '../program-group.js'
 import { progress } from '../progress.js'
 import { openReceipts, type ReceiptSource } from '../receipt-source.js'
 import { addConfigOption } from '../session-options.js'
+import { wholeNumber } from '../whole-number.js'
 
 interface ProveOptions {
   readonly config: string
@@ -209,11 +210,4 @@ function withLog(command: Command): Command {
     .option('--in <path>', 'a ledger folder (stopped, or a copy) or a dump, instead of the running keeper')
     .option('--checkpoint <file>', 'checkpoint or high-water file to lead to; a folder has none of its own')
     .option('--json', 'one JSON document')
-}
-
-function wholeNumber(text: string): number {
-  const value = Number(text)
-  if (!/^\d+$/.test(text) || !Number.isSafeInteger(value))
-    throw new InvalidArgumentError('expected a whole number')
-  return value
 }

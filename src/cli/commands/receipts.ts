@@ -1,4 +1,4 @@
-import { type Command, InvalidArgumentError, Option } from 'commander'
+import { type Command, Option } from 'commander'
 import { decodeEntry, type Entry } from '../../receipt/index.js'
 import { addCopyOptions, type CopyFlags } from '../copy-access.js'
 import { entryLine } from '../entry-text.js'
@@ -14,6 +14,7 @@ import { group } from '../program-group.js'
 import { openReceipts, openShipped, type ReceiptSource } from '../receipt-source.js'
 import { addConfigOption } from '../session-options.js'
 import { verifyLog } from '../verify-log.js'
+import { wholeNumber } from '../whole-number.js'
 import { isBundleFile, verifyBundleFile } from './receipts-bundle.js'
 import { registerInventory } from './receipts-inventory.js'
 import { registerList } from './receipts-list.js'
@@ -156,11 +157,4 @@ function withSource(command: Command): Command {
   return addConfigOption(command)
     .option('--in <path>', 'a ledger folder (stopped, or a copy) or a dump, instead of the running keeper')
     .option('--json', 'one JSON document')
-}
-
-function wholeNumber(text: string): number {
-  const value = Number(text)
-  if (!/^\d+$/.test(text) || !Number.isSafeInteger(value))
-    throw new InvalidArgumentError('expected a whole number')
-  return value
 }
