@@ -9,6 +9,8 @@ export interface Claims {
   readonly evidence: readonly (readonly [label: string, value: string])[]
 }
 
+const MOST_NAMED = 20
+
 const CITED: Readonly<Record<Citation['kind'], string>> = {
   grant: 'a grant',
   mint: 'the minting of a credential',
@@ -61,9 +63,18 @@ function provenBy(
 }
 
 function unprovenBy(found: BundleVerification, pinned: boolean): readonly string[] {
-  const { open, missing, witnessedT } = found
+  const { open, missing, witnessedT, byCheckpointKeyAlone } = found
   return [
     ...(pinned ? [] : ['Who made this: the trust root is the one that the bundle brings itself.']),
+    ...(pinned
+      ? [
+          `That no key was revoked after version ${found.trustVersions} of the trust root: ask its holders for the newest.`,
+        ]
+      : []),
+    ...byCheckpointKeyAlone.map(
+      key =>
+        `What ${key} signed, against a thief of the checkpoint key as well: it was revoked, and no witness saw it before.`,
+    ),
     'That nothing else happened: the log has other entries, and a request that never passed the sidecar has none.',
     'That the upstream did what it answered.',
     ...(witnessedT === null
@@ -71,8 +82,13 @@ function unprovenBy(found: BundleVerification, pinned: boolean): readonly string
           'That the log was not rewritten before this bundle was made: only its own key vouches for the checkpoint.',
         ]
       : []),
-    ...open.slice(0, 20).map(seq => `What became of attempt ${seq}: its outcome is not here.`),
-    ...missing.map(({ kind, id, seq }) => `Receipt ${seq} cites ${CITED[kind]} that is not here: ${id}`),
+    ...open.slice(0, MOST_NAMED).map(seq => `What became of attempt ${seq}: its outcome is not here.`),
+    ...missing
+      .slice(0, MOST_NAMED)
+      .map(({ kind, id, seq }) => `Receipt ${seq} cites ${CITED[kind]} that is not here: ${id}`),
+    ...(missing.length > MOST_NAMED
+      ? [`${missing.length - MOST_NAMED} more things that receipts cite are not here.`]
+      : []),
   ]
 }
 

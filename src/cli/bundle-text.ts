@@ -1,6 +1,8 @@
 import type { BundleVerification, Citation } from '../receipt/index.js'
 import { visible } from './entry-text.js'
-import { findingWords, type VerdictWords } from './verdict-text.js'
+import { findingWords, laterRevocationsText, type VerdictWords } from './verdict-text.js'
+
+const MOST_NAMED = 20
 
 const KINDS: Readonly<Record<Citation['kind'], string>> = {
   grant: 'a grant',
@@ -30,12 +32,20 @@ export function bundleWords(found: BundleVerification): VerdictWords {
       ...peopleRows(found),
       ['open', openText(found)],
       ...(found.recovered === null ? [] : [['recovered', recoveredText(found.recovered)] as const]),
-      ...found.missing.map(
-        ({ kind, id, seq }) => ['not here', `receipt ${seq} cites ${KINDS[kind]}: ${id}`] as const,
-      ),
+      ...found.missing
+        .slice(0, MOST_NAMED)
+        .map(({ kind, id, seq }) => ['not here', `receipt ${seq} cites ${KINDS[kind]}: ${id}`] as const),
+      ...(found.missing.length > MOST_NAMED
+        ? [['not here', `and ${found.missing.length - MOST_NAMED} more that receipts cite`] as const]
+        : []),
       ['proven', provenText(found)],
     ],
     notProven: [
+      ...(found.mode === 'pinned trust root' ? [laterRevocationsText(found.trustVersions)] : []),
+      ...found.byCheckpointKeyAlone.map(
+        key =>
+          `what ${key} signed, against a thief of the checkpoint key as well: it was revoked, and no witness saw it before`,
+      ),
       ...(found.countersignatures.unproven === 0
         ? []
         : ['that people signed what was approved: the policy or the request is not in the bundle']),

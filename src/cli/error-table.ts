@@ -45,7 +45,7 @@ export const cliErrors = {
   file_unreachable: {
     status: null,
     sentence: 'A process can’t use a file that it needs.',
-    mend: 'Give it to that user or group, or put it where it can be reached.',
+    mend: 'Check the path. Where the file is there, give it to that user or group, or put it where it can be reached.',
   },
   folder_shared: {
     status: null,

@@ -11,6 +11,7 @@ import type { KeySource } from './pinned-keys.js'
 import { sealedFileOf } from './policy-location.js'
 import { readAuditorKey } from './replay/log-options.js'
 import type { DecisionSources } from './verify-log.js'
+import { wholeNumber } from './whole-number.js'
 
 const MAX_JOBS = 64
 
@@ -118,11 +119,4 @@ export function configuredKeys(file: string): KeySource {
     pin: trust.pin,
     enrolments: [loaded.path(keeper.enrolment)],
   }
-}
-
-function wholeNumber(text: string): number {
-  const value = Number(text)
-  if (!/^\d+$/.test(text) || !Number.isSafeInteger(value))
-    throw new InvalidArgumentError('expected a whole number')
-  return value
 }

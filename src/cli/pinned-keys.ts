@@ -47,7 +47,8 @@ export function pinnedKeys(source: KeySource, firstEntry: Uint8Array | undefined
 
 /**
  * The keys that a trust root leads to: those that the log began with, by the enrolment in its genesis, and those of
- * the enrolments in hand. What follows in the log is certified entry by entry. Throws where nothing leads anywhere.
+ * the enrolments in hand. What follows in the log is certified entry by entry. Throws where nothing leads anywhere; where
+ * nothing can be read, no key is trusted, and the verification says why.
  */
 function certifiedKeys(
   source: Extract<KeySource, { kind: 'trust-root' }>,
@@ -60,6 +61,7 @@ function certifiedKeys(
   const own = firstEntry === undefined ? undefined : genesisEnrolment(firstEntry)
   const enrolments = [...(own === undefined ? [] : startOf(utf8(own), certify, inHand)), ...inHand]
   const [first] = enrolments
+  if (firstEntry === undefined && first === undefined) return { origin: null, receipt: [], checkpoint: [] }
   if (first === undefined)
     throw new UsageError(
       'the log carries no enrolment that leads from the trust root to its keys',
@@ -71,12 +73,14 @@ function certifiedKeys(
       `the enrolments are of ${first.origin} and ${foreign.origin}`,
       'Pass those of one instance.',
     )
+  const newest = chain.at(-1) as TrustRoot
   return {
     origin: first.origin,
     receipt: enrolments.map(({ keys }) => parsePublicKey(keys.receipt)),
     checkpoint: enrolments.map(({ keys }) => parsePublicKey(keys.checkpoint)),
     certify,
-    revoked: revocations(chain.at(-1) as TrustRoot),
+    revoked: revocations(newest),
+    trustVersion: newest.version,
   }
 }
 

@@ -107,11 +107,12 @@ function decisionRows({
 
 /** What nobody may conclude from this verification. */
 function notProven(found: Verdict): string[] {
-  const { mode, signatures, checkpointed, size, unwitnessedTail, references, decisions } = found
+  const { mode, signatures, trustVersion, checkpointed, size, unwitnessedTail, references, decisions } = found
   return [
     ...(signatures ? [] : ['who wrote the entries: signatures were left out']),
     ...(mode === 'pinned keys' ? [] : ['whose log it is: no key came from outside of it']),
-    ...(checkpointed === size ? [] : [`that nothing was cut off behind entry ${(checkpointed ?? size) - 1}`]),
+    ...(trustVersion === null || !signatures ? [] : [laterRevocationsText(trustVersion)]),
+    ...(checkpointed === size ? [] : [cutOffText(checkpointed ?? size)]),
     ...(unwitnessedTail === 0
       ? []
       : [
@@ -124,6 +125,12 @@ function notProven(found: Verdict): string[] {
     ...unsignedBy(found),
     'that everything passed through the sidecar, and what the upstream did with what it was sent',
   ]
+}
+
+function cutOffText(size: number): string {
+  return size === 0
+    ? 'that there ever was an entry, or none'
+    : `that nothing was cut off behind entry ${size - 1}`
 }
 
 function undecidedBy(decisions: DecisionsReplayed | null): string[] {
@@ -147,8 +154,15 @@ function unsignedBy({ references, countersignatures }: Verdict): string[] {
   return ['that people signed what was approved: pass --policies, all of them']
 }
 
-function keysText({ mode, signatures }: Verification): string {
+/** ATTACK: whoever hands over the trust root leaves the version out that revokes the key he stole. */
+export function laterRevocationsText(version: number): string {
+  return `that no key was revoked after version ${version} of the trust root: ask its holders for the newest`
+}
+
+function keysText({ mode, trustVersion, signatures, size }: Verification): string {
+  if (size === 0) return 'nothing is here that a key could have signed'
   if (!signatures) return 'not looked at: no signature was checked'
+  if (trustVersion !== null) return `pinned: the trust root, up to its version ${trustVersion}, leads to them`
   return mode === 'pinned keys'
     ? 'pinned: signed by the keys that you named'
     : 'integrity only: the keys are those that the log names itself, which proves no origin (pass --trust and --pin, or --key)'
@@ -188,7 +202,8 @@ function witnessedText({ witnessed, witnessedT, unwitnessedTail }: Verification)
   return `${plural(witnessed, 'entry', 'entries')} since ${new Date(witnessedT).toISOString()}; the unwitnessed tail: ${alone}`
 }
 
-function openText({ open }: Verification): string {
+function openText({ open, size }: Verification): string {
+  if (size === 0) return 'nothing is here'
   if (open.length === 0) return 'every admitted attempt has its outcome'
   const first = open.slice(0, 5).map(attempt => attempt.seq)
   return `${plural(open.length, 'attempt')} without an outcome: ${first.join(', ')}${open.length > 5 ? ', …' : ''}`

@@ -250,10 +250,8 @@ function verdictOf(
 
 function verdictOfFinding(
   code: FindingCode,
-  { chain, validPrefix, findingCount, size }: Verification,
+  { validPrefix, findingCount, size }: Verification,
 ): LedgerVerdict {
-  // Without a first entry nothing says whose log it is.
-  if (code === 'checkpoint_origin' && chain === null) return 'ledger_behind_mark'
   // ATTACK: one entry by another key is damage; a whole log of another key is another sidecar's.
   const whole = validPrefix === 0 && findingCount >= size
   if (whole && (code === 'entry_key' || code === 'chain_origin')) return 'ledger_foreign'

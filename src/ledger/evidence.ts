@@ -1,5 +1,5 @@
 import { constants } from 'node:fs'
-import { copyFile, mkdtemp, readFile, rm, stat } from 'node:fs/promises'
+import { copyFile, mkdtemp, open, rm, stat } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { type Crypto, fromUtf8, type JsonObject, parseStrictJson, utf8 } from '../canon/index.js'
@@ -65,7 +65,7 @@ export async function openEvidence(
 
 /** A checkpoint from a file: a signed note, or the note inside a high-water file. Throws `checkpoint_malformed`, `mark_invalid` or `dump_malformed`. */
 export async function readCheckpointFile(file: string, crypto: Crypto): Promise<SignedCheckpoint> {
-  const bytes = await readFile(file).catch((error: Error) => {
+  const bytes = await noteBytes(file).catch((error: Error) => {
     throw ledgerFault('dump_malformed', error.message)
   })
   if (bytes[0] !== '{'.charCodeAt(0)) return parseCheckpoint(bytes)
@@ -73,9 +73,28 @@ export async function readCheckpointFile(file: string, crypto: Crypto): Promise<
   return parseCheckpoint(utf8((parseStrictJson(bytes) as JsonObject).checkpoint as string))
 }
 
+/** More than any note or mark has; the parsers refuse what is longer. */
+const MAX_NOTE_FILE_BYTES = 2_000_000
+
+/** ATTACK: a checkpoint that is handed over may be a file of any size. */
+async function noteBytes(file: string): Promise<Buffer> {
+  const handle = await open(file)
+  try {
+    const bytes = Buffer.alloc(MAX_NOTE_FILE_BYTES)
+    let length = 0
+    for (;;) {
+      const { bytesRead } = await handle.read(bytes, length, bytes.length - length)
+      length += bytesRead
+      if (bytesRead === 0) return bytes.subarray(0, length)
+    }
+  } finally {
+    await handle.close()
+  }
+}
+
 async function openDump(file: string): Promise<Evidence> {
-  const beside = await readFile(checkpointBeside(file)).catch(() => null)
-  const witnessed = await readFile(cosignedBeside(file)).catch(() => null)
+  const beside = await noteBytes(checkpointBeside(file)).catch(() => null)
+  const witnessed = await noteBytes(cosignedBeside(file)).catch(() => null)
   return {
     kind: 'dump',
     entries: from => skip(readDump(file), from ?? 0),

@@ -52,16 +52,25 @@ async function wrap(key: Uint8Array, auditorKey: JWK): Promise<string> {
 export interface SideReader {
   /** Decision inputs and secret of one attempt. `wrappedKey` is `side_key` of the boot entry that the attempt names. Throws `side_unreadable` or `inputs_malformed`. */
   open(wrappedKey: string, attemptId: string, record: Uint8Array): Promise<SideRecord>
+  /** True where the private key opens the key of these records: one that doesn't open then isn't what was written. */
+  fits(wrappedKey: string): Promise<boolean>
 }
 
 export function openSide(auditorPrivateKey: JWK): SideReader {
   const keys = new Map<string, Promise<Uint8Array>>()
+  const keyOf = (wrappedKey: string) => {
+    const key = keys.get(wrappedKey) ?? unwrap(wrappedKey, auditorPrivateKey)
+    keys.set(wrappedKey, key)
+    return key
+  }
   return {
-    open: async (wrappedKey, attemptId, record) => {
-      const key = keys.get(wrappedKey) ?? unwrap(wrappedKey, auditorPrivateKey)
-      keys.set(wrappedKey, key)
-      return openInputs(decrypt(await key, attemptId, record))
-    },
+    open: async (wrappedKey, attemptId, record) =>
+      openInputs(decrypt(await keyOf(wrappedKey), attemptId, record)),
+    fits: wrappedKey =>
+      keyOf(wrappedKey).then(
+        () => true,
+        () => false,
+      ),
   }
 }
 

@@ -27,21 +27,22 @@ export function cosign(
   return { name, keyHash, signature }
 }
 
-/** When this witness cosigned the checkpoint, in Unix seconds; null where it didn't. */
+/** When this witness first cosigned the checkpoint, in Unix seconds, in whichever order its lines stand; null where it didn't. */
 export function cosignedAt(
   crypto: Pick<Crypto, 'sha256' | 'verify'>,
   { body, signatures }: Pick<SignedCheckpoint, 'body' | 'signatures'>,
   witness: NoteKey,
 ): number | null {
   const keyHash = noteKeyHash(crypto, witness)
+  let first: number | null = null
   for (const line of signatures) {
     if (line.name !== witness.name || !equalBytes(line.keyHash, keyHash)) continue
     if (line.signature.length !== COSIGNATURE_BYTES) continue
     const time = timeOf(line.signature)
-    if (time !== null && crypto.verify(witness.publicKey, message(body, time), line.signature.subarray(8)))
-      return time
+    if (time === null || (first !== null && time >= first)) continue
+    if (crypto.verify(witness.publicKey, message(body, time), line.signature.subarray(8))) first = time
   }
-  return null
+  return first
 }
 
 function message(body: string, timeSeconds: number): Uint8Array {

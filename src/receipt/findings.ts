@@ -39,6 +39,7 @@ export const FINDINGS = {
   mint_differs: 'uses a credential that was minted for something else',
   mint_ended: 'uses a credential that had ended',
   inputs_differ: 'its decision inputs are not what it commits to',
+  inputs_missing: 'has no decision inputs any more, and no entry says that they were erased',
   operations_differ: 'its operations are not those of the decision inputs',
   decision_differs: 'its policy decides otherwise from the same inputs',
   limit_exceeded: 'was admitted over a limit of its policy',

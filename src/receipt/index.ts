@@ -22,7 +22,7 @@ export type { Citation } from './bundle-citations.js'
 export type { BundledPolicy } from './bundle-documents.js'
 export { BUNDLE_FINDINGS, type BundleFinding, type BundleFindingCode } from './bundle-findings.js'
 export { gatherProofs } from './bundle-proofs.js'
-export { judgeSeal, type OwnTrust } from './bundle-trust.js'
+export { judgeSeal, type OwnTrust, recoveryOpener } from './bundle-trust.js'
 export {
   type CheckedEntry,
   checkEntry,

@@ -23,6 +23,8 @@ export interface PinnedKeys {
   readonly certify?: (envelope: Uint8Array) => Enrolment
   /** Revoked keys as `ed25519:…`, and since when they are not believed, Unix milliseconds; −∞ where nobody said. */
   readonly revoked?: ReadonlyMap<string, number>
+  /** Newest version of the trust root that they were judged by: what a later one revokes is not known. */
+  readonly trustVersion?: number
 }
 
 /** Where an entry stands in its log. */

@@ -51,6 +51,11 @@ export interface BundleVerification {
   readonly lastT: number | null
   /** Since when the checkpoint was witnessed as the policy asks, Unix milliseconds; null where it wasn't, or no policy was given. */
   readonly witnessedT: number | null
+  /**
+   * Receipt keys that were revoked, as `ed25519:…`, and whose entries count only because the log's own checkpoint key
+   * stands: whoever stole both could have made them.
+   */
+  readonly byCheckpointKeyAlone: readonly string[]
   /** Versions of the trust root that were judged by. */
   readonly trustVersions: number
   readonly policies: readonly BundledPolicy[]
@@ -116,6 +121,7 @@ class BundleVerifier {
   private disclosed: readonly Pick<Disclosure, 'seq' | 'field'>[] = []
   private witnessedT: number | null = null
   private countersignatures: CountersignaturesChecked = { proven: 0, touched: 0, unproven: 0 }
+  private byCheckpointKeyAlone: readonly string[] = []
   private count = 0
 
   constructor(options: BundleOptions) {
@@ -170,6 +176,7 @@ class BundleVerifier {
       firstT: told[0]?.t ?? null,
       lastT: told.at(-1)?.t ?? null,
       witnessedT: this.witnessedT,
+      byCheckpointKeyAlone: this.byCheckpointKeyAlone,
       trustVersions: this.versions.length,
       policies: this.policies,
       disclosed: this.disclosed,
@@ -312,8 +319,9 @@ class BundleVerifier {
     const doubted = own.find(key => !believed(key))
     if (doubted !== undefined) report('key_revoked', null, `the checkpoint: ${doubted}`)
     const covered = own.some(key => isBelieved(this.versions, key, null))
-    for (const [signer, seq] of this.signers)
-      if (!covered && !believed(signer)) report('key_revoked', seq, signer)
+    const revoked = [...this.signers].filter(([signer]) => !believed(signer))
+    if (covered) this.byCheckpointKeyAlone = revoked.map(([signer]) => signer)
+    else for (const [signer, seq] of revoked) report('key_revoked', seq, signer)
   }
 }
 

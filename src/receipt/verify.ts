@@ -51,6 +51,8 @@ export interface VerifyHooks {
 /** What was proven, and what was found. There is no bare "OK": `mode`, `checkpointed`, `witnessed` and `open` belong to the answer. */
 export interface Verification {
   readonly mode: 'pinned keys' | 'integrity only'
+  /** Newest version of the trust root that the keys were judged by; null where none led to them. */
+  readonly trustVersion: number | null
   /** False where signatures were not looked at: anybody could have made this log. */
   readonly signatures: boolean
   /** True where nothing was found. */
@@ -239,6 +241,7 @@ export class LogVerifier {
     if (revoked !== null) this.report('entry_key_revoked', revoked.start, `${revoked.entries} from here on`)
     return {
       mode: this.trust.mode,
+      trustVersion: this.options.keys?.trustVersion ?? null,
       signatures: this.options.signatures !== false,
       sound: this.findingCount === 0,
       chain: this.chain,
@@ -428,7 +431,8 @@ export class LogVerifier {
       this.report('checkpoint_signature', null, `${checkpoint.origin}${why}`, 0)
       return false
     }
-    if (checkpoint.origin !== this.chain) {
+    // Without an entry nothing says which log this is.
+    if (this.chain !== null && checkpoint.origin !== this.chain) {
       this.report('checkpoint_origin', null, checkpoint.origin, 0)
       return false
     }

@@ -25,6 +25,10 @@ interface Recorded {
   readonly entries: readonly Entry[]
   /** With the auditor's key. */
   readonly opening: RecordedInputs
+  /** The same over other records. */
+  reading(side: (id: string) => Promise<Uint8Array | undefined>): RecordedInputs
+  /** The record of an attempt as it is stored. */
+  side(id: string): Promise<Uint8Array | undefined>
   readonly policy: string
 }
 
@@ -38,7 +42,9 @@ async function record(t: TestContext, policy: string, calls: readonly Call[]): P
   const entries: Entry[] = []
   for await (const bytes of evidence.entries()) entries.push(decodeEntry(bytes))
   const key: JWK = JSON.parse(readFileSync(log.key, 'utf8'))
-  return { entries, opening: recordedInputs(evidence, key), policy }
+  const { side } = evidence
+  const reading: Recorded['reading'] = other => recordedInputs({ side: other }, key)
+  return { entries, opening: reading(side), reading, side, policy }
 }
 
 /** Every policy under any id is this one. */
@@ -72,6 +78,7 @@ async function replay(recorded: Recorded, lies: Lies = {}): Promise<Replayed> {
       entry.type === 'attempt' ? { ...entry, ...lies.entry?.(entry, attempts.indexOf(entry.seq)) } : entry
     await replay.audit(told, (code, seq, detail) => findings.push([attempts.indexOf(seq), code, detail]))
   }
+  replay.finish((code, seq, detail) => findings.push([attempts.indexOf(seq), code, detail]))
   return { summary: replay.summary(), findings }
 }
 
@@ -240,6 +247,38 @@ test('attack: a side record that opens to something else than the receipt commit
   const entry = () => ({ inputs_c: 'c0'.repeat(32) })
   const { findings, summary } = await replay(recorded, { entry })
   assert.deepEqual([findings, summary.opened], [[[0, 'inputs_differ', 'they open to something else']], 0])
+})
+
+test('attack: the record of another attempt, or a broken one, in an attempt’s place is found', async t => {
+  const recorded = await record(t, shopPolicy({ rules: READ_RULE }), [READ, READ])
+  const ids = recorded.entries.flatMap(entry => (entry.type === 'attempt' ? [entry.id] : []))
+  const second = ids[1] as string
+  const broken = ((await recorded.side(second)) as Uint8Array).map((byte, at) =>
+    at === 40 ? byte ^ 1 : byte,
+  )
+  for (const put of [await recorded.side(ids[0] as string), broken]) {
+    const opening = recorded.reading(async id => (id === second ? put : recorded.side(id)))
+    const { summary, findings } = await replay(recorded, { opening })
+    const why = 'the key opens those of this start, and not these'
+    assert.deepEqual([findings, summary.opened], [[[1, 'inputs_differ', why]], 1])
+  }
+})
+
+test('attack: decision inputs that are gone without an erasure are found, and those that were erased are not', async t => {
+  const recorded = await record(t, shopPolicy({ rules: READ_RULE }), [READ, READ])
+  const second = recorded.entries.findLast(entry => entry.type === 'attempt') as Attempt
+  const opening = () => recorded.reading(async id => (id === second.id ? undefined : recorded.side(id)))
+  const gone = await replay(recorded, { opening: opening() })
+  assert.deepEqual(gone.findings, [[1, 'inputs_missing', undefined]])
+  const erasure = (attempt: number) =>
+    ({ ...second, type: 'erase', data: { attempt, id: second.id } }) as unknown as Entry
+  const after = (attempt: number) =>
+    replay({ ...recorded, entries: [...recorded.entries, erasure(attempt)] }, { opening: opening() })
+  assert.deepEqual((await after(second.seq)).findings, [])
+  assert.equal((await after(second.seq + 1)).findings.length, 1)
+  // A dump keeps none at all.
+  const none = await replay(recorded, { opening: recorded.reading(async () => undefined) })
+  assert.deepEqual(none.findings, [])
 })
 
 test('what can’t be derived again is counted with its reason: no policy, no inputs, no decision', async t => {

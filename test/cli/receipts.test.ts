@@ -305,6 +305,24 @@ test('attack: a fault that cites a hostile name says it without what a terminal 
   assert.doesNotMatch(said.err, /^SOUND/m)
 })
 
+test('attack: a file of gigabytes in the place of a checkpoint, a bundle or a dump is refused before it is read', async t => {
+  const car = await stopped(t)
+  const huge = async (name: string, head: string) => {
+    await writeFile(car.path(name), head)
+    await truncate(car.path(name), 3_000_000_000)
+    return car.path(name)
+  }
+  const dump = await huge('huge.jsonl', '')
+  const note = await huge('huge.checkpoint', 'acme.test/countersign/edge/1\n')
+  const bundle = await huge('huge.json', '{"catalogs":[')
+  const before = process.memoryUsage.rss()
+  assert.match((await countersign('receipts', 'verify', dump)).out, /a line is longer than any entry/)
+  const noted = await countersign('receipts', 'verify', car.path('ledger'), '--checkpoint', note)
+  assert.match(noted.err, /checkpoint_malformed/)
+  assert.match((await countersign('receipts', 'verify', bundle)).err, /huge\.json: more than 134217728 bytes/)
+  assert.ok(process.memoryUsage.rss() - before < 200_000_000)
+})
+
 test('usage mistakes exit 2 and say what to do', async t => {
   const car = await stopped(t)
   const cases: [string[], RegExp][] = [

@@ -421,6 +421,11 @@ describe('keys of a bundle', () => {
     assert.deepEqual(judged(revoked('2026-09-22T00:00:00Z')), [])
     // A thief of the receipt key alone makes no checkpoint.
     assert.deepEqual(judged(revoked(undefined, [receiptKey])), [])
+    // A thief of both does: the verdict says that nobody else has seen it.
+    const alone = (root: TrustRoot) =>
+      incident.verify({ ...bundle, trust: [...good.trust, settled(root)] }, options).byCheckpointKeyAlone
+    assert.deepEqual(alone(revoked(undefined, [receiptKey])), [formatPublicKey(receiptKey.publicKey)])
+    assert.deepEqual(alone(revoked('2026-09-22T00:00:00Z', [receiptKey])), [])
     assert.deepEqual(judged(revoked(undefined, [checkpointKey])), ['key_revoked'])
   })
 

@@ -62,6 +62,20 @@ describe('a cosignature', () => {
     assert.equal(cosignedAt(nativeCrypto, checkpoint, witness.key), null)
   })
 
+  it('counts from the first that a witness gave, in whichever order they stand', () => {
+    for (const times of [
+      [7, 9],
+      [9, 7],
+    ]) {
+      const both = cosigned(
+        checkpoint,
+        note,
+        times.map(time => [witness, time] as const),
+      )
+      assert.equal(cosignedAt(nativeCrypto, both, witness.key), 7)
+    }
+  })
+
   it('attack: another time, another body, the log’s own kind of signature, or another name is none', () => {
     const line = cosign(nativeCrypto, checkpoint.body, witness.key.name, witness.signer, 7)
     const later = { ...line, signature: Uint8Array.from(line.signature, (byte, at) => (at === 7 ? 8 : byte)) }

@@ -299,10 +299,7 @@ function printVerdict(source: string, found: BundleVerification, json: boolean, 
 }
 
 function readBundle(path: string): Uint8Array {
-  const bytes = readNeeded(path)
-  if (bytes.length > MAX_BUNDLE_BYTES)
-    throw new UsageError(`${path} is larger than a bundle may be`, 'Check the path.')
-  return bytes
+  return readNeeded(path, MAX_BUNDLE_BYTES)
 }
 
 async function disclose(file: string, options: DiscloseOptions, io: Io): Promise<void> {
@@ -316,7 +313,7 @@ async function disclose(file: string, options: DiscloseOptions, io: Io): Promise
     const wish = {
       seqs: seq === undefined ? null : seq.flatMap(range => seqsOf(range, before.entries)),
       fields: field ?? null,
-      content: content === undefined ? null : readNeeded(content),
+      content: content === undefined ? null : readNeeded(content, Number.POSITIVE_INFINITY),
     }
     const { bundle, results } = await discloseFields(before, source, key, wish)
     writeBundle(options.out ?? null, file, encodeBundle(bundle))

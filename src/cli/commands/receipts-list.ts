@@ -9,6 +9,7 @@ import { addQuestionOptions, QUESTION_WORDS, type QuestionOptions, questionOf } 
 import { openReceipts, type ReceiptSource } from '../receipt-source.js'
 import { addConfigOption } from '../session-options.js'
 import { addSourceOptions, type SourceFlags } from '../source-options.js'
+import { wholeNumber } from '../whole-number.js'
 
 interface ListOptions extends QuestionOptions, SourceFlags {
   readonly from: number
@@ -155,11 +156,4 @@ async function write({ stdout }: Io, text: string): Promise<void> {
 function knownType(text: string): string {
   if (!TYPES.includes(text)) throw new InvalidArgumentError(`expected one of ${TYPES.join(', ')}`)
   return text
-}
-
-function wholeNumber(text: string): number {
-  const value = Number(text)
-  if (!/^\d+$/.test(text) || !Number.isSafeInteger(value))
-    throw new InvalidArgumentError('expected a whole number')
-  return value
 }

@@ -1,4 +1,4 @@
-import { type Command, InvalidArgumentError } from 'commander'
+import type { Command } from 'commander'
 import { utf8 } from '../../canon/index.js'
 import { exportTiles, readCheckpointFile } from '../../ledger/index.js'
 import { nativeCrypto } from '../../native/index.js'
@@ -20,6 +20,7 @@ import { progress } from '../progress.js'
 import { openReceipts, type ReceiptSource } from '../receipt-source.js'
 import { addConfigOption } from '../session-options.js'
 import { addSourceOptions, type SourceFlags } from '../source-options.js'
+import { wholeNumber } from '../whole-number.js'
 
 interface ProveOptions extends SourceFlags {
   readonly from?: number
@@ -202,11 +203,4 @@ function withLog(command: Command): Command {
   return addSourceOptions(addConfigOption(command))
     .option('--checkpoint <file>', 'checkpoint or high-water file to lead to; a folder has none of its own')
     .option('--json', 'one JSON document')
-}
-
-function wholeNumber(text: string): number {
-  const value = Number(text)
-  if (!/^\d+$/.test(text) || !Number.isSafeInteger(value))
-    throw new InvalidArgumentError('expected a whole number')
-  return value
 }

@@ -1,4 +1,4 @@
-import { type Command, InvalidArgumentError, Option } from 'commander'
+import { type Command, Option } from 'commander'
 import { decodeEntry, type Entry } from '../../receipt/index.js'
 import { addCopyOptions, type CopyFlags } from '../copy-access.js'
 import { entryLine } from '../entry-text.js'
@@ -15,6 +15,7 @@ import { openReceipts, openShipped, type ReceiptSource } from '../receipt-source
 import { addConfigOption } from '../session-options.js'
 import { addArchiveOption, addSourceOptions, type SourceFlags } from '../source-options.js'
 import { verifyLog } from '../verify-log.js'
+import { wholeNumber } from '../whole-number.js'
 import { isBundleFile, verifyBundleFile } from './receipts-bundle.js'
 import { registerInventory } from './receipts-inventory.js'
 import { registerList } from './receipts-list.js'
@@ -154,11 +155,4 @@ function print(entries: readonly Entry[], options: SourceOptions, io: Io): void 
 
 function withSource(command: Command): Command {
   return addSourceOptions(addConfigOption(command)).option('--json', 'one JSON document')
-}
-
-function wholeNumber(text: string): number {
-  const value = Number(text)
-  if (!/^\d+$/.test(text) || !Number.isSafeInteger(value))
-    throw new InvalidArgumentError('expected a whole number')
-  return value
 }

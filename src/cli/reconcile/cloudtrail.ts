@@ -62,11 +62,14 @@ function filesIn(path: string): readonly string[] {
   }
 }
 
+/** CloudTrail's own files have a few MiB. ATTACK: a file that unpacks to more than there is memory. */
+const MAX_UNPACKED_BYTES = 268_435_456
+
 function textOf(file: string): string {
   try {
     const bytes = readFileSync(file)
     const packed = bytes[0] === 0x1f && bytes[1] === 0x8b
-    return (packed ? gunzipSync(bytes) : bytes).toString('utf8')
+    return (packed ? gunzipSync(bytes, { maxOutputLength: MAX_UNPACKED_BYTES }) : bytes).toString('utf8')
   } catch {
     throw new UsageError(`cannot read ${file}`, 'Pass the file as CloudTrail wrote it.')
   }

@@ -50,6 +50,8 @@ const AFTERWARDS: Readonly<Record<string, Decision['effect']>> = {
   credential_unavailable: 'allow',
 }
 const MAX_REASONS = 64
+/** Missing decision inputs that are remembered until an erasure explains them. */
+const MAX_MISSING = 10_000
 
 /**
  * Derives the decisions of a log again as it goes by: the sealed policy that an attempt cites decides once more from what
@@ -63,6 +65,8 @@ export class DecisionReplay implements EntryAudit {
   /** Who was asked, by approval that waits. */
   private readonly asked = new Map<string, Asked>()
   private readonly reasons = new Map<string, { count: number; firstSeq: number }>()
+  /** By id of the attempt, its number. */
+  private readonly missing = new Map<string, number>()
   private readonly counted = { decided: 0, replayed: 0, fromInputs: 0, differing: 0, undecided: 0, opened: 0 }
 
   constructor(policies: SealedPolicies, inputs: RecordedInputs) {
@@ -84,8 +88,17 @@ export class DecisionReplay implements EntryAudit {
       case 'attempt':
         await this.attempt(entry, report)
         break
+      case 'erase':
+        if (this.missing.get(entry.data.id as string) === entry.data.attempt)
+          this.missing.delete(entry.data.id as string)
+        break
       default:
     }
+  }
+
+  /** ATTACK: a record is deleted without the order and the entry that an erasure takes. A source without any record keeps none. */
+  finish(report: ReportDeviation): void {
+    if (this.counted.opened > 0) for (const seq of this.missing.values()) report('inputs_missing', seq)
   }
 
   summary(): DecisionsReplayed {
@@ -110,7 +123,8 @@ export class DecisionReplay implements EntryAudit {
   private async attempt(entry: Attempt, report: ReportDeviation): Promise<void> {
     const known = await this.inputs.open(entry)
     if (known.kind === 'inputs') this.holdAgainst(entry, known, report)
-    else if (known.kind === 'forged') report('inputs_differ', entry.seq, 'they open to something else')
+    else if (known.kind === 'forged') report('inputs_differ', entry.seq, known.why)
+    else if (known.isMissing && this.missing.size < MAX_MISSING) this.missing.set(entry.id, entry.seq)
     const { code } = entry.decision
     if (entry.ops.length === 0 || !(DECIDED.includes(code) || Object.hasOwn(AFTERWARDS, code))) {
       this.counted.undecided++

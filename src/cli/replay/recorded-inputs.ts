@@ -11,10 +11,10 @@ import {
 } from '../../receipt/index.js'
 import type { ReceiptSource } from '../receipt-source.js'
 
-/** What a decision used; or why only the receipt speaks. */
+/** What a decision used; or why only the receipt speaks, and whether its start of the keeper kept the inputs that are not here. */
 export type Known =
   | { readonly kind: 'inputs'; readonly inputs: DecisionInputs; readonly secret: Uint8Array }
-  | { readonly kind: 'receipt'; readonly why: string }
+  | { readonly kind: 'receipt'; readonly why: string; readonly isMissing?: true }
   /** The side record opens, and to something else than the receipt commits to. */
   | { readonly kind: 'forged'; readonly why: string }
 
@@ -50,17 +50,21 @@ async function open(
       kind: 'receipt',
       why: 'the arguments are in the decision inputs, which only the auditor’s key opens',
     }
-  const record = wrappedKey === undefined ? undefined : await source.side(entry.id)
-  if (wrappedKey === undefined || record === undefined)
-    return { kind: 'receipt', why: 'the decision inputs are not in this log' }
+  const why = 'the decision inputs are not in this log'
+  if (wrappedKey === undefined) return { kind: 'receipt', why }
+  const record = await source.side(entry.id)
+  if (record === undefined) return { kind: 'receipt', why, isMissing: true }
   try {
     const { inputs, secret } = await side.open(wrappedKey, entry.id, record)
     const opened = utf8(commitment(nativeCrypto, secret, 'inputs', encodeInputs(inputs)))
     // ATTACK: a side record that was exchanged would tell another story than the one that was signed.
     if (equalBytes(opened, utf8(entry.inputs_c))) return { kind: 'inputs', inputs, secret }
-    return { kind: 'forged', why: 'the decision inputs are not those of the receipt' }
+    return { kind: 'forged', why: 'they open to something else' }
   } catch (error) {
     if (!(error instanceof CountersignError)) throw error
-    return { kind: 'receipt', why: 'the key does not open the decision inputs' }
+    // ATTACK: the record of another attempt in its place, or a broken one, so that nobody looks at the arguments.
+    return (await side.fits(wrappedKey))
+      ? { kind: 'forged', why: 'the key opens those of this start, and not these' }
+      : { kind: 'receipt', why: 'the key does not open the decision inputs' }
   }
 }
