@@ -11,6 +11,24 @@ const PAGE = 100
 
 const MARKS = { allow: 'ALLOW', hold: 'HOLD', deny: 'DENY' } as const
 
+/** Members of other entries that are shown, in this order. */
+const TOLD = [
+  ...[
+    'action',
+    'state',
+    'role',
+    'version',
+    'code',
+    'task',
+    'owner',
+    'rule',
+    'because',
+    'minter',
+    'credential',
+  ],
+  ...['id', 'jti', 'reason', 'size'],
+]
+
 const table = byId('decisions')
 const onlyStopped = byId<HTMLInputElement>('only-stopped')
 let next: number | null = null
@@ -40,7 +58,7 @@ function row(entry: Entry): HTMLElement {
     element('td', 'number', timeText(t)),
     element('td', 'mark', mark),
     element('td', '', agent),
-    element('td', '', what),
+    element('td', 'what', what),
     element('td', '', by),
   )
   return made
@@ -66,10 +84,10 @@ function cells(entry: Entry): readonly [mark: string, agent: string, what: strin
       return ['', '', `outcome of ${entry.attempt}: ${entry.status}, ${answer}`, '']
     }
     default: {
-      const told = Object.entries(entry.data)
-        .filter(([name, value]) => typeof value !== 'object' && name !== 'signed' && name !== 'agent')
-        .map(([name, value]) => `${name}=${String(value).slice(0, 80)}`)
-        .join(' ')
+      // Quoted each: an agent's word must not read like the next member.
+      const told = TOLD.filter(name => ['string', 'number'].includes(typeof entry.data[name]))
+        .map(name => `${name} ${JSON.stringify(entry.data[name]).slice(0, 200)}`)
+        .join(', ')
       return [entry.type, String(entry.data.agent ?? ''), told, String(entry.data.by ?? '')]
     }
   }

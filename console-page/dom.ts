@@ -66,7 +66,10 @@ export function keptList<T>(
 }
 
 export function timeText(ms: number): string {
-  return new Date(ms).toISOString().replace('T', ' ').replace('.000Z', 'Z')
+  return new Date(ms)
+    .toISOString()
+    .replace('T', ' ')
+    .replace(/\.\d+Z$/, 'Z')
 }
 
 export function plural(count: number, noun: string): string {

@@ -34,6 +34,8 @@ export const PAYLOAD_TYPES = {
   recovery: 'application/vnd.countersign.recovery.v1+json',
 } as const
 
+const ED25519_BYTES = 64
+
 /** Pre-authentication encoding: what is signed (DSSE protocol §"Signature Definition"). */
 export function preAuthEncoding(payloadType: string, payload: Uint8Array): Uint8Array {
   const type = utf8(payloadType)
@@ -69,14 +71,17 @@ export function encodeEnvelope(envelope: Envelope): Uint8Array {
   )
 }
 
-/**
- * Parses an envelope and throws `envelope_malformed` on any unknown member, missing member or wrong size. One trailing newline is allowed.
- * A signature has the 64 bytes of Ed25519, and up to `longest` where other kinds are taken as well.
- */
-export function decodeEnvelope(
-  bytes: Uint8Array,
-  { longest = 64 }: { readonly longest?: number } = {},
-): Envelope {
+/** Parses an envelope and throws `envelope_malformed` on any unknown member, missing member or wrong size. One trailing newline is allowed. */
+export function decodeEnvelope(bytes: Uint8Array): Envelope {
+  return decodeBounded(bytes, ED25519_BYTES)
+}
+
+/** The same where a signature of another kind than Ed25519 may stand, of at most `longest` bytes. */
+export function decodeEnvelopeUpTo(longest: number, bytes: Uint8Array): Envelope {
+  return decodeBounded(bytes, longest)
+}
+
+function decodeBounded(bytes: Uint8Array, longest: number): Envelope {
   const value = parseStrictJson(bytes, { maxDepth: 4, integersOnly: true })
   const { payload, payloadType, signatures } = members(value, ['payload', 'payloadType', 'signatures'])
   if (typeof payload !== 'string' || typeof payloadType !== 'string' || !Array.isArray(signatures))
@@ -88,7 +93,7 @@ export function decodeEnvelope(
       const { keyid, sig } = members(entry, ['keyid', 'sig'])
       if (typeof keyid !== 'string' || typeof sig !== 'string') throw canonFault('envelope_malformed')
       const raw = fromBase64(sig)
-      if (raw.length < 64 || raw.length > longest)
+      if (raw.length < ED25519_BYTES || raw.length > longest)
         throw canonFault('envelope_malformed', 'an Ed25519 signature has 64 bytes')
       return { keyid, sig: raw }
     }),

@@ -23,6 +23,7 @@ export {
 } from './crypto.js'
 export {
   decodeEnvelope,
+  decodeEnvelopeUpTo,
   type Envelope,
   type EnvelopeSignature,
   encodeEnvelope,

@@ -27,6 +27,8 @@ export interface ConsoleServer {
   /** Opens the console once; the token stands in its fragment. */
   readonly link: string
   readonly origin: string
+  /** Of loopback. */
+  readonly port: number
   close(): Promise<void>
 }
 
@@ -79,6 +81,7 @@ export async function serveConsole(options: ConsoleOptions): Promise<ConsoleServ
   return {
     link: `${origin}/#${door.entrance.token}`,
     origin,
+    port,
     close: async () => {
       await Promise.all(servers.map(stop))
     },

@@ -2,7 +2,7 @@ import {
   type Crypto,
   canonicalBytes,
   canonicalize,
-  decodeEnvelope,
+  decodeEnvelopeUpTo,
   type Envelope,
   hex,
   type JsonObject,
@@ -214,7 +214,7 @@ export function sealCountersignature(countersignature: Countersignature, key: Si
 
 /** Parses the envelope of a countersignature, whoever it is by; throws `envelope_malformed` or `payload_type_wrong`. */
 export function decodeCountersignature(bytes: Uint8Array): Envelope {
-  const envelope = decodeEnvelope(bytes, { longest: MAX_ASSERTION_BYTES })
+  const envelope = decodeEnvelopeUpTo(MAX_ASSERTION_BYTES, bytes)
   if (envelope.payloadType !== PAYLOAD_TYPES.countersignature) throw policyFault('payload_type_wrong')
   return envelope
 }

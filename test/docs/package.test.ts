@@ -24,6 +24,9 @@ describe('the package', () => {
   it('holds the program, catalogs, templates, schemas, pages and deployment files', () => {
     for (const file of [
       'dist/bin/main.js',
+      'dist/bin/console/page.html',
+      'dist/bin/console/page.js',
+      'dist/bin/console/style.css',
       'config/catalogs/railway.json',
       'config/catalogs/stripe.json',
       'config/policies/sandbox.yaml',
@@ -48,7 +51,7 @@ describe('the package', () => {
 
   it('holds nothing else: no tests, no sources, no keys', () => {
     const meant =
-      /^(dist\/bin\/(.+\.js|licences\.txt)|config\/.+\.(json|jsonl|yaml)|config\/policy-repository\/.+|deploy\/.+|docs\/.+\.md|docs\/verify\.html|[A-Z]+(\.md)?|package\.json)$/
+      /^(dist\/bin\/(.+\.js|licences\.txt|console\/(page\.html|style\.css))|config\/.+\.(json|jsonl|yaml)|config\/policy-repository\/.+|deploy\/.+|docs\/.+\.md|docs\/verify\.html|docs\/console\.png|[A-Z]+(\.md)?|package\.json)$/
     assert.deepEqual(
       files.filter(file => !meant.test(file) || /\.(jwk|key|jwe)$/.test(file)),
       [],

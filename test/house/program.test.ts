@@ -18,6 +18,24 @@ test('the gate’s process loads no code of the keeper: vault, minters, ledger',
   assert.ok(sourcesOf(loadedWith('src/cli/compose/keeper.ts')).has('src/credential/vault.ts'))
 })
 
+test('the keeper loads the library for passkeys only when one is touched', () => {
+  const own = sourcesOf(loadedWith('src/cli/compose/keeper.ts'))
+  assert.ok(own.has('src/keeper/approvals.ts'))
+  assert.ok(!own.has('src/keeper/passkey-check.ts'))
+  assert.match(parts.map(read).join(''), /await import\("\.\/part-\w+\.js"\);\n *await checkTouchAgain/)
+})
+
+test('the operator’s page lies beside the program, with its licences', () => {
+  const files = readdirSync(join(BIN, 'console')).sort()
+  assert.deepEqual(files, ['page.html', 'page.js', 'style.css'])
+  assert.match(read('licences.txt'), /^@noble\/curves /m)
+  // Whatever is no file of these three would be asked of somebody else, and its own policy forbids that.
+  assert.deepEqual(
+    [...read('console/page.html').matchAll(/(?:src|href)="([^"]+)"/g)].map(([, to]) => to),
+    ['/style.css', '/page.js', '#waiting-title'],
+  )
+})
+
 test('every file that a source starts by its name lies beside the others', () => {
   const sources = readdirSync(join(packageRoot(), 'src'), { recursive: true, encoding: 'utf8' })
   const started = sources

@@ -234,6 +234,14 @@ describe('what does not compile', () => {
       ['bad_key approvers.finance.keys.maria'],
     ],
     [
+      'a passkey that is none',
+      policyText(READ).replace(
+        /"ed25519:[^"]*"/,
+        '{ passkey: { credential: "a+b", key: "es256:short", rpId: 127.0.0.1 } }',
+      ),
+      ['credential', 'key', 'rpId'].map(name => `bad_key approvers.finance.keys.maria.passkey.${name}`),
+    ],
+    [
       'a threshold above the keys',
       policyText(READ).replace('" } }', '" }, threshold: 2 }'),
       ['bad_threshold approvers.finance.threshold'],
