@@ -6,6 +6,7 @@ import type { GateLimits } from './limits.js'
 import type { Metrics } from './metrics.js'
 import type { Outcomes } from './outcomes.js'
 import type { Transfer } from './transfer.js'
+import type { WaitingRoom } from './waiting-room.js'
 
 /** What every request of one gate shares. */
 export interface GateContext {
@@ -16,6 +17,8 @@ export interface GateContext {
   readonly outcomes: Outcomes
   /** Memory for the bodies that are looked at. */
   readonly inspection: InspectionRoom
+  /** Held requests whose agents wait for people. */
+  readonly waiting: WaitingRoom
   /** Admitted requests under way. */
   readonly transfers: Set<Transfer>
   /** What is served under the policy in force; null while there is none. */

@@ -17,6 +17,7 @@ import { pass } from './pass.js'
 import { answerProbe } from './probes.js'
 import { refusalOfFault } from './refusal.js'
 import { Upstreams, type UpstreamTls } from './upstream.js'
+import { WaitingRoom } from './waiting-room.js'
 
 /** How long a request whose policy went stale waits for the next one before it is classified again. */
 const NEXT_POLICY_MS = 1_000
@@ -87,6 +88,7 @@ class RunningGate implements Gate {
       log: logger,
       metrics: new Metrics({
         openRequests: () => this.openRequests,
+        waiting: () => this.context.waiting.size,
         policyInForce: () => keeper.policy() !== null,
         policyExpiresMs: () => keeper.policy()?.expiresMs ?? null,
         enrolmentExpiresMs: () => keeper.enrolmentExpiresMs(),
@@ -97,6 +99,7 @@ class RunningGate implements Gate {
       outcomes: new Outcomes(keeper, logger),
       transfers: new Set(),
       inspection: new InspectionRoom(limits.maxInspectingBytes),
+      waiting: new WaitingRoom(limits),
       routing: () => this.routing,
       routingAfter: stale => this.routingAfter(stale),
     }
@@ -129,6 +132,7 @@ class RunningGate implements Gate {
   async close(): Promise<void> {
     this.closing = true
     this.endPolicy()
+    this.context.waiting.close()
     const closed = Promise.all([...this.listeners.values()].map(listener => listener.close()))
     await Promise.race([closed, elapsed(this.context.limits.closeMs)])
     for (const transfer of this.context.transfers) transfer.cut()

@@ -14,10 +14,12 @@ import {
   type SettleReply,
   type SettleRequest,
   type SinkReading,
+  type WatchedChange,
   type WitnessReading,
 } from '../link/index.js'
 import type { AdmitCall, KeeperPort, SettleCall } from './keeper-port.js'
 import { type OpenCall, OpenCalls } from './open-calls.js'
+import { Watches } from './watches.js'
 
 export interface KeeperClientOptions {
   readonly socketPath: string
@@ -65,6 +67,7 @@ class Link implements KeeperClient {
   private readonly listeners = new Set<(view: PolicyView | null) => void>()
   private readonly options: KeeperClientOptions
   private readonly calls: OpenCalls
+  private readonly watches = new Watches()
   private readonly waiters: (() => void)[] = []
   private readonly reconnect: { readonly first: number; readonly longest: number }
   private socket: Socket | undefined
@@ -125,6 +128,17 @@ class Link implements KeeperClient {
 
   settle(call: SettleCall): Promise<SettleReply> {
     return this.call<SettleReply>('settled', number => ({ type: 'settle', call: number, ...call }))
+  }
+
+  /** Without a deadline: an approval ends by itself, and with it the call. */
+  watch(approval: string): Promise<WatchedChange> {
+    const underWay = this.watches.of(approval)
+    if (underWay !== null) return underWay
+    const channel = this.channel
+    if (channel === undefined || !this.welcomed) return Promise.reject(linkFault('keeper_gone'))
+    const call = this.nextCall++
+    channel.send({ type: 'watch', call, approval })
+    return this.watches.add(call, approval)
   }
 
   whenConnected(): Promise<void> {
@@ -198,9 +212,13 @@ class Link implements KeeperClient {
       case 'settled':
         this.calls.resolve(message)
         return
+      case 'watched':
+        this.watches.tell(message)
+        return
       case 'fault':
         if (message.call === null) channel.fail(linkFault('keeper_fault', message.code))
-        else this.calls.reject(message.call, faultOf(message.code))
+        else if (!this.watches.reject(message.call, faultOf(message.code)))
+          this.calls.reject(message.call, faultOf(message.code))
         return
       default:
         message satisfies never
@@ -231,6 +249,7 @@ class Link implements KeeperClient {
     this.cosigned = null
     this.checked = null
     this.calls.rejectAll(linkFault('keeper_gone'))
+    this.watches.rejectAll()
     if (wasConnected) this.setPolicy(null)
     if (wasConnected || fault !== null) this.options.onLost?.(fault)
     if (this.closing) return

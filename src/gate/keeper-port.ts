@@ -6,6 +6,7 @@ import type {
   SettleReply,
   SettleRequest,
   SinkReading,
+  WatchedChange,
   WitnessReading,
 } from '../link/index.js'
 
@@ -35,6 +36,11 @@ export interface KeeperPort {
    * forwards nothing. The port itself settles as `not_sent` what is admitted after its deadline.
    */
   admit(call: AdmitCall): Promise<AdmitReply>
+  /**
+   * Resolves when people have decided about an approval, or it has ended; the request has to be asked for again then.
+   * Rejects where the keeper is out of reach.
+   */
+  watch(approval: string): Promise<WatchedChange>
   /** Closes an admitted attempt; called exactly once for each `forward`. Rejects when the keeper is out of reach. */
   settle(call: SettleCall): Promise<SettleReply>
 }

@@ -45,6 +45,17 @@ export function refusalOfVerdict(verdict: RefuseVerdict, receipt: ReceiptAnchor 
   }
 }
 
+/** A request that waited for people until there was nothing left to wait for. */
+export function refusalOfEnded(receipt: ReceiptAnchor | null): Refusal {
+  const { status, sentence, mend } = entryOf('approval_ended')
+  return {
+    ...refusalOfFault('approval_ended', 'nothing', receipt),
+    effect: 'hold',
+    status: status ?? 403,
+    message: `HELD, nothing was executed. ${sentence} ${mend}${receiptNote(receipt)}`,
+  }
+}
+
 /** A fault on the way to the keeper or to the upstream, in words. */
 export function refusalOfFault(code: string, executed: Executed, receipt: ReceiptAnchor | null): Refusal {
   const entry = entryOf(code)

@@ -143,8 +143,9 @@ export class Transfer implements Dispatcher.DispatchHandler {
 
   /** The head is written with the first byte that may leave, so that a missing mark can still be answered. */
   private writeHead(): void {
-    const { response } = this.order.exchange
+    const { response, preferenceApplied } = this.order.exchange
     if (response.headersSent || response.destroyed || this.head === null) return
+    if (preferenceApplied !== null) this.head.push('Preference-Applied', preferenceApplied)
     this.head.push('Countersign-Decision', admission(this.order.code))
     this.head.push('Countersign-Receipt', anchorHeader(this.context.keeper.origin(), this.order.receipt))
     response.writeHead(this.http, this.head)

@@ -1,6 +1,7 @@
 import { base64, type Crypto, canonicalBytes, fromUtf8, hex, type JsonValue } from '../canon/index.js'
 import type { Grant } from '../credential/index.js'
 import type { Ledger } from '../ledger/index.js'
+import type { WatchedChange } from '../link/index.js'
 import {
   type ApprovalStatement,
   type ApprovalVerdict,
@@ -17,8 +18,10 @@ import {
   statementDigest,
 } from '../policy/index.js'
 import type { ControlBody } from '../receipt/index.js'
+import { ApprovalWatches } from './approval-watches.js'
 import type { Case } from './attempt-entry.js'
 import { keeperFault } from './error-table.js'
+import type { GateConnection } from './link-server.js'
 import type { Clock, Log, RandomBytes } from './ports.js'
 import type { StateChange } from './state-change.js'
 import { uuid7 } from './uuid.js'
@@ -106,6 +109,8 @@ export interface ApprovalParts {
   readonly clock: Clock
   readonly random: RandomBytes
   readonly log: Log
+  /** Nothing of it passes at the moment, whatever people say. */
+  readonly isStopped: (statement: ApprovalStatement) => boolean
   /** Groups of the policy in force under this content id; null where another is in force. */
   readonly groupsOf: (policyCid: string) => ReadonlyMap<string, ApproverGroup> | null
   readonly bounds?: ApprovalBounds
@@ -125,6 +130,7 @@ export class Approvals {
   /** Somebody's word about it is not durable yet: nobody uses it meanwhile. */
   private readonly changing = new Set<string>()
   private readonly lapsed: StateChange[] = []
+  private readonly watches = new ApprovalWatches()
 
   private constructor(parts: ApprovalParts) {
     this.parts = parts
@@ -152,6 +158,30 @@ export class Approvals {
     if (approval === undefined || approval.expiresMs <= this.parts.clock.nowMs())
       throw keeperFault('approval_unknown', id)
     return approval
+  }
+
+  /** Resolves when people have decided about it, or at once where they have. */
+  async watch(id: string, from: GateConnection): Promise<WatchedChange> {
+    const approval = this.byId.get(id)
+    if (approval === undefined || approval.expiresMs <= this.parts.clock.nowMs()) return 'ended'
+    if (approval.state !== 'requested' && !this.changing.has(id)) return 'changed'
+    if (this.parts.isStopped(approval.statement)) return 'changed'
+    return this.watches.wait(id, from)
+  }
+
+  /** The connection has ended: nobody is there to be told. */
+  unwatch(from: GateConnection): void {
+    this.watches.leave(from)
+  }
+
+  endWatches(): void {
+    this.watches.end()
+  }
+
+  /** Something was halted or frozen: whoever waits for that is answered now, and reads of the stop. */
+  interrupt(): void {
+    for (const { id, statement } of this.byId.values())
+      if (this.parts.isStopped(statement)) this.watches.tell(id, 'changed')
   }
 
   /** What became of a held request that was asked about before; otherwise people are asked. */
@@ -222,10 +252,11 @@ export class Approvals {
         ...(opened.because === undefined ? {} : { because: opened.because }),
       })
       this.keep(next)
-      return next
     } finally {
       this.changing.delete(id)
     }
+    if (next.state !== 'requested') this.watches.tell(id, 'changed')
+    return next
   }
 
   /** Writes down and forgets what was not used in time. */
@@ -338,6 +369,7 @@ export class Approvals {
 
   private forget(approval: Approval): StateChange {
     this.byId.delete(approval.id)
+    this.watches.tell(approval.id, 'ended')
     if (this.byMatch.get(approval.match)?.id === approval.id) this.byMatch.delete(approval.match)
     return { key: `${PREFIX}${approval.id}`, value: null }
   }

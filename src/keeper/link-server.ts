@@ -16,6 +16,8 @@ import {
   type SettleReply,
   type SettleRequest,
   type SinkReading,
+  type WatchReply,
+  type WatchRequest,
   type WitnessReading,
 } from '../link/index.js'
 import { keeperFault } from './error-table.js'
@@ -30,6 +32,7 @@ export interface GateConnection {
 export interface LinkHandlers {
   admit(request: AdmitRequest, from: GateConnection): Promise<AdmitReply>
   settle(request: SettleRequest, from: GateConnection): Promise<SettleReply>
+  watch(request: WatchRequest, from: GateConnection): Promise<WatchReply>
   /** The connection has ended, whatever the reason; `fault` is what the other side did wrong, if anything. */
   gateGone(from: GateConnection, fault: CountersignError | null): void
   /** A call failed with something that isn't a fault of the link. */
@@ -258,6 +261,8 @@ class Connection {
     else if (message.type === 'settle')
       this.answer(message.call, bytes, this.options.handlers.settle(message, this.from))
     else if (this.events.draining()) this.refuse(message.call, 'keeper_stopping')
+    else if (message.type === 'watch')
+      this.answer(message.call, bytes, this.options.handlers.watch(message, this.from))
     else this.answer(message.call, bytes, this.options.handlers.admit(message, this.from))
   }
 
@@ -272,7 +277,11 @@ class Connection {
     for (const frame of this.events.readings()) this.channel.sendEncoded(frame)
   }
 
-  private async answer(call: number, bytes: number, reply: Promise<AdmitReply | SettleReply>): Promise<void> {
+  private async answer(
+    call: number,
+    bytes: number,
+    reply: Promise<AdmitReply | SettleReply | WatchReply>,
+  ): Promise<void> {
     this.openCalls++
     this.openBytes += bytes
     this.events.underWay(1)

@@ -35,6 +35,8 @@ export interface StopsParts {
   readonly clock: Clock
   readonly log: Log
   readonly orders: Pick<OperateOrders, 'accept'>
+  /** Answers whoever waits for people, so that it reads of the stop instead. */
+  readonly interrupt: () => void
   readonly grants: { list(): readonly IssuedGrant[]; revoke(jti: string): Promise<IssuedGrant> }
 }
 
@@ -74,6 +76,11 @@ export class Stops {
     )
   }
 
+  /** Nothing of it passes: its agent or task is halted, or everything but reading is frozen. */
+  isStopped(of: Pick<Grant, 'agent' | 'task'> & { readonly operations: readonly Classed[] }): boolean {
+    return this.haltOf(of) !== null || (this.frozen() !== null && !isReading(of.operations))
+  }
+
   /** Null where everything may go on. */
   frozen(): Freeze | null {
     const { freezing } = this
@@ -86,11 +93,12 @@ export class Stops {
    * them. Halting twice changes the reason. Resolves when it is durable and the grants are ended.
    */
   async halt(scope: HaltScope, by: string, because: string | null): Promise<Halt> {
-    const { ledger, clock, grants, log } = this.parts
+    const { ledger, clock, grants, log, interrupt } = this.parts
     const halt: Halt = { ...scope, by, because, sinceMs: clock.nowMs() }
     const key = keyOf(scope)
     this.halts.set(key, halt)
     log.warn({ code: 'agent_halted', ...scope, by }, 'halted: nothing of it passes until an order resumes it')
+    interrupt()
     await ledger.append(
       { type: 'halt', data: { action: 'halted', ...scope, by, ...reason(because) } },
       { state: [{ key, value: JSON.stringify(halt) }] },
@@ -123,10 +131,11 @@ export class Stops {
 
   /** Lets nothing but reads pass, from this moment on. */
   async freeze(by: string, because: string | null, untilMs: number | null): Promise<Freeze> {
-    const { ledger, clock, log } = this.parts
+    const { ledger, clock, log, interrupt } = this.parts
     const freeze: Freeze = { by, because, sinceMs: clock.nowMs(), untilMs }
     this.freezing = freeze
     log.warn({ code: 'frozen', by, untilMs }, 'frozen: only reads pass')
+    interrupt()
     await ledger.append(
       {
         type: 'freeze',
@@ -148,6 +157,15 @@ export class Stops {
     if (this.freezing === freeze) this.freezing = null
     return freeze
   }
+}
+
+interface Classed {
+  readonly classes: readonly string[]
+}
+
+/** What passes while everything else is frozen. */
+export function isReading(operations: readonly Classed[]): boolean {
+  return operations.every(({ classes }) => classes.every(each => each === 'read'))
 }
 
 function keyOf(scope: HaltScope): string {

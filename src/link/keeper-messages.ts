@@ -12,6 +12,7 @@ import type {
   ShippingUpdate,
   SinkReading,
   Verdict,
+  WatchReply,
   Welcome,
   WitnessReading,
   WitnessUpdate,
@@ -33,6 +34,7 @@ import {
 const POLICY_CID = /^sha256:[0-9a-f]{64}$/
 /** 32 bytes in base64. */
 const CHUNK_KEY = /^[A-Za-z0-9+/]{43}=$/
+const WATCHED = ['changed', 'ended', 'unwatched'] as const
 const MAX_APIS = 256
 const MAX_SINKS = 16
 const MAX_WITNESSES = 32
@@ -195,6 +197,11 @@ function readVerdict(value: unknown): Verdict {
 export function readSettleReply(value: unknown): SettleReply {
   const m = membersOf(value, ['call', 'recorded'])
   return { type: 'settled', call: count(m.call), recorded: flag(m.recorded) }
+}
+
+export function readWatchReply(value: unknown): WatchReply {
+  const m = membersOf(value, ['call', 'change'])
+  return { type: 'watched', call: count(m.call), change: oneOf(m.change, WATCHED) }
 }
 
 export function readLinkFault(value: unknown): LinkFault {

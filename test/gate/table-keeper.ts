@@ -7,6 +7,7 @@ import {
   type SettleReply,
   type SinkReading,
   type Verdict,
+  type WatchedChange,
   type WitnessReading,
 } from '../../src/link/index.js'
 import type { Header } from '../../src/protocol/index.js'
@@ -87,6 +88,18 @@ export class TableKeeper implements KeeperPort {
     await this.onAdmit(call)
     const receipt = { seq: ++this.seq, leaf: 'ab'.repeat(32) }
     return { type: 'admitted', call: 0, receipt, verdict: this.verdictOn(call) }
+  }
+
+  /** What was watched, oldest first. */
+  readonly watched: { readonly approval: string; readonly tell: (change: WatchedChange) => void }[] = []
+  /** Runs when something is watched. */
+  onWatch: () => void = () => {}
+
+  watch(approval: string): Promise<WatchedChange> {
+    return new Promise(tell => {
+      this.watched.push({ approval, tell })
+      this.onWatch()
+    })
   }
 
   async settle(call: SettleCall): Promise<SettleReply> {

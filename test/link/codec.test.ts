@@ -44,6 +44,7 @@ const GATE_MESSAGES: readonly GateMessage[] = [
       outbound: [['content-type', 'text/plain']],
     },
   }),
+  { type: 'watch', call: 9, approval: GATE_ID },
   aSettle(),
   aSettle({
     status: 'not_sent',
@@ -64,6 +65,7 @@ const KEEPER_MESSAGES: readonly KeeperMessage[] = [
     enrolmentExpiresMs: 1_900_000_000_000,
   },
   { type: 'policy', policy: aPolicyView() },
+  { type: 'watched', call: 9, change: 'ended' },
   {
     type: 'admitted',
     call: 7,

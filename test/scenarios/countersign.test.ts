@@ -2,18 +2,22 @@ import assert from 'node:assert/strict'
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import process from 'node:process'
 import { type TestContext, test } from 'node:test'
 import { createKeyFile } from '../../src/cli/keyfile.js'
 import { countersign } from '../cli/command-line.js'
 import { invoicesPolicy, startInvoices } from './invoices.js'
-import { type Sidecar, startSidecar } from './supervised-sidecar.js'
+import { eventually, type Sidecar, startSidecar } from './supervised-sidecar.js'
 
 interface Scene {
   readonly sidecar: Sidecar
   readonly seen: readonly unknown[]
   readonly keys: { readonly jo: string; readonly max: string; readonly stranger: string }
   run(...argv: string[]): ReturnType<typeof countersign>
-  ask(path?: string): Promise<{ status: number; text: string; approval: string }>
+  ask(
+    path?: string,
+    prefer?: string,
+  ): Promise<{ status: number; text: string; approval: string; applied: string | null }>
 }
 
 /** A sidecar under a policy by which new invoices take two people. */
@@ -42,13 +46,19 @@ approvers:
     seen: invoices.seen,
     keys: { jo: file('jo'), max: file('max'), stranger: file('stranger') },
     run: (...argv) => countersign(...argv, '--config', sidecar.loaded.file),
-    ask: async (path = '/invoices') => {
+    ask: async (path = '/invoices', prefer) => {
       const answer = await fetch(`${sidecar.url}/billing${path}`, {
         method: 'POST',
-        headers: { authorization },
+        headers: { authorization, ...(prefer === undefined ? {} : { prefer }) },
       })
       const text = await answer.text()
-      return { status: answer.status, text, approval: /approval ([0-9a-f-]{36})/.exec(text)?.[1] ?? '' }
+      const applied = answer.headers.get('preference-applied')
+      return {
+        status: answer.status,
+        text,
+        applied,
+        approval: /approval ([0-9a-f-]{36})/.exec(text)?.[1] ?? '',
+      }
     },
   }
 }
@@ -90,6 +100,42 @@ test('a held call passes once two people have countersigned it, and the whole lo
     ['approved', 'max'],
     ['consumed', undefined],
   ])
+})
+
+test('a call that prefers to wait is answered once two people have countersigned it, and over a restart is held', async t => {
+  const { run, ask, keys, seen, sidecar } = await scene(t)
+  const pending = async () => {
+    const { approvals } = JSON.parse((await run('approvals', 'list', '--json')).out)
+    return approvals.at(-1) as { id: string; digest: string } | undefined
+  }
+  const answer = ask('/invoices', 'wait=60')
+  const { id, digest } = await eventually('an approval', pending)
+  for (const key of [keys.jo, keys.max]) {
+    assert.equal(seen.length, 0)
+    const signed = await run('approve', id, '--key', key, '--digest', digest)
+    assert.equal(signed.code, 0, signed.err)
+  }
+  const { status, applied } = await answer
+  assert.deepEqual([status, applied, seen.length], [200, 'wait=60', 1])
+  const attempts = (await sidecar.entries()).flatMap(entry =>
+    entry.type === 'attempt' ? [[entry.decision.effect, entry.approval]] : [],
+  )
+  assert.deepEqual(attempts, [
+    ['hold', id],
+    ['allow', id],
+  ])
+
+  const other = ask('/invoices', 'wait=60')
+  const next = await eventually('another approval', async () => {
+    const waiting = await pending()
+    return waiting?.id === id ? undefined : waiting
+  })
+  process.kill(sidecar.pid('keeper'), 'SIGKILL')
+  const held = await other
+  assert.deepEqual([held.status, held.approval], [403, next.id])
+  await eventually('the keeper', () => sidecar.status().catch(() => undefined))
+  assert.equal((await pending())?.id, next.id, 'the approval is still there')
+  assert.equal(seen.length, 1)
 })
 
 test('a rejected call stays refused, and the agent reads the person’s reason', async t => {
