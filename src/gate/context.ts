@@ -1,5 +1,6 @@
 import type { Logger } from 'pino'
 import type { Routing } from './api.js'
+import type { Cuts } from './cuts.js'
 import type { InspectionRoom } from './inspection.js'
 import type { KeeperPort } from './keeper-port.js'
 import type { GateLimits } from './limits.js'
@@ -21,6 +22,8 @@ export interface GateContext {
   readonly waiting: WaitingRoom
   /** Admitted requests under way. */
   readonly transfers: Set<Transfer>
+  /** What of them a halt breaks off. */
+  readonly cuts: Cuts
   /** What is served under the policy in force; null while there is none. */
   routing(): Routing | null
   /** Resolves when the routing is no longer the given one, at the latest after a moment. */

@@ -5,6 +5,7 @@ import type { PolicyView } from '../link/index.js'
 import { answerRefusal } from './answer.js'
 import { openRouting, type Routing } from './api.js'
 import type { GateContext } from './context.js'
+import { Cuts } from './cuts.js'
 import type { Entrance, Exchange } from './exchange.js'
 import { InspectionRoom } from './inspection.js'
 import type { KeeperPort } from './keeper-port.js'
@@ -72,6 +73,7 @@ class RunningGate implements Gate {
   private readonly listeners = new Map<string, Listener>()
   private readonly routingWaiters = new Set<() => void>()
   private readonly endPolicy: () => void
+  private readonly endCuts: () => void
   private routing: Routing | null = null
   private mounts: Mounts | null = null
   private mounting: Promise<void> = Promise.resolve()
@@ -81,6 +83,7 @@ class RunningGate implements Gate {
   constructor(options: GateOptions) {
     const { keeper, logger } = options
     const limits = { ...DEFAULT_LIMITS, ...options.limits }
+    const transfers: GateContext['transfers'] = new Set()
     this.upstreams = new Upstreams(limits, options.upstreamTls ?? {})
     this.context = {
       keeper,
@@ -97,13 +100,15 @@ class RunningGate implements Gate {
         fullCheck: () => keeper.fullCheck(),
       }),
       outcomes: new Outcomes(keeper, logger),
-      transfers: new Set(),
+      transfers,
+      cuts: new Cuts(transfers),
       inspection: new InspectionRoom(limits.maxInspectingBytes),
       waiting: new WaitingRoom(limits),
       routing: () => this.routing,
       routingAfter: stale => this.routingAfter(stale),
     }
     this.endPolicy = keeper.onPolicy(view => this.follow(view))
+    this.endCuts = keeper.onCut(({ attempts, because }) => this.context.cuts.cut(attempts, { because }))
   }
 
   async open(options: GateOptions): Promise<void> {
@@ -137,6 +142,7 @@ class RunningGate implements Gate {
     await Promise.race([closed, elapsed(this.context.limits.closeMs)])
     for (const transfer of this.context.transfers) transfer.cut()
     await Promise.all([...this.context.transfers].map(transfer => transfer.done))
+    this.endCuts()
     await this.context.outcomes.drained()
     for (const listener of this.listeners.values()) listener.cut()
     await closed
@@ -192,6 +198,7 @@ class RunningGate implements Gate {
   /** Serves another policy, or none. A policy that this build can't open is not served, and none is. */
   private follow(view: PolicyView | null): void {
     const before = this.routing
+    if (view === null) this.context.cuts.forget()
     try {
       this.routing = view === null ? null : openRouting(view, this.upstreams)
     } catch (error) {

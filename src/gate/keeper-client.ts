@@ -4,6 +4,7 @@ import {
   type AdmitReply,
   type AdmitRequest,
   Channel,
+  type CutOrder,
   encodeMessage,
   type FullCheckReading,
   fromKeeper,
@@ -65,6 +66,7 @@ class Link implements KeeperClient {
   private cosigned: WitnessReading | null = null
   private checked: FullCheckReading | null = null
   private readonly listeners = new Set<(view: PolicyView | null) => void>()
+  private readonly cutters = new Set<(order: CutOrder) => void>()
   private readonly options: KeeperClientOptions
   private readonly calls: OpenCalls
   private readonly watches = new Watches()
@@ -120,6 +122,11 @@ class Link implements KeeperClient {
   onPolicy(listener: (view: PolicyView | null) => void): () => void {
     this.listeners.add(listener)
     return () => this.listeners.delete(listener)
+  }
+
+  onCut(listener: (order: CutOrder) => void): () => void {
+    this.cutters.add(listener)
+    return () => this.cutters.delete(listener)
   }
 
   admit(call: AdmitCall): Promise<AdmitReply> {
@@ -211,6 +218,9 @@ class Link implements KeeperClient {
         return
       case 'settled':
         this.calls.resolve(message)
+        return
+      case 'cut':
+        for (const cut of this.cutters) cut(message)
         return
       case 'watched':
         this.watches.tell(message)

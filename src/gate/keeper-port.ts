@@ -1,6 +1,7 @@
 import type {
   AdmitReply,
   AdmitRequest,
+  CutOrder,
   FullCheckReading,
   PolicyView,
   SettleReply,
@@ -30,6 +31,8 @@ export interface KeeperPort {
   fullCheck(): FullCheckReading | null
   /** Calls the listener after every change of what `policy()` answers. Returns a function that ends it. */
   onPolicy(listener: (view: PolicyView | null) => void): () => void
+  /** Calls the listener with each order to break off what is under way. Returns a function that ends it. */
+  onCut(listener: (order: CutOrder) => void): () => void
   /**
    * Asks for one request. Resolves with the verdict, whose receipt is durable. Rejects with a CountersignError
    * when the keeper is out of reach, slower than a deadline of the port, or answers a fault: the gate then

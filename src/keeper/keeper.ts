@@ -112,6 +112,11 @@ export async function startKeeper(options: KeeperOptions): Promise<Keeper> {
     orders,
     grants,
     interrupt: () => approvals.interrupt(),
+    cut: (concerns, because) => {
+      const attempts = open.of(concerns)
+      link?.cut(attempts, because)
+      return attempts.length
+    },
   })
   const admission = new Admission({
     ...options,

@@ -12,6 +12,7 @@ import {
   type GateMessage,
   type KeeperMessage,
   linkFault,
+  MAX_CUT,
   type PolicyView,
   type SettleReply,
   type SettleRequest,
@@ -60,6 +61,11 @@ export interface LinkServerOptions {
   readonly frameTimeoutMs?: number
 }
 
+export interface CutAttempt {
+  readonly seq: number
+  readonly from: GateConnection
+}
+
 export interface LinkServer {
   readonly gates: number
   /** Sends the policy to every gate, and to those that connect later. */
@@ -72,6 +78,8 @@ export interface LinkServer {
   announceFullCheck(reading: FullCheckReading): void
   /** Greets every gate again, where what a welcome says beside the policy has changed. */
   greetAgain(): void
+  /** Tells each gate which of its attempts to end. */
+  cut(attempts: readonly CutAttempt[], because: string | null): void
   /** Takes no more connections and no more admits; `settle` still works. */
   drain(): void
   /** Resolves when no call is under way. */
@@ -175,6 +183,14 @@ class GateListener implements LinkServer {
     for (const connection of this.connections) if (connection.greeted) connection.channel.sendEncoded(frame)
   }
 
+  cut(attempts: readonly CutAttempt[], because: string | null): void {
+    for (const connection of this.connections) {
+      const own = attempts.filter(({ from }) => connection.is(from)).map(({ seq }) => seq)
+      for (let at = 0; at < own.length; at += MAX_CUT)
+        connection.channel.send({ type: 'cut', attempts: own.slice(at, at + MAX_CUT), because })
+    }
+  }
+
   drain(): void {
     this.draining = true
     this.server.close()
@@ -253,6 +269,10 @@ class Connection {
 
   get greeted(): boolean {
     return this.from !== undefined
+  }
+
+  is(from: GateConnection): boolean {
+    return this.from === from
   }
 
   private receive(message: GateMessage, bytes: number): void {

@@ -3,6 +3,7 @@ import { encodeFrame, type Frame } from './frame.js'
 import { readAdmit, readHello, readSettle, readWatch } from './gate-messages.js'
 import {
   readAdmitReply,
+  readCutOrder,
   readFullCheckUpdate,
   readLinkFault,
   readPolicyUpdate,
@@ -40,6 +41,7 @@ const keeperWire: { readonly [T in KeeperMessage['type']]: Wire<Extract<KeeperMe
   witnesses: { byte: 0x87, maxPayloadBytes: 16 * KIB, read: readWitnessUpdate },
   'full-check': { byte: 0x88, maxPayloadBytes: 256, read: readFullCheckUpdate },
   watched: { byte: 0x89, maxPayloadBytes: 256, read: readWatchReply },
+  cut: { byte: 0x8a, maxPayloadBytes: 64 * KIB, read: readCutOrder },
   fault: { byte: 0x85, maxPayloadBytes: KIB, read: readLinkFault },
 }
 

@@ -15,6 +15,7 @@ export type KeeperMessage =
   | AdmitReply
   | SettleReply
   | WatchReply
+  | CutOrder
   | LinkFault
 
 export interface Hello {
@@ -256,6 +257,15 @@ export interface WatchReply {
  * the keeper can't say any more.
  */
 export type WatchedChange = 'changed' | 'ended' | 'unwatched'
+
+/** Ends what is under way: these attempts of this gate belong to something that was halted. Each is settled as ever. */
+export interface CutOrder {
+  readonly type: 'cut'
+  /** `seq` of each. */
+  readonly attempts: readonly number[]
+  /** Why it was halted, in a person's words. */
+  readonly because: string | null
+}
 
 export interface LinkFault {
   readonly type: 'fault'

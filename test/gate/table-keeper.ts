@@ -1,6 +1,7 @@
 import type { AdmitCall, KeeperPort, SettleCall } from '../../src/gate/index.js'
 import {
   type AdmitReply,
+  type CutOrder,
   type FullCheckReading,
   linkFault,
   type PolicyView,
@@ -88,6 +89,17 @@ export class TableKeeper implements KeeperPort {
     await this.onAdmit(call)
     const receipt = { seq: ++this.seq, leaf: 'ab'.repeat(32) }
     return { type: 'admitted', call: 0, receipt, verdict: this.verdictOn(call) }
+  }
+
+  private readonly cutters = new Set<(order: CutOrder) => void>()
+
+  onCut(listener: (order: CutOrder) => void): () => void {
+    this.cutters.add(listener)
+    return () => this.cutters.delete(listener)
+  }
+
+  cut(attempts: readonly number[], because: string | null = null): void {
+    for (const cut of this.cutters) cut({ type: 'cut', attempts, because })
   }
 
   /** What was watched, oldest first. */

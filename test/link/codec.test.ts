@@ -66,6 +66,8 @@ const KEEPER_MESSAGES: readonly KeeperMessage[] = [
   },
   { type: 'policy', policy: aPolicyView() },
   { type: 'watched', call: 9, change: 'ended' },
+  { type: 'cut', attempts: [12, 13], because: 'It goes on deleting.' },
+  { type: 'cut', attempts: [], because: null },
   {
     type: 'admitted',
     call: 7,

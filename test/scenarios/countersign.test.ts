@@ -1,16 +1,24 @@
 import assert from 'node:assert/strict'
-import { mkdtempSync, rmSync } from 'node:fs'
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import type { ServerResponse } from 'node:http'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import process from 'node:process'
 import { type TestContext, test } from 'node:test'
+import { fileURLToPath } from 'node:url'
+import { stringify } from 'yaml'
 import { createKeyFile } from '../../src/cli/keyfile.js'
 import { countersign } from '../cli/command-line.js'
-import { invoicesPolicy, startInvoices } from './invoices.js'
+import { type Invoices, invoicesPolicy, startInvoices } from './invoices.js'
 import { eventually, type Sidecar, startSidecar } from './supervised-sidecar.js'
+
+const MAIN = fileURLToPath(new URL('../../bin/main.js', import.meta.url))
 
 interface Scene {
   readonly sidecar: Sidecar
+  readonly invoices: Invoices
   readonly seen: readonly unknown[]
   readonly keys: { readonly jo: string; readonly max: string; readonly stranger: string }
   run(...argv: string[]): ReturnType<typeof countersign>
@@ -43,6 +51,7 @@ approvers:
   const authorization = `Bearer ${await sidecar.grant()}`
   return {
     sidecar,
+    invoices,
     seen: invoices.seen,
     keys: { jo: file('jo'), max: file('max'), stranger: file('stranger') },
     run: (...argv) => countersign(...argv, '--config', sidecar.loaded.file),
@@ -180,6 +189,46 @@ test('approving shows everything that is bound, and signs nothing that was not l
   )
   assert.match(stranger.err, /approver_unknown/)
 })
+
+test('a halt that cuts ends what is under way in every gate, and both refuse the next request', async t => {
+  const { sidecar, run, invoices } = await scene(t)
+  const second = await anotherGate(t, sidecar)
+  const started: ServerResponse[] = []
+  invoices.answer = (_request, response) => {
+    started.push(response)
+    if (started.length === 1) response.writeHead(200, { 'content-type': 'text/plain' }).write('begun')
+  }
+  const authorization = `Bearer ${await sidecar.grant()}`
+  const read = (url: string) => fetch(`${url}/billing/invoices/1`, { headers: { authorization } })
+  const stream = await read(sidecar.url)
+  const slow = read(second)
+  await eventually('both requests upstream', () => (started.length === 2 ? true : undefined))
+  const halted = await run('halt', '--all', '--cut', '--because', 'Everybody stops.', '--by', 'maria')
+  assert.equal(halted.code, 0, halted.err)
+  assert.match(halted.out, /^2 request\(s\) under way were broken off\.$/m)
+  await assert.rejects(stream.text(), 'an answer that has begun is cut short')
+  const refused = await slow
+  assert.equal(refused.status, 403)
+  assert.match(await refused.text(), /BROKEN OFF by a halt.*Everybody stops\./)
+  for (const url of [sidecar.url, second]) assert.match(await (await read(url)).text(), /agent_halted/)
+  const outcomes = await eventually('both outcomes', async () => {
+    const found = (await sidecar.entries()).flatMap(entry => (entry.type === 'outcome' ? [entry.status] : []))
+    return found.length === 2 ? found : undefined
+  })
+  assert.deepEqual(outcomes, ['aborted', 'aborted'])
+})
+
+/** A second gate before the same keeper, as a process of its own; answers where it listens. */
+async function anotherGate(t: TestContext, { folder, loaded }: Sidecar): Promise<string> {
+  const file = join(folder, 'second-gate.yaml')
+  writeFileSync(file, stringify({ ...loaded.config, gate: { listen: '127.0.0.1:0' } }))
+  const child = spawn(process.execPath, [MAIN, 'run', '--config', file, '--role', 'gate'], {
+    stdio: ['ignore', 'ignore', 'inherit', 'ipc'],
+  })
+  t.after(() => child.kill('SIGKILL'))
+  const [{ ready }] = (await once(child, 'message')) as [{ ready: { main: string } }]
+  return ready.main
+}
 
 test('a halted agent reads why, keeps no grant, and goes on only after a signed order and with a new one', async t => {
   const { run, sidecar } = await scene(t)
