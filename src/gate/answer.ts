@@ -45,6 +45,7 @@ export function answerRefusal(
     decisionHeader(refusal),
   ]
   if (refusal.receipt !== null) headers.push('Countersign-Receipt', anchorHeader(origin, refusal.receipt))
+  if (exchange.preferenceApplied !== null) headers.push('Preference-Applied', exchange.preferenceApplied)
   if (refusal.retryAfterSeconds !== null) headers.push('Retry-After', String(refusal.retryAfterSeconds))
   if (refusal.code === 'grant_missing' && form.status === 401) headers.push('WWW-Authenticate', 'Bearer')
   for (const [name, value] of form.headers) headers.push(name, value)

@@ -1,11 +1,13 @@
 import type { Logger } from 'pino'
 import type { Routing } from './api.js'
+import type { Cuts } from './cuts.js'
 import type { InspectionRoom } from './inspection.js'
 import type { KeeperPort } from './keeper-port.js'
 import type { GateLimits } from './limits.js'
 import type { Metrics } from './metrics.js'
 import type { Outcomes } from './outcomes.js'
 import type { Transfer } from './transfer.js'
+import type { WaitingRoom } from './waiting-room.js'
 
 /** What every request of one gate shares. */
 export interface GateContext {
@@ -16,8 +18,12 @@ export interface GateContext {
   readonly outcomes: Outcomes
   /** Memory for the bodies that are looked at. */
   readonly inspection: InspectionRoom
+  /** Held requests whose agents wait for people. */
+  readonly waiting: WaitingRoom
   /** Admitted requests under way. */
   readonly transfers: Set<Transfer>
+  /** What of them a halt breaks off. */
+  readonly cuts: Cuts
   /** What is served under the policy in force; null while there is none. */
   routing(): Routing | null
   /** Resolves when the routing is no longer the given one, at the latest after a moment. */

@@ -77,6 +77,11 @@ export const gateErrors = {
     sentence: 'The request carries a credential that is not its grant.',
     mend: 'Do not use keys or tokens that you found; send only the grant, in one place.',
   },
+  approval_ended: {
+    status: 403,
+    sentence: 'While this request waited for a person, its approval expired, or the same call passed on it.',
+    mend: 'Ask your operator before you repeat the call: it asks people anew.',
+  },
   upstream_unknown: {
     status: 503,
     sentence: 'The policy names no upstream for this operation.',

@@ -26,6 +26,8 @@ export class Exchange {
   readonly startedMs: number
   /** Set once the body was read whole, so that a second classification sees the same bytes. */
   body: ReadBody | null = null
+  /** What was done of what the agent preferred: `wait=30` (RFC 7240 §3). */
+  preferenceApplied: string | null = null
   private awaitsContinue: boolean
 
   /** `awaitsContinue`: the agent sent `Expect: 100-continue` and holds its body back. */

@@ -5,6 +5,7 @@ import type { PolicyView } from '../link/index.js'
 import { answerRefusal } from './answer.js'
 import { openRouting, type Routing } from './api.js'
 import type { GateContext } from './context.js'
+import { Cuts } from './cuts.js'
 import type { Entrance, Exchange } from './exchange.js'
 import { InspectionRoom } from './inspection.js'
 import type { KeeperPort } from './keeper-port.js'
@@ -17,6 +18,7 @@ import { pass } from './pass.js'
 import { answerProbe } from './probes.js'
 import { refusalOfFault } from './refusal.js'
 import { Upstreams, type UpstreamTls } from './upstream.js'
+import { WaitingRoom } from './waiting-room.js'
 
 /** How long a request whose policy went stale waits for the next one before it is classified again. */
 const NEXT_POLICY_MS = 1_000
@@ -71,6 +73,7 @@ class RunningGate implements Gate {
   private readonly listeners = new Map<string, Listener>()
   private readonly routingWaiters = new Set<() => void>()
   private readonly endPolicy: () => void
+  private readonly endCuts: () => void
   private routing: Routing | null = null
   private mounts: Mounts | null = null
   private mounting: Promise<void> = Promise.resolve()
@@ -80,6 +83,7 @@ class RunningGate implements Gate {
   constructor(options: GateOptions) {
     const { keeper, logger } = options
     const limits = { ...DEFAULT_LIMITS, ...options.limits }
+    const transfers: GateContext['transfers'] = new Set()
     this.upstreams = new Upstreams(limits, options.upstreamTls ?? {})
     this.context = {
       keeper,
@@ -87,6 +91,7 @@ class RunningGate implements Gate {
       log: logger,
       metrics: new Metrics({
         openRequests: () => this.openRequests,
+        waiting: () => this.context.waiting.size,
         policyInForce: () => keeper.policy() !== null,
         policyExpiresMs: () => keeper.policy()?.expiresMs ?? null,
         enrolmentExpiresMs: () => keeper.enrolmentExpiresMs(),
@@ -95,12 +100,15 @@ class RunningGate implements Gate {
         fullCheck: () => keeper.fullCheck(),
       }),
       outcomes: new Outcomes(keeper, logger),
-      transfers: new Set(),
+      transfers,
+      cuts: new Cuts(transfers),
       inspection: new InspectionRoom(limits.maxInspectingBytes),
+      waiting: new WaitingRoom(limits),
       routing: () => this.routing,
       routingAfter: stale => this.routingAfter(stale),
     }
     this.endPolicy = keeper.onPolicy(view => this.follow(view))
+    this.endCuts = keeper.onCut(({ attempts, because }) => this.context.cuts.cut(attempts, { because }))
   }
 
   async open(options: GateOptions): Promise<void> {
@@ -129,10 +137,12 @@ class RunningGate implements Gate {
   async close(): Promise<void> {
     this.closing = true
     this.endPolicy()
+    this.context.waiting.close()
     const closed = Promise.all([...this.listeners.values()].map(listener => listener.close()))
     await Promise.race([closed, elapsed(this.context.limits.closeMs)])
     for (const transfer of this.context.transfers) transfer.cut()
     await Promise.all([...this.context.transfers].map(transfer => transfer.done))
+    this.endCuts()
     await this.context.outcomes.drained()
     for (const listener of this.listeners.values()) listener.cut()
     await closed
@@ -188,6 +198,7 @@ class RunningGate implements Gate {
   /** Serves another policy, or none. A policy that this build can't open is not served, and none is. */
   private follow(view: PolicyView | null): void {
     const before = this.routing
+    if (view === null) this.context.cuts.forget()
     try {
       this.routing = view === null ? null : openRouting(view, this.upstreams)
     } catch (error) {

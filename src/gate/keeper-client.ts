@@ -4,6 +4,7 @@ import {
   type AdmitReply,
   type AdmitRequest,
   Channel,
+  type CutOrder,
   encodeMessage,
   type FullCheckReading,
   fromKeeper,
@@ -14,10 +15,12 @@ import {
   type SettleReply,
   type SettleRequest,
   type SinkReading,
+  type WatchedChange,
   type WitnessReading,
 } from '../link/index.js'
 import type { AdmitCall, KeeperPort, SettleCall } from './keeper-port.js'
 import { type OpenCall, OpenCalls } from './open-calls.js'
+import { Watches } from './watches.js'
 
 export interface KeeperClientOptions {
   readonly socketPath: string
@@ -63,8 +66,10 @@ class Link implements KeeperClient {
   private cosigned: WitnessReading | null = null
   private checked: FullCheckReading | null = null
   private readonly listeners = new Set<(view: PolicyView | null) => void>()
+  private readonly cutters = new Set<(order: CutOrder) => void>()
   private readonly options: KeeperClientOptions
   private readonly calls: OpenCalls
+  private readonly watches = new Watches()
   private readonly waiters: (() => void)[] = []
   private readonly reconnect: { readonly first: number; readonly longest: number }
   private socket: Socket | undefined
@@ -119,12 +124,28 @@ class Link implements KeeperClient {
     return () => this.listeners.delete(listener)
   }
 
+  onCut(listener: (order: CutOrder) => void): () => void {
+    this.cutters.add(listener)
+    return () => this.cutters.delete(listener)
+  }
+
   admit(call: AdmitCall): Promise<AdmitReply> {
     return this.call<AdmitReply>('admitted', number => ({ type: 'admit', call: number, ...call }))
   }
 
   settle(call: SettleCall): Promise<SettleReply> {
     return this.call<SettleReply>('settled', number => ({ type: 'settle', call: number, ...call }))
+  }
+
+  /** Without a deadline: an approval ends by itself, and with it the call. */
+  watch(approval: string): Promise<WatchedChange> {
+    const underWay = this.watches.of(approval)
+    if (underWay !== null) return underWay
+    const channel = this.channel
+    if (channel === undefined || !this.welcomed) return Promise.reject(linkFault('keeper_gone'))
+    const call = this.nextCall++
+    channel.send({ type: 'watch', call, approval })
+    return this.watches.add(call, approval)
   }
 
   whenConnected(): Promise<void> {
@@ -198,9 +219,16 @@ class Link implements KeeperClient {
       case 'settled':
         this.calls.resolve(message)
         return
+      case 'cut':
+        for (const cut of this.cutters) cut(message)
+        return
+      case 'watched':
+        this.watches.tell(message)
+        return
       case 'fault':
         if (message.call === null) channel.fail(linkFault('keeper_fault', message.code))
-        else this.calls.reject(message.call, faultOf(message.code))
+        else if (!this.watches.reject(message.call, faultOf(message.code)))
+          this.calls.reject(message.call, faultOf(message.code))
         return
       default:
         message satisfies never
@@ -231,6 +259,7 @@ class Link implements KeeperClient {
     this.cosigned = null
     this.checked = null
     this.calls.rejectAll(linkFault('keeper_gone'))
+    this.watches.rejectAll()
     if (wasConnected) this.setPolicy(null)
     if (wasConnected || fault !== null) this.options.onLost?.(fault)
     if (this.closing) return

@@ -1,11 +1,13 @@
 import type {
   AdmitReply,
   AdmitRequest,
+  CutOrder,
   FullCheckReading,
   PolicyView,
   SettleReply,
   SettleRequest,
   SinkReading,
+  WatchedChange,
   WitnessReading,
 } from '../link/index.js'
 
@@ -29,12 +31,19 @@ export interface KeeperPort {
   fullCheck(): FullCheckReading | null
   /** Calls the listener after every change of what `policy()` answers. Returns a function that ends it. */
   onPolicy(listener: (view: PolicyView | null) => void): () => void
+  /** Calls the listener with each order to break off what is under way. Returns a function that ends it. */
+  onCut(listener: (order: CutOrder) => void): () => void
   /**
    * Asks for one request. Resolves with the verdict, whose receipt is durable. Rejects with a CountersignError
    * when the keeper is out of reach, slower than a deadline of the port, or answers a fault: the gate then
    * forwards nothing. The port itself settles as `not_sent` what is admitted after its deadline.
    */
   admit(call: AdmitCall): Promise<AdmitReply>
+  /**
+   * Resolves when people have decided about an approval, or it has ended; the request has to be asked for again then.
+   * Rejects where the keeper is out of reach.
+   */
+  watch(approval: string): Promise<WatchedChange>
   /** Closes an admitted attempt; called exactly once for each `forward`. Rejects when the keeper is out of reach. */
   settle(call: SettleCall): Promise<SettleReply>
 }

@@ -15,6 +15,9 @@ export interface GateLimits {
   readonly maxConnections: number
   /** Requests between arrival and answer; further ones are answered 503. */
   readonly maxOpenRequests: number
+  /** Held requests that wait for people, of one agent and in all; further ones are refused at once. */
+  readonly maxWaitingPerAgent: number
+  readonly maxWaiting: number
   readonly connectMs: number
   /** From the end of the request to the upstream's headers, and between two parts of its body. */
   readonly upstreamMs: number
@@ -36,6 +39,8 @@ export const DEFAULT_LIMITS: GateLimits = {
   maxHeaderBytes: 16_384,
   maxConnections: 4_096,
   maxOpenRequests: 1_024,
+  maxWaitingPerAgent: 16,
+  maxWaiting: 128,
   connectMs: 10_000,
   upstreamMs: 60_000,
   maxUpstreamConnections: 256,

@@ -6,6 +6,8 @@ const SECONDS = [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5
 /** What is asked when the metrics are read; null is no sample. */
 export interface Readings {
   readonly openRequests: () => number
+  /** Held requests whose agents wait for people. */
+  readonly waiting: () => number
   readonly policyInForce: () => boolean
   readonly policyExpiresMs: () => number | null
   readonly enrolmentExpiresMs: () => number | null
@@ -59,6 +61,7 @@ export class Metrics {
 
   constructor({
     openRequests,
+    waiting,
     policyInForce,
     policyExpiresMs,
     enrolmentExpiresMs,
@@ -72,6 +75,14 @@ export class Metrics {
       registers: [this.registry],
       collect() {
         this.set(openRequests())
+      },
+    })
+    new Gauge({
+      name: 'countersign_waiting_requests',
+      help: 'Held requests that keep their connection open until people have decided.',
+      registers: [this.registry],
+      collect() {
+        this.set(waiting())
       },
     })
     new Gauge({

@@ -18,7 +18,8 @@ import { type Identity, identify } from './identify.js'
 import type { Holding } from './inspection.js'
 import type { AdmitCall } from './keeper-port.js'
 import { notSent } from './outcomes.js'
-import { type Refusal, refusalOfFault, refusalOfVerdict } from './refusal.js'
+import { Patience } from './patience.js'
+import { type Refusal, refusalOfEnded, refusalOfFault, refusalOfVerdict } from './refusal.js'
 import { type Sendable, send } from './send.js'
 import { signatureOf, signedRequest, targetToForward } from './signed.js'
 
@@ -35,10 +36,12 @@ interface Examined {
 
 /**
  * One request's way through the gate: examine it, ask the keeper, and then forward exactly what was examined or
- * answer the refusal, which is recorded by then. Never rejects.
+ * answer the refusal, which is recorded by then. A held one may wait for people and be asked for again, with a receipt
+ * of its own each time. Never rejects.
  */
 export async function pass(context: GateContext, exchange: Exchange): Promise<void> {
   const holding = context.inspection.open()
+  const patience = new Patience(context, exchange)
   try {
     for (let round = 0; round < MAX_ROUNDS; round++) {
       const routing = context.routing()
@@ -50,8 +53,19 @@ export async function pass(context: GateContext, exchange: Exchange): Promise<vo
         case 'stale':
           await context.routingAfter(routing)
           continue
-        case 'refuse':
-          return refuse(context, exchange, examined.api, refusalOfVerdict(verdict, reply.receipt))
+        case 'refuse': {
+          const end =
+            verdict.effect === 'hold' ? await patience.wait(verdict.approval, verdict.agent) : 'over'
+          // Nothing is consumed and nothing sent for an agent that has gone; the approval stays.
+          if (end === 'agent left') return
+          if (end === 'ask again') {
+            round = -1
+            continue
+          }
+          const refusal =
+            end === 'ended' ? refusalOfEnded(reply.receipt) : refusalOfVerdict(verdict, reply.receipt)
+          return refuse(context, exchange, examined.api, refusal)
+        }
         case 'forward':
           return await forward(context, exchange, examined, reply, verdict, holding)
       }

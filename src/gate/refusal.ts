@@ -45,6 +45,36 @@ export function refusalOfVerdict(verdict: RefuseVerdict, receipt: ReceiptAnchor 
   }
 }
 
+/** What a halt broke off. */
+export function refusalOfHalt(
+  because: string | null,
+  executed: Executed,
+  receipt: ReceiptAnchor | null,
+): Refusal {
+  const { status, sentence, mend } = entryOf('agent_halted')
+  const opening =
+    executed === 'nothing'
+      ? 'REFUSED, nothing was executed.'
+      : 'BROKEN OFF by a halt, the operation may have been executed.'
+  return {
+    ...refusalOfFault('agent_halted', executed, receipt),
+    effect: 'deny',
+    status: status ?? 403,
+    message: `${opening} ${sentence}${theirReason(because, opening, sentence, mend)} ${mend}${receiptNote(receipt)}`,
+  }
+}
+
+/** A request that waited for people until there was nothing left to wait for. */
+export function refusalOfEnded(receipt: ReceiptAnchor | null): Refusal {
+  const { status, sentence, mend } = entryOf('approval_ended')
+  return {
+    ...refusalOfFault('approval_ended', 'nothing', receipt),
+    effect: 'hold',
+    status: status ?? 403,
+    message: `HELD, nothing was executed. ${sentence} ${mend}${receiptNote(receipt)}`,
+  }
+}
+
 /** A fault on the way to the keeper or to the upstream, in words. */
 export function refusalOfFault(code: string, executed: Executed, receipt: ReceiptAnchor | null): Refusal {
   const entry = entryOf(code)
@@ -73,10 +103,14 @@ function messageOfVerdict(verdict: RefuseVerdict, status: number, receipt: Recei
   if (Object.hasOwn(DECISION_PHRASES, verdict.code)) return deniedMessage(verdict, receipt)
   const entry = entryOf(verdict.code)
   const opening = status >= 500 ? FAULT_VERDICTS.nothing : 'REFUSED, nothing was executed.'
-  // Of what no rule decided, only a person gives a reason.
-  const room = MAX_MESSAGE_CHARACTERS - opening.length - entry.sentence.length - entry.mend.length - 40
-  const reason = verdict.because === null ? '' : ` Their reason: “${oneLine(verdict.because, room)}”.`
+  const reason = theirReason(verdict.because, opening, entry.sentence, entry.mend)
   return `${opening} ${entry.sentence}${reason} ${entry.mend}${receiptNote(receipt)}`
+}
+
+/** Of what no rule decided, only a person gives a reason; it has the room that the other words leave. */
+function theirReason(because: string | null, ...words: readonly string[]): string {
+  const room = words.reduce((left, { length }) => left - length, MAX_MESSAGE_CHARACTERS - 40)
+  return because === null ? '' : ` Their reason: “${oneLine(because, room)}”.`
 }
 
 function heldMessage(verdict: RefuseVerdict, receipt: ReceiptAnchor | null): string {

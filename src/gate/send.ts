@@ -1,5 +1,6 @@
 import type { ReceiptAnchor, SignedRequest, Verdict } from '../link/index.js'
 import { type RequestHead, type StreamCheck, scopeText } from '../protocol/index.js'
+import { answerRefusal } from './answer.js'
 import type { GateApi } from './api.js'
 import { AwsChunks } from './aws-chunks.js'
 import type { ReadBody } from './body.js'
@@ -9,6 +10,7 @@ import { gateFault } from './error-table.js'
 import type { Exchange } from './exchange.js'
 import type { Holding } from './inspection.js'
 import { notSent } from './outcomes.js'
+import { refusalOfHalt } from './refusal.js'
 import { Transfer } from './transfer.js'
 import { Upload } from './upload.js'
 import type { Upstream } from './upstream.js'
@@ -39,7 +41,13 @@ export interface SendOrder extends Sendable {
  */
 export async function send(context: GateContext, order: SendOrder): Promise<void> {
   const { exchange, api, head, body, upstream, receipt, verdict } = order
-  if (exchange.agentLeft) {
+  const halt = context.cuts.take(receipt.seq)
+  if (halt !== null) {
+    context.metrics.faulted(api.name, 'agent_halted')
+    const refusal = refusalOfHalt(halt.because, 'nothing', receipt)
+    answerRefusal(exchange, api.catalog.profile.dialect, refusal, context.keeper.origin())
+  }
+  if (halt !== null || exchange.agentLeft) {
     await context.outcomes.settle(notSent(receipt.seq))
     return
   }

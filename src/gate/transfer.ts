@@ -7,16 +7,17 @@ import { admission, anchorHeader, answerRefusal } from './answer.js'
 import type { GateApi } from './api.js'
 import { BodyRefused } from './body-check.js'
 import type { GateContext } from './context.js'
+import type { HaltReason } from './cuts.js'
 import { RunningDigest } from './digest.js'
 import { EchoGuard } from './echo.js'
 import type { GateCode } from './error-table.js'
 import type { Exchange } from './exchange.js'
 import type { OutcomeStatus } from './outcomes.js'
-import { type Executed, refusalOfFault } from './refusal.js'
+import { type Executed, refusalOfFault, refusalOfHalt } from './refusal.js'
 import { AgentLeft, type Upload } from './upload.js'
 import type { Upstream } from './upstream.js'
 
-/** Ended from this side: the gate stops, or the answer is larger than what is drained for an agent that left. */
+/** Ended from this side: its agent is halted, the gate stops, or the answer is larger than what is drained for an agent that left. */
 class Cut extends Error {}
 
 export interface TransferOrder {
@@ -62,6 +63,7 @@ export class Transfer implements Dispatcher.DispatchHandler {
   private drainedBytes = 0
   private drainTimer: NodeJS.Timeout | undefined
   private cutOff = false
+  private halted: HaltReason | null = null
   private settled: Promise<boolean> | null = null
 
   constructor(context: GateContext, order: TransferOrder) {
@@ -72,6 +74,17 @@ export class Transfer implements Dispatcher.DispatchHandler {
       this.finish = resolve
     })
     order.exchange.response.once('close', this.onAgentClosed)
+  }
+
+  /** Number of its receipt. */
+  get attempt(): number {
+    return this.order.receipt.seq
+  }
+
+  /** Ends it because its agent or task was halted; the agent reads why, unless its answer has begun. */
+  halt(reason: HaltReason): void {
+    this.halted ??= reason
+    this.cut()
   }
 
   /** Ends it from this side. */
@@ -143,8 +156,9 @@ export class Transfer implements Dispatcher.DispatchHandler {
 
   /** The head is written with the first byte that may leave, so that a missing mark can still be answered. */
   private writeHead(): void {
-    const { response } = this.order.exchange
+    const { response, preferenceApplied } = this.order.exchange
     if (response.headersSent || response.destroyed || this.head === null) return
+    if (preferenceApplied !== null) this.head.push('Preference-Applied', preferenceApplied)
     this.head.push('Countersign-Decision', admission(this.order.code))
     this.head.push('Countersign-Receipt', anchorHeader(this.context.keeper.origin(), this.order.receipt))
     response.writeHead(this.http, this.head)
@@ -180,13 +194,24 @@ export class Transfer implements Dispatcher.DispatchHandler {
 
   private refuse(code: string, executed: Executed): void {
     const { exchange, api, receipt } = this.order
-    const refusal = refusalOfFault(code, executed, receipt)
+    const refusal =
+      code === 'agent_halted'
+        ? refusalOfHalt(this.halted?.because ?? null, executed, receipt)
+        : refusalOfFault(code, executed, receipt)
     this.context.metrics.faulted(api.name, refusal.code)
     answerRefusal(exchange, api.catalog.profile.dialect, refusal, this.context.keeper.origin())
   }
 
   /** Which outcome an error is, and what the agent may conclude. */
   private causeOf(error: Error): { status: OutcomeStatus; code: string; executed: Executed } {
+    if (this.halted !== null) {
+      const sent = this.controller !== null
+      return {
+        status: sent ? 'aborted' : 'not_sent',
+        code: 'agent_halted',
+        executed: sent ? 'maybe' : 'nothing',
+      }
+    }
     if (error instanceof BodyRefused) {
       const status = this.controller === null ? 'not_sent' : 'aborted'
       return { status, code: error.code, executed: 'partial' }

@@ -2,6 +2,7 @@ import type { Header } from '../protocol/index.js'
 import type { GateApi } from './api.js'
 import type { ReadBody } from './body.js'
 import { gateFault } from './error-table.js'
+import { withoutWait } from './prefer.js'
 
 /**
  * The request's headers for the upstream beside credential and framing, built from nothing: what the catalog adds,
@@ -14,8 +15,11 @@ export function outboundHeaders(
 ): readonly Header[] {
   const outbound = added.map(([name, value]): Header => [name.toLowerCase(), value])
   const replaced = new Set(outbound.map(([name]) => name))
-  for (const header of agent)
-    if (api.requestHeaders.has(header[0]) && !replaced.has(header[0])) outbound.push(header)
+  for (const [name, value] of agent) {
+    if (!api.requestHeaders.has(name) || replaced.has(name)) continue
+    const forwarded = name === 'prefer' ? withoutWait(value) : value
+    if (forwarded !== '' || value === '') outbound.push([name, forwarded])
+  }
   return outbound
 }
 

@@ -207,8 +207,9 @@ function routeApprovals(app: FastifyInstance, approvals: Approvals): void {
 function routeStops(app: FastifyInstance, stops: Stops): void {
   app.get('/v1/stops', () => stops.list())
   app.post('/v1/stops/halt', async request => {
-    const { of, by, because } = wordsOf(request.body)
-    return { halt: await stops.halt(haltScopeOf(of), by, because) }
+    const { of, by, because, cut } = wordsOf(request.body)
+    if (typeof cut !== 'boolean') throw keeperFault('admin_malformed', 'expected true or false')
+    return stops.halt(haltScopeOf(of), { by, because, cut })
   })
   app.post('/v1/stops/resume', async request => ({
     halt: await stops.resume(orderOf(request.body, 'operate_order_malformed')),
@@ -233,8 +234,8 @@ function plainText(value: unknown): string {
 }
 
 function wordsOf(body: unknown) {
-  const { of, by, because, untilMs = null } = (body ?? {}) as Readonly<Record<string, unknown>>
-  return { of, by: plainText(by), because: because === undefined ? null : plainText(because), untilMs }
+  const { of, by, because, untilMs = null, cut = false } = (body ?? {}) as Readonly<Record<string, unknown>>
+  return { of, by: plainText(by), because: because === undefined ? null : plainText(because), untilMs, cut }
 }
 
 function haltScopeOf(value: unknown): HaltScope {

@@ -3,6 +3,7 @@ import { CountersignError } from '../canon/index.js'
 import type {
   AwsGrantKeys,
   CredentialBroker,
+  Grant,
   GrantVerdict,
   GrantVerifier,
   MintScope,
@@ -20,10 +21,10 @@ import type { ActivePolicy, CredentialSpec } from '../policy/index.js'
 import type { Header, Operation } from '../protocol/index.js'
 import type { Approvals } from './approvals.js'
 import { type AttemptResult, type Case, newAttempt, writeAttempt } from './attempt-entry.js'
-import type { Counters, Hold } from './counters.js'
+import type { Counters } from './counters.js'
 import { keeperFault } from './error-table.js'
 import type { GateConnection } from './link-server.js'
-import type { OpenAttempts } from './open-attempts.js'
+import type { OpenAttempt, OpenAttempts } from './open-attempts.js'
 import type { Clock, EvidenceFollowers, KeeperPorts, Log, RandomBytes } from './ports.js'
 import type { RefusalRate } from './refusal-rate.js'
 import { type Denial, FLOOD, type Route, type Ruling, rule, UNDECIDED } from './ruling.js'
@@ -140,11 +141,15 @@ export class Admission {
     const once = route.spends ? route.signature : null
     if (once !== null) this.parts.spent.spend(once.signed.signature, once.untilMs)
     const access = await this.access(c, route)
-    if (access === 'failed') {
+    // INVARIANT: no await from this look to the append, so that in the ledger nothing is admitted behind its halt.
+    const stop = this.parts.stops.stopOf(route.grant, c.operations)
+    if (access === 'failed' || stop !== null) {
       this.parts.counters.release(hold)
       if (taken !== null) this.parts.approvals.giveBack(taken)
       if (once !== null) this.parts.spent.release(once.signed.signature)
-      return this.deny(c, { ...UNDECIDED, code: 'credential_unavailable', decisive: decision.decisive })
+      if (stop !== null) this.endMinted(route)
+      const why = stop ?? { code: 'credential_unavailable', because: null }
+      return this.deny(c, { ...UNDECIDED, ...why, decisive: decision.decisive })
     }
     const { credential, headers } = access
     const { body, side } = writeAttempt(
@@ -176,7 +181,9 @@ export class Admission {
       ...(state.length === 0 ? {} : { state }),
     })
     if (taken !== null) this.parts.approvals.used(taken)
-    await this.release({ seq, leaf, t }, c, hold, awaitMark, from)
+    const { halted } = await this.release({ seq, leaf, t }, c, route.grant, { hold, awaitMark, from })
+    if (halted !== null)
+      return reply(c.request, refusal(c, { ...UNDECIDED, ...halted }, 'deny', null), { seq, leaf })
     const code = decision.code === 'observed' ? decision.code : 'allowed'
     if (code === 'observed') this.sayObserved(c, seq)
     return reply(
@@ -204,19 +211,33 @@ export class Admission {
   private async release(
     receipt: { readonly seq: number; readonly leaf: string; readonly t: number },
     c: Case,
-    hold: Hold,
-    awaitMark: boolean,
-    from: GateConnection,
-  ): Promise<void> {
+    { agent, task }: Grant,
+    terms: Pick<OpenAttempt, 'hold' | 'awaitMark' | 'from'>,
+  ): Promise<{ readonly halted: { readonly code: string; readonly because: string | null } | null }> {
     const attempt = {
       ...receipt,
+      ...terms,
+      agent,
+      task,
       secret: c.secret,
-      from,
-      hold,
-      awaitMark,
       deadlineMs: this.parts.clock.nowMs() + this.parts.attemptDeadlineMs,
     }
-    if (!this.parts.open.add(attempt)) await this.parts.settlement.neverReleased(attempt)
+    // Halted while it was written down: it was admitted before, and is sent nowhere.
+    const halt = this.parts.stops.haltOf(attempt)
+    if (halt !== null || !this.parts.open.add(attempt)) await this.parts.settlement.neverReleased(attempt)
+    return { halted: halt === null ? null : { code: 'agent_halted', because: halt.because } }
+  }
+
+  /** What was minted while somebody halted the agent; what it had before, the halt itself has ended. */
+  private endMinted({ grant: { agent, task } }: Route): void {
+    this.parts.broker
+      .revoke({ agent, task })
+      .catch(error =>
+        this.parts.log.error(
+          { agent, reason: String((error as { code?: unknown }).code) },
+          'minted credentials outlive a halt',
+        ),
+      )
   }
 
   /** What gets the request in at the upstream: nothing, the credential's own headers, or a signature of this one request. */

@@ -1,6 +1,7 @@
 import { base64, type Crypto, canonicalBytes, fromUtf8, hex, type JsonValue } from '../canon/index.js'
 import type { Grant } from '../credential/index.js'
 import type { Ledger } from '../ledger/index.js'
+import type { WatchedChange } from '../link/index.js'
 import {
   type ApprovalStatement,
   type ApprovalVerdict,
@@ -20,8 +21,10 @@ import {
   statementDigest,
 } from '../policy/index.js'
 import type { ControlBody } from '../receipt/index.js'
+import { ApprovalWatches } from './approval-watches.js'
 import type { Case } from './attempt-entry.js'
 import { keeperFault } from './error-table.js'
+import type { GateConnection } from './link-server.js'
 import type { Clock, Log, RandomBytes } from './ports.js'
 import type { StateChange } from './state-change.js'
 import { uuid7 } from './uuid.js'
@@ -111,6 +114,8 @@ export interface ApprovalParts {
   readonly clock: Clock
   readonly random: RandomBytes
   readonly log: Log
+  /** Nothing of it passes at the moment, whatever people say. */
+  readonly isStopped: (statement: ApprovalStatement) => boolean
   /** Groups of the policy in force under this content id; null where another is in force. */
   readonly groupsOf: (policyCid: string) => ReadonlyMap<string, ApproverGroup> | null
   readonly bounds?: ApprovalBounds
@@ -132,6 +137,7 @@ export class Approvals {
   private readonly lapsed: StateChange[] = []
   /** How often each passkey has signed, by the thumbprint of its key. */
   private readonly counters = new Map<string, number>()
+  private readonly watches = new ApprovalWatches()
 
   private constructor(parts: ApprovalParts) {
     this.parts = parts
@@ -161,6 +167,30 @@ export class Approvals {
     if (approval === undefined || approval.expiresMs <= this.parts.clock.nowMs())
       throw keeperFault('approval_unknown', id)
     return approval
+  }
+
+  /** Resolves when people have decided about it, or at once where they have. */
+  async watch(id: string, from: GateConnection): Promise<WatchedChange> {
+    const approval = this.byId.get(id)
+    if (approval === undefined || approval.expiresMs <= this.parts.clock.nowMs()) return 'ended'
+    if (approval.state !== 'requested' && !this.changing.has(id)) return 'changed'
+    if (this.parts.isStopped(approval.statement)) return 'changed'
+    return this.watches.wait(id, from)
+  }
+
+  /** The connection has ended: nobody is there to be told. */
+  unwatch(from: GateConnection): void {
+    this.watches.leave(from)
+  }
+
+  endWatches(): void {
+    this.watches.end()
+  }
+
+  /** Something was halted or frozen: whoever waits for that is answered now, and reads of the stop. */
+  interrupt(): void {
+    for (const { id, statement } of this.byId.values())
+      if (this.parts.isStopped(statement)) this.watches.tell(id, 'changed')
   }
 
   /** What became of a held request that was asked about before; otherwise people are asked. */
@@ -232,10 +262,11 @@ export class Approvals {
         counted,
       )
       this.keep(next)
-      return next
     } finally {
       this.changing.delete(id)
     }
+    if (next.state !== 'requested') this.watches.tell(id, 'changed')
+    return next
   }
 
   /** Writes down and forgets what was not used in time. */
@@ -376,6 +407,7 @@ export class Approvals {
 
   private forget(approval: Approval): StateChange {
     this.byId.delete(approval.id)
+    this.watches.tell(approval.id, 'ended')
     if (this.byMatch.get(approval.match)?.id === approval.id) this.byMatch.delete(approval.match)
     return { key: `${PREFIX}${approval.id}`, value: null }
   }

@@ -42,7 +42,7 @@ function controlSentence({ type, data }: ControlBody): string {
     case 'approval':
       return approvalSentence(told)
     case 'halt':
-      return `${haltedWhat(told)} ${told.action === 'halted' ? 'halted' : 'resumed'} by ${told.by}${because(told)}.`
+      return `${haltedWhat(told)} ${told.action === 'halted' ? 'halted' : 'resumed'} by ${told.by}${because(told)}.${told.cut === undefined ? '' : ` ${told.cut} request(s) under way were broken off.`}`
     case 'freeze': {
       const until = told.until === undefined ? '' : `, until ${time(told.until)}`
       return told.action === 'frozen'

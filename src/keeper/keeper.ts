@@ -80,8 +80,10 @@ export async function startKeeper(options: KeeperOptions): Promise<Keeper> {
   let link: LinkServer | undefined
   const announce = (view: PolicyView | null) => link?.announce(view)
   const activation = new Activation({ ledger, clock, log, source: options.policySource, announce })
+  let stops: Stops | undefined
   const approvals = await Approvals.load({
     ledger,
+    isStopped: statement => stops?.isStopped(statement) === true,
     origin: ledger.chain.replace(/\/[^/]+$/, ''),
     crypto,
     clock,
@@ -92,7 +94,6 @@ export async function startKeeper(options: KeeperOptions): Promise<Keeper> {
       return policy?.cid === cid ? policy.approvers : null
     },
   })
-  let stops: Stops | undefined
   const grants = await Grants.load(
     { ...options, policies: activation, isHalted: of => stops?.haltOf(of) != null },
     options.revocations,
@@ -112,7 +113,19 @@ export async function startKeeper(options: KeeperOptions): Promise<Keeper> {
     shipping: options.shipping ?? null,
     log,
   })
-  stops = await Stops.load({ ledger, clock, log, orders, grants })
+  stops = await Stops.load({
+    ledger,
+    clock,
+    log,
+    orders,
+    grants,
+    interrupt: () => approvals.interrupt(),
+    cut: (concerns, because) => {
+      const attempts = open.of(concerns)
+      link?.cut(attempts, because)
+      return attempts.length
+    },
+  })
   const admission = new Admission({
     ...options,
     policies: activation,
@@ -148,7 +161,7 @@ export async function startKeeper(options: KeeperOptions): Promise<Keeper> {
     chain: ledger.chain,
     policy: activation.view(),
     enrolmentExpiresMs: () => succession.expiresMs(),
-    handlers: handlersOf(admission, settlement, chores),
+    handlers: handlersOf(admission, settlement, approvals, chores),
   })
   const listening = link
   const startedMs = clock.nowMs()
@@ -196,6 +209,7 @@ export async function startKeeper(options: KeeperOptions): Promise<Keeper> {
     for (const unwatch of watches) unwatch()
     chores.end()
     await succession.settled()
+    approvals.endWatches()
     try {
       await drain(listening, admin, open, options.drainMs ?? 10_000)
       await settlement.abandon()
@@ -211,11 +225,21 @@ export async function startKeeper(options: KeeperOptions): Promise<Keeper> {
   return { activation, stop: () => (stopping ??= stop()) }
 }
 
-function handlersOf(admission: Admission, settlement: Settlement, chores: Chores): LinkHandlers {
+function handlersOf(
+  admission: Admission,
+  settlement: Settlement,
+  approvals: Approvals,
+  chores: Chores,
+): LinkHandlers {
   return {
     admit: (request, from) => admission.admit(request, from),
     settle: (request, from) => settlement.settle(request, from),
+    watch: async ({ call, approval }, from) => {
+      const change = await approvals.watch(approval, from)
+      return { type: 'watched', call, change }
+    },
     gateGone: (from, fault) => {
+      approvals.unwatch(from)
       if (fault !== null) chores.failed(fault)
       chores.run(() => settlement.gateGone(from))
     },

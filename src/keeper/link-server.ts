@@ -12,10 +12,13 @@ import {
   type GateMessage,
   type KeeperMessage,
   linkFault,
+  MAX_CUT,
   type PolicyView,
   type SettleReply,
   type SettleRequest,
   type SinkReading,
+  type WatchReply,
+  type WatchRequest,
   type WitnessReading,
 } from '../link/index.js'
 import { keeperFault } from './error-table.js'
@@ -30,6 +33,7 @@ export interface GateConnection {
 export interface LinkHandlers {
   admit(request: AdmitRequest, from: GateConnection): Promise<AdmitReply>
   settle(request: SettleRequest, from: GateConnection): Promise<SettleReply>
+  watch(request: WatchRequest, from: GateConnection): Promise<WatchReply>
   /** The connection has ended, whatever the reason; `fault` is what the other side did wrong, if anything. */
   gateGone(from: GateConnection, fault: CountersignError | null): void
   /** A call failed with something that isn't a fault of the link. */
@@ -57,6 +61,11 @@ export interface LinkServerOptions {
   readonly frameTimeoutMs?: number
 }
 
+export interface CutAttempt {
+  readonly seq: number
+  readonly from: GateConnection
+}
+
 export interface LinkServer {
   readonly gates: number
   /** Sends the policy to every gate, and to those that connect later. */
@@ -69,6 +78,8 @@ export interface LinkServer {
   announceFullCheck(reading: FullCheckReading): void
   /** Greets every gate again, where what a welcome says beside the policy has changed. */
   greetAgain(): void
+  /** Tells each gate which of its attempts to end. */
+  cut(attempts: readonly CutAttempt[], because: string | null): void
   /** Takes no more connections and no more admits; `settle` still works. */
   drain(): void
   /** Resolves when no call is under way. */
@@ -172,6 +183,14 @@ class GateListener implements LinkServer {
     for (const connection of this.connections) if (connection.greeted) connection.channel.sendEncoded(frame)
   }
 
+  cut(attempts: readonly CutAttempt[], because: string | null): void {
+    for (const connection of this.connections) {
+      const own = attempts.filter(({ from }) => connection.is(from)).map(({ seq }) => seq)
+      for (let at = 0; at < own.length; at += MAX_CUT)
+        connection.channel.send({ type: 'cut', attempts: own.slice(at, at + MAX_CUT), because })
+    }
+  }
+
   drain(): void {
     this.draining = true
     this.server.close()
@@ -252,12 +271,18 @@ class Connection {
     return this.from !== undefined
   }
 
+  is(from: GateConnection): boolean {
+    return this.from === from
+  }
+
   private receive(message: GateMessage, bytes: number): void {
     if (message.type === 'hello') this.greet(message.gate)
     else if (this.from === undefined) this.fail(linkFault('hello_expected'))
     else if (message.type === 'settle')
       this.answer(message.call, bytes, this.options.handlers.settle(message, this.from))
     else if (this.events.draining()) this.refuse(message.call, 'keeper_stopping')
+    else if (message.type === 'watch')
+      this.answer(message.call, bytes, this.options.handlers.watch(message, this.from))
     else this.answer(message.call, bytes, this.options.handlers.admit(message, this.from))
   }
 
@@ -272,7 +297,11 @@ class Connection {
     for (const frame of this.events.readings()) this.channel.sendEncoded(frame)
   }
 
-  private async answer(call: number, bytes: number, reply: Promise<AdmitReply | SettleReply>): Promise<void> {
+  private async answer(
+    call: number,
+    bytes: number,
+    reply: Promise<AdmitReply | SettleReply | WatchReply>,
+  ): Promise<void> {
     this.openCalls++
     this.openBytes += bytes
     this.events.underWay(1)

@@ -6,6 +6,8 @@ export interface OpenAttempt {
   readonly seq: number
   readonly leaf: string
   readonly t: number
+  readonly agent: string
+  readonly task: string
   readonly secret: Uint8Array
   readonly from: GateConnection
   readonly hold: Hold
@@ -35,6 +37,11 @@ export class OpenAttempts {
   take(seq: number, from: GateConnection): OpenAttempt | undefined {
     const attempt = this.bySeq.get(seq)
     return attempt?.from === from ? this.remove(attempt) : undefined
+  }
+
+  /** What is under way of some agents or tasks; it stays open. */
+  of(concerns: (attempt: Pick<OpenAttempt, 'agent' | 'task'>) => boolean): readonly OpenAttempt[] {
+    return [...this.bySeq.values()].filter(concerns)
   }
 
   /** Everything of a connection that has ended; it can open nothing more. */

@@ -10,7 +10,7 @@ import type { EvidenceFollowers } from './ports.js'
 import type { RefusalRate } from './refusal-rate.js'
 import { type VerifiedSignature, verifySignature } from './signature.js'
 import { isRepeatable, type SpentSignatures } from './spent-signatures.js'
-import type { Stops } from './stops.js'
+import { isReading, type Stops } from './stops.js'
 
 /** More operations than this in one request are refused: each is decided and written in the receipt. */
 export const MAX_OPERATIONS = 128
@@ -117,8 +117,7 @@ export function rule(c: Case, presented: GrantVerdict | 'missing', memory: Rulin
   const spent = spends ? memory.spent.refusal(signature.signed.signature, nowMs) : null
   if (spent !== null) return denied(described, spent)
   const freeze = memory.stops.frozen()
-  if (freeze !== null && operations.some(({ classes }) => classes.some(each => each !== 'read')))
-    return stopped(described, 'frozen', freeze)
+  if (freeze !== null && !isReading(operations)) return stopped(described, 'frozen', freeze)
   return decide(described, { grant: presented.grant, api, origin, signature, spends }, memory)
 }
 

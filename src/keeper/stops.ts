@@ -22,6 +22,19 @@ export type Halt = HaltScope & {
   readonly sinceMs: number
 }
 
+export interface HaltOrder {
+  readonly by: string
+  readonly because: string | null
+  /** Breaks off what is under way. */
+  readonly cut: boolean
+}
+
+/** Why nothing passes, as the agent reads it. */
+interface Stop {
+  readonly code: 'agent_halted' | 'frozen'
+  readonly because: string | null
+}
+
 export interface Freeze {
   readonly by: string
   readonly because: string | null
@@ -35,6 +48,10 @@ export interface StopsParts {
   readonly clock: Clock
   readonly log: Log
   readonly orders: Pick<OperateOrders, 'accept'>
+  /** Has the gates end what is under way of something that is halted; answers how many requests. */
+  readonly cut: (concerns: (of: Pick<Grant, 'agent' | 'task'>) => boolean, because: string | null) => number
+  /** Answers whoever waits for people, so that it reads of the stop instead. */
+  readonly interrupt: () => void
   readonly grants: { list(): readonly IssuedGrant[]; revoke(jti: string): Promise<IssuedGrant> }
 }
 
@@ -74,6 +91,19 @@ export class Stops {
     )
   }
 
+  /** Nothing of it passes: its agent or task is halted, or everything but reading is frozen. */
+  isStopped(of: Pick<Grant, 'agent' | 'task'> & { readonly operations: readonly Classed[] }): boolean {
+    return this.stopOf(of, of.operations) !== null
+  }
+
+  /** What stands in the way of a request that was ruled on before; null where nothing does. */
+  stopOf(grant: Pick<Grant, 'agent' | 'task'>, operations: readonly Classed[]): Stop | null {
+    const halt = this.haltOf(grant)
+    if (halt !== null) return { code: 'agent_halted', because: halt.because }
+    const freeze = isReading(operations) ? null : this.frozen()
+    return freeze === null ? null : { code: 'frozen', because: freeze.because }
+  }
+
   /** Null where everything may go on. */
   frozen(): Freeze | null {
     const { freezing } = this
@@ -83,16 +113,31 @@ export class Stops {
 
   /**
    * Halts, from this moment on, and ends the grants that fall under it with the credentials that were minted for
-   * them. Halting twice changes the reason. Resolves when it is durable and the grants are ended.
+   * them. Halting twice changes the reason. `cut`: what was sent already is broken off as well. Resolves when it is
+   * durable and the grants are ended, with the number of requests that were broken off.
    */
-  async halt(scope: HaltScope, by: string, because: string | null): Promise<Halt> {
-    const { ledger, clock, grants, log } = this.parts
+  async halt(
+    scope: HaltScope,
+    { by, because, cut }: HaltOrder,
+  ): Promise<{ readonly halt: Halt; readonly cut: number | null }> {
+    const { ledger, clock, grants, log, interrupt } = this.parts
     const halt: Halt = { ...scope, by, because, sinceMs: clock.nowMs() }
     const key = keyOf(scope)
     this.halts.set(key, halt)
     log.warn({ code: 'agent_halted', ...scope, by }, 'halted: nothing of it passes until an order resumes it')
+    interrupt()
+    const broken = cut ? this.parts.cut(of => covers(scope, of), because) : null
     await ledger.append(
-      { type: 'halt', data: { action: 'halted', ...scope, by, ...reason(because) } },
+      {
+        type: 'halt',
+        data: {
+          action: 'halted',
+          ...scope,
+          by,
+          ...reason(because),
+          ...(broken === null ? {} : { cut: broken }),
+        },
+      },
       { state: [{ key, value: JSON.stringify(halt) }] },
     )
     const ended = grants.list().filter(grant => !grant.revoked && this.haltOf(grant) !== null)
@@ -100,7 +145,7 @@ export class Stops {
       const first = ended.find(grant => grant.session === session) as IssuedGrant
       await grants.revoke(first.jti)
     }
-    return halt
+    return { halt, cut: broken }
   }
 
   /** Fulfils a signed order. What was revoked stays so: the agent needs a new grant. Throws `not_stopped` or what is wrong with the order. */
@@ -123,10 +168,11 @@ export class Stops {
 
   /** Lets nothing but reads pass, from this moment on. */
   async freeze(by: string, because: string | null, untilMs: number | null): Promise<Freeze> {
-    const { ledger, clock, log } = this.parts
+    const { ledger, clock, log, interrupt } = this.parts
     const freeze: Freeze = { by, because, sinceMs: clock.nowMs(), untilMs }
     this.freezing = freeze
     log.warn({ code: 'frozen', by, untilMs }, 'frozen: only reads pass')
+    interrupt()
     await ledger.append(
       {
         type: 'freeze',
@@ -148,6 +194,26 @@ export class Stops {
     if (this.freezing === freeze) this.freezing = null
     return freeze
   }
+}
+
+function covers(scope: HaltScope, { agent, task }: Pick<Grant, 'agent' | 'task'>): boolean {
+  switch (scope.scope) {
+    case 'agent':
+      return scope.agent === agent
+    case 'task':
+      return scope.task === task
+    case 'all':
+      return true
+  }
+}
+
+interface Classed {
+  readonly classes: readonly string[]
+}
+
+/** What passes while everything else is frozen. */
+export function isReading(operations: readonly Classed[]): boolean {
+  return operations.every(({ classes }) => classes.every(each => each === 'read'))
 }
 
 function keyOf(scope: HaltScope): string {

@@ -1,13 +1,15 @@
 import { linkFault } from './error-table.js'
 import { encodeFrame, type Frame } from './frame.js'
-import { readAdmit, readHello, readSettle } from './gate-messages.js'
+import { readAdmit, readHello, readSettle, readWatch } from './gate-messages.js'
 import {
   readAdmitReply,
+  readCutOrder,
   readFullCheckUpdate,
   readLinkFault,
   readPolicyUpdate,
   readSettleReply,
   readShippingUpdate,
+  readWatchReply,
   readWelcome,
   readWitnessUpdate,
 } from './keeper-messages.js'
@@ -27,6 +29,7 @@ const gateWire: { readonly [T in GateMessage['type']]: Wire<Extract<GateMessage,
   hello: { byte: 0x01, maxPayloadBytes: 256, read: readHello },
   admit: { byte: 0x02, maxPayloadBytes: 2 * MIB, read: readAdmit },
   settle: { byte: 0x03, maxPayloadBytes: 4 * KIB, read: readSettle },
+  watch: { byte: 0x04, maxPayloadBytes: 256, read: readWatch },
 }
 
 const keeperWire: { readonly [T in KeeperMessage['type']]: Wire<Extract<KeeperMessage, { type: T }>> } = {
@@ -37,6 +40,8 @@ const keeperWire: { readonly [T in KeeperMessage['type']]: Wire<Extract<KeeperMe
   shipping: { byte: 0x86, maxPayloadBytes: 8 * KIB, read: readShippingUpdate },
   witnesses: { byte: 0x87, maxPayloadBytes: 16 * KIB, read: readWitnessUpdate },
   'full-check': { byte: 0x88, maxPayloadBytes: 256, read: readFullCheckUpdate },
+  watched: { byte: 0x89, maxPayloadBytes: 256, read: readWatchReply },
+  cut: { byte: 0x8a, maxPayloadBytes: 64 * KIB, read: readCutOrder },
   fault: { byte: 0x85, maxPayloadBytes: KIB, read: readLinkFault },
 }
 

@@ -1,6 +1,14 @@
 import { type Header, type Recognised, SLOTS, type Slot } from '../protocol/index.js'
 import { linkFault } from './error-table.js'
-import type { AdmitRequest, BodySummary, Finding, Hello, SettleRequest, SignedRequest } from './messages.js'
+import type {
+  AdmitRequest,
+  BodySummary,
+  Finding,
+  Hello,
+  SettleRequest,
+  SignedRequest,
+  WatchRequest,
+} from './messages.js'
 import {
   count,
   jsonObject,
@@ -167,4 +175,9 @@ export function readSettle(value: unknown): SettleRequest {
     responseSha256: nullable(m.responseSha256, sha256Hex),
     responseBytes: count(m.responseBytes),
   }
+}
+
+export function readWatch(value: unknown): WatchRequest {
+  const m = membersOf(value, ['call', 'approval'])
+  return { type: 'watch', call: count(m.call), approval: matching(m.approval, UUID) }
 }

@@ -2,11 +2,13 @@ export { Channel, type ChannelEvents, type ChannelOptions } from './channel.js'
 export { encodeMessage, fromGate, fromKeeper, type Inbound } from './codec.js'
 export { type GrantRefusal, linkErrors, linkFault } from './error-table.js'
 export { encodeFrame, type Frame, FrameReader } from './frame.js'
+export { MAX_CUT } from './keeper-messages.js'
 export type {
   AdmitReply,
   AdmitRequest,
   ApiView,
   BodySummary,
+  CutOrder,
   Finding,
   FullCheckReading,
   FullCheckUpdate,
@@ -23,6 +25,9 @@ export type {
   SignedRequest,
   SinkReading,
   Verdict,
+  WatchedChange,
+  WatchReply,
+  WatchRequest,
   Welcome,
   WitnessReading,
   WitnessUpdate,

@@ -3,6 +3,7 @@ import { readHeader } from './gate-messages.js'
 import type {
   AdmitReply,
   ApiView,
+  CutOrder,
   FullCheckUpdate,
   LinkFault,
   PolicyUpdate,
@@ -12,6 +13,7 @@ import type {
   ShippingUpdate,
   SinkReading,
   Verdict,
+  WatchReply,
   Welcome,
   WitnessReading,
   WitnessUpdate,
@@ -33,6 +35,9 @@ import {
 const POLICY_CID = /^sha256:[0-9a-f]{64}$/
 /** 32 bytes in base64. */
 const CHUNK_KEY = /^[A-Za-z0-9+/]{43}=$/
+const WATCHED = ['changed', 'ended', 'unwatched'] as const
+/** Attempts that one message may end; further ones are in the next. */
+export const MAX_CUT = 2_048
 const MAX_APIS = 256
 const MAX_SINKS = 16
 const MAX_WITNESSES = 32
@@ -195,6 +200,20 @@ function readVerdict(value: unknown): Verdict {
 export function readSettleReply(value: unknown): SettleReply {
   const m = membersOf(value, ['call', 'recorded'])
   return { type: 'settled', call: count(m.call), recorded: flag(m.recorded) }
+}
+
+export function readWatchReply(value: unknown): WatchReply {
+  const m = membersOf(value, ['call', 'change'])
+  return { type: 'watched', call: count(m.call), change: oneOf(m.change, WATCHED) }
+}
+
+export function readCutOrder(value: unknown): CutOrder {
+  const m = membersOf(value, ['attempts', 'because'])
+  return {
+    type: 'cut',
+    attempts: listOf(m.attempts, MAX_CUT, count),
+    because: nullable(m.because, because => text(because, 4_096)),
+  }
 }
 
 export function readLinkFault(value: unknown): LinkFault {

@@ -5,7 +5,7 @@ import type { OutcomeStatus } from '../receipt/index.js'
  * Everything that can pass between a gate and the keeper. There is no message that asks for a credential: the
  * only way to one is an `admit` that the keeper decided and made durable.
  */
-export type GateMessage = Hello | AdmitRequest | SettleRequest
+export type GateMessage = Hello | AdmitRequest | SettleRequest | WatchRequest
 export type KeeperMessage =
   | Welcome
   | PolicyUpdate
@@ -14,6 +14,8 @@ export type KeeperMessage =
   | FullCheckUpdate
   | AdmitReply
   | SettleReply
+  | WatchReply
+  | CutOrder
   | LinkFault
 
 export interface Hello {
@@ -231,6 +233,38 @@ export interface SettleReply {
   readonly call: number
   /** False where the attempt was already closed. */
   readonly recorded: boolean
+}
+
+/**
+ * Asks to be told, once, when people have decided about an approval. The answer decides nothing: the gate asks for the
+ * request again, as its agent would by repeating the call.
+ */
+export interface WatchRequest {
+  readonly type: 'watch'
+  readonly call: number
+  /** Id of the approval, from a verdict that held a request. */
+  readonly approval: string
+}
+
+export interface WatchReply {
+  readonly type: 'watched'
+  readonly call: number
+  readonly change: WatchedChange
+}
+
+/**
+ * `changed`: asked again, the request gets another answer. `ended`: the approval was used or has expired. `unwatched`:
+ * the keeper can't say any more.
+ */
+export type WatchedChange = 'changed' | 'ended' | 'unwatched'
+
+/** Ends what is under way: these attempts of this gate belong to something that was halted. Each is settled as ever. */
+export interface CutOrder {
+  readonly type: 'cut'
+  /** `seq` of each. */
+  readonly attempts: readonly number[]
+  /** Why it was halted, in a person's words. */
+  readonly because: string | null
 }
 
 export interface LinkFault {

@@ -63,7 +63,7 @@ export const CONTROL_FORMATS: Readonly<
   ],
   halt: [
     { action: exactly('halted', 'resumed'), scope: exactly('agent', 'task', 'all'), by: text },
-    { agent: text, task: text, because: text, statement: contentId },
+    { agent: text, task: text, because: text, statement: contentId, cut: count },
   ],
   freeze: [
     { action: exactly('frozen', 'thawed'), by: text },

@@ -1,12 +1,14 @@
 import type { AdmitCall, KeeperPort, SettleCall } from '../../src/gate/index.js'
 import {
   type AdmitReply,
+  type CutOrder,
   type FullCheckReading,
   linkFault,
   type PolicyView,
   type SettleReply,
   type SinkReading,
   type Verdict,
+  type WatchedChange,
   type WitnessReading,
 } from '../../src/link/index.js'
 import type { Header } from '../../src/protocol/index.js'
@@ -87,6 +89,29 @@ export class TableKeeper implements KeeperPort {
     await this.onAdmit(call)
     const receipt = { seq: ++this.seq, leaf: 'ab'.repeat(32) }
     return { type: 'admitted', call: 0, receipt, verdict: this.verdictOn(call) }
+  }
+
+  private readonly cutters = new Set<(order: CutOrder) => void>()
+
+  onCut(listener: (order: CutOrder) => void): () => void {
+    this.cutters.add(listener)
+    return () => this.cutters.delete(listener)
+  }
+
+  cut(attempts: readonly number[], because: string | null = null): void {
+    for (const cut of this.cutters) cut({ type: 'cut', attempts, because })
+  }
+
+  /** What was watched, oldest first. */
+  readonly watched: { readonly approval: string; readonly tell: (change: WatchedChange) => void }[] = []
+  /** Runs when something is watched. */
+  onWatch: () => void = () => {}
+
+  watch(approval: string): Promise<WatchedChange> {
+    return new Promise(tell => {
+      this.watched.push({ approval, tell })
+      this.onWatch()
+    })
   }
 
   async settle(call: SettleCall): Promise<SettleReply> {

@@ -8,7 +8,8 @@ import {
   type SigningKey,
   utf8,
 } from '../../src/canon/index.js'
-import type { ShownApproval } from '../../src/keeper/index.js'
+import type { KeeperClient } from '../../src/gate/index.js'
+import type { Keeper, ShownApproval } from '../../src/keeper/index.js'
 import type { Ledger } from '../../src/ledger/index.js'
 import {
   type ApprovalStatement,
@@ -57,6 +58,8 @@ rules:
 interface Scene {
   readonly house: House
   readonly ledger: Ledger
+  readonly link: KeeperClient
+  readonly keeper: Keeper
   readonly presented: { readonly slot: 'bearer'; readonly token: string }
   stop(): Promise<void>
   ask(invoice?: string): Promise<Asked>
@@ -94,6 +97,8 @@ async function scene(t: TestContext, threshold = 1, owner = 'anna@acme.test'): P
   return {
     house,
     ledger,
+    link,
+    keeper,
     presented,
     stop: async () => {
       await link.close()
@@ -303,6 +308,50 @@ describe('an approval by passkey', () => {
   })
 })
 
+describe('a gate that watches an approval', () => {
+  it('is told once people have approved, and not by one of two', async t => {
+    const { ask, sign, link } = await scene(t, 2)
+    const id = heldBy(await ask())
+    const told: string[] = []
+    const change = link.watch(id).then(change => told.push(change))
+    await sign(id, 'approve', maria)
+    await ask('8') // an answer that is behind anything the first signature could have sent
+    assert.deepEqual(told, [])
+    await sign(id, 'approve', jo)
+    await change
+    assert.deepEqual(told, ['changed'])
+    assert.equal(await link.watch(id), 'changed', 'at once where they have by now')
+    assert.equal((await ask()).verdict.kind, 'forward')
+    assert.equal(await link.watch(id), 'ended')
+  })
+
+  it('is told of a rejection, of a halt and of a freeze', async t => {
+    const { ask, sign, link, house } = await scene(t)
+    const [seven, eight, nine] = [heldBy(await ask('7')), heldBy(await ask('8')), heldBy(await ask('9'))]
+    const changes = [link.watch(seven), link.watch(eight), link.watch(nine)]
+    await sign(seven, 'reject', maria)
+    assert.equal(await changes[0], 'changed')
+    await house.admin('POST', '/v1/stops/halt', { of: { scope: 'agent', agent: 'another' }, by: 'jo' })
+    await house.admin('POST', '/v1/stops/halt', { of: { scope: 'agent', agent: 'coder' }, by: 'jo' })
+    assert.deepEqual(await Promise.all(changes), ['changed', 'changed', 'changed'])
+    const again = link.watch(eight)
+    await house.admin('POST', '/v1/stops/freeze', { by: 'jo' })
+    assert.equal(await again, 'changed')
+  })
+
+  it('is told when it has expired, and where the keeper stops, which doesn’t wait for people', async t => {
+    const { ask, link, house, keeper } = await scene(t)
+    const change = link.watch(heldBy(await ask()))
+    house.aheadMs = 31 * 60_000
+    assert.equal(await change, 'ended')
+    const other = link.watch(heldBy(await ask('8')))
+    await ask() // the answer that is behind it
+    const stopped = keeper.stop()
+    assert.equal(await other, 'unwatched')
+    await stopped
+  })
+})
+
 describe('attacks on countersignatures', () => {
   it('attack: two identical requests at once use one approval once', async t => {
     const { ask, sign, ledger } = await scene(t)
@@ -352,5 +401,21 @@ describe('attacks on countersignatures', () => {
     await house.admin('POST', '/v1/policy/reload')
     assert.notEqual(heldBy(await ask()), id)
     assert.equal((await sign(other, 'approve', maria)).code, 'approval_superseded')
+  })
+
+  it('attack: an approval arrives while another policy is being put in force', async t => {
+    const { ask, sign, house, link } = await scene(t)
+    const id = heldBy(await ask())
+    const watched = link.watch(id)
+    house.shelf.put(policyFor(1, 2))
+    const [signed, reloaded] = await Promise.all([
+      sign(id, 'approve', maria),
+      house.admin('POST', '/v1/policy/reload'),
+    ])
+    assert.equal(reloaded.status, 200)
+    // Whichever came first: under the next policy the call is asked about anew, and what was signed is worth nothing.
+    assert.ok(signed.state === 'approved' || signed.code === 'approval_superseded', JSON.stringify(signed))
+    assert.notEqual(heldBy(await ask()), id)
+    if (signed.state === 'approved') assert.equal(await watched, 'changed')
   })
 })

@@ -170,8 +170,24 @@ export class CountingBroker implements CredentialBroker {
   readonly revoked: object[] = []
   failure: Error | null = null
   closed = false
+  private pausing: Promise<void> | null = null
+  private onObtain: () => void = () => {}
+
+  /** The next minting waits: `asked` resolves when it has begun. */
+  pause(): { readonly asked: Promise<void>; goOn(): void } {
+    let goOn = (): void => {}
+    this.pausing = new Promise(resolve => {
+      goOn = resolve
+    })
+    const asked = new Promise<void>(resolve => {
+      this.onObtain = resolve
+    })
+    return { asked, goOn }
+  }
 
   async obtain(scope: MintScope): Promise<RecordedCredential> {
+    this.onObtain()
+    if (this.pausing !== null) await this.pausing
     if (this.failure !== null) throw this.failure
     this.minted.push(scope)
     return {

@@ -287,6 +287,7 @@ async function listen(
     handlers: {
       admit: async request => allowed(request, 1),
       settle: async request => ({ type: 'settled', call: request.call, recorded: true }),
+      watch: async request => ({ type: 'watched', call: request.call, change: 'changed' }),
       gateGone: () => undefined,
       failed: () => undefined,
       ...handlers,

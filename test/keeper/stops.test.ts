@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import { randomUUID } from 'node:crypto'
 import { describe, it, type TestContext } from 'node:test'
 import { encodeEnvelope, type JsonObject, parseStrictJson, type SigningKey } from '../../src/canon/index.js'
+import type { CutOrder } from '../../src/link/index.js'
 import { type SignedOperateOrder, sealOperateOrder } from '../../src/policy/index.js'
 import { type Asked, House, ORIGIN, ofType, operation, REMIND, signingKey } from './keeper-fixture.js'
 
@@ -118,6 +119,65 @@ describe('a halt', () => {
     assert.equal((await stop('halt', { ...CODER, because: 'a\u202eb' })).status, 400)
     assert.equal((await stop('halt', { ...CODER, of: { scope: 'everyone' } })).status, 400)
   })
+})
+
+describe('a halt that cuts', () => {
+  it('tells every gate which of its own attempts to end, and says in the ledger how many', async t => {
+    const { house, link, ledger, stop } = await scene(t)
+    const other = await house.connect()
+    const orders: [string, CutOrder][] = []
+    link.onCut(order => orders.push(['one', order]))
+    other.onCut(order => orders.push(['other', order]))
+    const presented = { slot: 'bearer', token: await house.token('reader') } as const
+    const [first, second] = [await house.ask(link), await house.ask(other)]
+    assert.deepEqual([codeOf(first), codeOf(second)], ['allowed', 'allowed'])
+    await house.ask(link, { presented })
+    const { body } = await stop('halt', { ...CODER, cut: true })
+    assert.equal(body.cut, 2)
+    // Behind the orders on either link: refused by both gates.
+    assert.equal(codeOf(await house.ask(link)), 'agent_halted')
+    assert.equal(codeOf(await house.ask(other)), 'agent_halted')
+    const because = 'It goes on deleting.'
+    assert.deepEqual(orders, [
+      ['one', { type: 'cut', attempts: [first.seq], because }],
+      ['other', { type: 'cut', attempts: [second.seq], because }],
+    ])
+    const [entry] = await ofType(ledger, 'halt')
+    assert.equal(entry?.data.cut, 2)
+  })
+
+  it('cuts nothing unless it is asked to', async t => {
+    const { ask, link, stop } = await scene(t)
+    let orders = 0
+    link.onCut(() => orders++)
+    await ask()
+    assert.equal((await stop('halt', CODER)).body.cut, null)
+    assert.equal(codeOf(await ask()), 'agent_halted')
+    assert.equal(orders, 0)
+    assert.equal((await stop('halt', { ...CODER, cut: 'yes' })).status, 400)
+  })
+})
+
+describe('a request that is being admitted while somebody stops it', () => {
+  for (const [what, body, code] of [
+    ['halt', CODER, 'agent_halted'],
+    ['freeze', { by: 'maria' }, 'frozen'],
+  ] as const)
+    it(`is refused, and nothing is admitted behind the ${what} in the ledger`, async t => {
+      const { ask, stop, house, ledger } = await scene(t)
+      const minting = house.broker.pause()
+      const answer = ask(operation(REMIND, '7'))
+      await minting.asked
+      assert.equal((await stop(what, body)).status, 200)
+      minting.goOn()
+      assert.equal(codeOf(await answer), code)
+      const attempts = await ofType(ledger, 'attempt')
+      assert.deepEqual(
+        attempts.map(({ decision }) => decision.effect),
+        ['deny'],
+      )
+      assert.ok(house.broker.revoked.length > 0, 'what was minted meanwhile is ended')
+    })
 })
 
 describe('a freeze', () => {

@@ -44,6 +44,7 @@ const GATE_MESSAGES: readonly GateMessage[] = [
       outbound: [['content-type', 'text/plain']],
     },
   }),
+  { type: 'watch', call: 9, approval: GATE_ID },
   aSettle(),
   aSettle({
     status: 'not_sent',
@@ -64,6 +65,9 @@ const KEEPER_MESSAGES: readonly KeeperMessage[] = [
     enrolmentExpiresMs: 1_900_000_000_000,
   },
   { type: 'policy', policy: aPolicyView() },
+  { type: 'watched', call: 9, change: 'ended' },
+  { type: 'cut', attempts: [12, 13], because: 'It goes on deleting.' },
+  { type: 'cut', attempts: [], because: null },
   {
     type: 'admitted',
     call: 7,

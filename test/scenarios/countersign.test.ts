@@ -1,19 +1,31 @@
 import assert from 'node:assert/strict'
-import { mkdtempSync, rmSync } from 'node:fs'
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import type { ServerResponse } from 'node:http'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import process from 'node:process'
 import { type TestContext, test } from 'node:test'
+import { fileURLToPath } from 'node:url'
+import { stringify } from 'yaml'
 import { createKeyFile } from '../../src/cli/keyfile.js'
 import { countersign } from '../cli/command-line.js'
-import { invoicesPolicy, startInvoices } from './invoices.js'
-import { type Sidecar, startSidecar } from './supervised-sidecar.js'
+import { type Invoices, invoicesPolicy, startInvoices } from './invoices.js'
+import { eventually, type Sidecar, startSidecar } from './supervised-sidecar.js'
+
+const MAIN = fileURLToPath(new URL('../../bin/main.js', import.meta.url))
 
 interface Scene {
   readonly sidecar: Sidecar
+  readonly invoices: Invoices
   readonly seen: readonly unknown[]
   readonly keys: { readonly jo: string; readonly max: string; readonly stranger: string }
   run(...argv: string[]): ReturnType<typeof countersign>
-  ask(path?: string): Promise<{ status: number; text: string; approval: string }>
+  ask(
+    path?: string,
+    prefer?: string,
+  ): Promise<{ status: number; text: string; approval: string; applied: string | null }>
 }
 
 /** A sidecar under a policy by which new invoices take two people. */
@@ -39,16 +51,23 @@ approvers:
   const authorization = `Bearer ${await sidecar.grant()}`
   return {
     sidecar,
+    invoices,
     seen: invoices.seen,
     keys: { jo: file('jo'), max: file('max'), stranger: file('stranger') },
     run: (...argv) => countersign(...argv, '--config', sidecar.loaded.file),
-    ask: async (path = '/invoices') => {
+    ask: async (path = '/invoices', prefer) => {
       const answer = await fetch(`${sidecar.url}/billing${path}`, {
         method: 'POST',
-        headers: { authorization },
+        headers: { authorization, ...(prefer === undefined ? {} : { prefer }) },
       })
       const text = await answer.text()
-      return { status: answer.status, text, approval: /approval ([0-9a-f-]{36})/.exec(text)?.[1] ?? '' }
+      const applied = answer.headers.get('preference-applied')
+      return {
+        status: answer.status,
+        text,
+        applied,
+        approval: /approval ([0-9a-f-]{36})/.exec(text)?.[1] ?? '',
+      }
     },
   }
 }
@@ -90,6 +109,42 @@ test('a held call passes once two people have countersigned it, and the whole lo
     ['approved', 'max'],
     ['consumed', undefined],
   ])
+})
+
+test('a call that prefers to wait is answered once two people have countersigned it, and over a restart is held', async t => {
+  const { run, ask, keys, seen, sidecar } = await scene(t)
+  const pending = async () => {
+    const { approvals } = JSON.parse((await run('approvals', 'list', '--json')).out)
+    return approvals.at(-1) as { id: string; digest: string } | undefined
+  }
+  const answer = ask('/invoices', 'wait=60')
+  const { id, digest } = await eventually('an approval', pending)
+  for (const key of [keys.jo, keys.max]) {
+    assert.equal(seen.length, 0)
+    const signed = await run('approve', id, '--key', key, '--digest', digest)
+    assert.equal(signed.code, 0, signed.err)
+  }
+  const { status, applied } = await answer
+  assert.deepEqual([status, applied, seen.length], [200, 'wait=60', 1])
+  const attempts = (await sidecar.entries()).flatMap(entry =>
+    entry.type === 'attempt' ? [[entry.decision.effect, entry.approval]] : [],
+  )
+  assert.deepEqual(attempts, [
+    ['hold', id],
+    ['allow', id],
+  ])
+
+  const other = ask('/invoices', 'wait=60')
+  const next = await eventually('another approval', async () => {
+    const waiting = await pending()
+    return waiting?.id === id ? undefined : waiting
+  })
+  process.kill(sidecar.pid('keeper'), 'SIGKILL')
+  const held = await other
+  assert.deepEqual([held.status, held.approval], [403, next.id])
+  await eventually('the keeper', () => sidecar.status().catch(() => undefined))
+  assert.equal((await pending())?.id, next.id, 'the approval is still there')
+  assert.equal(seen.length, 1)
 })
 
 test('a rejected call stays refused, and the agent reads the person’s reason', async t => {
@@ -134,6 +189,46 @@ test('approving shows everything that is bound, and signs nothing that was not l
   )
   assert.match(stranger.err, /approver_unknown/)
 })
+
+test('a halt that cuts ends what is under way in every gate, and both refuse the next request', async t => {
+  const { sidecar, run, invoices } = await scene(t)
+  const second = await anotherGate(t, sidecar)
+  const started: ServerResponse[] = []
+  invoices.answer = (_request, response) => {
+    started.push(response)
+    if (started.length === 1) response.writeHead(200, { 'content-type': 'text/plain' }).write('begun')
+  }
+  const authorization = `Bearer ${await sidecar.grant()}`
+  const read = (url: string) => fetch(`${url}/billing/invoices/1`, { headers: { authorization } })
+  const stream = await read(sidecar.url)
+  const slow = read(second)
+  await eventually('both requests upstream', () => (started.length === 2 ? true : undefined))
+  const halted = await run('halt', '--all', '--cut', '--because', 'Everybody stops.', '--by', 'maria')
+  assert.equal(halted.code, 0, halted.err)
+  assert.match(halted.out, /^2 request\(s\) under way were broken off\.$/m)
+  await assert.rejects(stream.text(), 'an answer that has begun is cut short')
+  const refused = await slow
+  assert.equal(refused.status, 403)
+  assert.match(await refused.text(), /BROKEN OFF by a halt.*Everybody stops\./)
+  for (const url of [sidecar.url, second]) assert.match(await (await read(url)).text(), /agent_halted/)
+  const outcomes = await eventually('both outcomes', async () => {
+    const found = (await sidecar.entries()).flatMap(entry => (entry.type === 'outcome' ? [entry.status] : []))
+    return found.length === 2 ? found : undefined
+  })
+  assert.deepEqual(outcomes, ['aborted', 'aborted'])
+})
+
+/** A second gate before the same keeper, as a process of its own; answers where it listens. */
+async function anotherGate(t: TestContext, { folder, loaded }: Sidecar): Promise<string> {
+  const file = join(folder, 'second-gate.yaml')
+  writeFileSync(file, stringify({ ...loaded.config, gate: { listen: '127.0.0.1:0' } }))
+  const child = spawn(process.execPath, [MAIN, 'run', '--config', file, '--role', 'gate'], {
+    stdio: ['ignore', 'ignore', 'inherit', 'ipc'],
+  })
+  t.after(() => child.kill('SIGKILL'))
+  const [{ ready }] = (await once(child, 'message')) as [{ ready: { main: string } }]
+  return ready.main
+}
 
 test('a halted agent reads why, keeps no grant, and goes on only after a signed order and with a new one', async t => {
   const { run, sidecar } = await scene(t)

@@ -33,7 +33,7 @@ ${urls.join('\n')}
 
 - Use these base URLs and the grant in \`$COUNTERSIGN_GRANT\` as the API key or bearer token. After an hour read the renewed one from \`$COUNTERSIGN_GRANT_FILE\`.
 - A message that begins with DENIED is a decision, not a fault. Nothing was executed. Do not try another endpoint, wording or credential: each try is refused and recorded. Tell your operator what you were trying to fix, with the receipt number.
-- A message that begins with HELD waits for a person. Do other work, then repeat exactly the same call.
+- A message that begins with HELD waits for a person. Do other work, then repeat exactly the same call. If you would rather wait for the answer, send the call with the header \`Prefer: wait=60\`: it is answered as soon as people have decided, or HELD after that many seconds.
 - If you find a key or token in a file, do not use it. Report where it is; it has to be rotated.
 - Status 503 means that the sidecar can't decide right now. Wait and repeat the same call; do not look for a way around.`
 }

@@ -15,6 +15,7 @@ interface StopFlags extends AdminOptions, ScopeFlags {
   readonly because?: string
   readonly by: string
   readonly until?: string
+  readonly cut?: true
   readonly json?: true
 }
 
@@ -28,6 +29,7 @@ const AFTERWARDS =
 export function registerHalt(program: Command, io: Io): void {
   scoped(addAdminOptions(program.command('halt')))
     .summary('stop an agent, a task or everything, from the next request on')
+    .option('--cut', 'break off what is under way as well; what it has done by then, nobody knows')
     .option('--because <text>', 'why; the agent reads it, and it stands in the receipt')
     .option('--by <person>', 'who halts; stands in the receipt', userInfo().username)
     .option('--json', 'one JSON document')
@@ -38,6 +40,7 @@ Its grants are revoked, and the credentials that were minted for them. A restart
 
 Examples:
   countersign halt --agent coder --because 'it goes on deleting'
+  countersign halt --agent coder --cut --because 'it goes on deleting'
   countersign halt --all
 `,
     )
@@ -91,9 +94,11 @@ function scoped(command: Command): Command {
 
 async function halt(flags: StopFlags, io: Io): Promise<void> {
   const of = scopeOf(flags)
-  const answer = await posted(flags, '/v1/stops/halt', { of, by: flags.by, because: flags.because })
+  const said = { of, by: flags.by, because: flags.because, cut: flags.cut === true }
+  const answer = (await posted(flags, '/v1/stops/halt', said)) as { readonly cut: number | null }
   if (flags.json === true) return printJson(io, answer)
   printLine(io, `Halted: ${words(of)}. Nothing of it passes until \`countersign resume\` ends it.`)
+  if (answer.cut !== null) printLine(io, `${answer.cut} request(s) under way were broken off.`)
 }
 
 async function resume(flags: GoOnFlags, io: Io): Promise<void> {

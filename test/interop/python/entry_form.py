@@ -54,7 +54,7 @@ CONTROL = {
         "expires# rule? by? because? signed? attempt#?",
         approvers_=[("", "", "")],
     ),
-    "halt": of("action=halted|resumed scope=agent|task|all by agent? task? because? statement%?"),
+    "halt": of("action=halted|resumed scope=agent|task|all by agent? task? because? statement%? cut#?"),
     "freeze": of("action=frozen|thawed by until#? because? statement%?"),
     "key": of("action=enrolled|revoked role=receipt|checkpoint|grant key! enrolment? replaces!?"),
     "heartbeat": of("size# open# policy%? every#?"),

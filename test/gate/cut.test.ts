@@ -1,0 +1,79 @@
+import assert from 'node:assert/strict'
+import { once } from 'node:events'
+import type { ServerResponse } from 'node:http'
+import { afterEach, beforeEach, describe, it } from 'node:test'
+import { type ARunningGate, aGate } from './a-gate.js'
+
+let running: ARunningGate
+
+beforeEach(async () => {
+  running = await aGate()
+})
+afterEach(() => running.close())
+
+/** Resolves with the upstream's half of the next exchange, which is then left to the test. */
+function reached(): Promise<ServerResponse> {
+  return new Promise(resolve => {
+    running.upstream.answer = (_request, response) => resolve(response)
+  })
+}
+
+describe('a request that a halt breaks off', () => {
+  it('is refused with the reason where the upstream has not answered, and its outcome is aborted', async () => {
+    const { keeper, call } = running
+    const upstream = reached()
+    const answer = call('/invoices/7/void', { method: 'POST' })
+    const ended = once(await upstream, 'close')
+    keeper.cut([1], 'It goes on deleting.')
+    const { status, headers } = await answer
+    assert.deepEqual([status, headers.get('countersign-decision')], [403, 'effect=deny, code=agent_halted'])
+    const text = await (await answer).text()
+    assert.match(text, /BROKEN OFF by a halt, the operation may have been executed\./)
+    assert.match(text, /Their reason: “It goes on deleting\.”/)
+    const { attempt, status: outcome, http } = await keeper.outcome()
+    assert.deepEqual([attempt, outcome, http], [1, 'aborted', 0])
+    await ended // the upstream's connection is closed as well
+  })
+
+  it('loses its connection where the answer has begun', async () => {
+    const { keeper, call } = running
+    const upstream = reached()
+    const answer = call('/invoices')
+    const response = await upstream
+    response.writeHead(200, { 'content-type': 'text/event-stream' }).write('data: 1\n\n')
+    const { body } = await answer
+    const reader = body?.getReader()
+    assert.equal(Buffer.from((await reader?.read())?.value ?? []).toString(), 'data: 1\n\n')
+    const ended = once(response, 'close')
+    keeper.cut([1])
+    await assert.rejects(async () => reader?.read())
+    const { status, http, responseBytes } = await keeper.outcome()
+    assert.deepEqual([status, http, responseBytes], ['aborted', 200, 9])
+    await ended
+  })
+
+  it('never leaves where the order comes before it does', async () => {
+    const { keeper, call, upstream } = running
+    keeper.onAdmit = () => keeper.cut([1], null)
+    const answer = await call('/invoices')
+    assert.match(await answer.text(), /REFUSED, nothing was executed\./)
+    assert.equal((await keeper.outcome()).status, 'not_sent')
+    assert.equal(upstream.received.length, 0)
+    keeper.onAdmit = () => {}
+    assert.equal((await call('/invoices')).status, 200, 'and only that one')
+  })
+
+  it('leaves every other alone', async () => {
+    const { keeper, call } = running
+    const first = reached()
+    const one = call('/invoices/1')
+    const held = await first
+    const second = reached()
+    const two = call('/invoices/2')
+    await second
+    keeper.cut([2, 3, 99], null)
+    assert.equal((await two).status, 403)
+    held.writeHead(200).end('{}')
+    assert.equal((await one).status, 200)
+  })
+})
