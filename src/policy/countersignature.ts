@@ -1,6 +1,7 @@
 import {
   type Crypto,
   canonicalBytes,
+  canonicalize,
   decodeEnvelope,
   type Envelope,
   hex,
@@ -12,10 +13,12 @@ import {
   parsePublicKey,
   type SigningKey,
   signEnvelope,
+  utf8,
 } from '../canon/index.js'
 import type { Operation } from '../protocol/index.js'
 import type { ApproverGroup } from './active.js'
 import { policyFault } from './error-table.js'
+import type { ProbeResult } from './probe.js'
 import { Type } from './schema-type.js'
 import { checkShape } from './shape.js'
 import { signersOf } from './signatures.js'
@@ -56,6 +59,7 @@ const StatementSchema = Type.Object(
       { minItems: 1 },
     ),
     args_c: Hex32,
+    probes_c: Type.Optional(Hex32),
   },
   strict,
 )
@@ -90,6 +94,8 @@ export interface ApprovalStatement {
   readonly operations: readonly StatedOperation[]
   /** HMAC-SHA-256, hex, of the JCS of the list of all operations' arguments under the approval's salt. */
   readonly args_c: string
+  /** The same of what the upstream was asked and has said before (`ProbeResult`s); absent where nothing was asked. */
+  readonly probes_c?: string
 }
 
 export interface StatedOperation {
@@ -187,6 +193,15 @@ export function argumentsCommitment(
   args: readonly JsonValue[],
 ): string {
   return hex(crypto.hmacSha256(salt, canonicalBytes(args as JsonValue)))
+}
+
+/** Commitment to what an upstream was asked about a call and has said; `salt` has 32 bytes. */
+export function probesCommitment(
+  crypto: Pick<Crypto, 'hmacSha256'>,
+  salt: Uint8Array,
+  probes: readonly ProbeResult[],
+): string {
+  return hex(crypto.hmacSha256(salt, utf8(`probes ${canonicalize(probes)}`)))
 }
 
 /** Digest of a statement, hex, as receipts and passkeys' challenges have it. */

@@ -28,6 +28,7 @@ export {
   MAX_STATEMENT_BYTES,
   type OpenCountersignature,
   openCountersignature,
+  probesCommitment,
   type Signature,
   type StatedOperation,
   sealCountersignature,
@@ -91,6 +92,12 @@ export {
   type SignedOperateOrder,
   sealOperateOrder,
 } from './operate-order.js'
+export {
+  PROBE_STATUSES,
+  type ProbeQuestion,
+  type ProbeResult,
+  type ProbeStatus,
+} from './probe.js'
 export {
   openRecovery,
   type Recovery,
