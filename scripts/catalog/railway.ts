@@ -2,6 +2,7 @@ import type { CatalogDocument, OperationClass } from '../../src/protocol/index.j
 import { HARMLESS_FIELDS, needsReview, SECRET_FIELDS } from './railway-fields.js'
 import { MUTATION_CLASSES } from './railway-mutations.js'
 import { placesOf } from './railway-places.js'
+import { RAILWAY_PROBES } from './railway-probes.js'
 import { PLAIN_QUERIES, SENSITIVE_QUERIES } from './railway-queries.js'
 import { EFFECTS, MUTATION_RULES } from './railway-rules.js'
 import { type RailwaySource, readRailwaySource, type SourceField } from './railway-source.js'
@@ -39,6 +40,7 @@ export function railwayCatalog(): CatalogDocument {
       inputs: mapEntries(source.inputs, fields => Object.fromEntries(fields)),
       operations: operations(source),
     },
+    probes: RAILWAY_PROBES,
   }
 }
 

@@ -1,7 +1,7 @@
-import { fromBase64, shownParts } from '../canon/index.js'
+import { fromBase64, type JsonValue, shownParts } from '../canon/index.js'
 import type { ShownApproval } from '../keeper/index.js'
 import { nativeCrypto } from '../native/index.js'
-import { argumentsCommitment, statementDigest } from '../policy/index.js'
+import { argumentsCommitment, type ProbeResult, probesCommitment, statementDigest } from '../policy/index.js'
 import { cliFault } from './error-table.js'
 
 /** A value longer than this is cut, and its length said: what matters must not scroll away. */
@@ -16,7 +16,7 @@ const MAX_VALUE = 2_000
  */
 export function approvalLines(approval: ShownApproval, nowMs: number): readonly string[] {
   checkApproval(approval)
-  const { statement, request, rule, because, args } = approval
+  const { statement, request, rule, because, args, probes } = approval
   return [
     `Approval ${approval.id}, ${stateWords(approval, nowMs)}`,
     '',
@@ -36,6 +36,7 @@ export function approvalLines(approval: ShownApproval, nowMs: number): readonly 
       ...(operation.account === undefined ? [] : [`  account      ${shown(operation.account)}`]),
       ...argumentLines(args[index]),
     ]),
+    ...probes.flatMap(probeLines),
     '',
     `  request      ${shown(request.method)} ${shown(request.target)}`,
     `  policy       ${statement.policy}`,
@@ -44,9 +45,12 @@ export function approvalLines(approval: ShownApproval, nowMs: number): readonly 
 }
 
 /** Throws `approval_inconsistent` unless the digest and the commitment are those of what is shown. */
-export function checkApproval({ statement, digest, args, salt }: ShownApproval): void {
+export function checkApproval({ statement, digest, args, probes, salt }: ShownApproval): void {
   const committed = argumentsCommitment(nativeCrypto, fromBase64(salt), args)
   if (statement.args_c !== committed) throw cliFault('approval_inconsistent', 'its arguments are others')
+  const told = probes.length === 0 ? undefined : probesCommitment(nativeCrypto, fromBase64(salt), probes)
+  if (statement.probes_c !== told)
+    throw cliFault('approval_inconsistent', 'what the API said is something else')
   if (digest !== statementDigest(nativeCrypto, statement))
     throw cliFault('approval_inconsistent', 'its digest is another')
 }
@@ -73,6 +77,36 @@ export function shown(text: string): string {
     .map(part => (part.hidden ? `⟦${part.text}⟧` : part.text))
     .join('')
   return cut === text ? parts : `${parts} ⟦${text.length - cut.length} characters more⟧`
+}
+
+/** What the API has said about a resource, before anybody decided: how much hangs on it. */
+function probeLines({ type, id, status, facts }: ProbeResult): readonly string[] {
+  const about = `  blast radius ${shown(type)} ${shown(id)}`
+  if (facts === null) return ['', `${about}: could not be asked (${shown(status.replaceAll('_', ' '))})`]
+  return [
+    '',
+    about,
+    ...Object.entries(facts).map(
+      ([name, value]) => `               ${shown(wordsOf(name))}: ${factText(value)}`,
+    ),
+  ]
+}
+
+/** `mountedIn` → `mounted in`. */
+function wordsOf(name: string): string {
+  return name.replaceAll(/[A-Z]/g, letter => ` ${letter.toLowerCase()}`)
+}
+
+function factText(value: JsonValue): string {
+  if (Array.isArray(value))
+    return value.length === 0 ? 'none' : shown(`${value.map(scalarText).join(', ')} (${value.length})`)
+  if (typeof value !== 'object' || value === null) return shown(scalarText(value))
+  const members = Object.entries(value).map(([name, each]) => `${name}=${scalarText(each)}`)
+  return members.length === 0 ? 'none' : shown(members.join(', '))
+}
+
+function scalarText(value: JsonValue | undefined): string {
+  return JSON.stringify(value ?? null)
 }
 
 function argumentLines(args: unknown): readonly string[] {

@@ -102,13 +102,14 @@ function wrappedKeyOf(entries: readonly Entry[], boot: string): string | null {
 }
 
 /** What the side store can disclose of an attempt by itself. */
-function fieldsOf({ req, ops }: Attempt): readonly CommittedField[] {
+function fieldsOf({ req, ops, probes = [] }: Attempt): readonly CommittedField[] {
   const body: readonly CommittedField[] = req.body_c === undefined ? [] : ['body']
   return [
     'target',
     ...body,
     'inputs',
     ...ops.flatMap(({ more }, i) => (more === undefined ? [] : [`ops.${i}` as const])),
+    ...probes.flatMap(({ facts_c }, i) => (facts_c === undefined ? [] : [`probes.${i}` as const])),
   ]
 }
 
@@ -129,6 +130,10 @@ function keptValue(
       if (content !== null) return nativeCrypto.sha256(content)
       return inputs.body === null ? null : Buffer.from(inputs.body, 'hex')
     default: {
+      if (field.startsWith('probes.')) {
+        const facts = inputs.probe?.[Number(field.slice('probes.'.length))]?.facts
+        return facts == null ? null : canonicalBytes(facts)
+      }
       const operation = inputs.operations[Number(field.slice('ops.'.length))]
       return operation === undefined ? null : canonicalBytes(operation)
     }

@@ -1,5 +1,12 @@
 import { parseStrictJson } from '../canon/index.js'
-import type { ActivePolicy, Decision, DecisionInput, PolicyAgent, PolicyApi } from '../policy/index.js'
+import type {
+  ActivePolicy,
+  Decision,
+  DecisionInput,
+  PolicyAgent,
+  PolicyApi,
+  ProbeResult,
+} from '../policy/index.js'
 import {
   type AwsService,
   classify,
@@ -10,6 +17,7 @@ import {
 } from '../protocol/index.js'
 import { openAwsShelf } from './aws-shelf.js'
 import { UsageError } from './io.js'
+import { type SupposedAnswers, supposedResults } from './supposed-answers.js'
 
 /** A request to be explained: for which API, and what would be sent to it. */
 export interface ExplainedRequest extends RawRequest {
@@ -21,6 +29,8 @@ export type Explanation =
   | {
       readonly operations: readonly Pick<Operation, 'name' | 'classes' | 'scope' | 'resources'>[]
       readonly decision: Decision
+      /** What the API is asked before; absent where nothing is. */
+      readonly asks?: readonly Pick<ProbeResult, 'probe' | 'type' | 'id' | 'status'>[]
     }
   | { readonly refused: { readonly code: string; readonly detail: string } }
 
@@ -31,6 +41,7 @@ export interface Circumstances {
   readonly owner: string
   /** What was used up under each limit, by counter (`rule/agent`). */
   readonly usage: Readonly<Record<string, number>>
+  readonly answers: SupposedAnswers
 }
 
 /** What the gate and the keeper make of a request: refused before any rule is asked, or decided over this input. */
@@ -38,12 +49,12 @@ export type Imagined =
   | { readonly kind: 'refused'; readonly code: string; readonly detail: string }
   | { readonly kind: 'decided'; readonly input: DecisionInput; readonly decision: Decision }
 
-/** Classifies as the gate does, describes and decides as the keeper does. No probe is asked. */
+/** Classifies as the gate does, describes and decides as the keeper does. Nobody is asked: what an API would say is supposed. */
 export function imagine(
   policy: ActivePolicy,
   agent: PolicyAgent,
   request: ExplainedRequest,
-  { nowMs, task, owner, usage }: Circumstances,
+  { nowMs, task, owner, usage, answers }: Circumstances,
 ): Imagined {
   const api = policy.apis.get(request.api)
   if (api === undefined) return refused('unknown_api', 'the policy has no API of this name')
@@ -59,7 +70,8 @@ export function imagine(
     probe: null,
     usage: ({ key }) => (Object.hasOwn(usage, key) ? (usage[key] as number) : 0),
   }
-  return { kind: 'decided', input, decision: policy.decide(input) }
+  const asked = { ...input, probe: supposedResults(policy, input, answers) }
+  return { kind: 'decided', input: asked, decision: policy.decide(asked) }
 }
 
 /** What a sidecar would make of a request, without one, while no limit is used up. */
@@ -68,8 +80,9 @@ export function explain(
   agent: PolicyAgent,
   request: ExplainedRequest,
   nowMs: number,
+  answers: SupposedAnswers = {},
 ): Explanation {
-  const imagined = imagine(policy, agent, request, { nowMs, task: 'explain', owner: '', usage: {} })
+  const imagined = imagine(policy, agent, request, { nowMs, task: 'explain', owner: '', usage: {}, answers })
   if (imagined.kind === 'refused') return { refused: { code: imagined.code, detail: imagined.detail } }
   const operations = imagined.input.operations.map(({ name, classes, scope, resources }) => ({
     name,
@@ -77,7 +90,8 @@ export function explain(
     scope,
     resources: resources.map(({ type, id }) => ({ type, id })),
   }))
-  return { operations, decision: imagined.decision }
+  const asks = imagined.input.probe?.map(({ probe, type, id, status }) => ({ probe, type, id, status }))
+  return { operations, decision: imagined.decision, ...(asks === undefined ? {} : { asks }) }
 }
 
 function refused(code: string, detail: string): Imagined {

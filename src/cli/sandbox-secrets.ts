@@ -8,6 +8,8 @@ export const SANDBOX_BILLING_AUDIENCE = 'https://billing.internal'
 /** What the stand-in clouds accept; the vault holds the other end of each. Lies in `sandbox/secrets.json`, mode 0600. */
 export interface SandboxSecrets {
   readonly railwayToken: string
+  /** Absent in a folder that was made before. */
+  readonly railwayViewer?: string
   readonly stripeKeys: readonly RestrictedKey[]
   readonly billingJwks: JSONWebKeySet
   /** The long-term key that the AWS account trusts. */
@@ -27,6 +29,7 @@ export async function createSandboxSecrets(origins: SandboxOrigins): Promise<{
   readonly vault: readonly NewVaultEntry[]
 }> {
   const railwayToken = randomUUID()
+  const railwayViewer = randomUUID()
   const readKey = `rk_test_${randomBytes(24).toString('hex')}`
   const writeKey = `rk_test_${randomBytes(24).toString('hex')}`
   const { privateKey, publicKey } = await generateKeyPair('Ed25519', { extractable: true })
@@ -42,6 +45,7 @@ export async function createSandboxSecrets(origins: SandboxOrigins): Promise<{
     clouds: {
       aws,
       railwayToken,
+      railwayViewer,
       stripeKeys: [
         { secret: readKey, permissions: { customers: 'read', subscriptions: 'read', charges: 'read' } },
         { secret: writeKey, permissions: { customers: 'write', charges: 'write' } },
@@ -53,6 +57,13 @@ export async function createSandboxSecrets(origins: SandboxOrigins): Promise<{
         name: 'railway-staging',
         kind: 'railway-project-token',
         material: { token: railwayToken, sentAs: 'bearer' },
+        origins: [origins.railway],
+        environment,
+      },
+      {
+        name: 'railway-viewer',
+        kind: 'static',
+        material: { secret: railwayViewer },
         origins: [origins.railway],
         environment,
       },

@@ -8,7 +8,7 @@ export type { Schedule } from './lifetime.js'
 export { checkMaterial, type Material, type ShipKind, VAULT_KINDS, type VaultKind } from './material.js'
 export { publicJwks } from './minter-jwt.js'
 export { type MinterTable, standardMinters } from './minters.js'
-export { type Outbound, type OutboundOptions, outbound } from './outbound.js'
+export { type Outbound, type OutboundAnswer, type OutboundOptions, outbound } from './outbound.js'
 export type {
   AwsGrantKeys,
   CredentialBroker,

@@ -17,6 +17,8 @@ export interface OutboundCall {
   readonly body?: string
   /** The sealed policy names this private upstream. */
   readonly privateUpstream: boolean
+  /** Ends the call before its time. */
+  readonly signal?: AbortSignal
 }
 
 export interface OutboundAnswer {
@@ -40,6 +42,8 @@ export interface OutboundOptions {
   readonly ca?: string
   /** For the whole call; 10,000 unless told. */
   readonly timeoutMs?: number
+  /** Of an answer; 2 MiB unless told. */
+  readonly maxAnswerBytes?: number
   readonly lookup?: LookupAll
 }
 
@@ -65,7 +69,7 @@ export function outbound(options: OutboundOptions = {}): Outbound {
       }),
       connections: MAX_CONNECTIONS,
       pipelining: 1,
-      maxResponseSize: MAX_ANSWER_BYTES,
+      maxResponseSize: options.maxAnswerBytes ?? MAX_ANSWER_BYTES,
       headersTimeout: timeoutMs,
       bodyTimeout: timeoutMs,
     })
@@ -82,7 +86,7 @@ export function outbound(options: OutboundOptions = {}): Outbound {
           headers: { accept: 'application/json', 'user-agent': 'countersign', ...call.headers },
           ...(call.body === undefined ? {} : { body: call.body }),
           dispatcher: agent(call.privateUpstream ? 'private' : 'public'),
-          signal: AbortSignal.timeout(timeoutMs),
+          signal: signalOf(timeoutMs, call.signal),
         })
         const bytes = await body.bytes()
         return { status: statusCode, body: jsonOf(bytes), text: textOf(bytes) }
@@ -94,6 +98,11 @@ export function outbound(options: OutboundOptions = {}): Outbound {
       await Promise.all([...agents.values()].map(each => each.destroy()))
     },
   }
+}
+
+function signalOf(timeoutMs: number, signal: AbortSignal | undefined): AbortSignal {
+  const timeout = AbortSignal.timeout(timeoutMs)
+  return signal === undefined ? timeout : AbortSignal.any([timeout, signal])
 }
 
 function checkScheme(url: string, allowPlaintextLoopback: boolean): void {

@@ -26,6 +26,7 @@ import { keeperFault } from './error-table.js'
 import type { GateConnection } from './link-server.js'
 import type { OpenAttempt, OpenAttempts } from './open-attempts.js'
 import type { Clock, EvidenceFollowers, KeeperPorts, Log, RandomBytes } from './ports.js'
+import type { Probing } from './probing.js'
 import type { RefusalRate } from './refusal-rate.js'
 import { type Denial, FLOOD, type Route, type Ruling, rule, UNDECIDED } from './ruling.js'
 import type { Settlement } from './settle.js'
@@ -50,6 +51,7 @@ export interface AdmissionParts {
   readonly followers: EvidenceFollowers
   readonly approvals: Approvals
   readonly stops: Stops
+  readonly probing: Pick<Probing, 'ask'>
   readonly suppression: Suppression
   readonly refusals: RefusalRate
   readonly open: OpenAttempts
@@ -74,9 +76,10 @@ export class Admission {
     const policy = this.parts.policies.inForce()
     if (policy === null) throw keeperFault('policy_missing')
     if (isStale(request, policy)) return reply(request, { kind: 'stale' }, null)
-    const { c, presented } = await this.open(request, policy)
-    const ruling = rule(c, presented, this.parts)
+    const ruling = await this.ruling(await this.open(request, policy))
     switch (ruling.kind) {
+      case 'stale':
+        return reply(request, ruling, null)
       case 'deny':
         return this.deny(ruling.c, ruling.denial)
       case 'hold':
@@ -86,18 +89,49 @@ export class Admission {
     }
   }
 
+  /**
+   * The checks and the policy's decision; where the policy wants to know something of the upstream first, after that
+   * was asked. People's word is used on an answer of now, never on one that is remembered.
+   */
+  private async ruling(opened: OpenedCase): Promise<DecidedRuling> {
+    const first = rule(opened.c, opened.presented, this.parts)
+    if (first.kind !== 'ask') return first
+    const asked = await this.asked(first, false)
+    if (asked.ruling.kind !== 'allow' || asked.ruling.approval === null || !asked.remembered)
+      return asked.ruling
+    return (await this.asked(first, true)).ruling
+  }
+
+  /** INVARIANT: whatever may have changed while the upstream was asked (grants, halts, signatures) is checked again. */
+  private async asked(
+    { c, route, questions }: Extract<Ruling, { kind: 'ask' }>,
+    again: boolean,
+  ): Promise<{ readonly ruling: DecidedRuling; readonly remembered: boolean }> {
+    const { probes, remembered } = await this.parts.probing.ask(c, route, questions, again)
+    const { presented, grant } = await this.present(c.request)
+    if (this.parts.policies.inForce()?.cid !== c.policy.cid) return { ruling: { kind: 'stale' }, remembered }
+    const ruling = rule({ ...c, grant, probes }, presented, this.parts)
+    if (ruling.kind === 'ask') throw new Error('a request was to be asked about twice')
+    return { ruling, remembered }
+  }
+
   /** Verifies what the request presented as its grant, and opens its case. */
   private async open(request: AdmitRequest, policy: ActivePolicy): Promise<OpenedCase> {
-    const { clock, ledger, verifier, random } = this.parts
+    const { clock, ledger, random } = this.parts
     // Read together: an entry that is written while the grant is verified would seem to be ahead of the clock.
     const moment = { nowMs: clock.nowMs(), lastEntryMs: ledger.head().t }
-    const { token, slot } = request.presented ?? {}
-    const presented =
-      token === undefined || slot === undefined ? 'missing' : await verifier.verify(token, slot, moment.nowMs)
-    const grant = presented !== 'missing' && presented.kind === 'grant' ? presented.grant : null
-    const nothingYet = { classifier: 'none', operations: [], counters: {} }
+    const { presented, grant } = await this.present(request)
+    const nothingYet = { classifier: 'none', operations: [], counters: {}, probes: null }
     const c = { ...newAttempt(random, moment.nowMs), ...nothingYet, ...moment, request, policy, grant }
     return { c, presented }
+  }
+
+  private async present(request: AdmitRequest): Promise<Presented> {
+    const { clock, verifier } = this.parts
+    const { token, slot } = request.presented ?? {}
+    if (token === undefined || slot === undefined) return { presented: 'missing', grant: null }
+    const presented = await verifier.verify(token, slot, clock.nowMs())
+    return { presented, grant: presented.kind === 'grant' ? presented.grant : null }
   }
 
   private async deny(c: Case, denial: Denial): Promise<AdmitReply> {
@@ -310,6 +344,14 @@ function mintScope(
 }
 
 const MAX_SAID = 256
+
+/** `stale`: another policy came into force while the upstream was asked. */
+type DecidedRuling = Exclude<Ruling, { readonly kind: 'ask' }> | { readonly kind: 'stale' }
+
+interface Presented {
+  readonly presented: GrantVerdict | 'missing'
+  readonly grant: Grant | null
+}
 
 interface OpenedCase {
   readonly c: Case

@@ -1,4 +1,12 @@
-import { base64, type Crypto, canonicalBytes, fromUtf8, hex, type JsonValue } from '../canon/index.js'
+import {
+  base64,
+  type Crypto,
+  canonicalBytes,
+  canonicalize,
+  fromUtf8,
+  hex,
+  type JsonValue,
+} from '../canon/index.js'
 import type { Grant } from '../credential/index.js'
 import type { Ledger } from '../ledger/index.js'
 import type { WatchedChange } from '../link/index.js'
@@ -16,13 +24,15 @@ import {
   openCountersignature,
   type PasskeyTouch,
   passkeyKeyId,
+  type ProbeResult,
+  probesCommitment,
   type Signature,
   statedOperation,
   statementDigest,
 } from '../policy/index.js'
 import type { ControlBody } from '../receipt/index.js'
 import { ApprovalWatches } from './approval-watches.js'
-import type { Case } from './attempt-entry.js'
+import { type Case, resultsOf } from './attempt-entry.js'
 import { keeperFault } from './error-table.js'
 import type { GateConnection } from './link-server.js'
 import type { Clock, Log, RandomBytes } from './ports.js'
@@ -45,6 +55,8 @@ export interface Approval {
   readonly digest: string
   /** What the statement commits to: arguments of each operation, without what an SDK renews on every call. */
   readonly args: readonly JsonValue[]
+  /** What the upstream was asked about the call, and has said; empty where nothing was asked. The statement commits to it as well. */
+  readonly probes: readonly ProbeResult[]
   /** Base64 of 32 bytes. */
   readonly salt: string
   /** SHA-256, hex, of everything that a repeated call has in common; never leaves the keeper, because it is not salted. */
@@ -98,7 +110,7 @@ export type ApprovalRequest =
   /** People have agreed; see `take`. */
   | { readonly kind: 'approved'; readonly approval: Approval }
   | { readonly kind: 'rejected'; readonly approval: Approval }
-  | { readonly kind: 'refused'; readonly code: 'approvals_full' | 'approval_too_large' }
+  | { readonly kind: 'refused'; readonly code: 'approvals_full' | 'approval_too_large' | 'probe_unanswered' }
 
 /** An approval that an attempt is about to use, and what has to be durable with that attempt. */
 export interface TakenApproval {
@@ -147,7 +159,8 @@ export class Approvals {
   /** The approvals as of the newest entry. */
   static async load(parts: ApprovalParts): Promise<Approvals> {
     const approvals = new Approvals(parts)
-    for (const [, value] of await parts.ledger.state.list(PREFIX)) approvals.keep(JSON.parse(value))
+    for (const [, value] of await parts.ledger.state.list(PREFIX))
+      approvals.keep({ probes: [], ...JSON.parse(value) })
     for (const [key, value] of await parts.ledger.state.list(COUNTER_PREFIX))
       approvals.counters.set(key.slice(COUNTER_PREFIX.length), Number(value))
     return approvals
@@ -199,9 +212,19 @@ export class Approvals {
     const match = hex(this.parts.crypto.sha256(canonicalBytes(asked)))
     const known = this.byMatch.get(match)
     if (known !== undefined && known.keptMs > c.nowMs && !this.taken.has(known.id)) {
-      if (known.state === 'requested' || this.changing.has(known.id))
-        return { kind: 'pending', approval: known, recorded: Promise.resolve() }
-      return { kind: known.state, approval: known }
+      const pending = { kind: 'pending', approval: known, recorded: Promise.resolve() } as const
+      if (this.changing.has(known.id)) return pending
+      // A person's no stands, whatever the upstream says by now.
+      if (known.state === 'rejected') return { kind: 'rejected', approval: known }
+      switch (comparedWith(known.probes, resultsOf(c) ?? [])) {
+        case 'same':
+          return known.state === 'requested' ? pending : { kind: 'approved', approval: known }
+        case 'unanswered':
+          return known.state === 'requested' ? pending : { kind: 'refused', code: 'probe_unanswered' }
+        // ATTACK: people agree to what is mounted in staging, and then it is mounted in production too.
+        case 'changed':
+          return this.askAnew(c, grant, decision, known)
+      }
     }
     if (this.isFull(grant.agent)) return { kind: 'refused', code: 'approvals_full' }
     const approval = this.newApproval(c, grant, decision, match)
@@ -209,6 +232,21 @@ export class Approvals {
     const replaced = known !== undefined && known.keptMs <= c.nowMs ? [this.forget(known)] : []
     this.keep(approval)
     return { kind: 'pending', approval, recorded: this.record(approval, 'requested', {}, replaced) }
+  }
+
+  /** What people were asked on isn't so any more: their approval ends, and they are asked about what is so now. */
+  private askAnew(c: Case, grant: Grant, decision: Decision, known: Approval): ApprovalRequest {
+    const approval = this.newApproval(c, grant, decision, known.match)
+    if (approval === 'too large') return { kind: 'refused', code: 'approval_too_large' }
+    const ended = this.forget(known)
+    this.keep(approval)
+    const before = [this.body(known, 'voided', {})]
+    const recorded = this.record(approval, 'requested', {}, [ended], before)
+    this.parts.log.info(
+      { voided: known.id, approval: approval.id },
+      'an approval is void: the API answers otherwise',
+    )
+    return { kind: 'pending', approval, recorded }
   }
 
   /**
@@ -349,6 +387,7 @@ export class Approvals {
   private newApproval(c: Case, grant: Grant, decision: Decision, match: string): Approval | 'too large' {
     const { crypto, random, origin } = this.parts
     const args = argumentsOf(c)
+    const probes = resultsOf(c) ?? []
     const expiresMs = c.nowMs + this.lifetimeMs(c, decision)
     if (canonicalBytes(args as JsonValue).length > this.bounds.maxArgumentBytes) return 'too large'
     const id = uuid7(c.nowMs, random(10))
@@ -365,6 +404,7 @@ export class Approvals {
       api: c.request.api,
       operations: c.operations.map(statedOperation),
       args_c: argumentsCommitment(crypto, salt, args),
+      ...(probes.length === 0 ? {} : { probes_c: probesCommitment(crypto, salt, probes) }),
     }
     if (canonicalBytes(statement).length > MAX_STATEMENT_BYTES) return 'too large'
     return {
@@ -373,6 +413,7 @@ export class Approvals {
       statement,
       digest: statementDigest(crypto, statement),
       args,
+      probes,
       salt: base64(salt),
       match,
       request: { method: c.request.method, target: c.request.target },
@@ -417,8 +458,10 @@ export class Approvals {
     step: Step,
     more: ControlBody['data'],
     changes: readonly StateChange[] = [],
+    before: readonly ControlBody[] = [],
   ): Promise<void> {
     await this.parts.ledger.append(this.body(approval, step, more), {
+      ...(before.length === 0 ? {} : { before }),
       state: [
         ...this.lapsed.splice(0),
         ...changes,
@@ -451,12 +494,30 @@ export class Approvals {
 }
 
 /** What an entry says has happened; an approval that is not enough yet is one all the same. */
-type Step = 'requested' | 'approved' | 'withdrawn' | 'rejected' | 'consumed' | 'expired'
+type Step = 'requested' | 'approved' | 'withdrawn' | 'rejected' | 'consumed' | 'expired' | 'voided'
 
 const STATE_AFTER: Readonly<Record<ApprovalVerdict, Step>> = {
   approve: 'approved',
   withdraw: 'withdrawn',
   reject: 'rejected',
+}
+
+/**
+ * What an upstream says now against what it said when people were asked. Where it couldn't be asked then, they have
+ * agreed to that; where it can't be asked now, nobody knows.
+ */
+function comparedWith(
+  then: readonly ProbeResult[],
+  now: readonly ProbeResult[],
+): 'same' | 'changed' | 'unanswered' {
+  const nameOf = ({ probe, type, id }: ProbeResult): string => JSON.stringify([probe, type, id])
+  const before = new Map(then.map(each => [nameOf(each), each.facts]))
+  if (before.size !== now.length || now.some(each => !before.has(nameOf(each)))) return 'changed'
+  const differing = now.filter(
+    each => canonicalize(each.facts) !== canonicalize(before.get(nameOf(each)) ?? null),
+  )
+  if (differing.length === 0) return 'same'
+  return differing.some(({ facts }) => facts !== null) ? 'changed' : 'unanswered'
 }
 
 function counted(

@@ -1,13 +1,14 @@
-import { type Crypto, canonicalize, type JsonObject, utf8 } from '../canon/index.js'
+import { type Crypto, canonicalBytes, canonicalize, type JsonObject, utf8 } from '../canon/index.js'
 import type { Grant } from '../credential/index.js'
 import type { AdmitRequest } from '../link/index.js'
-import type { ActivePolicy } from '../policy/index.js'
+import type { ActivePolicy, ProbeResult } from '../policy/index.js'
 import type { Operation } from '../protocol/index.js'
 import {
   ATTEMPT_SECRET_BYTES,
   type AttemptAgent,
   type AttemptBody,
   type AttemptOperation,
+  type AttemptProbe,
   commitment,
   encodeInputs,
   encodeSideRecord,
@@ -28,10 +29,22 @@ export interface Case {
   /** Name of the classifier that described the operations; `none` where none did. */
   readonly classifier: string
   readonly operations: readonly Operation[]
+  /** What the upstream was asked for this decision; null while nothing was. */
+  readonly probes: readonly AskedProbe[] | null
   /** Usage under each limit that the decision asked for, by counter. */
   readonly counters: Readonly<Record<string, number>>
   readonly nowMs: number
   readonly lastEntryMs: number
+}
+
+/** A question to the upstream, where it belongs, and what became of it. */
+export interface AskedProbe {
+  readonly result: ProbeResult
+  /** Indexes of the operation, and of the resource among its own. */
+  readonly operation: number
+  readonly resource: number
+  /** `seq` of the entry that says it was sent; null where nothing was. */
+  readonly asked: number | null
 }
 
 export interface AttemptResult {
@@ -86,11 +99,38 @@ export function writeAttempt(
     policy: { cid: policy.cid, version: policy.version },
     classifier: c.classifier,
     inputs_c: commitment(crypto, secret, 'inputs', inputs),
+    ...(c.probes === null
+      ? {}
+      : { probes: c.probes.map((each, index) => writtenProbe(each, index, c, crypto)) }),
     ...result,
   }
   const side =
     cipher === null ? undefined : { id: c.id, record: cipher.seal(c.id, encodeSideRecord(inputs, secret)) }
   return { body, side }
+}
+
+/** What a decision is told of the questions; null where none was asked. */
+export function resultsOf({ probes }: Pick<Case, 'probes'>): readonly ProbeResult[] | null {
+  return probes === null ? null : probes.map(({ result }) => result)
+}
+
+function writtenProbe(
+  { result, operation, resource, asked }: AskedProbe,
+  index: number,
+  { secret }: Case,
+  crypto: Pick<Crypto, 'hmacSha256'>,
+): AttemptProbe {
+  const { probe, status, facts } = result
+  return {
+    probe,
+    op: operation,
+    resource,
+    status,
+    ...(asked === null ? {} : { asked }),
+    ...(facts === null
+      ? {}
+      : { facts_c: commitment(crypto, secret, `probes.${index}`, canonicalBytes(facts)) }),
+  }
 }
 
 function agentOf(grant: Grant): AttemptAgent {
@@ -133,7 +173,7 @@ function inputsOf(c: Case): Parameters<typeof encodeInputs>[0] {
           },
     authorization: grant?.authorizationDetails ?? null,
     operations: c.operations as unknown as readonly JsonObject[],
-    probe: null,
+    probe: resultsOf(c),
     counters: c.counters,
     now: c.nowMs,
     last: c.lastEntryMs,

@@ -37,6 +37,11 @@ function controlSentence({ type, data }: ControlBody): string {
       return grantSentence(told)
     case 'mint':
       return mintSentence(told)
+    case 'probe': {
+      const { asked } = data as { readonly asked?: readonly unknown[] }
+      const questions = asked?.length === 1 ? 'one question' : `${asked?.length ?? 0} questions`
+      return `${told.api} was asked ${questions} before a request of ${holder(told)} was decided.`
+    }
     case 'vault':
       return vaultSentence(told)
     case 'approval':
@@ -134,6 +139,8 @@ function approvalSentence(told: Told): string {
       return `${which} was rejected${by}${because}${attempt}.`
     case 'consumed':
       return `${which} was used up by the request that it was for${attempt}.`
+    case 'voided':
+      return `${which} was voided: the upstream answers otherwise than when people were asked.`
     default:
       return `${which} expired unused${attempt}.`
   }

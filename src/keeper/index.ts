@@ -17,6 +17,7 @@ export type {
   Log,
   RandomBytes,
 } from './ports.js'
+export { PROBES, type ProbeBounds } from './probing.js'
 export { recordMint } from './record-mint.js'
 export { recordVaultChange } from './record-vault.js'
 export { carryOver } from './recovered.js'

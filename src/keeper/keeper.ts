@@ -16,6 +16,7 @@ import { listenForGates } from './link-server.js'
 import { OpenAttempts } from './open-attempts.js'
 import { OperateOrders } from './operate-orders.js'
 import type { EvidenceFollowers, KeeperPorts } from './ports.js'
+import { type ProbeBounds, Probing } from './probing.js'
 import { type RateBounds, RefusalRate } from './refusal-rate.js'
 import { Settlement } from './settle.js'
 import { SpentSignatures } from './spent-signatures.js'
@@ -45,6 +46,7 @@ export interface KeeperOptions extends KeeperPorts {
   readonly drainMs?: number
   readonly suppression?: SuppressionBounds
   readonly refusalRate?: RateBounds
+  readonly probeBounds?: ProbeBounds
   /** What follows the ledger, for the bounds that a policy sets; nothing does unless told. */
   readonly followers?: EvidenceFollowers
   /** Ships the ledger off the host; ended here, behind the last entry. Null where the configuration names no place. */
@@ -137,6 +139,10 @@ export async function startKeeper(options: KeeperOptions): Promise<Keeper> {
     },
     approvals,
     stops,
+    probing: new Probing({
+      ...options,
+      ...(options.probeBounds === undefined ? {} : { bounds: options.probeBounds }),
+    }),
     suppression,
     refusals: new RefusalRate(options.refusalRate),
     open,

@@ -1,5 +1,11 @@
 import type { Crypto } from '../canon/index.js'
-import type { AwsGrantKeys, CredentialBroker, GrantIssuer, GrantVerifier } from '../credential/index.js'
+import type {
+  AwsGrantKeys,
+  CredentialBroker,
+  GrantIssuer,
+  GrantVerifier,
+  Outbound,
+} from '../credential/index.js'
 import type { Ledger, SideCipher } from '../ledger/index.js'
 import type { EvidenceLag } from '../policy/index.js'
 
@@ -8,6 +14,8 @@ export interface KeeperPorts {
   readonly ledger: Ledger
   readonly verifier: GrantVerifier
   readonly broker: CredentialBroker
+  /** The way to the APIs for what the keeper asks itself, with bounds of its own on time and size. */
+  readonly network: Pick<Outbound, 'send'>
   readonly issuer: GrantIssuer
   /** Secrets of grants in the slot `aws-sigv4`. */
   readonly awsKeys: AwsGrantKeys

@@ -1,9 +1,9 @@
 import type { Crypto } from '../canon/index.js'
 import type { AwsGrantKeys, Grant, GrantVerdict } from '../credential/index.js'
-import type { Decision, PolicyApi } from '../policy/index.js'
+import type { Decision, DecisionInput, PolicyApi, ProbeQuestion } from '../policy/index.js'
 import { isUnclassifiable } from '../protocol/index.js'
 import type { Approval, ApprovalRequest, Approvals } from './approvals.js'
-import type { Case } from './attempt-entry.js'
+import { type Case, resultsOf } from './attempt-entry.js'
 import type { Counters } from './counters.js'
 import { EVIDENCE_RETRY_MS, evidenceRefusal } from './evidence-bound.js'
 import type { EvidenceFollowers } from './ports.js'
@@ -22,6 +22,13 @@ export const UNDECIDED = { rule: null, because: null, decisive: 0, retryAfterMs:
 /** What the checks made of a request, before anything was reserved, minted or written; `c` is the case as far as they got. */
 export type Ruling =
   | { readonly kind: 'deny'; readonly c: Case; readonly denial: Denial }
+  /** The policy wants to know something first. */
+  | {
+      readonly kind: 'ask'
+      readonly c: Case
+      readonly route: Route
+      readonly questions: readonly ProbeQuestion[]
+    }
   | { readonly kind: 'hold'; readonly c: Case; readonly decision: Decision; readonly asked: Pending }
   | {
       readonly kind: 'allow'
@@ -69,7 +76,8 @@ type Pending = Extract<ApprovalRequest, { kind: 'pending' }>
 
 /**
  * Every check that stands between a request and the policy's decision, in their order, and the decision. The
- * gate's word is taken for what the bytes say, never for what they mean. INVARIANT: synchronous, so that from the
+ * gate's word is taken for what the bytes say, never for what they mean. A request that the policy wants to ask about
+ * comes a second time, with the answers, and passes all checks anew. INVARIANT: synchronous, so that from the
  * look at a limit to its reservation no other request comes in between.
  */
 export function rule(c: Case, presented: GrantVerdict | 'missing', memory: RulingMemory): Ruling {
@@ -126,20 +134,23 @@ function decide(described: Case, route: Route, memory: RulingMemory): Ruling {
   const { request, policy, operations, nowMs, lastEntryMs } = described
   const counters: Record<string, number> = {}
   const c = { ...described, counters }
-  const decision = policy.decide({
+  const input: DecisionInput = {
     agent: { id: agent, environment, task, owner },
     authorizationDetails,
     request: { api: route.api.name, method: request.method, target: request.target },
     operations,
     nowMs,
     lastEntryMs,
-    probe: null,
+    probe: resultsOf(c),
     usage: limit => {
       const used = memory.counters.usage(limit, nowMs)
       counters[limit.key] = used
       return used
     },
-  })
+  }
+  const questions = c.probes === null ? policy.questions(input) : []
+  if (questions.length > 0) return { kind: 'ask', c, route, questions }
+  const decision = policy.decide(input)
   if (decision.effect === 'deny') return { kind: 'deny', c, denial: decision }
   const behind = evidenceRefusal(policy.evidence, memory.followers, nowMs)
   if (behind !== null) return denied(c, behind, EVIDENCE_RETRY_MS)

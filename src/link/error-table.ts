@@ -196,6 +196,11 @@ export const linkErrors = {
     sentence: 'A person was asked about exactly this call, and has refused it.',
     mend: 'Do not ask again: tell your operator what you were trying to do, and do something else.',
   },
+  probe_unanswered: {
+    status: 503,
+    sentence: 'It was approved on what the API said about it, and the API can’t be asked again now.',
+    mend: 'Repeat exactly the same call in a minute; the approval stands until it expires.',
+  },
   approval_too_large: {
     status: 413,
     sentence: 'The request needs an approval and is too large to be shown to a person.',

@@ -2,10 +2,11 @@ import { type Crypto, canonicalBytes, contentId, type JsonObject, portableCrypto
 import { type Catalog, type CatalogDocument, openCatalog } from '../protocol/index.js'
 import type { ActivePolicy, ApproverGroup, CredentialSpec, PolicyAgent, PolicyApi } from './active.js'
 import { type CompiledPolicy, type CompiledRule, readCompiled } from './compiled.js'
-import { decide } from './decide.js'
+import { decide, questionsOf } from './decide.js'
 import { policyFault } from './error-table.js'
 import { evidenceBounds } from './evidence.js'
 import { fittingRules } from './fitting.js'
+import { unreadable } from './probe-check.js'
 import { indexRules } from './rule-index.js'
 import { ruleSummary } from './rule-summary.js'
 
@@ -24,6 +25,7 @@ export function activate(
   checkReferences(policy)
   const apis = openApis(policy, catalogs, crypto)
   const agents = agentsOf(policy)
+  checkProbes(policy, apis)
   const rules = indexRules(policy, apis, agents)
   return {
     cid,
@@ -38,6 +40,7 @@ export function activate(
     rules: policy.rules.map(ruleSummary),
     evidence: evidenceBounds(policy.evidence),
     decide: input => decide(rules, input),
+    questions: input => questionsOf(rules, input),
     fitting: input => fittingRules(rules, input),
   }
 }
@@ -55,6 +58,7 @@ function openApis(
       catalogDigest: api.catalog,
       origins: api.origins,
       credential: api.credential ?? null,
+      probes: api.probes ?? null,
       privateUpstream: api.private,
       awaitMark: api.awaitMark,
       testEndpoints: api.testEndpoints ?? false,
@@ -114,9 +118,33 @@ function checkReferences(policy: CompiledPolicy): void {
     if (api.credential !== undefined && !Object.hasOwn(policy.credentials, api.credential)) {
       throw malformed(`apis.${name} names a credential that is not there`)
     }
+    if (api.probes !== undefined && !Object.hasOwn(policy.credentials, api.probes.credential))
+      throw malformed(`apis.${name} asks with a credential that is not there`)
     if (Object.keys(api.origins).length === 0) throw malformed(`apis.${name} has no origin`)
   }
   for (const rule of policy.rules) checkRule(rule, policy)
+}
+
+/** INVARIANT: a rule never asks for what its APIs can't be asked, nor with a credential that agents' requests are sent with. */
+function checkProbes(policy: CompiledPolicy, apis: ReadonlyMap<string, PolicyApi>): void {
+  const sentWith = new Set(Object.values(policy.apis).map(({ credential }) => credential))
+  for (const [name, { probes }] of Object.entries(policy.apis))
+    if (probes !== undefined && sentWith.has(probes.credential))
+      throw malformed(`apis.${name} asks with a credential that requests are sent with`)
+  for (const rule of policy.rules) {
+    const { probe } = rule
+    if (probe === undefined) continue
+    for (const name of rule.apis) {
+      const api = apis.get(name)
+      const spec = api?.catalog.probes?.get(probe)
+      if (spec === undefined || api?.probes == null)
+        throw malformed(`rule ${rule.id} asks ${name} for ${probe}, which it can’t`)
+      if (!spec.given.every(each => Object.hasOwn(api.probes?.given ?? {}, each)))
+        throw malformed(`the probe ${probe} of ${name} wants more than it is given`)
+      if (unreadable(api.catalog, name, spec) !== null)
+        throw malformed(`the probe ${probe} of ${name} does more than read`)
+    }
+  }
 }
 
 function checkRule(rule: CompiledRule, policy: CompiledPolicy): void {

@@ -2,6 +2,7 @@ import type { JsonObject } from '../canon/index.js'
 import type { Catalog, Operation } from '../protocol/index.js'
 import type { EvidenceBounds } from './evidence.js'
 import type { Passkey } from './passkey.js'
+import type { ProbeQuestion, ProbeResult } from './probe.js'
 import type { RuleSummary } from './rule-summary.js'
 
 /** A sealed policy that was opened, verified and indexed: everything that enforces comes from here. */
@@ -23,6 +24,8 @@ export interface ActivePolicy {
   readonly evidence: EvidenceBounds
   /** The one place where a request is decided. Pure: same input, same decision. Never throws. */
   decide(input: DecisionInput): Decision
+  /** What the rules that a request meets want to be asked of its upstream before it is decided. Pure; never throws. */
+  questions(input: DecisionInput): readonly ProbeQuestion[]
   /** The rules that a request meets on its way, whether they decide or not. Pure; never throws. */
   fitting(input: DecisionInput): readonly FittingRule[]
 }
@@ -35,6 +38,8 @@ export interface FittingRule {
   readonly operation: number
   /** What its condition says; null where it has none. */
   readonly when: 'yes' | 'no' | 'error' | null
+  /** Name of its probe; null where it has none. */
+  readonly probe: string | null
   /** True where its limit adds an argument up. */
   readonly sums: boolean
 }
@@ -48,12 +53,21 @@ export interface PolicyApi {
   readonly origins: Readonly<Record<string, string>>
   /** Key of `credentials`; null where the API needs none. */
   readonly credential: string | null
+  /** What its upstream is asked with, by rules that have a probe; null where the policy says nothing of it. */
+  readonly probes: PolicyProbes | null
   /** True where the policy itself names a private, loopback or link-local upstream; only then may one be dialled. */
   readonly privateUpstream: boolean
   /** Wait for the high-water mark before an answer leaves. */
   readonly awaitMark: boolean
   /** Some of the origins are stand-ins that the policy names; see `requireHttps`. */
   readonly testEndpoints: boolean
+}
+
+export interface PolicyProbes {
+  /** Key of `credentials`: one that no request of an agent is sent with. */
+  readonly credential: string
+  /** What probes want the policy to say, by name. */
+  readonly given: Readonly<Record<string, string>>
 }
 
 export interface PolicyAgent {
@@ -134,8 +148,8 @@ export interface DecisionInput {
   readonly nowMs: number
   /** Time of the newest ledger entry; a clock behind it denies. */
   readonly lastEntryMs: number
-  /** Facts asked from the upstream; null where no probe ran. */
-  readonly probe: JsonObject | null
+  /** What became of the questions to the upstream; null where none was asked. */
+  readonly probe: readonly ProbeResult[] | null
   /** Amount already reserved under a limit within its window. */
   readonly usage: (limit: LimitWindow) => number
 }

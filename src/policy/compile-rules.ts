@@ -1,8 +1,9 @@
-import type { ArgumentType, OperationSpec } from '../protocol/index.js'
+import type { ArgumentType, OperationSpec, ProbeSpec } from '../protocol/index.js'
 import type { Effect } from './active.js'
 import { listOf } from './api-catalog.js'
 import { memberType, mergeTypes, typeOfValue } from './argument-type.js'
 import type { ResolvedApi } from './compile.js'
+import { probeOf } from './compile-probe.js'
 import { compileExcept, compileSelect } from './compile-selector.js'
 import type { CompiledLimit, CompiledPolicy, CompiledRule } from './compiled.js'
 import { checkCondition } from './condition-check.js'
@@ -74,6 +75,7 @@ export class RuleCompiler {
       ...(except === null ? {} : { except }),
       ...(to === null ? {} : { to: [...to] }),
       ...(rule.when === undefined ? {} : { when: rule.when }),
+      ...(rule.probe === undefined ? {} : { probe: rule.probe }),
       ...this.during(rule, path),
       ...this.limit(effect, rule, path),
       ...this.approvers(effect, rule, path),
@@ -88,7 +90,13 @@ export class RuleCompiler {
       )
     }
     this.checkSum(rule, operations, path)
-    this.checkWhen(effect, rule, operations, to, path)
+    const probe =
+      rule.probe === undefined
+        ? undefined
+        : probeOf(rule.probe, rule.id, selected, operations, this.document, [...path, 'probe'], this.findings)
+    // What an unknown probe finds is unknown as well, and said once.
+    if (rule.probe === undefined || probe !== undefined)
+      this.checkWhen(effect, rule, operations, to, probe?.facts, path)
     return compiled
   }
 
@@ -225,6 +233,7 @@ export class RuleCompiler {
     rule: RuleSource,
     operations: readonly OperationSpec[],
     to: readonly string[] | null,
+    probe: ProbeSpec['facts'] | undefined,
     path: DocumentPath,
   ): void {
     if (rule.when === undefined || operations.length === 0) return
@@ -234,7 +243,8 @@ export class RuleCompiler {
         return { fields: Object.fromEntries(stated.map(([fact, value]) => [fact, typeOfValue(value)])) }
       })
       .reduce<ArgumentType>(mergeTypes, { fields: {} })
-    for (const { code, message, at } of checkCondition(rule.when, { effect, operations, facts })) {
+    const scope = { effect, operations, facts, probe: probe === undefined ? undefined : { fields: probe } }
+    for (const { code, message, at } of checkCondition(rule.when, scope)) {
       this.findings.add(code, [...path, 'when'], `At letter ${at + 1} of \`when\`: ${message}`)
     }
   }

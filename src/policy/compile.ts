@@ -4,6 +4,7 @@ import { type CatalogSources, catalogOf } from './api-catalog.js'
 import { AWS_KEYS, awsApiCatalog, awsOrigins } from './aws-api.js'
 import { compileAgents, compileApprovers, compileCredentials, compileWindows } from './compile-names.js'
 import { compileNever } from './compile-never.js'
+import { compileProbes } from './compile-probe.js'
 import { compileRules } from './compile-rules.js'
 import { type CompiledNever, type CompiledPolicy, readCompiled } from './compiled.js'
 import { compareIds } from './decide.js'
@@ -176,6 +177,7 @@ class Compiler {
         catalog: digest,
         origins,
         ...(api.credential === undefined ? {} : { credential: api.credential }),
+        ...compileProbes(this.document, api, path, this.findings),
         private:
           api.private ?? Object.values(origins).some(origin => isPrivateHost(new URL(origin).hostname)),
         awaitMark: api.awaitMark ?? false,

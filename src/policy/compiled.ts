@@ -30,6 +30,8 @@ const Api = Type.Object(
     credential: Type.Optional(Name),
     private: Type.Boolean(),
     awaitMark: Type.Boolean(),
+    /** What rules with a probe ask with. */
+    probes: Type.Optional(Type.Object({ credential: Name, given: byName(Name) }, strict)),
     /** Some of the origins are stand-ins: only a test audience may load the policy. */
     testEndpoints: Type.Optional(Type.Literal(true)),
   },
@@ -157,6 +159,8 @@ const Rule = Type.Object(
     /** Absent on a deny for every agent. */
     to: Type.Optional(Names),
     when: Type.Optional(Name),
+    /** Of each of its APIs' catalogs. */
+    probe: Type.Optional(Name),
     during: Type.Optional(Names),
     limit: Type.Optional(Limit),
     approvers: Type.Optional(Names),

@@ -26,6 +26,8 @@ export interface ConditionScope {
   readonly operations: readonly OperationSpec[]
   /** Type of `agent.facts` of the agents that the rule is for. */
   readonly facts: ArgumentType
+  /** Type of what the rule's probe finds; undefined where it has none. */
+  readonly probe?: ArgumentType | undefined
 }
 
 /** A type that no operator and no function takes: what an allow gets for a value that the catalog doesn't know. */
@@ -44,6 +46,11 @@ export function checkCondition(source: string, scope: ConditionScope): readonly 
   }
   const members = argumentMembers(outline)
   if (members === null) return [{ code: 'when_refused', message: 'Use `args` by its members only.', at: 0 }]
+  const unasked = scope.probe === undefined ? outline.paths.find(path => path.root === 'probe') : undefined
+  if (unasked !== undefined) {
+    const message = '`probe` is read, and the rule asks for none.'
+    return [{ code: 'when_unasked', message, at: unasked.steps[0]?.at ?? 0 }]
+  }
   const types = rootTypes(scope, members)
   const findings = outline.paths.flatMap(path => checkPath(path, types, scope))
   return findings.length > 0 ? findings : checkTypes(source, types, scope.effect, outline)
@@ -91,7 +98,7 @@ function rootTypes(scope: ConditionScope, members: readonly string[]): RootTypes
     args: { fields: args },
     resources: { list: { fields: { type: 'string', id: 'string' } } },
     scope: { fields: Object.fromEntries([...scopeMembers, 'account'].map(member => [member, 'string'])) },
-    probe: 'any',
+    probe: scope.probe ?? 'any',
     request: { fields: { api: 'string', method: 'string', target: 'string' } },
   }
 }
@@ -113,7 +120,8 @@ function checkPath(path: CelPath, types: RootTypes, scope: ConditionScope): read
     words += `.${step.name}`
     if (inner === undefined) {
       const known = words === `args.${step.name}` ? argumentNames(scope) : fieldNames(type)
-      const message = `${words} exists in no selected operation.${didYouMean(step.name, known)}`
+      const where = path.root === 'probe' ? 'is no fact of the probe' : 'exists in no selected operation'
+      const message = `${words} ${where}.${didYouMean(step.name, known)}`
       return [{ code: 'when_unknown_path', message, at }]
     }
     type = inner

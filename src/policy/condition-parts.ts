@@ -29,6 +29,8 @@ export type Constants = ReadonlyMap<string, unknown>
 
 export interface ParsedCondition {
   readonly source: string
+  /** The probe whose answer it reads as `probe`: two rules may ask different things. */
+  readonly probe: string
   readonly ast: CelNode
   /** Paths that the condition reads, and whether it does nothing but compare them (so that it can only fail by a missing one). */
   readonly plain: readonly string[] | null
@@ -39,11 +41,18 @@ export interface ParsedCondition {
 }
 
 /** Parses a condition that `checkCondition` has accepted; throws what the CEL parser throws. */
-export function parseCondition(source: string): ParsedCondition {
+export function parseCondition(source: string, probe = ''): ParsedCondition {
   const environment = newEnvironment()
   for (const root of ROOTS) environment.registerVariable(root, 'dyn')
   const ast = (environment.parse(source) as ParseResult).ast as unknown as CelNode
-  return { source, ast, plain: plainPaths(ast), reads: [...new Set(pathsWithin(ast))], known: new Map() }
+  const own = (path: string): string => pathFor(path, probe)
+  const reads = [...new Set(pathsWithin(ast).map(own))]
+  return { source, probe, ast, plain: plainPaths(ast)?.map(own) ?? null, reads, known: new Map() }
+}
+
+/** `probe.environments` of the probe volume is another value than that of a probe of another name. */
+function pathFor(path: string, probe: string): string {
+  return path.replace(/^(size\()?probe\b/, `$1probe ${probe}`)
 }
 
 /** The tree of an expression that nobody has checked yet; null where it is no CEL. */
@@ -102,12 +111,12 @@ function wordOf(value: unknown): string {
 }
 
 function expand(
-  { source, ast }: ParsedCondition,
+  { source, probe, ast }: ParsedCondition,
   is: boolean,
   constants: Constants,
 ): readonly (readonly Literal[])[] | null {
   try {
-    return new Expander(source, constants).expand(ast, is)
+    return new Expander(source, probe, constants).expand(ast, is)
   } catch (error) {
     if (error instanceof TooMany) return null
     throw error
@@ -118,10 +127,12 @@ class TooMany extends Error {}
 
 class Expander {
   private readonly source: string
+  private readonly probe: string
   private readonly constants: Constants
 
-  constructor(source: string, constants: Constants) {
+  constructor(source: string, probe: string, constants: Constants) {
     this.source = source
+    this.probe = probe
     this.constants = constants
   }
 
@@ -150,27 +161,28 @@ class Expander {
   private literal(node: CelNode, is: boolean): Literal {
     const settled = this.settled(node)
     if (settled !== undefined) return { kind: 'settled', is: settled === is }
-    const opaque: Literal = { kind: 'opaque', text: this.source.slice(node.start, node.end), is }
+    const text = `${this.probe} ${this.source.slice(node.start, node.end)}`
+    const opaque: Literal = { kind: 'opaque', text, is }
     if (Object.hasOwn(OPPOSITE, node.op)) {
       const [left, right] = node.args as [CelNode, CelNode]
       return this.comparison(node.op as Comparison, left, right, is) ?? opaque
     }
     if (node.op === 'in') {
       const [left, right] = node.args as [CelNode, CelNode]
-      const path = pathOf(left)
+      const path = this.pathOf(left)
       const values = right.op === 'list' ? (right.args as CelNode[]).map(each => this.constant(each)) : []
       const known = values.filter(each => each !== undefined)
       if (path === null || right.op !== 'list' || known.length < values.length) return opaque
       return { kind: 'among', path, values: known, is }
     }
     const presence = presenceOf(node)
-    if (presence !== null) return { kind: 'present', path: presence, is }
-    const path = pathOf(node)
+    if (presence !== null) return { kind: 'present', path: pathFor(presence, this.probe), is }
+    const path = this.pathOf(node)
     return path === null ? opaque : { kind: 'compare', path, by: '==', value: is }
   }
 
   private comparison(by: Comparison, left: CelNode, right: CelNode, is: boolean): Literal | null {
-    const [leftPath, rightPath] = [pathOf(left), pathOf(right)]
+    const [leftPath, rightPath] = [this.pathOf(left), this.pathOf(right)]
     const as = is ? by : OPPOSITE[by]
     if (leftPath !== null) {
       const value = this.constant(right)
@@ -181,6 +193,11 @@ class Expander {
       if (value !== undefined) return { kind: 'compare', path: rightPath, by: MIRRORED[as], value }
     }
     return null
+  }
+
+  private pathOf(node: CelNode): string | null {
+    const path = pathOf(node)
+    return path === null ? null : pathFor(path, this.probe)
   }
 
   private constant(node: CelNode): Constant | undefined {

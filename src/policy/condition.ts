@@ -1,5 +1,5 @@
 import type { ParseResult } from '@marcbachmann/cel-js'
-import type { JsonValue } from '../canon/index.js'
+import type { JsonObject, JsonValue } from '../canon/index.js'
 import type { ArgumentType, Operation } from '../protocol/index.js'
 import type { DecisionInput, PolicyAgent } from './active.js'
 import { memberType } from './argument-type.js'
@@ -7,8 +7,14 @@ import { argumentMembers, newEnvironment, outlineOf, ROOTS, type Root } from './
 
 /** A `when`, compiled once. */
 export interface Condition {
-  /** `error`: it could not be answered for this request. Never throws. */
-  holds(context: ConditionContext): 'yes' | 'no' | 'error'
+  /** `error`: it could not be answered for this request. Never throws. `facts`: what was asked about one resource; null without an answer. */
+  holds(context: ConditionContext, facts?: ProbeFacts | null): 'yes' | 'no' | 'error'
+}
+
+/** What an upstream has said, and the types that the catalog gives it. */
+export interface ProbeFacts {
+  readonly values: JsonObject
+  readonly type: ArgumentType
 }
 
 /** Bounds on what a condition looks at; beyond them it is an error. */
@@ -27,7 +33,7 @@ export function compileCondition(source: string): Condition {
   // INVARIANT: what is enforced was bounded when it was compiled, whoever signed it.
   if (outline.refusals.length > 0 || members === null)
     throw new SyntaxError('uses what a condition may not use')
-  return { holds: context => answer(parsed, roots, members, context) }
+  return { holds: (context, facts = null) => answer(parsed, roots, members, context, facts) }
 }
 
 function answer(
@@ -35,11 +41,12 @@ function answer(
   roots: readonly Root[],
   members: readonly string[],
   context: ConditionContext,
+  facts: ProbeFacts | null,
 ): 'yes' | 'no' | 'error' {
   try {
     const variables: Record<string, unknown> = {}
     for (const root of roots) {
-      const value = root === 'args' ? context.args(members) : context.root(root)
+      const value = valueOf(root, members, context, facts)
       if (value !== undefined) variables[root] = value
     }
     const result: unknown = parsed(variables)
@@ -48,6 +55,24 @@ function answer(
     return 'error'
   }
 }
+
+function valueOf(
+  root: Root,
+  members: readonly string[],
+  context: ConditionContext,
+  facts: ProbeFacts | null,
+): unknown {
+  switch (root) {
+    case 'args':
+      return context.args(members)
+    case 'probe':
+      return facts === null ? undefined : toCel(facts.values, facts.type, { values: MAX_VALUES })
+    default:
+      return context.root(root)
+  }
+}
+
+type ContextRoot = Exclude<Root, 'args' | 'probe'>
 
 /** The variables of one operation as CEL values; made when first asked for, and kept. */
 export class ConditionContext {
@@ -79,7 +104,7 @@ export class ConditionContext {
     return args
   }
 
-  root(root: Exclude<Root, 'args'>): unknown {
+  root(root: ContextRoot): unknown {
     if (!this.known.has(root)) this.known.set(root, this.make(root))
     return this.known.get(root)
   }
@@ -91,7 +116,7 @@ export class ConditionContext {
     return toCel(value, memberType(this.argsType, member) ?? 'any', { values: MAX_VALUES })
   }
 
-  private make(root: Exclude<Root, 'args'>): unknown {
+  private make(root: ContextRoot): unknown {
     const { input, operation } = this
     switch (root) {
       case 'agent': {
@@ -109,8 +134,6 @@ export class ConditionContext {
         return operation.resources.map(({ type, id }) => new Map(Object.entries({ type, id })))
       case 'scope':
         return new Map(Object.entries(operation.scope))
-      case 'probe':
-        return input.probe === null ? undefined : toCel(input.probe, 'any', { values: MAX_VALUES })
       case 'request':
         return new Map(Object.entries(input.request))
       case 'now':

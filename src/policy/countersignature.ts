@@ -13,11 +13,13 @@ import {
   parsePublicKey,
   type SigningKey,
   signEnvelope,
+  utf8,
 } from '../canon/index.js'
 import type { Operation } from '../protocol/index.js'
 import type { ApproverGroup, ApproverKey } from './active.js'
 import { policyFault } from './error-table.js'
 import { MAX_ASSERTION_BYTES, type PasskeyTouch, passkeyKeyId, verifyPasskey } from './passkey.js'
+import type { ProbeResult } from './probe.js'
 import { Type } from './schema-type.js'
 import { checkShape } from './shape.js'
 import { signersOf } from './signatures.js'
@@ -58,6 +60,7 @@ const StatementSchema = Type.Object(
       { minItems: 1 },
     ),
     args_c: Hex32,
+    probes_c: Type.Optional(Hex32),
   },
   strict,
 )
@@ -92,6 +95,8 @@ export interface ApprovalStatement {
   readonly operations: readonly StatedOperation[]
   /** HMAC-SHA-256, hex, of the JCS of the list of all operations' arguments under the approval's salt. */
   readonly args_c: string
+  /** The same of what the upstream was asked and has said before (`ProbeResult`s); absent where nothing was asked. */
+  readonly probes_c?: string
 }
 
 export interface StatedOperation {
@@ -191,6 +196,15 @@ export function argumentsCommitment(
   args: readonly JsonValue[],
 ): string {
   return hex(crypto.hmacSha256(salt, canonicalBytes(args as JsonValue)))
+}
+
+/** Commitment to what an upstream was asked about a call and has said; `salt` has 32 bytes. */
+export function probesCommitment(
+  crypto: Pick<Crypto, 'hmacSha256'>,
+  salt: Uint8Array,
+  probes: readonly ProbeResult[],
+): string {
+  return hex(crypto.hmacSha256(salt, utf8(`probes ${canonicalize(probes)}`)))
 }
 
 /** Digest of a statement, hex, as receipts and passkeys' challenges have it. */

@@ -9,11 +9,12 @@ import type {
   Reservation,
 } from './active.js'
 import type { CompiledLimit } from './compiled.js'
-import { type Condition, ConditionContext } from './condition.js'
+import { type Condition, ConditionContext, type ProbeFacts } from './condition.js'
 import { coversOperation } from './grant-details.js'
 import { checkLimit, type LimitVerdict } from './limit.js'
 import { type Match, matchSelector, type Selection } from './match.js'
 import { passesObserved } from './observe.js'
+import { factsFor, type ProbeQuestion, type RuleProbe, subjectsOf } from './probe.js'
 import type { WindowTest } from './window.js'
 
 /** A rule made ready for one API. */
@@ -26,6 +27,8 @@ export interface IndexedRule {
   readonly to: ReadonlySet<string> | null
   readonly during: readonly WindowTest[] | null
   readonly when: Condition | null
+  /** What is asked before it is tried. */
+  readonly probe: RuleProbe | null
   readonly limit: CompiledLimit | null
   readonly approvers: readonly string[]
   readonly because: string | null
@@ -162,7 +165,9 @@ function applies(
   context: ConditionContext,
 ): Match {
   const match = reach(rule, input, operation)
-  if (match === 'no' || rule.when === null) return match
+  if (match === 'no') return 'no'
+  if (rule.probe !== null) return appliesAsAnswered(rule, rule.probe, match, input, operation, context)
+  if (rule.when === null) return match
   switch (rule.when.holds(context)) {
     case 'yes':
       return match
@@ -172,6 +177,70 @@ function applies(
     case 'error':
       return rule.effect === 'allow' ? 'no' : match
   }
+}
+
+/**
+ * A rule with a probe is tried once for each resource that was asked about, as resources are: an allow needs all of
+ * them, a deny any. INVARIANT: without an answer an allow doesn't match, whatever its condition says; a hold and a deny
+ * do, unless their condition is false without it. A hold that only some of them meet bars, and is no ground to pass.
+ */
+function appliesAsAnswered(
+  rule: IndexedRule,
+  probe: RuleProbe,
+  match: Match,
+  input: DecisionInput,
+  operation: Operation,
+  context: ConditionContext,
+): Match {
+  const verdicts = answersFor(probe, input, operation).map(facts => {
+    if (facts === null && rule.effect === 'allow') return 'error'
+    return rule.when === null ? 'yes' : rule.when.holds(context, facts)
+  })
+  switch (rule.effect) {
+    case 'allow':
+      return verdicts.every(each => each === 'yes') ? match : 'no'
+    case 'deny':
+      return verdicts.some(each => each !== 'no') ? match : 'no'
+    case 'hold':
+      if (verdicts.every(each => each === 'no')) return 'no'
+      return verdicts.includes('no') ? 'partly' : match
+  }
+}
+
+/** The answers to a rule's probe, as its condition reads them. */
+export function answersFor(
+  probe: RuleProbe,
+  input: Pick<DecisionInput, 'probe'>,
+  operation: Operation,
+): readonly (ProbeFacts | null)[] {
+  return factsFor(probe, operation, input.probe).map(values =>
+    values === null ? null : { values, type: probe.facts },
+  )
+}
+
+/**
+ * What has to be asked before a request is decided: the probes of all rules that reach it. Nothing where it is denied
+ * whatever the answers are: by a rule without a probe, by its grant or by the time.
+ */
+export function questionsOf(rules: RuleIndex, input: DecisionInput): readonly ProbeQuestion[] {
+  if (input.nowMs >= rules.expiresMs || input.nowMs < input.lastEntryMs) return []
+  const agent = rules.agents.get(input.agent.id)
+  const questions = new Map<string, ProbeQuestion>()
+  for (const [index, operation] of input.operations.entries()) {
+    if (!isWithinGrant(input, operation, agent)) return []
+    const { deny, hold, allow, args } = rules.candidates(operation)
+    const context = new ConditionContext(input, operation, agent, args)
+    if (deny.some(rule => rule.probe === null && applies(rule, input, operation, context) !== 'no')) return []
+    for (const rule of [...deny, ...hold, ...allow]) {
+      const { probe } = rule
+      if (probe === null || reach(rule, input, operation) === 'no') continue
+      for (const { type, id } of subjectsOf(probe, operation)) {
+        const key = JSON.stringify([probe.name, type, id])
+        if (!questions.has(key)) questions.set(key, { probe: probe.name, type, id, operation: index })
+      }
+    }
+  }
+  return [...questions.values()]
 }
 
 /** Every limit that matches, over all operations that it matches. */

@@ -134,6 +134,12 @@ export const Rule = Type.Object(
         2000,
       ),
     ),
+    probe: Type.Optional(
+      text(
+        'A probe of the API’s catalog, such as volume: the API is asked first, and `when` reads the answer as `probe`. Without an answer an allow does not match, hold and deny do.',
+        128,
+      ),
+    ),
     during: Type.Optional(oneOrMany('Windows in which the rule holds.')),
     limit: Type.Optional(Limit),
     approvers: Type.Optional(oneOrMany('Approver groups; all of them must sign.')),

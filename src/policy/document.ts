@@ -112,6 +112,23 @@ const Api = Type.Object(
       }),
     ),
     credential: Type.Optional(text('Name under `credentials`; absent where the API asks for none.', 64)),
+    probes: Type.Optional(
+      Type.Object(
+        {
+          credential: text('Name under `credentials`: one of its own, that may only read.', 64),
+          given: Type.Optional(
+            Type.Record(Type.String({ pattern: '^[A-Za-z][A-Za-z0-9]{0,63}$' }), text('Its value.'), {
+              ...strict,
+              description: 'What probes want to be told, such as the project of a Railway volume.',
+            }),
+          ),
+        },
+        {
+          ...strict,
+          description: 'What rules with a `probe` ask this API with, before anything is decided.',
+        },
+      ),
+    ),
     awaitMark: Type.Optional(
       Type.Boolean({ description: 'Answer only after the high-water mark has followed the receipt.' }),
     ),

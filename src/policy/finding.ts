@@ -86,6 +86,28 @@ export const findingCodes = {
     severity: 'error',
     mend: 'An allow may use only values whose type the catalog knows: select fewer operations, or use another value.',
   },
+  when_unasked: {
+    severity: 'error',
+    mend: 'Add `probe: NAME` to the rule; docs/policy.md lists the probes of each API.',
+  },
+  unknown_probe: { severity: 'error', mend: 'Name a probe that the catalog of every API of the rule has.' },
+  probe_without_subject: {
+    severity: 'error',
+    mend: 'Select operations that name a resource which the probe can be asked about.',
+  },
+  probe_credential: {
+    severity: 'error',
+    mend: 'Give the API `probes: { credential: NAME }` with a credential of its own that may only read.',
+  },
+  probe_given: { severity: 'error', mend: 'Say it under `probes: { given: … }` of the API.' },
+  probe_unheard: {
+    severity: 'warning',
+    mend: 'Take those operations out of the rule: without an answer its allow never matches, its hold and deny always do.',
+  },
+  probe_may_write: {
+    severity: 'warning',
+    mend: 'Ask with the token of a member who may only view; a project token also sees one environment alone.',
+  },
   when_not_bool: { severity: 'error', mend: 'Let the expression say yes or no.' },
   when_type: { severity: 'error', mend: 'Compare values of the same type.' },
   when_refused: { severity: 'error', mend: 'Say it with the functions that docs/policy.md lists.' },

@@ -31,6 +31,7 @@ export {
   MAX_STATEMENT_BYTES,
   type OpenCountersignature,
   openCountersignature,
+  probesCommitment,
   type Signature,
   type StatedOperation,
   sealCountersignature,
@@ -104,6 +105,12 @@ export {
   passkeyEnvelope,
   passkeyKeyId,
 } from './passkey.js'
+export {
+  PROBE_STATUSES,
+  type ProbeQuestion,
+  type ProbeResult,
+  type ProbeStatus,
+} from './probe.js'
 export {
   openRecovery,
   type Recovery,

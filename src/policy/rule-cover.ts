@@ -11,7 +11,9 @@ export function coversConditions(outer: CompiledRule, inner: CompiledRule): bool
     coversScope(outer, inner) &&
     coversResources(outer, inner) &&
     (outer.except === undefined || same(outer.except, inner.except)) &&
+    // Of a probe, whether it answers decides as well.
     (outer.when === undefined || outer.when === inner.when) &&
+    outer.probe === inner.probe &&
     (outer.during === undefined || inner.during?.every(window => outer.during?.includes(window)) === true)
   )
 }

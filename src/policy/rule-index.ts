@@ -5,6 +5,7 @@ import { type Condition, compileCondition } from './condition.js'
 import { type Candidates, compareIds, type IndexedRule, type RuleIndex } from './decide.js'
 import { policyFault } from './error-table.js'
 import { couldMatch, selectionOf } from './match.js'
+import { ruleProbe } from './probe.js'
 import { type WindowTest, windowTest } from './window.js'
 
 /** What there is for one API: candidates by operation, and those for a name that its catalog doesn't have. */
@@ -36,7 +37,7 @@ export function indexRules(
   const indexes = new Map<string, ApiIndex>()
   for (const [name, api] of apis) {
     const own = rules.filter(rule => rule.apis.includes(name))
-    const indexed = own.map(rule => indexedRule(rule, name, conditions.get(rule) ?? null, windows))
+    const indexed = own.map(rule => indexedRule(rule, api, conditions.get(rule) ?? null, windows))
     indexes.set(name, indexApi(indexed, api.catalog.operations()))
   }
   return {
@@ -66,7 +67,7 @@ function readable<T>(what: string, read: () => T): T {
 
 function indexedRule(
   rule: CompiledRule,
-  api: string,
+  { name: api, catalog }: PolicyApi,
   when: Condition | null,
   windows: ReadonlyMap<string, WindowTest>,
 ): IndexedRule {
@@ -78,6 +79,7 @@ function indexedRule(
     to: rule.to === undefined ? null : new Set(rule.to),
     during: rule.during === undefined ? null : rule.during.flatMap(name => windows.get(name) ?? []),
     when,
+    probe: rule.probe === undefined ? null : ruleProbe(catalog, rule.probe),
     limit: rule.limit ?? null,
     approvers: rule.approvers ?? [],
     because: rule.because ?? null,

@@ -7,7 +7,7 @@ export function conditionWords(rule: CompiledRule, extent: RuleExtent | null): r
   return [
     ...(extent.select === 'some' ? selectionWords(rule) : []),
     ...(extent.except === 'some' ? ['outside its exception'] : []),
-    ...(extent.when === 'some' ? [`when ${rule.when}`] : []),
+    ...(extent.when === 'some' ? [`when ${rule.when ?? `the probe ${rule.probe} is answered`}`] : []),
     ...(extent.hours === 'some' ? [`during ${(rule.during ?? []).join(' or ')}`] : []),
   ]
 }

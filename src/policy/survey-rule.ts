@@ -28,7 +28,7 @@ export function surveyedRule(
     rule,
     select: selectionOf(rule.select, api),
     except: rule.except === undefined ? null : selectionOf(rule.except, api),
-    when: rule.when === undefined ? null : parseCondition(rule.when),
+    when: rule.when === undefined ? null : parseCondition(rule.when, rule.probe),
     hours: hoursOf(rule.during, windows),
   }
 }
@@ -54,7 +54,10 @@ export function ruleExtent(rule: SurveyedRule, supposed: Supposition, constants:
       ? 'all'
       : notOf(extentOf(rule.except, rule.effect === 'allow' ? 'deny' : 'allow', supposed))
   const hours = hoursExtent(rule.hours, supposed)
-  const when = rule.when === null ? 'all' : whenExtent(rule.when, rule.effect, supposed.facts, constants)
+  const said = rule.when === null ? 'all' : whenExtent(rule.when, rule.effect, supposed.facts, constants)
+  // An upstream may not answer, and then no allow that asks it matches.
+  const mayFail = rule.effect === 'allow' && rule.rule.probe !== undefined
+  const when = mayFail && said === 'all' ? 'some' : said
   return { select, except, hours, when, whole: allOf([select, except, hours, when]) }
 }
 

@@ -72,9 +72,9 @@ export function limitsAsMuch(way: Way, before: Way, listed: boolean): boolean {
 export function signatureOf({ all, listed }: Ways): string {
   const parts = all.flatMap(({ rule, over }) => {
     if (rule === null) return []
-    const { effect, select, except, when, during, limit, approvers } = rule.rule
+    const { effect, select, except, when, probe, during, limit, approvers } = rule.rule
     const names = listed ? null : (select.operations?.patterns ?? null)
-    const meaning = [effect, names, select.scope, select.resources, except, when, during, approvers]
+    const meaning = [effect, names, select.scope, select.resources, except, when, during, approvers, probe]
     return [JSON.stringify([...meaning, over ? limit : null])]
   })
   return JSON.stringify(parts.sort())

@@ -1,6 +1,14 @@
 import { openAwsCatalog } from './aws/aws-catalog.js'
 import { type ApiProfile, type Catalog, type CatalogDocument, type Dialect, SLOTS } from './catalog.js'
-import { malformed, readList, readMap, readMembers, readOneOf, readText } from './document-shape.js'
+import {
+  malformed,
+  readList,
+  readMap,
+  readMembers,
+  readObject,
+  readOneOf,
+  readText,
+} from './document-shape.js'
 import { protocolFault } from './error-table.js'
 import { openGraphqlCatalog } from './graphql/index.js'
 import { openRestCatalog } from './rest/index.js'
@@ -29,7 +37,12 @@ export function openCatalog(document: unknown): Catalog {
 }
 
 function readCatalogDocument(document: unknown): CatalogDocument {
-  const it = readMembers(document, 'catalog', ['v', 'name', 'protocol', 'source', 'profile', 'body'])
+  const it = readMembers(
+    document,
+    'catalog',
+    ['v', 'name', 'protocol', 'source', 'profile', 'body'],
+    ['probes'],
+  )
   if (it.v !== 1) throw malformed('catalog.v', '1')
   const source = readMembers(it.source, 'catalog.source', ['package', 'version', 'digest'])
   return {
@@ -43,6 +56,7 @@ function readCatalogDocument(document: unknown): CatalogDocument {
     },
     profile: readProfile(it.profile, 'catalog.profile'),
     body: it.body,
+    ...(it.probes === undefined ? {} : { probes: readObject(it.probes, 'catalog.probes') }),
   }
 }
 

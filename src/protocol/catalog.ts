@@ -1,6 +1,7 @@
 import type { JsonObject } from '../canon/index.js'
 import type { ArgumentRule } from './argument-rule.js'
 import type { Classification, Operation, OperationClass, Recognised, Unclassifiable } from './operation.js'
+import type { ProbeDocuments, ProbeSpec } from './probe/spec.js'
 import type { BodyPlan, Header, RawRequest, RequestFacts, RequestHead, Target } from './request.js'
 
 /** Type of an argument as the catalog knows it; `any` where it is not known (untyped: not usable in an allow's `when`). */
@@ -87,10 +88,13 @@ export interface Catalog {
   /**
    * Writes a request that asks for this operation, so that a person can see and repeat what a proof has found; null
    * where none can be written. Nobody relies on it: what is written is recognised like any other request.
+   * `query` is the document, where the API speaks GraphQL; the arguments are its variables then.
    */
-  readonly write?: (recognised: Recognised) => RawRequest | null
+  readonly write?: (recognised: Recognised, query?: string) => RawRequest | null
   /** The rules by which arguments raise classes of an operation; empty for one that the catalog doesn't have. */
   readonly argumentRules?: (name: string) => readonly ArgumentRule[]
+  /** What may be asked of the API before something is decided, by name. */
+  readonly probes?: ReadonlyMap<string, ProbeSpec>
 }
 
 /**
@@ -104,4 +108,6 @@ export interface CatalogDocument {
   readonly source: { readonly package: string; readonly version: string; readonly digest: string }
   readonly profile: ApiProfile
   readonly body: unknown
+  /** See `ProbeSpec`; absent where nothing can be asked, so that older catalogs keep their bytes. */
+  readonly probes?: ProbeDocuments
 }

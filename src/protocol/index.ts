@@ -60,6 +60,22 @@ export {
   type Resource,
   type Unclassifiable,
 } from './operation.js'
+export {
+  type AnswerFlaw,
+  type Ask,
+  type AskContext,
+  factsOf,
+  flawIn,
+  type ProbeAnswers,
+  type ProbeRecipe,
+  type ProbeSpec,
+  type ProbeStep,
+  readAnswer,
+  type Subject,
+  subjectOf,
+  valuesAtPath,
+  writeAsk,
+} from './probe/index.js'
 export type {
   BodyPlan,
   Header,

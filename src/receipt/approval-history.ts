@@ -2,17 +2,19 @@ import type { ControlBody, EntryPosition } from './entry.js'
 import type { ReportDeviation } from './entry-audit.js'
 import { idTime, type PlacedAttempt } from './placed-attempt.js'
 
-type State = 'requested' | 'approved' | 'withdrawn' | 'rejected' | 'consumed' | 'expired'
+type State = 'requested' | 'approved' | 'withdrawn' | 'rejected' | 'consumed' | 'expired' | 'voided'
 
 /** What may follow a state. Several people may each approve; whoever approved may still withdraw before it is used. */
 const NEXT: Readonly<Record<State, readonly State[]>> = {
-  requested: ['approved', 'rejected', 'expired'],
-  approved: ['approved', 'withdrawn', 'rejected', 'consumed', 'expired'],
+  requested: ['approved', 'rejected', 'expired', 'voided'],
+  approved: ['approved', 'withdrawn', 'rejected', 'consumed', 'expired', 'voided'],
   // Whether it is enough that others have approved, their number says.
-  withdrawn: ['approved', 'withdrawn', 'rejected', 'consumed', 'expired'],
+  withdrawn: ['approved', 'withdrawn', 'rejected', 'consumed', 'expired', 'voided'],
   rejected: [],
   consumed: [],
   expired: [],
+  // The upstream answers otherwise by now than when people were asked.
+  voided: [],
 }
 
 /** Where a call that is held again meets an approval. */

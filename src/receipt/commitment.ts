@@ -6,8 +6,8 @@ type Hmac = Pick<Crypto, 'hmacSha256'>
 export const ATTEMPT_SECRET_BYTES = 32
 
 /** The members of an entry that are commitments, `*_c` without the suffix. */
-export type CommittedField = 'target' | 'body' | 'inputs' | 'resp' | `ops.${number}`
-export const COMMITTED_FIELD = /^(target|body|inputs|resp|ops\.(0|[1-9][0-9]{0,4}))$/
+export type CommittedField = 'target' | 'body' | 'inputs' | 'resp' | `ops.${number}` | `probes.${number}`
+export const COMMITTED_FIELD = /^(target|body|inputs|resp|(ops|probes)\.(0|[1-9][0-9]{0,4}))$/
 
 /** Bytes of a field's key. */
 export const FIELD_KEY_BYTES = 32

@@ -98,7 +98,7 @@ export class CountersignatureAudit implements EntryAudit {
     }
     if (Object.hasOwn(VERDICTS, state)) this.word(known, entry, report)
     if (state === 'consumed') this.consume(known, seq, report)
-    if (state === 'rejected' || state === 'expired') this.known.delete(id)
+    if (state === 'rejected' || state === 'expired' || state === 'voided') this.known.delete(id)
   }
 
   private request(id: string, { seq, t, data }: Entry & ControlBody, report: ReportDeviation): void {

@@ -43,6 +43,7 @@ export function commitmentIn(
     case 'resp':
       return outcome?.resp_c
     default:
+      if (field.startsWith('probes.')) return attempt.probes?.[Number(field.slice('probes.'.length))]?.facts_c
       return attempt.ops[Number(field.slice('ops.'.length))]?.more?.all_c
   }
 }

@@ -1,4 +1,5 @@
 import type { JsonObject } from '../canon/index.js'
+import type { ProbeStatus } from '../policy/index.js'
 import type { OperationClass, Resource } from '../protocol/index.js'
 
 /**
@@ -50,8 +51,23 @@ export interface AttemptBody {
     /** Id of the `mint` entry that made it. */
     readonly mint?: string
   }
+  /** What the upstream was asked before the decision, and how each question ended; absent where nothing was. */
+  readonly probes?: readonly AttemptProbe[]
   /** Amounts reserved under limits, so that counters can be rebuilt from the ledger alone. */
   readonly reserved?: readonly { readonly key: string; readonly amount: number }[]
+}
+
+/** One question about one resource. */
+export interface AttemptProbe {
+  readonly probe: string
+  /** Number of the operation in `ops`, and of the resource among the operation's own. */
+  readonly op: number
+  readonly resource: number
+  readonly status: ProbeStatus
+  /** `seq` of the `probe` entry that says it was sent, of this attempt or of one shortly before; absent where nothing was. */
+  readonly asked?: number
+  /** Commitment to the facts; where it was answered. */
+  readonly facts_c?: string
 }
 
 /** Empty strings where the request carried no valid grant. */
@@ -116,6 +132,7 @@ export const CONTROL_TYPES = [
   'policy',
   'grant',
   'mint',
+  'probe',
   'vault',
   'approval',
   'halt',

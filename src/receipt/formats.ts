@@ -1,4 +1,5 @@
 import { CONTENT_ID } from '../canon/index.js'
+import { PROBE_STATUSES } from '../policy/index.js'
 import { OPERATION_CLASSES } from '../protocol/index.js'
 import { CONTROL_TYPES, type ControlType, OUTCOME_STATUSES } from './entry.js'
 import { count, exactly, hex32, list, mapOf, matching, nullable, object, type Shape, text } from './shape.js'
@@ -43,6 +44,17 @@ export const CONTROL_FORMATS: Readonly<
     },
     { id: text, agent: text, environment: text, task: text, owner: text, api: text, code: text },
   ],
+  probe: [
+    {
+      id: uuid,
+      agent: text,
+      environment: text,
+      task: text,
+      owner: text,
+      api: text,
+      asked: list(object({ probe: text, type: text, id: text, mint: text })),
+    },
+  ],
   vault: [
     { action: exactly('opened', 'put', 'removed', 'rekeyed'), entries: count },
     { name: text, by: text },
@@ -50,7 +62,7 @@ export const CONTROL_FORMATS: Readonly<
   approval: [
     {
       id: text,
-      state: exactly('requested', 'approved', 'withdrawn', 'rejected', 'consumed', 'expired'),
+      state: exactly('requested', 'approved', 'withdrawn', 'rejected', 'consumed', 'expired', 'voided'),
       agent: text,
       environment: text,
       task: text,
@@ -125,6 +137,12 @@ const attempt: readonly [Readonly<Record<string, Shape>>, Readonly<Record<string
   {
     approval: text,
     credential: object({ minter: text, scope: text, expires: count }, { mint: text }),
+    probes: list(
+      object(
+        { probe: text, op: count, resource: count, status: exactly(...PROBE_STATUSES) },
+        { asked: count, facts_c: hex32 },
+      ),
+    ),
     reserved: list(object({ key: text, amount: count })),
   },
 ]

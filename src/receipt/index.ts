@@ -56,6 +56,7 @@ export {
   type AttemptAgent,
   type AttemptBody,
   type AttemptOperation,
+  type AttemptProbe,
   type AttemptRequest,
   CONTROL_TYPES,
   type ControlBody,

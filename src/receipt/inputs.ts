@@ -7,6 +7,7 @@ import {
   type JsonValue,
   parseStrictJson,
 } from '../canon/index.js'
+import type { ProbeResult } from '../policy/index.js'
 import { ATTEMPT_SECRET_BYTES } from './commitment.js'
 import { receiptFault } from './error-table.js'
 
@@ -29,7 +30,8 @@ export interface DecisionInputs {
   readonly authorization: readonly JsonObject[] | null
   /** Operations with classes, scope, resources and decoded arguments. */
   readonly operations: readonly JsonObject[]
-  readonly probe: JsonObject | null
+  /** What became of the questions to the upstream, in the order of the entry's `probes`; null where none was asked. */
+  readonly probe: readonly ProbeResult[] | null
   /** Usage under each limit that was asked for, by counter key. */
   readonly counters: Readonly<Record<string, number>>
   /** Unix milliseconds of the decision, and of the newest entry then. */

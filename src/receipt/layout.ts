@@ -2,6 +2,7 @@ import { canonFault, canonicalize } from '../canon/index.js'
 import type {
   AttemptBody,
   AttemptOperation,
+  AttemptProbe,
   ControlBody,
   Entry,
   EntryPosition,
@@ -38,6 +39,7 @@ function layAttempt(e: EntryPosition & AttemptBody): string {
     `,"rule":${decision.rule === null ? 'null' : quote(decision.rule)}},"id":"${e.id}","inputs_c":"${e.inputs_c}"` +
     `,"ops":[${e.ops.map(layOperation).join(',')}]` +
     `,"policy":{"cid":${quote(policy.cid)},"version":${policy.version}},"prev":"${e.prev}"` +
+    (e.probes === undefined ? '' : `,"probes":[${e.probes.map(layProbe).join(',')}]`) +
     `,"req":{"api":${quote(req.api)}${optionalText('body_c', req.body_c)}${optionalNumber('body_len', req.body_len)}` +
     `,"method":${quote(req.method)},"target_c":"${req.target_c}"}` +
     (e.reserved === undefined
@@ -54,6 +56,12 @@ function layOperation(op: AttemptOperation): string {
     `{"classes":[${op.classes.map(quote).join(',')}]${more},"name":${quote(op.name)}` +
     `,"resources":[${resources}],"scope":${canonicalize(op.scope)}}`
   )
+}
+
+function layProbe(p: AttemptProbe): string {
+  const asked = p.asked === undefined ? '' : `"asked":${p.asked},`
+  const facts = p.facts_c === undefined ? '' : `"facts_c":"${p.facts_c}",`
+  return `{${asked}${facts}"op":${p.op},"probe":${quote(p.probe)},"resource":${p.resource},"status":"${p.status}"}`
 }
 
 function layOutcome(e: EntryPosition & OutcomeBody): string {

@@ -1,6 +1,13 @@
 import { randomBytes, randomUUID } from 'node:crypto'
 import { GraphQLError } from 'graphql'
-import { RAILWAY_IDS, type RailwayWorld, type Token, type Volume, variableKey } from './railway-world.js'
+import {
+  RAILWAY_IDS,
+  type RailwayWorld,
+  type Token,
+  type Volume,
+  type VolumeInstance,
+  variableKey,
+} from './railway-world.js'
 
 export interface RailwayContext {
   readonly world: RailwayWorld
@@ -10,7 +17,16 @@ export interface RailwayContext {
 
 /** Root values for graphql-js: each field checks what its token may touch, as Railway does, and changes the world. */
 export function railwayRoot(context: RailwayContext): Record<string, unknown> {
-  return { ...queries(context), ...mutations(context) }
+  const changes = mutations(context)
+  return { ...queries(context), ...(context.token.kind === 'viewer' ? refused(changes) : changes) }
+}
+
+/** A viewer may look at a project, and change nothing in it. */
+function refused(mutations: Record<string, unknown>): Record<string, unknown> {
+  const refuse = () => {
+    throw notAuthorized('a viewer may not change anything')
+  }
+  return Object.fromEntries(Object.keys(mutations).map(name => [name, refuse]))
 }
 
 function queries({ world, token }: RailwayContext): Record<string, unknown> {
@@ -31,10 +47,16 @@ function queries({ world, token }: RailwayContext): Record<string, unknown> {
       return connection(tokens.map(each => ({ ...each, displayToken: '****' })))
     },
     variables: ({ environmentId }: { environmentId: string }) => {
+      if (token.kind === 'viewer') throw notAuthorized('variables are no viewer’s to read')
       requireEnvironment(world, token, environmentId)
       const prefix = variableKey(environmentId, '')
       const own = [...world.variables].filter(([key]) => key.startsWith(prefix))
       return Object.fromEntries(own.map(([key, value]) => [key.slice(prefix.length), value]))
+    },
+    volumeInstance: ({ id }: { id: string }) => {
+      const volume = [...world.volumes.values()].find(each => each.instances.some(mount => mount.id === id))
+      if (volume === undefined) throw notFound('VolumeInstance')
+      return mountOf(world, volume, instanceOf(world, id))
     },
     volumeInstanceBackupList: ({ volumeInstanceId }: { volumeInstanceId: string }) =>
       instanceOf(world, volumeInstanceId).backups.map(backup => ({ ...backup, externalId: backup.id })),
@@ -99,7 +121,7 @@ function mutations({ world, token, now }: RailwayContext): Record<string, unknow
         instances: [mount],
       }
       world.volumes.set(volume.id, volume)
-      return volumeOf(volume)
+      return volumeOf(world, volume)
     },
     // Railway asks for no confirmation, looks at no environment, and the backups lie on the volume.
     volumeDelete: ({ volumeId }: { volumeId: string }) => {
@@ -162,18 +184,38 @@ function projectOf(world: RailwayWorld): Record<string, unknown> {
     ...world.project,
     environments: edges(world.environments.map(each => ({ ...each, projectId: world.project.id }))),
     services: edges(world.services),
-    volumes: edges([...world.volumes.values()].map(volumeOf)),
+    volumes: ({ first }: { first?: number }) =>
+      page(
+        [...world.volumes.values()].map(each => volumeOf(world, each)),
+        first,
+      ),
   }
 }
 
-function volumeOf(volume: Volume): Record<string, unknown> {
+function volumeOf(world: RailwayWorld, volume: Volume): Record<string, unknown> {
   const { id, name, createdAt, instances } = volume
   return {
     id,
     name,
     createdAt,
     projectId: RAILWAY_IDS.project,
-    volumeInstances: edges(instances.map(instance => ({ ...instance, volumeId: id }))),
+    volumeInstances: ({ first }: { first?: number }) =>
+      page(
+        instances.map(instance => mountOf(world, volume, instance)),
+        first,
+      ),
+  }
+}
+
+function mountOf(world: RailwayWorld, volume: Volume, instance: VolumeInstance): Record<string, unknown> {
+  return {
+    ...instance,
+    volumeId: volume.id,
+    volume: () => volumeOf(world, volume),
+    environment: () => ({
+      ...world.environments.find(({ id }) => id === instance.environmentId),
+      projectId: world.project.id,
+    }),
   }
 }
 
@@ -197,6 +239,12 @@ function machineOf(world: RailwayWorld, id: string, environmentId: string) {
 
 function edges<T>(nodes: readonly T[]): { edges: { node: T }[] } {
   return { edges: nodes.map(node => ({ node })) }
+}
+
+/** The first of them; whoever asks for fewer than there are is told that there are more. */
+function page<T>(nodes: readonly T[], first = nodes.length) {
+  const pageInfo = { hasNextPage: nodes.length > first, endCursor: null }
+  return { ...edges(nodes.slice(0, first)), pageInfo }
 }
 
 function connection<T>(nodes: readonly T[]) {

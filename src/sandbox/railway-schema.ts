@@ -9,6 +9,7 @@ export const RAILWAY_SCHEMA = `
     projectToken: ProjectToken!
     projectTokens(projectId: String!, first: Int, after: String, before: String, last: Int): QueryProjectTokensConnection!
     variables(projectId: String!, environmentId: String!, serviceId: String): EnvironmentVariables!
+    volumeInstance(id: String!): VolumeInstance!
     volumeInstanceBackupList(volumeInstanceId: String!): [VolumeInstanceBackup!]!
     sandbox(id: String!, environmentId: String!): Sandbox!
     sandboxes(environmentId: String!, first: Int, after: String, before: String, last: Int): QuerySandboxesConnection!
@@ -34,7 +35,7 @@ export const RAILWAY_SCHEMA = `
     name: String!
     environments: ProjectEnvironmentsConnection!
     services: ProjectServicesConnection!
-    volumes: ProjectVolumesConnection!
+    volumes(first: Int, after: String, before: String, last: Int): ProjectVolumesConnection!
   }
   type ProjectEnvironmentsConnection { edges: [ProjectEnvironmentsConnectionEdge!]! }
   type ProjectEnvironmentsConnectionEdge { node: Environment! }
@@ -42,23 +43,25 @@ export const RAILWAY_SCHEMA = `
   type ProjectServicesConnection { edges: [ProjectServicesConnectionEdge!]! }
   type ProjectServicesConnectionEdge { node: Service! }
   type Service { id: ID! name: String! }
-  type ProjectVolumesConnection { edges: [ProjectVolumesConnectionEdge!]! }
+  type ProjectVolumesConnection { edges: [ProjectVolumesConnectionEdge!]! pageInfo: PageInfo! }
   type ProjectVolumesConnectionEdge { node: Volume! }
   type Volume {
     id: ID!
     name: String!
     createdAt: DateTime!
     projectId: String!
-    volumeInstances: VolumeVolumeInstancesConnection!
+    volumeInstances(first: Int, after: String, before: String, last: Int): VolumeVolumeInstancesConnection!
   }
-  type VolumeVolumeInstancesConnection { edges: [VolumeVolumeInstancesConnectionEdge!]! }
+  type VolumeVolumeInstancesConnection { edges: [VolumeVolumeInstancesConnectionEdge!]! pageInfo: PageInfo! }
   type VolumeVolumeInstancesConnectionEdge { node: VolumeInstance! }
   type VolumeInstance {
     id: ID!
     environmentId: String!
+    environment: Environment!
     serviceId: String
     mountPath: String!
     volumeId: String!
+    volume: Volume!
   }
   type VolumeInstanceBackup { id: String! name: String createdAt: DateTime! externalId: String! }
   type WorkflowId { workflowId: String }

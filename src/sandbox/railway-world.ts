@@ -52,6 +52,8 @@ export interface SandboxMachine {
 export type Token =
   /** May do anything its person may do, in every environment: what PocketOS's agent found in a file. */
   | { readonly kind: 'account'; readonly id: string }
+  /** Of a member who may only look. */
+  | { readonly kind: 'viewer'; readonly id: string }
   /** One environment of one project; sent as Project-Access-Token. */
   | {
       readonly kind: 'project'
@@ -61,6 +63,12 @@ export type Token =
       readonly environmentId: string
       readonly createdAt: string
     }
+
+/** Tokens that are there at the start. */
+export interface RailwayTokens {
+  readonly account: string
+  readonly viewer?: string
+}
 
 /** Fixed ids, so that a policy can be sealed before the sandbox starts. */
 export const RAILWAY_IDS = {
@@ -72,7 +80,7 @@ export const RAILWAY_IDS = {
   volume: 'b0c1d2e3-f405-4617-8293-a4b5c6d7e8f9',
 } as const
 
-export function createRailwayWorld(accountToken: string, now: () => Date): RailwayWorld {
+export function createRailwayWorld({ account, viewer }: RailwayTokens, now: () => Date): RailwayWorld {
   const instance = (environmentId: string, backups: readonly string[]): VolumeInstance => ({
     id: randomUUID(),
     environmentId,
@@ -105,7 +113,10 @@ export function createRailwayWorld(accountToken: string, now: () => Date): Railw
     ]),
     deployments: [],
     sandboxes: new Map(),
-    tokens: new Map([[accountToken, { kind: 'account', id: randomUUID() }]]),
+    tokens: new Map<string, Token>([
+      [account, { kind: 'account', id: randomUUID() }],
+      ...(viewer === undefined ? [] : [[viewer, { kind: 'viewer', id: randomUUID() }] as const]),
+    ]),
   }
 }
 

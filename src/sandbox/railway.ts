@@ -3,7 +3,7 @@ import { buildSchema, GraphQLError, graphql } from 'graphql'
 import { SCHEMALESS } from '../native/index.js'
 import { railwayRoot } from './railway-resolvers.js'
 import { RAILWAY_SCHEMA } from './railway-schema.js'
-import { createRailwayWorld, type RailwayWorld, type Token } from './railway-world.js'
+import { createRailwayWorld, type RailwayTokens, type RailwayWorld, type Token } from './railway-world.js'
 
 export interface RailwayStandIn {
   readonly server: FastifyInstance
@@ -17,8 +17,8 @@ interface GraphqlCall {
 }
 
 /** Railway's GraphQL endpoint on real state: `POST /graphql/v2`, a token in Authorization or Project-Access-Token, as at backboard.railway.com. */
-export function railwayStandIn(accountToken: string, now: () => Date): RailwayStandIn {
-  const world = createRailwayWorld(accountToken, now)
+export function railwayStandIn(tokens: RailwayTokens, now: () => Date): RailwayStandIn {
+  const world = createRailwayWorld(tokens, now)
   const schema = buildSchema(RAILWAY_SCHEMA)
   const server = Fastify({ forceCloseConnections: true, schemaController: SCHEMALESS })
   server.post<{ Body: GraphqlCall | readonly GraphqlCall[] }>('/graphql/v2', async (request, reply) => {

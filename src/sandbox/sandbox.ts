@@ -13,6 +13,8 @@ export interface SandboxOptions {
   readonly listen: { readonly railway: string; readonly stripe: string; readonly billing: string }
   /** The account token that Railway's stand-in accepts; every other one is refused. */
   readonly railwayToken: string
+  /** A second one that may only read. */
+  readonly railwayViewer?: string
   readonly stripeKeys: readonly RestrictedKey[]
   readonly billing: { readonly audience: string; readonly jwks: JSONWebKeySet }
   readonly aws: AwsOptions
@@ -40,7 +42,13 @@ export interface Sandbox {
 /** Starts the stand-in clouds on loopback. Throws when an address isn't loopback or is taken. */
 export async function startSandbox(options: SandboxOptions): Promise<Sandbox> {
   const now = options.now ?? (() => new Date())
-  const railway = railwayStandIn(options.railwayToken, now)
+  const railway = railwayStandIn(
+    {
+      account: options.railwayToken,
+      ...(options.railwayViewer === undefined ? {} : { viewer: options.railwayViewer }),
+    },
+    now,
+  )
   const stripe = stripeStandIn(options.stripeKeys, now)
   const billing = billingStandIn(options.billing.audience, options.billing.jwks)
   const servers = [railway.server, stripe.server, billing.server]

@@ -140,9 +140,9 @@ describe('a condition, when it is asked', () => {
     type: ArgumentType = ARGS,
     probe: JsonObject | null = null,
   ): string {
-    const input = inputOf([], { probe })
-    const context = new ConditionContext(input, operation('op', { args }), undefined, type)
-    return compileCondition(source).holds(context)
+    const context = new ConditionContext(inputOf([]), operation('op', { args }), undefined, type)
+    const facts = probe === null ? null : { values: probe, type: 'any' as const }
+    return compileCondition(source).holds(context, facts)
   }
 
   const cases: readonly (readonly [string, JsonObject, string])[] = [

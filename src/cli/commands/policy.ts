@@ -1,8 +1,9 @@
 import { createReadStream } from 'node:fs'
 import { readFile } from 'node:fs/promises'
 import { createInterface } from 'node:readline'
-import type { Command } from 'commander'
-import { lintPolicy, policyJsonSchema } from '../../policy/index.js'
+import { type Command, InvalidArgumentError } from 'commander'
+import { parseStrictJson } from '../../canon/index.js'
+import { type ActivePolicy, lintPolicy, policyJsonSchema } from '../../policy/index.js'
 import { visible } from '../entry-text.js'
 import {
   type CurlFlags,
@@ -18,6 +19,7 @@ import { casesJsonSchema } from '../policy-test/case-schema.js'
 import { group } from '../program-group.js'
 import { repeatable } from '../repeatable.js'
 import { utcTime } from '../replay/log-options.js'
+import { type SupposedAnswers, unknownAnswer } from '../supposed-answers.js'
 
 export function registerPolicy(program: Command, io: Io): void {
   const policy = group(program, 'policy', 'check, explain, seal and show policies')
@@ -50,6 +52,11 @@ export function registerPolicy(program: Command, io: Io): void {
       utcTime,
     )
     .option('--requests <file>', 'one JSON request a line, - for standard input')
+    .option(
+      '--probe <name=facts>',
+      'what the API answers to a probe, as JSON: volume={"environments":["e-1"]}; repeatable',
+      repeatableAnswer,
+    )
     .option('-X, --request <method>', 'as curl')
     .option('-H, --header <line>', 'as curl; repeatable', repeatable)
     .option('-d, --data <data>', 'as curl: text, or @file; repeatable', repeatable)
@@ -84,6 +91,7 @@ interface ExplainFlags extends CurlFlags {
   readonly requests?: string
   /** Unix milliseconds. */
   readonly now?: number
+  readonly probe?: SupposedAnswers
   readonly json?: boolean
 }
 
@@ -115,10 +123,32 @@ async function explainCommand(url: string | undefined, options: ExplainFlags, io
   const agent = chooseAgent(active, options.agent)
   const flags = { ...options, ...(options.data === undefined ? {} : { data: await readData(options.data) }) }
   const request = requestOfCurl(active, url ?? '', flags, options.api)
-  const answer = explain(active, agent, request, options.now ?? Date.now())
+  const answer = explain(active, agent, request, options.now ?? Date.now(), answersOf(active, options))
   if (options.json === true) printJson(io, answer)
   else printExplanation(answer, consulted, options.policy, io)
   if ('refused' in answer || answer.decision.effect !== 'allow') throw new AnswerNo()
+}
+
+function answersOf(active: ActivePolicy, { probe = {} }: Pick<ExplainFlags, 'probe'>): SupposedAnswers {
+  const unknown = unknownAnswer(active, probe)
+  if (unknown === null) return probe
+  throw new UsageError(
+    `no API of the policy has ${unknown}`,
+    'Look the probe up with `countersign catalog show`.',
+  )
+}
+
+/** `volume={"environments":["e-1"]}` */
+function repeatableAnswer(text: string, before: SupposedAnswers = {}): SupposedAnswers {
+  const equals = text.indexOf('=')
+  try {
+    const facts = parseStrictJson(text.slice(equals + 1))
+    if (equals > 0 && typeof facts === 'object' && facts !== null && !Array.isArray(facts))
+      return { ...before, [text.slice(0, equals)]: facts }
+  } catch {
+    // Said below.
+  }
+  throw new InvalidArgumentError('expected a probe and facts, such as volume={"environments":["e-1"]}')
 }
 
 function readData(data: readonly string[]): Promise<string[]> {
@@ -138,12 +168,13 @@ function readData(data: readonly string[]): Promise<string[]> {
 async function explainMany(
   { active }: ConsultedPolicy,
   file: string,
-  options: Pick<ExplainFlags, 'agent' | 'now'>,
+  options: Pick<ExplainFlags, 'agent' | 'now' | 'probe'>,
   io: Io,
 ): Promise<void> {
   const agent = chooseAgent(active, options.agent)
   const input = file === '-' ? io.stdin : createReadStream(file)
   const nowMs = options.now ?? Date.now()
+  const answers = answersOf(active, options)
   let number = 0
   try {
     for await (const line of createInterface({ input, crlfDelay: Number.POSITIVE_INFINITY })) {
@@ -158,7 +189,7 @@ async function explainMany(
                 detail: `line ${number} is no request: see countersign policy explain --help for the form`,
               },
             }
-          : explain(active, agent, request, nowMs)
+          : explain(active, agent, request, nowMs, answers)
       printLine(io, JSON.stringify(answer))
     }
   } catch (error) {
@@ -186,6 +217,10 @@ function printExplanation(answer: Explanation, consulted: ConsultedPolicy, file:
       say(`  resources  ${resources.map(({ type, id }) => `${type} ${id}`).join(', ')}`)
     }
   }
+  for (const { probe, type, id, status } of answer.asks ?? [])
+    say(
+      `asks first   ${probe} about ${type} ${id}: ${status === 'answered' ? 'as supposed' : 'unanswered here; see --probe'}`,
+    )
   const { effect, code, rule, because, approvers } = answer.decision
   const line = rule === null ? null : consulted.lineOf(rule)
   const where = rule === null ? '' : ` by rule ${rule}${line === null ? '' : ` (${file}:${line})`}`

@@ -126,7 +126,7 @@ function registerDisclose(receipts: Command, io: Io): void {
     .argument('<bundle>', 'file of `receipts export` with a question; it is replaced')
     .requiredOption('--auditor-key <file>', 'the auditor’s private key, which opens the decision inputs')
     .option('--seq <number>', 'an attempt of the bundle; repeatable', repeatableRange)
-    .option('--field <name>', 'target, body, inputs, resp or ops.N; repeatable', repeatableField)
+    .option('--field <name>', 'target, body, inputs, resp, ops.N or probes.N; repeatable', repeatableField)
     .option('--all', 'every attempt, and every field that was kept, unless --seq or --field narrows it')
     .option('--content <file>', 'a body or response itself, where only a commitment to it was kept')
     .option('--out <file>', 'write a new bundle there and leave this one as it is')
@@ -352,6 +352,6 @@ function resultLine(result: DisclosureResult): string {
 
 function repeatableField(text: string, before: readonly CommittedField[] = []): readonly CommittedField[] {
   if (!COMMITTED_FIELD.test(text))
-    throw new InvalidArgumentError('expected target, body, inputs, resp or ops.N')
+    throw new InvalidArgumentError('expected target, body, inputs, resp, ops.N or probes.N')
   return [...before, text as CommittedField]
 }

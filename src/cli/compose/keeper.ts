@@ -5,6 +5,8 @@ import { CountersignError, fromUtf8 } from '../../canon/index.js'
 import {
   type CredentialBroker,
   credentialBroker,
+  type Outbound,
+  type OutboundOptions,
   openVault,
   outbound,
   standardMinters,
@@ -63,7 +65,7 @@ async function serve(loaded: LoadedConfig, signers: InstanceSigners, log: Log, i
   const shipping = await ledgerShipping(loaded, { ledger, vault, trust, log })
   const cosigning = ledgerCosigning(loaded, witnesses, { ledger, log })
   const revocations = await loadRevocations(ledger)
-  const broker = brokerOf(loaded, vault, ledger, trust)
+  const broker = brokerOf(loaded, vault, ledger, outbound(wayOut(loaded, trust)))
   const clock = { nowMs: Date.now }
   const toThisOne = () => ({ crypto: nativeCrypto, origin: config.origin, nowMs: clock.nowMs() })
   const ring = await openKeyRing(
@@ -80,6 +82,7 @@ async function serve(loaded: LoadedConfig, signers: InstanceSigners, log: Log, i
     shipping,
     cosigning,
     broker,
+    network: outbound({ ...wayOut(loaded, trust), ...ASKING }),
     revocations,
     clock,
     log,
@@ -248,17 +251,24 @@ async function auditorCipher(file: string): Promise<SideCipher> {
   }
 }
 
-function brokerOf(
-  { config, path }: LoadedConfig,
-  vault: Vault,
-  ledger: Ledger,
-  trust: TrustRoot,
-): CredentialBroker {
+/** What an API is asked before a decision has to be short, and soon. */
+const ASKING = { timeoutMs: 2_000, maxAnswerBytes: 262_144 }
+
+/** TLS as for the requests of agents. */
+function wayOut({ config, path }: LoadedConfig, trust: TrustRoot): OutboundOptions {
   const { upstreamCa } = config.gate
-  const network = outbound({
+  return {
     allowPlaintextLoopback: trust.testAudiences.includes(config.audience),
     ...(upstreamCa === undefined ? {} : { ca: readNeeded(path(upstreamCa)).toString('utf8') }),
-  })
+  }
+}
+
+function brokerOf(
+  { config }: LoadedConfig,
+  vault: Vault,
+  ledger: Ledger,
+  network: Outbound,
+): CredentialBroker {
   return credentialBroker({
     vault,
     minters: standardMinters(network, config.origin),

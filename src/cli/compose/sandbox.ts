@@ -21,6 +21,7 @@ export async function runSandbox(loaded: LoadedConfig): Promise<void> {
   const sandbox = await startSandbox({
     listen: config.sandbox,
     railwayToken: secrets.railwayToken,
+    ...(secrets.railwayViewer === undefined ? {} : { railwayViewer: secrets.railwayViewer }),
     stripeKeys: secrets.stripeKeys,
     billing: { audience: SANDBOX_BILLING_AUDIENCE, jwks: secrets.billingJwks },
     aws: { ...secrets.aws, listen: config.sandbox.aws },

@@ -32,6 +32,13 @@ export type RequestSource = Static<typeof Request>
 const Expectations = ['allow', 'hold', 'deny', 'refused'] as const
 export type Expectation = (typeof Expectations)[number]
 
+const Scalar = Type.Union([Type.String({ maxLength: 400 }), Type.Integer(), Type.Boolean()])
+const FactValue = Type.Union([
+  Scalar,
+  Type.Array(Scalar),
+  Type.Record(Type.String({ maxLength: 400, pattern: '^' }), Scalar, strict),
+])
+
 const Case = Type.Object(
   {
     name: text('What the case shows, in a sentence.', 200),
@@ -54,6 +61,23 @@ const Case = Type.Object(
         ...strict,
         description: 'What the agent has used up of a rule’s limit, by the rule’s id; nothing unless told.',
       }),
+    ),
+    probe: Type.Optional(
+      Type.Record(
+        Type.String({ pattern: '^[A-Za-z0-9][A-Za-z0-9:._-]{0,127}$' }),
+        Type.Union([
+          Type.Literal('unanswered', { description: 'The API can’t be asked.' }),
+          Type.Record(Type.String({ pattern: '^[A-Za-z][A-Za-z0-9]{0,63}$' }), FactValue, {
+            ...strict,
+            description: 'Facts by name, as `catalog show` lists them.',
+          }),
+        ]),
+        {
+          ...strict,
+          description:
+            'What the API answers to each probe, about every resource; a probe that isn’t named can’t be asked.',
+        },
+      ),
     ),
     expect: Type.Unsafe<Expectation>(
       Type.Union(

@@ -5,6 +5,7 @@ import type { Header } from '../../protocol/index.js'
 import { type ExplainedRequest, parseHeader, parseRequestLine, requestOfCurl } from '../explain.js'
 import { UsageError } from '../io.js'
 import { type ConsultedPolicy, consultPolicy, describeFinding } from '../policy-file.js'
+import { type SupposedAnswers, unknownAnswer } from '../supposed-answers.js'
 import { type CaseFile, CaseFileSchema, type CaseSource, type RequestSource } from './case-schema.js'
 import { parseCurlLine } from './curl-line.js'
 
@@ -18,6 +19,8 @@ export interface PolicyCase {
   readonly nowMs: number
   readonly task: string
   readonly owner: string
+  /** What the API answers, by probe. */
+  readonly answers: SupposedAnswers
   /** Used up, by the id of the limit's rule. */
   readonly usage: Readonly<Record<string, number>>
   readonly expected: Pick<CaseSource, 'expect' | 'rule' | 'code' | 'operations'>
@@ -112,9 +115,10 @@ class CaseReader {
 
   private caseOf(source: CaseSource, index: number): readonly PolicyCase[] {
     const path = ['cases', index]
-    const { name, expect, rule, code, operations, task = 'test', owner = '', usage = {} } = source
+    const { name, expect, rule, code, operations, task = 'test', owner = '', usage = {}, probe = {} } = source
     const agent = source.agent ?? this.document.agent
     this.checkNames(source, agent, path)
+    this.checkAnswers(source, path)
     const now = this.timeOf(source.now, [...path, 'now']) ?? this.timeOf(this.document.now, ['now'])
     const common = {
       file: this.file,
@@ -124,6 +128,7 @@ class CaseReader {
       task,
       owner,
       usage,
+      answers: answersOf(probe),
       expected: {
         expect,
         ...(rule === undefined ? {} : { rule }),
@@ -162,6 +167,17 @@ class CaseReader {
           `The policy has no rule "${id}".`,
           'Name a rule with a limit.',
         )
+  }
+
+  private checkAnswers(source: CaseSource, path: readonly (string | number)[]): void {
+    const unknown = unknownAnswer(this.consulted.active, answersOf(source.probe ?? {}))
+    if (unknown !== null)
+      this.report(
+        'undefined_name',
+        [...path, 'probe'],
+        `No API of the policy has ${unknown}.`,
+        'Look the probe up with `countersign catalog show`.',
+      )
   }
 
   private timeOf(text: string | undefined, path: readonly (string | number)[]): number | null {
@@ -240,6 +256,12 @@ class CaseReader {
       describeFinding(this.file, { code, severity: 'error', ...place, path: path.join('.'), message, mend }),
     )
   }
+}
+
+function answersOf(probe: NonNullable<CaseSource['probe']>): SupposedAnswers {
+  return Object.fromEntries(
+    Object.entries(probe).flatMap(([name, facts]) => (facts === 'unanswered' ? [] : [[name, facts]])),
+  )
 }
 
 function readText(file: string): string {

@@ -1,5 +1,13 @@
 import type { JsonObject } from '../../canon/index.js'
-import type { ActivePolicy, Decision, DecisionInput, LimitWindow, PolicyApi } from '../../policy/index.js'
+import type {
+  ActivePolicy,
+  Decision,
+  DecisionInput,
+  LimitWindow,
+  PolicyApi,
+  ProbeQuestion,
+  ProbeResult,
+} from '../../policy/index.js'
 import type { Catalog, Operation, OperationClass, OperationSpec } from '../../protocol/index.js'
 import { type AttemptOperation, type DecisionInputs, idTime } from '../../receipt/index.js'
 import type { RecordedAttempt } from './recorded-attempts.js'
@@ -71,7 +79,7 @@ function fromInputs(
   usage: Usage,
 ): Redecided {
   const operations = inputs.operations.map(each => describedAgain(api, each as unknown as Operation))
-  const decision = policy.decide({
+  const input: DecisionInput = {
     ...inputBase(attempt, usage),
     authorizationDetails: inputs.authorization,
     request: { api: inputs.api, method: inputs.method, target: inputs.target },
@@ -79,8 +87,15 @@ function fromInputs(
     nowMs: inputs.now,
     lastEntryMs: inputs.last,
     probe: inputs.probe,
-  })
+  }
+  if (policy.questions(input).some(question => !wasAsked(question, inputs.probe)))
+    return { kind: 'unknown', why: 'what the API would have answered, which nobody asked' }
+  const decision = policy.decide(input)
   return { kind: 'decided', decision, operations }
+}
+
+function wasAsked({ probe, type, id }: ProbeQuestion, results: readonly ProbeResult[] | null): boolean {
+  return results?.some(each => each.probe === probe && each.type === type && each.id === id) ?? false
 }
 
 /** Name and arguments by this policy's catalog; that the payload was not understood is remembered, since its bytes are gone. */
@@ -166,5 +181,5 @@ function withAccount(operation: Operation): Operation {
 function needsArguments(policy: ActivePolicy, input: DecisionInput): boolean {
   const fitting = policy.fitting(input)
   if (fitting.some(({ effect, when }) => effect === 'deny' && when === null)) return false
-  return fitting.some(({ when, sums }) => when !== null || sums)
+  return fitting.some(({ when, probe, sums }) => when !== null || probe !== null || sums)
 }

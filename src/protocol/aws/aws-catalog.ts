@@ -5,6 +5,7 @@ import { parseContentType } from '../content-type.js'
 import { protocolFault } from '../error-table.js'
 import type { Classification, Operation, Recognised, Unclassifiable } from '../operation.js'
 import { parsePairs } from '../parameter-pairs.js'
+import { type ProbeSpec, readProbes } from '../probe/spec.js'
 import type { BodyPlan, Header, RawRequest, RequestBody, RequestFacts, RequestHead } from '../request.js'
 import { headerValue, refuseHeaders } from '../request-headers.js'
 import { asUnclassifiable, unclassifiable } from '../unclassifiable.js'
@@ -34,11 +35,13 @@ class AwsCatalog implements Catalog {
   readonly classifier = 'aws/1'
   readonly profile: Catalog['profile']
   readonly parseTarget = parseAwsTarget
+  readonly probes: ReadonlyMap<string, ProbeSpec>
   private readonly services: Services
 
   constructor(document: CatalogDocument, services: Services) {
     this.name = document.name
     this.profile = document.profile
+    this.probes = readProbes(document.probes)
     this.services = services
   }
 

@@ -1,5 +1,6 @@
 import type { Catalog, CatalogDocument } from '../catalog.js'
 import type { Classification } from '../operation.js'
+import { readProbes } from '../probe/spec.js'
 import type { RequestFacts } from '../request.js'
 import { parseTarget } from '../target.js'
 import { asUnclassifiable } from '../unclassifiable.js'
@@ -32,7 +33,8 @@ export function openGraphqlCatalog(document: CatalogDocument): Catalog {
     originOf: () => 'default',
     addedHeaders: () => [],
     operations: () => specs,
-    write: recognised => writeQuery(body, schema, recognised),
+    write: (recognised, query) => writeQuery(body, schema, recognised, query),
+    probes: readProbes(document.probes),
     argumentRules: name => descriptions.get(name)?.rules ?? [],
   }
 }

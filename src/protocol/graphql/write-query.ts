@@ -7,10 +7,17 @@ import { placeOf } from './schema.js'
 
 /**
  * A request whose selection asks for an operation with these arguments: a root field, or the shortest way down to a
- * field further below. Null where no way leads there.
+ * field further below. Null where no way leads there. A document of the caller's own is sent as it is, with the
+ * arguments as its variables.
  */
-export function writeQuery(body: GraphqlBody, schema: Schema, { name, args }: Recognised): RawRequest | null {
+export function writeQuery(
+  body: GraphqlBody,
+  schema: Schema,
+  { name, args }: Recognised,
+  document?: string,
+): RawRequest | null {
   if (!Object.hasOwn(body.operations, name)) return null
+  if (document !== undefined) return posted(body, { query: document, variables: args })
   const place = placeOf(body, name)
   for (const root of [schema.query, schema.mutation]) {
     if (root === null) continue
@@ -21,14 +28,14 @@ export function writeQuery(body: GraphqlBody, schema: Schema, { name, args }: Re
     const selection = `${place.field}${argumentsText(args)}${field?.type == null ? '' : ' { __typename }'}`
     const nested = [...way].reverse().reduce((inner, step) => `${step} { ${inner} }`, selection)
     const query = `${root.kind} { ${nested} }`
-    return {
-      method: 'POST',
-      target: body.path,
-      headers: [['content-type', 'application/json']],
-      body: utf8(JSON.stringify({ query })),
-    }
+    return posted(body, { query })
   }
   return null
+}
+
+function posted({ path }: GraphqlBody, envelope: object): RawRequest {
+  const headers = [['content-type', 'application/json']] as const
+  return { method: 'POST', target: path, headers, body: utf8(JSON.stringify(envelope)) }
 }
 
 /** Fields from a root down to a type, breadth first; those that are no operations of their own are preferred. */

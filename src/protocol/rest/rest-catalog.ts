@@ -12,6 +12,7 @@ import type {
   Resource,
   Unclassifiable,
 } from '../operation.js'
+import { type ProbeSpec, readProbes } from '../probe/spec.js'
 import type { BodyPlan, Header, RawRequest, RequestFacts, RequestHead } from '../request.js'
 import { headerValue, refuseHeaders } from '../request-headers.js'
 import { parseTarget } from '../target.js'
@@ -45,6 +46,7 @@ class RestCatalog implements Catalog {
   readonly classifier = 'rest/1'
   readonly profile: Catalog['profile']
   readonly parseTarget = parseTarget
+  readonly probes: ReadonlyMap<string, ProbeSpec>
   private readonly router = new Router<CompiledRoute>()
   private readonly byName = new Map<string, CompiledRoute>()
   private readonly accountHeaders: readonly string[]
@@ -55,6 +57,7 @@ class RestCatalog implements Catalog {
   constructor(document: CatalogDocument, body: RestDocument) {
     this.name = document.name
     this.profile = document.profile
+    this.probes = readProbes(document.probes)
     this.accountHeaders = body.accountHeaders ?? []
     this.idempotency = body.idempotency
     this.closed = body.closed === true

@@ -1,0 +1,5 @@
+export { readAnswer } from './answer.js'
+export { type Subject, valuesAtPath } from './answer-path.js'
+export { type Ask, type AskContext, subjectOf, writeAsk } from './ask.js'
+export { type AnswerFlaw, factsOf, flawIn, type ProbeAnswers } from './facts.js'
+export type { ProbeRecipe, ProbeSpec, ProbeStep } from './spec.js'
