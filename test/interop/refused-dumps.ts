@@ -81,7 +81,7 @@ export function refusedDumps(): readonly WrittenCase[] {
       ['tlog', 'openssl', 'sigstore', 'python'],
       log.dump().slice(0, -20),
     ),
-    dump('empty', 'There is no entry.', [], TREE, ''),
+    dump('empty', 'There is no entry.', ['log_empty', 'checkpoint_signature'], TREE, ''),
     dump(
       'another-history',
       'The log’s keys signed another history than that of the checkpoint.',
