@@ -1,6 +1,7 @@
 import { type Crypto, canonicalBytes, contentId, type JsonObject, portableCrypto } from '../canon/index.js'
 import { type Catalog, type CatalogDocument, openCatalog } from '../protocol/index.js'
 import type { ActivePolicy, ApproverGroup, CredentialSpec, PolicyAgent, PolicyApi } from './active.js'
+import { budgetsOf } from './budget.js'
 import { type CompiledPolicy, type CompiledRule, readCompiled } from './compiled.js'
 import { decide } from './decide.js'
 import { policyFault } from './error-table.js'
@@ -35,6 +36,7 @@ export function activate(
     credentials: new Map(Object.entries(policy.credentials as Record<string, CredentialSpec>)),
     approvers: approversOf(policy),
     evidence: evidenceBounds(policy.evidence),
+    budgets: budgetsOf(policy),
     decide: input => decide(rules, input),
     fitting: input => fittingRules(rules, input),
   }
