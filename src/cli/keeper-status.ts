@@ -1,4 +1,4 @@
-import type { ArchivesStatus, Freeze, Halt } from '../keeper/index.js'
+import type { ArchivesStatus, Freeze, Halt, UsedBudget } from '../keeper/index.js'
 import type { CosigningStatus, FullCheckStatus, SinkStatus } from '../ledger/index.js'
 
 /** `GET /v1/status` of the keeper's admin API. */
@@ -41,5 +41,7 @@ export interface KeeperStatus {
   readonly archives: ArchivesStatus
   readonly gates: number
   readonly openAttempts: number
+  /** What agents and tasks have used of the policy's limits, the fullest first. */
+  readonly budgets: readonly UsedBudget[]
   readonly startedMs: number
 }

@@ -1,6 +1,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { ReceiptAnchor } from '../link/index.js'
 import type { Dialect } from '../protocol/index.js'
+import { budgetHeaders } from './budget-headers.js'
 import { DIALECT_FORMS } from './dialect/index.js'
 import type { Exchange } from './exchange.js'
 import type { Refusal } from './refusal.js'
@@ -44,6 +45,7 @@ export function answerRefusal(
     'Countersign-Decision',
     decisionHeader(refusal),
   ]
+  headers.push(...budgetHeaders(refusal.budgets))
   if (refusal.receipt !== null) headers.push('Countersign-Receipt', anchorHeader(origin, refusal.receipt))
   if (exchange.preferenceApplied !== null) headers.push('Preference-Applied', exchange.preferenceApplied)
   if (refusal.retryAfterSeconds !== null) headers.push('Retry-After', String(refusal.retryAfterSeconds))

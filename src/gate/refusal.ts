@@ -1,4 +1,5 @@
-import type { ReceiptAnchor, Verdict } from '../link/index.js'
+import type { BudgetReading, ReceiptAnchor, Verdict } from '../link/index.js'
+import { budgetWords } from './budget-headers.js'
 import { DECISION_PHRASES, entryOf } from './verdict-codes.js'
 import { oneLine, plainPair, plainWord } from './words.js'
 
@@ -20,6 +21,8 @@ export interface Refusal {
   /** Whole seconds; null where waiting doesn't help or takes longer than a minute. */
   readonly retryAfterSeconds: number | null
   readonly receipt: ReceiptAnchor | null
+  /** Limits that the request counts under. */
+  readonly budgets: readonly BudgetReading[]
 }
 
 type RefuseVerdict = Extract<Verdict, { kind: 'refuse' }>
@@ -42,6 +45,7 @@ export function refusalOfVerdict(verdict: RefuseVerdict, receipt: ReceiptAnchor 
     approval: verdict.approval === null ? null : plainWord(verdict.approval, 64),
     retryAfterSeconds: soon ? Math.max(1, Math.ceil((verdict.retryAfterMs as number) / 1000)) : null,
     receipt,
+    budgets: verdict.budgets,
   }
 }
 
@@ -88,6 +92,7 @@ export function refusalOfFault(code: string, executed: Executed, receipt: Receip
     approval: null,
     retryAfterSeconds: null,
     receipt,
+    budgets: [],
   }
 }
 
@@ -118,7 +123,7 @@ function heldMessage(verdict: RefuseVerdict, receipt: ReceiptAnchor | null): str
   return withBecause(
     `HELD, nothing was executed. ${subject(verdict)} needs a person’s approval for ${agent(verdict)}`,
     verdict,
-    `. It was asked for${id}. Wait until your operator says it is approved, then repeat exactly the same call; a changed call needs a new approval.${receiptNote(receipt)}`,
+    `. It was asked for${id}. Wait until your operator says it is approved, then repeat exactly the same call; a changed call needs a new approval.${budgetWords(verdict.budgets, verdict.rule)}${receiptNote(receipt)}`,
   )
 }
 
@@ -126,7 +131,7 @@ function deniedMessage(verdict: RefuseVerdict, receipt: ReceiptAnchor | null): s
   return withBecause(
     `DENIED by policy, nothing was executed. ${subject(verdict)} ${DECISION_PHRASES[verdict.code]} for ${agent(verdict)}`,
     verdict,
-    `. This is a decision, not a fault: another endpoint, wording or credential will be refused and recorded. Stop this step and tell your operator what you were trying to fix.${receiptNote(receipt)}`,
+    `. This is a decision, not a fault: another endpoint, wording or credential will be refused and recorded. Stop this step and tell your operator what you were trying to fix.${budgetWords(verdict.budgets, verdict.rule)}${receiptNote(receipt)}`,
   )
 }
 

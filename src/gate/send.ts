@@ -60,6 +60,7 @@ export async function send(context: GateContext, order: SendOrder): Promise<void
     receipt,
     code: verdict.code,
     minted: verdict.headers,
+    budgets: verdict.budgets,
     upload,
     storesEncoding: order.signed?.service === 's3',
     awaitMark: verdict.awaitMark,

@@ -1,11 +1,12 @@
 import type { Dispatcher } from 'undici'
 import { CountersignError } from '../canon/index.js'
-import type { ReceiptAnchor } from '../link/index.js'
+import type { BudgetReading, ReceiptAnchor } from '../link/index.js'
 import type { Header } from '../protocol/index.js'
 import { agentHeaders } from './agent-headers.js'
 import { admission, anchorHeader, answerRefusal } from './answer.js'
 import type { GateApi } from './api.js'
 import { BodyRefused } from './body-check.js'
+import { budgetHeaders } from './budget-headers.js'
 import type { GateContext } from './context.js'
 import type { HaltReason } from './cuts.js'
 import { RunningDigest } from './digest.js'
@@ -27,6 +28,7 @@ export interface TransferOrder {
   readonly receipt: ReceiptAnchor
   /** Why it was admitted. */
   readonly code: 'allowed' | 'observed'
+  readonly budgets: readonly BudgetReading[]
   readonly minted: readonly Header[]
   /** Null unless the request's body is streamed. */
   readonly upload: Upload | null
@@ -161,6 +163,7 @@ export class Transfer implements Dispatcher.DispatchHandler {
     if (preferenceApplied !== null) this.head.push('Preference-Applied', preferenceApplied)
     this.head.push('Countersign-Decision', admission(this.order.code))
     this.head.push('Countersign-Receipt', anchorHeader(this.context.keeper.origin(), this.order.receipt))
+    this.head.push(...budgetHeaders(this.order.budgets))
     response.writeHead(this.http, this.head)
   }
 

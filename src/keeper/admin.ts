@@ -10,6 +10,7 @@ import { consistencyProof, inclusionProof } from '../receipt/index.js'
 import type { Activation } from './activation.js'
 import { type Approvals, shownApproval } from './approvals.js'
 import type { Archives } from './archives.js'
+import type { UsedBudget } from './budgets.js'
 import type { Erasures } from './erasures.js'
 import { keeperFault } from './error-table.js'
 import type { Grants } from './grants.js'
@@ -37,6 +38,7 @@ export interface AdminParts {
   readonly facts: () => {
     readonly gates: number
     readonly openAttempts: number
+    readonly budgets: readonly UsedBudget[]
     readonly startedMs: number
     readonly shipping: readonly SinkStatus[]
     readonly witnesses: CosigningStatus | null

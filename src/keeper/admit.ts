@@ -13,14 +13,16 @@ import type { Ledger } from '../ledger/index.js'
 import {
   type AdmitReply,
   type AdmitRequest,
+  type BudgetReading,
   linkFault,
   type ReceiptAnchor,
   type Verdict,
 } from '../link/index.js'
-import type { ActivePolicy, CredentialSpec } from '../policy/index.js'
+import type { ActivePolicy, CredentialSpec, LimitWindow } from '../policy/index.js'
 import type { Header, Operation } from '../protocol/index.js'
 import type { Approvals } from './approvals.js'
 import { type AttemptResult, type Case, newAttempt, writeAttempt } from './attempt-entry.js'
+import { toldBudgets } from './budgets.js'
 import type { Counters } from './counters.js'
 import { keeperFault } from './error-table.js'
 import type { GateConnection } from './link-server.js'
@@ -135,7 +137,7 @@ export class Admission {
   }
 
   private async deny(c: Case, denial: Denial): Promise<AdmitReply> {
-    const verdict = refusal(c, denial, 'deny', null)
+    const verdict = this.refusal(c, denial, 'deny', null)
     const suppressible = c.grant === null || denial.code === FLOOD
     if (suppressible && !this.parts.suppression.mayRecord(denial.code)) return reply(c.request, verdict, null)
     // An agent has found a key somewhere: an operator wants to know where it sat, and never what it was.
@@ -149,7 +151,7 @@ export class Admission {
 
   private async hold({ c, decision, asked }: Extract<Ruling, { kind: 'hold' }>): Promise<AdmitReply> {
     const { approval, recorded } = asked
-    const refused = this.refuse(c, refusal(c, decision, 'hold', approval.id), {
+    const refused = this.refuse(c, this.refusal(c, decision, 'hold', approval.id), {
       decision: { effect: 'hold', code: decision.code, rule: decision.rule },
       approval: approval.id,
     })
@@ -217,14 +219,46 @@ export class Admission {
     if (taken !== null) this.parts.approvals.used(taken)
     const { halted } = await this.release({ seq, leaf, t }, c, route.grant, { hold, awaitMark, from })
     if (halted !== null)
-      return reply(c.request, refusal(c, { ...UNDECIDED, ...halted }, 'deny', null), { seq, leaf })
+      return reply(c.request, this.refusal(c, { ...UNDECIDED, ...halted }, 'deny', null), { seq, leaf })
     const code = decision.code === 'observed' ? decision.code : 'allowed'
     if (code === 'observed') this.sayObserved(c, seq)
     return reply(
       c.request,
-      { kind: 'forward', code, attempt: c.id, headers, awaitMark, chunkKey: chunkKeyOf(route.signature) },
+      {
+        kind: 'forward',
+        code,
+        attempt: c.id,
+        headers,
+        budgets: this.told(c, decision.counted),
+        awaitMark,
+        chunkKey: chunkKeyOf(route.signature),
+      },
       { seq, leaf },
     )
+  }
+
+  private told(c: Case, counted: readonly LimitWindow[]): readonly BudgetReading[] {
+    return counted.length === 0
+      ? []
+      : toldBudgets(c.policy.budgets, counted, this.parts.counters, this.parts.clock.nowMs())
+  }
+
+  private refusal(c: Case, denial: Denial, effect: 'hold' | 'deny', approval: string | null): Verdict {
+    const operation: Operation | undefined = c.operations[denial.decisive]
+    const resource = operation?.resources[0]
+    return {
+      kind: 'refuse',
+      code: denial.code,
+      effect,
+      rule: denial.rule,
+      because: denial.because,
+      operation: bounded(operation?.name ?? ''),
+      resource: resource === undefined ? '' : bounded(`${resource.type} ${resource.id}`),
+      agent: c.grant?.agent ?? '',
+      approval,
+      retryAfterMs: denial.retryAfterMs,
+      budgets: this.told(c, denial.counted ?? []),
+    }
   }
 
   /** Nobody wrote this one down: it passes loudly. */
@@ -361,23 +395,6 @@ interface OpenedCase {
 /** A request that was classified with another policy is asked again; what the gate refused by itself stands under any policy. */
 function isStale({ policyCid, finding }: AdmitRequest, policy: ActivePolicy): boolean {
   return finding.kind === 'operations' && policyCid !== policy.cid
-}
-
-function refusal(c: Case, denial: Denial, effect: 'hold' | 'deny', approval: string | null): Verdict {
-  const operation: Operation | undefined = c.operations[denial.decisive]
-  const resource = operation?.resources[0]
-  return {
-    kind: 'refuse',
-    code: denial.code,
-    effect,
-    rule: denial.rule,
-    because: denial.because,
-    operation: bounded(operation?.name ?? ''),
-    resource: resource === undefined ? '' : bounded(`${resource.type} ${resource.id}`),
-    agent: c.grant?.agent ?? '',
-    approval,
-    retryAfterMs: denial.retryAfterMs,
-  }
 }
 
 /** Names and ids may be the agent's own text; what is said about them is short. */

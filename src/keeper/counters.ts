@@ -23,6 +23,15 @@ export interface Hold {
   readonly changes: readonly StateChange[]
 }
 
+export interface CounterReading {
+  /** See `counterKey` of the policy. */
+  readonly key: string
+  /** Null where nobody knows what was used before the ledger was recovered. */
+  readonly used: number | null
+  /** Unix milliseconds: when the first of it counts no more. */
+  readonly freesMs: number
+}
+
 interface Counter {
   /** In order of time. */
   reserved: Reserved[]
@@ -74,6 +83,29 @@ export class Counters {
       changes.push({ key: stateKey(key, id), value: JSON.stringify({ t: nowMs, amount, until }) })
     }
     return { id, keys: reservations.map(reservation => reservation.key), changes }
+  }
+
+  /** Until the first of what a limit counts is out of its window; null where it counts nothing. */
+  freesMs({ key }: LimitWindow): number | null {
+    return this.counters.get(key)?.reserved[0]?.until ?? null
+  }
+
+  /** Every counter that counts something now. */
+  inUse(nowMs: number): readonly CounterReading[] {
+    this.dropAllLapsed(nowMs)
+    return [...this.counters].map(([key, { reserved, total }]) => ({
+      key,
+      used: this.unknownMs === null ? total : null,
+      freesMs: Math.min(...reserved.map(({ until }) => until)),
+    }))
+  }
+
+  /** Forgets counters that nothing is counted under any more: a task that has ended asks for its own no more. */
+  dropAllLapsed(nowMs: number): void {
+    for (const [key, counter] of this.counters) {
+      this.dropLapsed(key, counter, nowMs)
+      if (counter.reserved.length === 0) this.counters.delete(key)
+    }
   }
 
   /** Gives back what an attempt reserved and provably did not use; the changes make that durable. */

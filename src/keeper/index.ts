@@ -1,6 +1,7 @@
 export type { HighestPolicy, OpenedPolicy, PolicyRefusal, SealedSource } from './activation.js'
 export type { ShownApproval } from './approvals.js'
 export type { ArchivesStatus } from './archives.js'
+export type { UsedBudget } from './budgets.js'
 export { Counters, type Hold } from './counters.js'
 export { entrySentence } from './entry-sentence.js'
 export { keeperErrors } from './error-table.js'

@@ -7,6 +7,7 @@ import { type AdminServer, serveAdmin } from './admin.js'
 import { Admission } from './admit.js'
 import { Approvals } from './approvals.js'
 import { Archives } from './archives.js'
+import { usedBudgets } from './budgets.js'
 import { Counters } from './counters.js'
 import { Erasures } from './erasures.js'
 import { type Ending, ExpiryAlarm } from './expiry-alarm.js'
@@ -187,6 +188,7 @@ export async function startKeeper(options: KeeperOptions): Promise<Keeper> {
     facts: () => ({
       gates: listening.gates,
       openAttempts: open.size,
+      budgets: usedBudgets(activation.inForce()?.budgets ?? new Map(), counters.inUse(clock.nowMs())),
       startedMs,
       shipping: options.shipping?.status() ?? [],
       witnesses: options.cosigning?.status() ?? null,
@@ -198,6 +200,7 @@ export async function startKeeper(options: KeeperOptions): Promise<Keeper> {
   })
   chores.every(SWEEP_MS, () => settlement.sweep())
   chores.every(SWEEP_MS, () => approvals.expire())
+  chores.every(HEARTBEAT_MS, async () => counters.dropAllLapsed(clock.nowMs()))
   chores.every(SWEEP_MS, () => activation.noteExpiry())
   const { shipping, cosigning } = options
   if (shipping != null) chores.every(SWEEP_MS, async () => lookAtShipping(shipping, activation, listening))

@@ -1,6 +1,6 @@
 import type { Crypto } from '../canon/index.js'
 import type { AwsGrantKeys, Grant, GrantVerdict } from '../credential/index.js'
-import type { Decision, DecisionInput, PolicyApi, ProbeQuestion } from '../policy/index.js'
+import type { Decision, DecisionInput, LimitWindow, PolicyApi, ProbeQuestion } from '../policy/index.js'
 import { isUnclassifiable } from '../protocol/index.js'
 import type { Approval, ApprovalRequest, Approvals } from './approvals.js'
 import { type Case, resultsOf } from './attempt-entry.js'
@@ -40,6 +40,8 @@ export type Ruling =
     }
 
 export interface Denial {
+  /** Counters that were looked at; absent where no limit was. */
+  readonly counted?: readonly LimitWindow[]
   /** Of the policy's decision codes, or of a table of an agent-visible room. */
   readonly code: string
   readonly rule: string | null

@@ -2,12 +2,13 @@ export { Channel, type ChannelEvents, type ChannelOptions } from './channel.js'
 export { encodeMessage, fromGate, fromKeeper, type Inbound } from './codec.js'
 export { type GrantRefusal, linkErrors, linkFault } from './error-table.js'
 export { encodeFrame, type Frame, FrameReader } from './frame.js'
-export { MAX_CUT } from './keeper-messages.js'
+export { MAX_BUDGETS, MAX_CUT } from './keeper-messages.js'
 export type {
   AdmitReply,
   AdmitRequest,
   ApiView,
   BodySummary,
+  BudgetReading,
   CutOrder,
   Finding,
   FullCheckReading,

@@ -3,6 +3,7 @@ import { readHeader } from './gate-messages.js'
 import type {
   AdmitReply,
   ApiView,
+  BudgetReading,
   CutOrder,
   FullCheckUpdate,
   LinkFault,
@@ -38,6 +39,8 @@ const CHUNK_KEY = /^[A-Za-z0-9+/]{43}=$/
 const WATCHED = ['changed', 'ended', 'unwatched'] as const
 /** Attempts that one message may end; further ones are in the next. */
 export const MAX_CUT = 2_048
+/** Of one request; whatever else it counts under is enforced and not told. */
+export const MAX_BUDGETS = 16
 const MAX_APIS = 256
 const MAX_SINKS = 16
 const MAX_WITNESSES = 32
@@ -149,6 +152,17 @@ function readAnchor(value: unknown): ReceiptAnchor {
   return { seq: count(m.seq), leaf: sha256Hex(m.leaf) }
 }
 
+function readBudget(value: unknown): BudgetReading {
+  const m = membersOf(value, ['rule', 'limit', 'used', 'windowSeconds', 'resetsSeconds'])
+  return {
+    rule: text(m.rule, 64),
+    limit: count(m.limit),
+    used: count(m.used),
+    windowSeconds: count(m.windowSeconds),
+    resetsSeconds: count(m.resetsSeconds),
+  }
+}
+
 const REFUSE_MEMBERS = [
   'kind',
   'code',
@@ -160,18 +174,20 @@ const REFUSE_MEMBERS = [
   'agent',
   'approval',
   'retryAfterMs',
+  'budgets',
 ]
 
 function readVerdict(value: unknown): Verdict {
   const kind = oneOf((value as Members | null)?.kind, ['forward', 'refuse', 'stale'])
   switch (kind) {
     case 'forward': {
-      const m = membersOf(value, ['kind', 'code', 'attempt', 'headers', 'awaitMark', 'chunkKey'])
+      const m = membersOf(value, ['kind', 'code', 'attempt', 'headers', 'budgets', 'awaitMark', 'chunkKey'])
       return {
         kind,
         code: oneOf(m.code, ['allowed', 'observed']),
         attempt: text(m.attempt, 64),
         headers: listOf(m.headers, 32, readHeader),
+        budgets: listOf(m.budgets, MAX_BUDGETS, readBudget),
         awaitMark: flag(m.awaitMark),
         chunkKey: nullable(m.chunkKey, key => matching(key, CHUNK_KEY)),
       }
@@ -189,6 +205,7 @@ function readVerdict(value: unknown): Verdict {
         agent: text(m.agent, 256),
         approval: nullable(m.approval, id => text(id, 128)),
         retryAfterMs: nullable(m.retryAfterMs, count),
+        budgets: listOf(m.budgets, MAX_BUDGETS, readBudget),
       }
     }
     case 'stale':

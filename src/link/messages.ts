@@ -183,6 +183,8 @@ export type Verdict =
       readonly attempt: string
       /** Headers with the minted credential, for the upstream only. */
       readonly headers: readonly Header[]
+      /** Limits that this request counts under, itself included. */
+      readonly budgets: readonly BudgetReading[]
       /** Wait for the settle reply before the agent's answer ends. */
       readonly awaitMark: boolean
       /**
@@ -204,9 +206,22 @@ export type Verdict =
       readonly agent: string
       readonly approval: string | null
       readonly retryAfterMs: number | null
+      /** Limits that it would have counted under. */
+      readonly budgets: readonly BudgetReading[]
     }
   /** The gate classified with a policy that is no longer in force: it takes the new one and asks again. */
   | { readonly kind: 'stale' }
+
+/** A limit as far as the agent itself has used it; never another agent's. */
+export interface BudgetReading {
+  /** Id of the rule; `limits.perAgent` and `limits.perTask` are those of the whole policy. */
+  readonly rule: string
+  readonly limit: number
+  readonly used: number
+  readonly windowSeconds: number
+  /** Until the first of what is used counts no more. */
+  readonly resetsSeconds: number
+}
 
 export interface ReceiptAnchor {
   readonly seq: number

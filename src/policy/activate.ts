@@ -1,6 +1,7 @@
 import { type Crypto, canonicalBytes, contentId, type JsonObject, portableCrypto } from '../canon/index.js'
 import { type Catalog, type CatalogDocument, openCatalog } from '../protocol/index.js'
 import type { ActivePolicy, ApproverGroup, CredentialSpec, PolicyAgent, PolicyApi } from './active.js'
+import { budgetsOf } from './budget.js'
 import { type CompiledPolicy, type CompiledRule, readCompiled } from './compiled.js'
 import { decide, questionsOf } from './decide.js'
 import { policyFault } from './error-table.js'
@@ -39,6 +40,7 @@ export function activate(
     approvers: approversOf(policy),
     rules: policy.rules.map(ruleSummary),
     evidence: evidenceBounds(policy.evidence),
+    budgets: budgetsOf(policy),
     decide: input => decide(rules, input),
     questions: input => questionsOf(rules, input),
     fitting: input => fittingRules(rules, input),

@@ -1,5 +1,6 @@
 import type { JsonObject } from '../canon/index.js'
 import type { Catalog, Operation } from '../protocol/index.js'
+import type { Budget } from './budget.js'
 import type { EvidenceBounds } from './evidence.js'
 import type { Passkey } from './passkey.js'
 import type { ProbeQuestion, ProbeResult } from './probe.js'
@@ -22,6 +23,8 @@ export interface ActivePolicy {
   readonly rules: readonly RuleSummary[]
   /** How far witnesses and shipping may fall behind before nothing more is admitted. */
   readonly evidence: EvidenceBounds
+  /** Every limit, by the id that its counters begin with. */
+  readonly budgets: ReadonlyMap<string, Budget>
   /** The one place where a request is decided. Pure: same input, same decision. Never throws. */
   decide(input: DecisionInput): Decision
   /** What the rules that a request meets want to be asked of its upstream before it is decided. Pure; never throws. */
@@ -154,9 +157,9 @@ export interface DecisionInput {
   readonly usage: (limit: LimitWindow) => number
 }
 
-/** Identifies one counter: a rule's limit for one agent, whatever the task, so that a new task is no new allowance. */
+/** Identifies one counter: a limit for one agent, whatever the task, so that a new task is no new allowance; and `limits.perTask` for one task. */
 export interface LimitWindow {
-  /** `rule-id/agent`, stable across restarts. */
+  /** `rule-id/agent`, stable across restarts; see `counterKey`. */
   readonly key: string
   /** Sliding window in milliseconds, or a calendar day in UTC. */
   readonly window: { readonly kind: 'sliding'; readonly ms: number } | { readonly kind: 'day' }
@@ -179,6 +182,8 @@ export interface Decision {
   readonly because: string | null
   /** Approver groups that must all sign; empty unless held. */
   readonly approvers: readonly string[]
+  /** Counters of every limit that was looked at, over or not. */
+  readonly counted: readonly LimitWindow[]
   /** To be reserved when the request is admitted; empty unless allowed or held. */
   readonly reservations: readonly Reservation[]
   /** Index of the operation that decided, for the message to the agent. */

@@ -2,6 +2,7 @@ import type { ArgumentType, OperationSpec, ProbeSpec } from '../protocol/index.j
 import type { Effect } from './active.js'
 import { listOf } from './api-catalog.js'
 import { memberType, mergeTypes, typeOfValue } from './argument-type.js'
+import { limitWindow } from './budget.js'
 import type { ResolvedApi } from './compile.js'
 import { probeOf } from './compile-probe.js'
 import { compileExcept, compileSelect } from './compile-selector.js'
@@ -10,7 +11,6 @@ import { checkCondition } from './condition-check.js'
 import { compareIds } from './decide.js'
 import type { PolicyDocument } from './document.js'
 import type { RuleSource, SelectorSource } from './document-rule.js'
-import { parseDurationSeconds } from './duration.js'
 import { type DocumentPath, didYouMean, type Findings } from './finding.js'
 import { couldMatch, selectionOf } from './match.js'
 
@@ -255,10 +255,4 @@ function reachesUnknown(rule: CompiledRule): boolean {
   const { classes, operations, effects } = rule.select
   if (effects !== undefined || (operations !== undefined && operations.patterns.length === 0)) return false
   return classes === undefined ? rule.effect === 'deny' : classes.includes('unknown')
-}
-
-function limitWindow(per: string): CompiledLimit['window'] | null {
-  if (per === 'day') return { kind: 'day' }
-  const seconds = parseDurationSeconds(per)
-  return seconds === null ? null : { kind: 'sliding', ms: seconds * 1_000 }
 }

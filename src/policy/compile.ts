@@ -2,6 +2,7 @@ import { type Crypto, canonicalBytes, contentId, type JsonObject, portableCrypto
 import { type Catalog, type CatalogDocument, type OperationSpec, openCatalog } from '../protocol/index.js'
 import { type CatalogSources, catalogOf } from './api-catalog.js'
 import { AWS_KEYS, awsApiCatalog, awsOrigins } from './aws-api.js'
+import { compileLimits } from './budget.js'
 import { compileAgents, compileApprovers, compileCredentials, compileWindows } from './compile-names.js'
 import { compileNever } from './compile-never.js'
 import { compileProbes } from './compile-probe.js'
@@ -130,6 +131,7 @@ class Compiler {
     if (expires === null) return null
     const { name, version, audience } = document.metadata
     const { evidence } = document
+    const limits = compileLimits(document.limits, findings)
     return {
       v: 1,
       name,
@@ -143,6 +145,7 @@ class Compiler {
       windows,
       rules,
       ...(never.length === 0 ? {} : { never }),
+      ...(limits === undefined ? {} : { limits }),
       ...(evidence === undefined ? {} : { evidence }),
     }
   }

@@ -149,6 +149,17 @@ const Limit = Type.Object(
 )
 export type CompiledLimit = Static<typeof Limit>
 
+/** Nobody in particular could approve what is over a limit of the whole policy. */
+const SharedLimit = Type.Object(
+  { max: Type.Integer({ minimum: 1 }), window: LimitWindow, over: Type.Literal('deny') },
+  strict,
+)
+const Limits = Type.Object(
+  { perAgent: Type.Optional(SharedLimit), perTask: Type.Optional(SharedLimit) },
+  { ...strict, minProperties: 1 },
+)
+export type CompiledLimits = Static<typeof Limits>
+
 const Rule = Type.Object(
   {
     id: Name,
@@ -215,6 +226,8 @@ const CompiledSchema = Type.Object(
     rules: Type.Array(Rule),
     /** Absent where nothing was stated, so that older policies keep their bytes. */
     never: Type.Optional(Type.Array(Statement, { minItems: 1 })),
+    /** Of every agent and task, beside the rules; absent where there are none. */
+    limits: Type.Optional(Limits),
     /** Absent where the evidence may fall behind as far as it does. */
     evidence: Type.Optional(Evidence),
   },

@@ -8,6 +8,7 @@ import type {
   PolicyAgent,
   Reservation,
 } from './active.js'
+import { counterKey, countsUnderShared } from './budget.js'
 import type { CompiledLimit } from './compiled.js'
 import { type Condition, ConditionContext, type ProbeFacts } from './condition.js'
 import { coversOperation } from './grant-details.js'
@@ -47,6 +48,8 @@ export interface Candidates {
 export interface RuleIndex {
   readonly expiresMs: number
   readonly agents: ReadonlyMap<string, PolicyAgent>
+  /** Limits of the whole policy. */
+  readonly shared: readonly IndexedRule[]
   /** Constant time, whatever the number of routes or of rules by name. */
   candidates(operation: Operation): Candidates
 }
@@ -94,6 +97,7 @@ export function decide(rules: RuleIndex, input: DecisionInput): Decision {
     because: decisive.rule?.because ?? null,
     approvers: decisive.effect === 'hold' ? union(verdicts.map(verdict => verdict.approvers)) : [],
     reservations: decisive.effect === 'deny' ? [] : reservationsOf(limits),
+    counted: [...limits.values()].map(({ reservation: { key, window } }) => ({ key, window })),
     decisive: decisive.index,
     retryAfterMs: decisive.retryAfterMs,
   }
@@ -106,6 +110,7 @@ function denial(code: 'policy_expired' | 'clock_behind' | 'no_matching_rule'): D
     rule: null,
     because: null,
     approvers: [],
+    counted: [],
     reservations: [],
     decisive: 0,
     retryAfterMs: null,
@@ -129,7 +134,8 @@ function judge(rules: RuleIndex, input: DecisionInput, operation: Operation): Ju
     bars.push(rule)
     admits ||= match === 'yes'
   }
-  const limited = [...allows, ...bars].filter(rule => rule.limit !== null)
+  const own = [...allows, ...bars].filter(rule => rule.limit !== null)
+  const limited = countsUnderShared(operation) ? [...own, ...rules.shared] : own
   if (admits && bars.length > 0) return { kind: 'held', rules: bars, limited }
   const [allow] = allows
   if (allow !== undefined) return { kind: 'allowed', rule: allow, limited }
@@ -260,7 +266,7 @@ function checkLimits(
   const verdicts = new Map<IndexedRule, LimitVerdict>()
   for (const [rule, matched] of operations) {
     const limit = rule.limit as CompiledLimit
-    const counter: LimitWindow = { key: `${rule.id}/${input.agent.id}`, window: limit.window }
+    const counter: LimitWindow = { key: counterKey(rule.id, input.agent), window: limit.window }
     verdicts.set(rule, checkLimit(limit, counter, matched, input.usage, input.nowMs))
   }
   return verdicts

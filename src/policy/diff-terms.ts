@@ -1,6 +1,7 @@
 import { canonicalize, type JsonValue } from '../canon/index.js'
 import type { CompiledPolicy } from './compiled.js'
 import type { Direction, TermChange } from './diff.js'
+import { limitWords } from './rule-words.js'
 
 type Approvers = CompiledPolicy['approvers'][string]
 
@@ -51,6 +52,15 @@ export function termChanges(before: CompiledPolicy, after: CompiledPolicy): read
   compare(before.windows, after.windows, 'window', add, name =>
     add('changed', `window ${name} is at another time`),
   )
+  for (const name of ['perAgent', 'perTask'] as const) {
+    const [old, fresh] = [before.limits?.[name], after.limits?.[name]]
+    if (!differ({ limit: old ?? null }, { limit: fresh ?? null })) continue
+    const words = `limits.${name}: ${old === undefined ? 'none' : limitWords(old)} → ${fresh === undefined ? 'none' : limitWords(fresh)}`
+    if (fresh === undefined) add('widened', words)
+    else if (old === undefined) add('narrowed', words)
+    else if (differ(old.window, fresh.window)) add('changed', words)
+    else add(fresh.max > old.max ? 'widened' : 'narrowed', words)
+  }
   for (const name of ['maxUnwitnessed', 'maxUnshipped'] as const)
     for (const unit of ['entries', 'seconds'] as const) {
       const [old, fresh] = [before.evidence?.[name]?.[unit], after.evidence?.[name]?.[unit]]

@@ -75,6 +75,43 @@ const selectorKeys = {
   except: Type.Optional(Except),
 }
 const Selector = (description: string) => Type.Object(selectorKeys, { ...strict, description })
+const PER = {
+  pattern: '^(day|[1-9][0-9]{0,6}(s|m|h|d))$',
+  description: 'The window: day (UTC), or a sliding duration such as 1h.',
+}
+
+const Budget = (whose: string) =>
+  Type.Object(
+    {
+      count: Type.Integer({
+        minimum: 1,
+        maximum: 1e9,
+        description: 'How many operations the window may see.',
+      }),
+      per: Type.String(PER),
+    },
+    {
+      ...strict,
+      description: `Bounds all that ${whose} may change together, whatever rules let it pass; plain reads don’t count.`,
+    },
+  )
+
+/** As written in a policy:
+ *
+ *     limits:
+ *       perAgent: { count: 500, per: day }
+ *       perTask: { count: 50, per: 1h }
+ */
+export const Limits = Type.Object(
+  { perAgent: Type.Optional(Budget('one agent')), perTask: Type.Optional(Budget('one task of one agent')) },
+  {
+    ...strict,
+    minProperties: 1,
+    description: 'Budgets of every agent and task, beside the limits of the rules.',
+  },
+)
+export type LimitsSource = Static<typeof Limits>
+
 export type SelectorSource = Static<ReturnType<typeof Selector>>
 
 const Limit = Type.Object(
@@ -103,10 +140,7 @@ const Limit = Type.Object(
         description: 'Largest sum within the window, in the API’s own integers (cents).',
       }),
     ),
-    per: Type.String({
-      pattern: '^(day|[1-9][0-9]{0,6}(s|m|h|d))$',
-      description: 'The window: day (UTC), or a sliding duration such as 1h.',
-    }),
+    per: Type.String(PER),
     over: Type.Optional(
       Type.Union([Type.Literal('deny'), Type.Literal('hold')], {
         description: 'What happens above it; deny unless told. hold needs `approvers`.',

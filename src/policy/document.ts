@@ -1,5 +1,5 @@
 import type { Static } from 'typebox'
-import { Never, Rule } from './document-rule.js'
+import { Limits, Never, Rule } from './document-rule.js'
 import { API_NAME, className, duration, NAME, oneOrMany, strict, text } from './document-terms.js'
 import { EvidenceSource } from './evidence.js'
 import { Type } from './schema-type.js'
@@ -386,6 +386,7 @@ export const PolicySchema = Type.Object(
     ),
     rules: Type.Array(Rule, { description: 'What may be done. Their order never matters.' }),
     never: Type.Optional(Never),
+    limits: Type.Optional(Limits),
     evidence: Type.Optional(EvidenceSource),
   },
   {

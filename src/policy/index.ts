@@ -16,6 +16,7 @@ export type {
   Reservation,
 } from './active.js'
 export { filesOf } from './api-catalog.js'
+export { type Budget, counterOf } from './budget.js'
 export { addNever, type CompiledResult, type CompileOptions, compilePolicy } from './compile.js'
 export type { CompiledNever } from './compiled.js'
 export { type Counterexample, counterexampleOf } from './counterexample.js'

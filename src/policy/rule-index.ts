@@ -1,5 +1,6 @@
 import type { Operation, OperationSpec } from '../protocol/index.js'
 import type { PolicyAgent, PolicyApi } from './active.js'
+import { sharedLimits } from './budget.js'
 import type { CompiledPolicy, CompiledRule } from './compiled.js'
 import { type Condition, compileCondition } from './condition.js'
 import { type Candidates, compareIds, type IndexedRule, type RuleIndex } from './decide.js'
@@ -12,6 +13,18 @@ import { type WindowTest, windowTest } from './window.js'
 interface ApiIndex {
   readonly byOperation: ReadonlyMap<string, Candidates>
   readonly unlisted: Candidates
+}
+
+/** A limit of the whole policy stands as a rule that every admitted change meets. */
+const SHARED: Omit<IndexedRule, 'id' | 'limit'> = {
+  effect: 'allow',
+  select: selectionOf({}, ''),
+  except: null,
+  to: null,
+  during: null,
+  when: null,
+  approvers: [],
+  because: null,
 }
 
 const NOTHING: Candidates = { deny: [], hold: [], allow: [], args: 'any' }
@@ -43,6 +56,7 @@ export function indexRules(
   return {
     expiresMs: policy.expires,
     agents,
+    shared: sharedLimits(policy).map(({ id, limit }) => ({ ...SHARED, id, limit })),
     candidates: ({ api, name }: Operation) => {
       const index = indexes.get(api)
       return index === undefined ? NOTHING : (index.byOperation.get(name) ?? index.unlisted)

@@ -53,6 +53,7 @@ export class SigningKeeper extends TableKeeper {
       attempt: ATTEMPT,
       headers: signedAnew(call, signed, operation?.region ?? REGION, this.view?.apis[0]?.origins ?? {}),
       chunkKey: payload.startsWith('STREAMING-AWS4-') ? Buffer.from(key).toString('base64') : null,
+      budgets: [],
       awaitMark: this.awaitMark,
     }
   }
@@ -70,6 +71,7 @@ function refused(code: string): AdmitReply['verdict'] {
     agent: 'coder',
     approval: null,
     retryAfterMs: null,
+    budgets: [],
   }
 }
 

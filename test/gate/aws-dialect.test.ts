@@ -36,6 +36,7 @@ const DENIAL: RefuseVerdict = {
   agent: 'coder',
   approval: null,
   retryAfterMs: null,
+  budgets: [],
 }
 const MESSAGE = refusalOfVerdict(DENIAL, { seq: 1, leaf: '' }).message.replace(/ Receipt 1\.$/, '')
 

@@ -23,6 +23,7 @@ function denial(changes: Partial<Extract<Verdict, { kind: 'refuse' }>> = {}): Re
       agent: 'coder',
       approval: null,
       retryAfterMs: null,
+      budgets: [],
       ...changes,
     },
     receipt,

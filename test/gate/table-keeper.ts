@@ -1,6 +1,7 @@
 import type { AdmitCall, KeeperPort, SettleCall } from '../../src/gate/index.js'
 import {
   type AdmitReply,
+  type BudgetReading,
   type CutOrder,
   type FullCheckReading,
   linkFault,
@@ -24,6 +25,8 @@ export class TableKeeper implements KeeperPort {
   /** Headers of the credential that every admission hands out. */
   minted: readonly Header[] = [['authorization', 'Bearer minted-credential-0123456789']]
   awaitMark = false
+  /** What every admission says of limits. */
+  budgets: readonly BudgetReading[] = []
   /** Names that are admitted; every other is denied. */
   readonly allowed = new Set<string>()
   /** Of these, the ones that no rule admits. */
@@ -142,6 +145,7 @@ export class TableKeeper implements KeeperPort {
       attempt: ATTEMPT,
       headers: this.minted,
       chunkKey: null,
+      budgets: this.budgets,
       awaitMark: this.awaitMark,
     }
   }
@@ -161,6 +165,7 @@ function refusal(members: Partial<RefuseVerdict>): RefuseVerdict {
     agent: 'coder',
     approval: null,
     retryAfterMs: null,
+    budgets: [],
     ...members,
   }
 }

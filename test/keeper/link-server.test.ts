@@ -342,6 +342,7 @@ function allowed(request: AdmitRequest, seq: number): AdmitReply {
       headers: [],
       awaitMark: false,
       chunkKey: null,
+      budgets: [],
     },
     receipt: { seq, leaf: 'f'.repeat(64) },
   }

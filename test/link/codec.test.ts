@@ -78,6 +78,9 @@ const KEEPER_MESSAGES: readonly KeeperMessage[] = [
       headers: [['authorization', 'Bearer x']],
       awaitMark: true,
       chunkKey: `${'A'.repeat(43)}=`,
+      budgets: [
+        { rule: 'small-refunds', limit: 5_000, used: 1_200, windowSeconds: 86_400, resetsSeconds: 60 },
+      ],
     },
     receipt: { seq: 12, leaf: 'e'.repeat(64) },
   },
@@ -95,6 +98,7 @@ const KEEPER_MESSAGES: readonly KeeperMessage[] = [
       agent: 'coder',
       approval: null,
       retryAfterMs: null,
+      budgets: [],
     },
     receipt: null,
   },

@@ -1,6 +1,8 @@
 import type { Command } from 'commander'
+import type { UsedBudget } from '../../keeper/index.js'
 import { type RunningSidecar, readRunning } from '../addresses.js'
 import { connectAdmin } from '../admin-client.js'
+import { shown } from '../approval-card.js'
 import { loadConfig } from '../config.js'
 import { AnswerNo, type Io, printJson, printLine, UsageError } from '../io.js'
 import type { KeeperStatus } from '../keeper-status.js'
@@ -216,10 +218,18 @@ function printKeeper(keeper: KeeperStatus, io: Io): void {
   for (const sink of keeper.shipping) printShipping(sink, io)
   if (keeper.witnesses !== null) printWitnesses(keeper.witnesses, io)
   printLine(io, `  running     since ${timeOf(keeper.startedMs)}, ${keeper.gates} gate(s) connected`)
+  for (const budget of keeper.budgets) printBudget(budget, io)
   printLine(
     io,
     `  now         ${keeper.openAttempts} open attempt(s), ${keeper.grants} grant(s), ${keeper.approvals} approval(s) pending`,
   )
+}
+
+/** A task is what somebody typed when they ordered the grant. */
+function printBudget({ agent, task, rule, used, limit, unit, resets_ms }: UsedBudget, io: Io): void {
+  const whose = task === null ? agent : `${agent}, task ${shown(task)}`
+  const amount = `${used ?? 'unknown'} of ${limit}${unit === null ? '' : ` ${unit}`}`
+  printLine(io, `  budget      ${whose}: ${amount} used of ${rule}, the first frees at ${timeOf(resets_ms)}`)
 }
 
 function haltWords(halt: KeeperStatus['stops']['halts'][number]): string {
