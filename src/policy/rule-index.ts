@@ -22,6 +22,7 @@ const SHARED: Omit<IndexedRule, 'id' | 'limit'> = {
   except: null,
   to: null,
   during: null,
+  probe: null,
   when: null,
   approvers: [],
   because: null,
