@@ -37,6 +37,7 @@ export const FINDINGS = {
   mint_unknown: 'cites a credential that was not minted for it',
   mint_differs: 'uses a credential that was minted for something else',
   mint_ended: 'uses a credential that had ended',
+  probe_unfit: 'says of a question to its upstream what no entry bears out',
   inputs_differ: 'its decision inputs are not what it commits to',
   operations_differ: 'its operations are not those of the decision inputs',
   decision_differs: 'its policy decides otherwise from the same inputs',
