@@ -1,3 +1,4 @@
+import { STRIPE_PROBES } from './stripe-probes.js'
 import { dirname } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { contentId, portableCrypto, utf8 } from '../../src/canon/index.js'
@@ -52,6 +53,7 @@ export function stripeCatalog(): CatalogDocument {
       accountHeaders: ['stripe-account', 'stripe-context'],
       idempotency: { header: 'idempotency-key', methods: ['POST'] },
     },
+    probes: STRIPE_PROBES,
   }
 }
 
