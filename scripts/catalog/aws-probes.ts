@@ -58,7 +58,11 @@ export const AWS_PROBES: NonNullable<CatalogDocument['probes']> = {
     about: {
       volume: {
         steps: [
-          { operation: 'ec2:DescribeVolumes', args: { VolumeIds: { list: [name] } }, there: [`${VOLUME}.volumeId`] },
+          {
+            operation: 'ec2:DescribeVolumes',
+            args: { VolumeIds: { list: [name] } },
+            there: [`${VOLUME}.volumeId`],
+          },
           {
             operation: 'ec2:DescribeSnapshots',
             args: {
@@ -122,7 +126,11 @@ export const AWS_PROBES: NonNullable<CatalogDocument['probes']> = {
     about: {
       table: {
         steps: [
-          { operation: 'dynamodb:DescribeTable', args: { TableName: name }, there: ['Table[TableName=$name].TableArn'] },
+          {
+            operation: 'dynamodb:DescribeTable',
+            args: { TableName: name },
+            there: ['Table[TableName=$name].TableArn'],
+          },
           {
             operation: 'dynamodb:ListTagsOfResource',
             args: { ResourceArn: { from: 'id' } },

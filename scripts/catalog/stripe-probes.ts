@@ -3,7 +3,9 @@ import type { CatalogDocument } from '../../src/protocol/index.js'
 /* What Stripe may be asked about an object: whether it is live, whose it is and how much it is about. */
 
 /** Types of objects → the operation that reads one, the parameter that names it, and where the facts are. */
-const OBJECTS: Readonly<Record<string, { readonly read: string; readonly by: string; readonly facts: object }>> = {
+const OBJECTS: Readonly<
+  Record<string, { readonly read: string; readonly by: string; readonly facts: object }>
+> = {
   charge: {
     read: 'GET /v1/charges/{charge}',
     by: 'charge',
@@ -45,7 +47,10 @@ export const STRIPE_PROBES: NonNullable<CatalogDocument['probes']> = {
           facts: {
             livemode: { step: 0, path: 'livemode', as: 'one' },
             ...Object.fromEntries(
-              Object.entries(facts).map(([name, path]) => [name, { step: 0, path, as: 'one', optional: true }]),
+              Object.entries(facts).map(([name, path]) => [
+                name,
+                { step: 0, path, as: 'one', optional: true },
+              ]),
             ),
           },
         },

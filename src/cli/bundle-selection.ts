@@ -1,5 +1,5 @@
 import { CONTENT_ID } from '../canon/index.js'
-import { type ControlBody, type AttemptBody, decodeEntry, type Entry } from '../receipt/index.js'
+import { type AttemptBody, type ControlBody, decodeEntry, type Entry } from '../receipt/index.js'
 import { fitsAttempt, namesSeq, type Question } from './question.js'
 
 /** The entries that answer a question: attempts, outcomes, and everything that they cite. */

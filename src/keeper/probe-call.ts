@@ -152,7 +152,8 @@ function headersFor(
 /** Region and service of the catalog's own example, which nobody has signed. */
 function scopeIn(headers: readonly Header[]): { readonly region: string; readonly service: string } | null {
   const authorization = headers.find(([name]) => name === 'authorization')?.[1] ?? ''
-  const [, region, service] = / Credential=[^/]+\/[0-9]{8}\/([^/]+)\/([^/]+)\/aws4_request,/.exec(authorization) ?? []
+  const [, region, service] =
+    / Credential=[^/]+\/[0-9]{8}\/([^/]+)\/([^/]+)\/aws4_request,/.exec(authorization) ?? []
   return region === undefined || service === undefined ? null : { region, service }
 }
 

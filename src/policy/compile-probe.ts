@@ -29,7 +29,11 @@ export function compileProbes(
   if (catalog === 'aws') {
     const accounts = [credential, own].map(name => accountOf(document.credentials?.[name ?? '']))
     if (accounts[0] === null || accounts[0] !== accounts[1])
-      findings.add('probe_credential', at, 'AWS is asked by a role of the account that requests go to, by the minter aws-sts.')
+      findings.add(
+        'probe_credential',
+        at,
+        'AWS is asked by a role of the account that requests go to, by the minter aws-sts.',
+      )
   }
   return { probes: { credential, given: { ...given } } }
 }

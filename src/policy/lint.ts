@@ -292,7 +292,11 @@ function probesUnheard(linted: Linted, findings: Findings): void {
 function probesThatMayWrite({ document }: Linted, findings: Findings): void {
   for (const [name, { probes }] of Object.entries(document.apis)) {
     if (document.credentials?.[probes?.credential ?? '']?.minter !== 'railway-project-token') continue
-    findings.add('probe_may_write', ['apis', name, 'probes', 'credential'], `A project token of ${name} may write.`)
+    findings.add(
+      'probe_may_write',
+      ['apis', name, 'probes', 'credential'],
+      `A project token of ${name} may write.`,
+    )
   }
 }
 

@@ -45,7 +45,8 @@ export class ProbeHistory {
   ): string | null {
     const operation = ops[op]
     if (operation === undefined) return `it has no operation ${op}`
-    if ((status === 'answered') !== (facts_c !== undefined)) return 'facts, and no answer, or the other way round'
+    if ((status === 'answered') !== (facts_c !== undefined))
+      return 'facts, and no answer, or the other way round'
     if (asked === undefined) return status === 'answered' ? 'answered, and never asked' : null
     const known = this.bySeq.get(asked)
     if (known === undefined) return `entry ${asked} asks nothing`

@@ -238,7 +238,12 @@ function databases(daysAgo: (days: number) => Date): Pick<AwsWorld, 'databases' 
     ),
   ]
   return {
-    databases: new Map([database(staging, 'staging', 50, 2), database(production, 'production', 500, 7)].map(each => [each.id, each])),
+    databases: new Map(
+      [database(staging, 'staging', 50, 2), database(production, 'production', 500, 7)].map(each => [
+        each.id,
+        each,
+      ]),
+    ),
     databaseSnapshots: new Map(snapshots.map(each => [each.id, each])),
   }
 }

@@ -96,7 +96,11 @@ rules:
 async function asked(api: string, recognised: Recognised, send: Outbound['send'] = network.send) {
   const origin = api === 'aws' ? cloud.aws.url : cloud.stripe.url
   const held = [
-    ['stripe-reader', 'stripe-restricted-key', { keys: [{ key: READ, covers: { operations: ['GET /v1/*'] } }] }],
+    [
+      'stripe-reader',
+      'stripe-restricted-key',
+      { keys: [{ key: READ, covers: { operations: ['GET /v1/*'] } }] },
+    ],
     ['aws-reader', 'aws-sts', LONG_TERM],
   ].map(([name, kind, material]) =>
     vaultOf({ name, kind, material, origins: [origin], environment: 'staging' } as never),
@@ -247,7 +251,9 @@ describe('AWS, asked first', () => {
           PointInTimeRecoveryDescription: { PointInTimeRecoveryStatus: 'ENABLED' },
         },
       },
-      ListBackups: { BackupSummaries: [{ BackupCreationDateTime: 1_790_000_000.5 }, { BackupCreationDateTime: 1 }] },
+      ListBackups: {
+        BackupSummaries: [{ BackupCreationDateTime: 1_790_000_000.5 }, { BackupCreationDateTime: 1 }],
+      },
     }
     const table = { name: 'dynamodb:DeleteTable', args: { TableName: 'orders' }, region: AWS_IDS.region }
     const found = await asked('aws', table, async ({ headers }) => {

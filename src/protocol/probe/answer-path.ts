@@ -6,7 +6,11 @@ export type AnswerPath = readonly PathStep[]
 type PathStep =
   | { readonly kind: 'member'; readonly name: string }
   /** Goes on only with what holds the resource, or this word, at these members. */
-  | { readonly kind: 'which'; readonly members: readonly string[]; readonly is: 'id' | 'name' | { readonly word: string } }
+  | {
+      readonly kind: 'which'
+      readonly members: readonly string[]
+      readonly is: 'id' | 'name' | { readonly word: string }
+    }
 
 /** The resource that is asked about: its id, and the last part of it. */
 export interface Subject {
@@ -14,7 +18,8 @@ export interface Subject {
   readonly name: string
 }
 
-const STEP = /([A-Za-z_][A-Za-z0-9_]{0,127})(?:\[([A-Za-z_][A-Za-z0-9_.]{0,127})=(\$id|\$name|[A-Za-z0-9_-]{1,64})\])?(?:\.|$)/y
+const STEP =
+  /([A-Za-z_][A-Za-z0-9_]{0,127})(?:\[([A-Za-z_][A-Za-z0-9_.]{0,127})=(\$id|\$name|[A-Za-z0-9_-]{1,64})\])?(?:\.|$)/y
 
 /**
  * `data.project.volumes.edges[node.id=$id].node.name`: lists are gone through wherever they stand, since XML doesn't
@@ -47,7 +52,11 @@ export function valuesAtPath(answer: JsonValue, path: AnswerPath, subject: Subje
     reached =
       step.kind === 'member'
         ? reached.flatMap(here => below(here, step.name))
-        : reached.filter(here => step.members.reduce(belowAll, [here]).includes(typeof step.is === 'string' ? subject[step.is] : step.is.word))
+        : reached.filter(here =>
+            step.members
+              .reduce(belowAll, [here])
+              .includes(typeof step.is === 'string' ? subject[step.is] : step.is.word),
+          )
   return reached
 }
 

@@ -74,11 +74,7 @@ function recognisedAs(name: string, args: JsonObject, { operation }: AskContext)
   }
 }
 
-function argumentOf(
-  source: ArgumentSource,
-  each: JsonValue,
-  context: AskContext,
-): JsonValue | undefined {
+function argumentOf(source: ArgumentSource, each: JsonValue, context: AskContext): JsonValue | undefined {
   const { subject, given } = context
   if ('value' in source) return source.value
   if ('given' in source) return Object.hasOwn(given, source.given) ? given[source.given] : undefined

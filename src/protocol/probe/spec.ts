@@ -150,7 +150,8 @@ function readArgument(value: unknown, where: string): ArgumentSource {
   if (it.given !== undefined) return { given: readText(it.given, `${where}.given`) }
   if (it.list !== undefined) return { list: readList(it.list, `${where}.list`, readArgument) }
   if (it.fields !== undefined) return { fields: readMap(it.fields, `${where}.fields`, readArgument) }
-  if (!['string', 'number', 'boolean'].includes(typeof it.value)) throw malformed(`${where}.value`, 'a scalar')
+  if (!['string', 'number', 'boolean'].includes(typeof it.value))
+    throw malformed(`${where}.value`, 'a scalar')
   return { value: it.value as string | number | boolean }
 }
 
