@@ -92,7 +92,7 @@ describe('a condition, when it is compiled', () => {
 
   it('lets a deny use a value without a type', () => {
     assert.deepEqual(codes('args.meta.x == 1', 'deny'), [])
-    assert.deepEqual(codes('args.meta.x == 1 || probe.mounted', 'deny'), ['when_unasked@25'])
+    assert.deepEqual(codes('args.meta.x == 1 || probe.mounted', 'deny'), ['when_unasked@26'])
     assert.deepEqual(codes('args.amont == 1', 'deny'), ['when_unknown_path@5'])
   })
 
