@@ -132,7 +132,7 @@ const TOLD: readonly (readonly [ControlType, JsonObject, RegExp])[] = [
       api: 'railway',
       asked: [{ probe: 'volume', type: 'volume', id: 'v-1', operations: ['volume'], mint: 'm-1' }],
     },
-    /^railway was asked one question before a request of coder/,
+    /^railway was asked one question before a request of agent coder/,
   ],
   [
     'archive',

@@ -32,13 +32,6 @@ function within(kind: string, fragment: string): string {
       return stringify({ ...whole, rules: parts })
     case 'apis':
       return stringify({ ...whole, apis: { ...(whole.apis as object), ...parts } })
-    case 'with':
-      return stringify({
-        ...whole,
-        ...parts,
-        apis: { ...(whole.apis as object), ...(parts.apis as object) },
-        credentials: { ...(whole.credentials as object), ...(parts.credentials as object) },
-      })
     case 'more':
       return stringify({ ...whole, ...parts })
     default:
@@ -54,7 +47,6 @@ describe('docs/policy.md', () => {
       'more',
       'policy',
       'rules',
-      'with',
     ])
     assert.ok(!/^```yaml\n/m.test(text), 'a YAML example without a kind is not compiled')
   })
