@@ -5,6 +5,7 @@ import { GrantHistory } from './grant-history.js'
 import { MintHistory } from './mint-history.js'
 import { idTime, UNDER_WAY_MS } from './placed-attempt.js'
 import { PolicyHistory } from './policy-history.js'
+import { StopHistory } from './stop-history.js'
 
 /** What an audit of the references counted. */
 export interface ReferenceSummary {
@@ -17,20 +18,30 @@ export interface ReferenceSummary {
   }
   readonly approvals: { readonly requested: number; readonly consumed: number; readonly expired: number }
   readonly mints: { readonly minted: number; readonly ended: number }
+  readonly stops: {
+    readonly halted: number
+    readonly resumed: number
+    readonly frozen: number
+    readonly thawed: number
+    /** Ends of halts and freezes from before this epoch of the log. */
+    readonly earlier: number
+  }
 }
 
 const PRUNE_EVERY = 4_096
 
 /**
  * Holds attempts against the entries that they cite: the policy in force, the grant, the approval, the minted
- * credential. Remembers only what can still be cited, so memory stays bounded however long the log is: policies
- * superseded, grants and credentials ended and approvals expired more than an hour ago are forgotten.
+ * credential; and against what was stopped when they came. Remembers only what can still be cited and what is stopped,
+ * so memory stays bounded however long the log is: policies superseded, grants and credentials ended and approvals
+ * expired more than an hour ago are forgotten.
  */
 export class References implements EntryAudit {
   private readonly policies = new PolicyHistory()
   private readonly grants = new GrantHistory()
   private readonly approvals = new ApprovalHistory()
   private readonly mints = new MintHistory()
+  private readonly stops = new StopHistory()
 
   audit(entry: Entry, report: ReportDeviation): void {
     if (entry.seq % PRUNE_EVERY === 0) this.forget(entry.t - UNDER_WAY_MS)
@@ -41,6 +52,7 @@ export class References implements EntryAudit {
         this.grants.cited(attempt, report)
         this.approvals.cited(attempt, report)
         this.mints.cited(attempt, report)
+        this.stops.cited(attempt, report)
         break
       }
       case 'policy':
@@ -54,6 +66,12 @@ export class References implements EntryAudit {
         break
       case 'mint':
         this.mints.add(entry, report)
+        break
+      case 'halt':
+        this.stops.addHalt(entry, report)
+        break
+      case 'freeze':
+        this.stops.addFreeze(entry, report)
         break
       case 'boot':
         this.mints.restart()
@@ -72,6 +90,7 @@ export class References implements EntryAudit {
       grants: this.grants.counts,
       approvals: this.approvals.counts,
       mints: this.mints.counts,
+      stops: this.stops.counts,
     }
   }
 
