@@ -175,20 +175,29 @@ class Selector {
     if (grant?.session != null) this.pickAll(this.grants.get(grant.session)?.seqs)
   }
 
-  /** Halts and freezes while the incident lasted, and those that were in force when it began. */
+  /**
+   * Halts and freezes while the incident lasted, and those that were in force when it began. Where one of before is
+   * named by its number its end is in as well: without it, what passed behind the end would contradict the halt.
+   */
   private stopsInForce(): readonly number[] {
     const from = this.question.sinceMs ?? this.firstT
     const to = this.question.untilMs ?? this.lastT
     const before = new Map<string, number>()
     const within: number[] = []
+    const named = new Set<string>()
     for (const entry of this.stops) {
       if (entry.t > to) break
       if (entry.t >= from) within.push(entry.seq)
       else if (entry.type === 'halt' || entry.type === 'freeze') {
         const { action, scope, agent, task } = entry.data
         const key = JSON.stringify([entry.type, scope, agent, task])
-        if (action === 'halted' || action === 'frozen') before.set(key, entry.seq)
-        else before.delete(key)
+        if (action === 'halted' || action === 'frozen') {
+          before.set(key, entry.seq)
+          if (this.picked.has(entry.seq)) named.add(key)
+          continue
+        }
+        before.delete(key)
+        if (named.delete(key)) within.push(entry.seq)
       }
     }
     return [...before.values(), ...within]

@@ -66,7 +66,13 @@ function headline({ sound, signatures, findingCount, validPrefix }: Verification
     : 'TREE ONLY: nothing was found, and no signature was looked at: anybody could have made this log.'
 }
 
-function referenceRows({ policies, grants, approvals, mints }: ReferenceSummary): VerdictWords['rows'] {
+function referenceRows({
+  policies,
+  grants,
+  approvals,
+  mints,
+  stops,
+}: ReferenceSummary): VerdictWords['rows'] {
   return [
     [
       'policies',
@@ -81,7 +87,14 @@ function referenceRows({ policies, grants, approvals, mints }: ReferenceSummary)
       `${approvals.requested} asked for, ${approvals.consumed} used, ${approvals.expired} expired`,
     ],
     ['credentials', `${mints.minted} minted, ${mints.ended} ended before their time`],
+    ['stops', stopsText(stops)],
   ]
+}
+
+function stopsText({ halted, resumed, frozen, thawed, earlier }: ReferenceSummary['stops']): string {
+  const said = `${halted} halted, ${resumed} resumed, ${frozen} frozen, ${thawed} thawed`
+  const before = earlier === 0 ? '' : ` (${earlier} ended that began before this epoch)`
+  return `${said}${before}; what was admitted behind one is listed above`
 }
 
 function decisionRows({
@@ -119,12 +132,19 @@ function notProven(found: Verdict): string[] {
           `that the holder of the log’s keys showed nobody another log: ${unwitnessedTail} of ${size} entries have no witness`,
         ]),
     ...(references === null
-      ? ['that attempts cite a policy in force, a grant and a credential of their own']
+      ? ['that attempts cite a policy in force, a grant and a credential of their own, and no halt or freeze stood before them']
       : []),
+    ...carriedBy(found),
     ...undecidedBy(decisions),
     ...unsignedBy(found),
     'that everything passed through the sidecar, and what the upstream did with what it was sent',
   ]
+}
+
+/** What was halted or frozen when the epoch before was lost goes on being so; its entries are not in this log. */
+function carriedBy({ references, recovered }: Verdict): string[] {
+  if (references === null || recovered === null) return []
+  return ['that nothing passed in spite of a halt or freeze from before this epoch']
 }
 
 function cutOffText(size: number): string {

@@ -1,7 +1,7 @@
 import type { Crypto } from '../canon/index.js'
 import type { AwsGrantKeys, Grant, GrantVerdict } from '../credential/index.js'
 import type { Decision, DecisionInput, LimitWindow, PolicyApi, ProbeQuestion } from '../policy/index.js'
-import { isUnclassifiable } from '../protocol/index.js'
+import { isReading, isUnclassifiable } from '../protocol/index.js'
 import type { Approval, ApprovalRequest, Approvals } from './approvals.js'
 import { type Case, resultsOf } from './attempt-entry.js'
 import type { Counters } from './counters.js'
@@ -10,7 +10,7 @@ import type { EvidenceFollowers } from './ports.js'
 import type { RefusalRate } from './refusal-rate.js'
 import { type VerifiedSignature, verifySignature } from './signature.js'
 import { isRepeatable, type SpentSignatures } from './spent-signatures.js'
-import { isReading, type Stops } from './stops.js'
+import type { Stops } from './stops.js'
 
 /** More operations than this in one request are refused: each is decided and written in the receipt. */
 export const MAX_OPERATIONS = 128

@@ -1,5 +1,6 @@
 import type { Grant } from '../credential/index.js'
 import type { Ledger } from '../ledger/index.js'
+import { isReading } from '../protocol/index.js'
 import type { ControlBody } from '../receipt/index.js'
 import { keeperFault } from './error-table.js'
 import type { IssuedGrant } from './grants.js'
@@ -67,6 +68,10 @@ export class Stops {
   private readonly parts: StopsParts
   private readonly halts = new Map<string, Halt>()
   private freezing: Freeze | null = null
+  /** Stops whose ends are being written: each ends once. */
+  private readonly ending = new Set<Halt | Freeze>()
+  /** Entries of stops that are in force and that the ledger didn't take, by the key of their state. */
+  private readonly unwritten = new Map<string, ControlBody>()
 
   private constructor(parts: StopsParts) {
     this.parts = parts
@@ -131,19 +136,9 @@ export class Stops {
     log.warn({ code: 'agent_halted', ...scope, by }, 'halted: nothing of it passes until an order resumes it')
     interrupt()
     const broken = cut ? this.parts.cut(of => covers(scope, of), because) : null
-    await this.write(
-      {
-        type: 'halt',
-        data: {
-          action: 'halted',
-          ...scope,
-          by,
-          ...reason(because),
-          ...(broken === null ? {} : { cut: broken }),
-        },
-      },
-      { state: [{ key, value: JSON.stringify(halt) }] },
-    )
+    const cutting = broken === null ? {} : { cut: broken }
+    const data = { action: 'halted', ...scope, by, ...reason(because), ...cutting }
+    await this.begin(key, halt, { type: 'halt', data })
     const ended = grants.list().filter(grant => !grant.revoked && this.haltOf(grant) !== null)
     for (const session of new Set(ended.map(grant => grant.session))) {
       const first = ended.find(grant => grant.session === session) as IssuedGrant
@@ -158,14 +153,9 @@ export class Stops {
     const scope = order.of as HaltScope
     const key = keyOf(scope)
     const halt = this.halts.get(key)
-    if (halt === undefined) throw keeperFault('not_stopped')
-    await this.write(
-      {
-        type: 'halt',
-        data: { action: 'resumed', ...scope, by: order.by, because: order.because, statement: cid },
-      },
-      { state: [...changes, { key, value: null }] },
-    )
+    if (halt === undefined || this.ending.has(halt)) throw keeperFault('not_stopped')
+    const data = { action: 'resumed', ...scope, by: order.by, because: order.because, statement: cid }
+    await this.end(key, halt, { type: 'halt', data }, changes)
     if (this.halts.get(key) === halt) this.halts.delete(key)
     return halt
   }
@@ -177,34 +167,50 @@ export class Stops {
     this.freezing = freeze
     log.warn({ code: 'frozen', by, untilMs }, 'frozen: only reads pass')
     interrupt()
-    await this.write(
-      {
-        type: 'freeze',
-        data: { action: 'frozen', by, ...(untilMs === null ? {} : { until: untilMs }), ...reason(because) },
-      },
-      { state: [{ key: FREEZE, value: JSON.stringify(freeze) }] },
-    )
+    const until = untilMs === null ? {} : { until: untilMs }
+    const data = { action: 'frozen', by, ...until, ...reason(because) }
+    await this.begin(FREEZE, freeze, { type: 'freeze', data })
     return freeze
-  }
-
-  private async write(
-    body: ControlBody,
-    companion: { readonly state: readonly StateChange[] },
-  ): Promise<void> {
-    const { seq, t } = await this.parts.ledger.append(body, companion)
-    this.parts.onStop?.(body, seq, t)
   }
 
   async thaw(envelope: Uint8Array): Promise<Freeze> {
     const { order, cid, changes } = this.parts.orders.accept(envelope, 'thaw')
     const freeze = this.frozen()
-    if (freeze === null) throw keeperFault('not_stopped')
-    await this.write(
-      { type: 'freeze', data: { action: 'thawed', by: order.by, because: order.because, statement: cid } },
-      { state: [...changes, { key: FREEZE, value: null }] },
-    )
+    if (freeze === null || this.ending.has(freeze)) throw keeperFault('not_stopped')
+    const data = { action: 'thawed', by: order.by, because: order.because, statement: cid }
+    await this.end(FREEZE, freeze, { type: 'freeze', data }, changes)
     if (this.freezing === freeze) this.freezing = null
     return freeze
+  }
+
+  /** Writes down what is in force already. It stays so where the ledger is too busy to take it. */
+  private async begin(key: string, stop: Halt | Freeze, body: ControlBody): Promise<void> {
+    this.unwritten.set(key, body)
+    await this.write(body, { state: [{ key, value: JSON.stringify(stop) }] })
+    if (this.unwritten.get(key) === body) this.unwritten.delete(key)
+  }
+
+  /** INVARIANT: in the log no stop ends that hasn't begun there, and none ends twice: verifiers hold it against that. */
+  private async end(
+    key: string,
+    stop: Halt | Freeze,
+    body: ControlBody,
+    changes: readonly StateChange[],
+  ): Promise<void> {
+    const begun = this.unwritten.get(key)
+    this.ending.add(stop)
+    try {
+      const state = [...changes, { key, value: null }]
+      await this.write(body, { ...(begun === undefined ? {} : { before: [begun] }), state })
+    } finally {
+      this.ending.delete(stop)
+    }
+    if (this.unwritten.get(key) === begun) this.unwritten.delete(key)
+  }
+
+  private async write(body: ControlBody, companion: StopCompanion): Promise<void> {
+    const { seq, t } = await this.parts.ledger.append(body, companion)
+    this.parts.onStop?.(body, seq, t)
   }
 }
 
@@ -219,13 +225,13 @@ function covers(scope: HaltScope, { agent, task }: Pick<Grant, 'agent' | 'task'>
   }
 }
 
-interface Classed {
-  readonly classes: readonly string[]
+interface StopCompanion {
+  readonly before?: readonly ControlBody[]
+  readonly state: readonly StateChange[]
 }
 
-/** What passes while everything else is frozen. */
-export function isReading(operations: readonly Classed[]): boolean {
-  return operations.every(({ classes }) => classes.every(each => each === 'read'))
+interface Classed {
+  readonly classes: readonly string[]
 }
 
 function keyOf(scope: HaltScope): string {

@@ -52,6 +52,7 @@ export { type ProtocolCode, protocolErrors } from './error-table.js'
 export { graphqlCatalog, type OwnGraphqlApi } from './graphql/index.js'
 export {
   type Classification,
+  isReading,
   OPERATION_CLASSES,
   type Operation,
   type OperationClass,

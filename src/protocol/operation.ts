@@ -19,6 +19,14 @@ export const OPERATION_CLASSES = [
 ] as const
 export type OperationClass = (typeof OPERATION_CLASSES)[number]
 
+/** Plain reads and nothing else: what passes while everything else is frozen. False where nothing was recognised. */
+export function isReading(operations: readonly { readonly classes: readonly string[] }[]): boolean {
+  return (
+    operations.length > 0 &&
+    operations.every(({ classes }) => classes.length > 0 && classes.every(each => each === 'read'))
+  )
+}
+
 /** Something the operation acts on, in the API's own words: `{ type: 'volume', id: 'v-91' }`. */
 export interface Resource {
   readonly type: string

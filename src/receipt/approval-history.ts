@@ -1,5 +1,6 @@
 import type { ControlBody, EntryPosition } from './entry.js'
 import type { ReportDeviation } from './entry-audit.js'
+import { isFirstEpoch } from './epoch.js'
 import { idTime, type PlacedAttempt } from './placed-attempt.js'
 
 type State = 'requested' | 'approved' | 'withdrawn' | 'rejected' | 'consumed' | 'expired' | 'voided'
@@ -56,7 +57,7 @@ export class ApprovalHistory {
     if (state === 'requested' || state === 'consumed' || state === 'expired') this.counts[state]++
     const known = this.byId.get(id)
     if (known === undefined) {
-      if (state !== 'requested' && chain.endsWith('/1'))
+      if (state !== 'requested' && isFirstEpoch(chain))
         report('approval_order', seq, `${state}, and never requested`)
       const fresh = { state, approvedBy: new Set<string>(), usedBy: null, consumedBy: null, consumedAt: null }
       this.byId.set(id, { agent, environment, task, owner, policy, digest, expires, ...fresh })

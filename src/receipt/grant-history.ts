@@ -1,5 +1,6 @@
 import type { ControlBody, EntryPosition } from './entry.js'
 import type { ReportDeviation } from './entry-audit.js'
+import { isFirstEpoch } from './epoch.js'
 import type { PlacedAttempt } from './placed-attempt.js'
 
 interface Issued {
@@ -35,6 +36,7 @@ export class GrantHistory {
     if (known !== undefined) {
       if (differs(known, grant)) report('grant_differs', seq)
       known.revokedMs ??= t
+      // In a later one, grants that still last were issued in the epoch before.
     } else if (isFirstEpoch(chain)) report('grant_order', seq, 'revoked, and never issued')
     else this.byJti.set(jti, { agent, environment, task, owner, expires, revokedMs: t })
   }
@@ -72,9 +74,4 @@ function differs(issued: Issued, who: Pick<Issued, 'agent' | 'environment' | 'ta
     issued.task !== who.task ||
     issued.owner !== who.owner
   )
-}
-
-/** In a later one, grants that still last were issued in the epoch before. */
-function isFirstEpoch(chain: string): boolean {
-  return chain.endsWith('/1')
 }

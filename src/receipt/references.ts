@@ -6,6 +6,7 @@ import { MintHistory } from './mint-history.js'
 import { idTime, UNDER_WAY_MS } from './placed-attempt.js'
 import { PolicyHistory } from './policy-history.js'
 import { ProbeHistory } from './probe-history.js'
+import { StopHistory } from './stop-history.js'
 
 /** What an audit of the references counted. */
 export interface ReferenceSummary {
@@ -20,14 +21,23 @@ export interface ReferenceSummary {
   readonly mints: { readonly minted: number; readonly ended: number }
   /** Questions to upstreams before decisions. */
   readonly probes: { readonly asked: number }
+  readonly stops: {
+    readonly halted: number
+    readonly resumed: number
+    readonly frozen: number
+    readonly thawed: number
+    /** Ends of halts and freezes from before this epoch of the log. */
+    readonly earlier: number
+  }
 }
 
 const PRUNE_EVERY = 4_096
 
 /**
  * Holds attempts against the entries that they cite: the policy in force, the grant, the approval, the minted
- * credential, the questions to the upstream. Remembers only what can still be cited, so memory stays bounded however long the log is: policies
- * superseded, grants and credentials ended and approvals expired more than an hour ago are forgotten.
+ * credential, the questions to the upstream; and against what was stopped when they came. Remembers only what can still be cited and
+ * what is stopped, so memory stays bounded however long the log is: policies superseded, grants and credentials ended and approvals
+ * expired more than an hour ago are forgotten.
  */
 export class References implements EntryAudit {
   private readonly policies = new PolicyHistory()
@@ -35,6 +45,7 @@ export class References implements EntryAudit {
   private readonly approvals = new ApprovalHistory()
   private readonly mints = new MintHistory()
   private readonly probes = new ProbeHistory()
+  private readonly stops = new StopHistory()
 
   audit(entry: Entry, report: ReportDeviation): void {
     if (entry.seq % PRUNE_EVERY === 0) this.forget(entry.t - UNDER_WAY_MS)
@@ -46,6 +57,7 @@ export class References implements EntryAudit {
         this.approvals.cited(attempt, report)
         this.mints.cited(attempt, report)
         this.probes.cited(attempt, report)
+        this.stops.cited(attempt, report)
         break
       }
       case 'policy':
@@ -62,6 +74,12 @@ export class References implements EntryAudit {
         break
       case 'probe':
         this.probes.add(entry)
+        break
+      case 'halt':
+        this.stops.addHalt(entry, report)
+        break
+      case 'freeze':
+        this.stops.addFreeze(entry, report)
         break
       case 'boot':
         this.mints.restart()
@@ -82,6 +100,7 @@ export class References implements EntryAudit {
       approvals: this.approvals.counts,
       mints: this.mints.counts,
       probes: this.probes.counts,
+      stops: this.stops.counts,
     }
   }
 

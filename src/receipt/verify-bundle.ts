@@ -88,6 +88,8 @@ const CONTRADICTIONS: readonly FindingCode[] = [
   'approval_reused',
   'mint_differs',
   'mint_ended',
+  'halt_ignored',
+  'freeze_ignored',
 ]
 
 /** Verifies a bundle, every byte of it. Never throws: what can't be read is a finding. */

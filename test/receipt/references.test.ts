@@ -44,6 +44,18 @@ const approval = (data: JsonObject = {}): EntryBody => ({
   },
 })
 
+const halt = (data: JsonObject = {}): EntryBody => ({
+  type: 'halt',
+  data: { action: 'halted', by: 'maria', ...('scope' in data ? {} : { scope: 'agent', agent: 'coder' }), ...data },
+})
+const resumed = (data: JsonObject = {}): EntryBody => halt({ action: 'resumed', ...data })
+const TASK = { scope: 'task', task: 'CS-17' }
+const freeze = (data: JsonObject = {}): EntryBody => ({
+  type: 'freeze',
+  data: { action: 'frozen', by: 'maria', ...data },
+})
+const thawed = (): EntryBody => freeze({ action: 'thawed' })
+
 function attempt(changes: Partial<AttemptBody> = {}): AttemptBody {
   const credential = { ...MINT, mint: 'm-1' }
   return attemptBody({ id: idAt(START + 100), policy: { cid: CID, version: 1 }, credential, ...changes })
@@ -65,6 +77,11 @@ const denied = (changes: Partial<AttemptBody> = {}): AttemptBody => ({
   decision: { effect: 'deny', code: 'denied_by_rule', rule: 'never' },
   ...changes,
 })
+
+const acts = (...classes: AttemptBody['ops'][number]['classes']): AttemptBody['ops'] => [
+  { name: 'volumeList', classes: ['read'], scope: {}, resources: [] },
+  { name: 'volumeDelete', classes, scope: {}, resources: [] },
+]
 
 /** An entry, or one with a time of its own in milliseconds after the start. */
 type Step = EntryBody | readonly [afterMs: number, body: EntryBody]
@@ -147,6 +164,51 @@ const SOUND: Readonly<Record<string, readonly Step[]>> = {
     [HOUR, approval({ state: 'expired' })],
     approval({ id: 'a-2', expires: START + 2 * HOUR }),
     held({ approval: 'a-2', id: idAt(START + HOUR) }),
+  ],
+  'what came before a halt and after its end, and refusals and questions in between': [
+    ...FURNISHED,
+    attempt(),
+    halt(),
+    halt({ because: 'Still at it.' }),
+    denied(),
+    approval(),
+    held(),
+    resumed(),
+    attempt(),
+  ],
+  'a halt of another agent and of another task': [
+    ...FURNISHED,
+    halt({ scope: 'agent', agent: 'reader' }),
+    halt({ scope: 'task', task: 'CS-18' }),
+    attempt(),
+  ],
+  'an agent whose halt ends before that of its task': [
+    ...FURNISHED,
+    halt(),
+    halt(TASK),
+    resumed(),
+    resumed(TASK),
+    attempt(),
+  ],
+  'reads during a freeze, and whatever came after it': [
+    ...FURNISHED,
+    freeze(),
+    attempt({ ops: acts('read') }),
+    denied({ ops: acts('destructive') }),
+    thawed(),
+    attempt({ ops: acts('destructive') }),
+  ],
+  'a change in the millisecond in which a freeze ends by itself, and a thaw that came too late': [
+    ...FURNISHED,
+    freeze({ until: START + 500 }),
+    [500, attempt({ ops: acts('update') })],
+    thawed(),
+  ],
+  'a freeze that a shorter one replaces': [
+    ...FURNISHED,
+    freeze(),
+    freeze({ until: START + 500 }),
+    [500, attempt({ ops: acts('update') })],
   ],
   'a grant that is revoked a day later with its session': [
     ...FURNISHED,
@@ -326,6 +388,76 @@ const ATTACKS: Readonly<Record<string, readonly [code: string, seq: number, step
       [200, attempt({ credential: { ...MINT, expires: START + 100, mint: 'm-1' } })],
     ],
   ],
+  'an admission of a halted agent': ['halt_ignored', 6, [...FURNISHED, halt(), attempt()]],
+  'an admission in a halted task': ['halt_ignored', 6, [...FURNISHED, halt(TASK), attempt()]],
+  'an admission while everything is halted': [
+    'halt_ignored',
+    6,
+    [...FURNISHED, halt({ scope: 'all' }), attempt({ ops: acts('read') })],
+  ],
+  'an admission after another halt than this one ended': [
+    'halt_ignored',
+    8,
+    [...FURNISHED, halt(), halt(TASK), resumed(TASK), attempt()],
+  ],
+  'an admission after a halt that was repeated': [
+    'halt_ignored',
+    7,
+    [...FURNISHED, halt(), halt({ because: 'Still at it.' }), attempt()],
+  ],
+  'an admission that says to have begun before the halt': [
+    'halt_ignored',
+    6,
+    [...FURNISHED, [30_000, halt()], attempt()],
+  ],
+  'an admission that only an observing agent gets, behind its halt': [
+    'halt_ignored',
+    6,
+    [...FURNISHED, halt(), attempt({ decision: { effect: 'allow', code: 'observed', rule: null } })],
+  ],
+  'an approved admission behind a halt': [
+    'halt_ignored',
+    9,
+    [
+      ...FURNISHED,
+      approval(),
+      approval({ state: 'approved' }),
+      halt(),
+      approval({ state: 'consumed', attempt: 9 }),
+      approvedAttempt(),
+    ],
+  ],
+  'a change during a freeze': [
+    'freeze_ignored',
+    6,
+    [...FURNISHED, freeze(), attempt({ ops: acts('create') })],
+  ],
+  'a read of secrets during a freeze': [
+    'freeze_ignored',
+    6,
+    [...FURNISHED, freeze(), attempt({ ops: acts('read', 'sensitive_read') })],
+  ],
+  'an admission of nothing at all during a freeze': [
+    'freeze_ignored',
+    6,
+    [...FURNISHED, freeze(), attempt({ ops: [] })],
+  ],
+  'a change a millisecond before a freeze ends by itself': [
+    'freeze_ignored',
+    6,
+    [...FURNISHED, freeze({ until: START + 501 }), [500, attempt({ ops: acts('update') })]],
+  ],
+  'a change after a freeze that a longer one replaced': [
+    'freeze_ignored',
+    7,
+    [...FURNISHED, freeze({ until: START + 1 }), freeze(), [500, attempt({ ops: acts('update') })]],
+  ],
+  'the end of a halt that was none': ['stop_order', 2, [resumed()]],
+  'the end of a halt of another': ['stop_order', 3, [halt(), resumed(TASK)]],
+  'a second end of one halt': ['stop_order', 4, [halt(), resumed(), resumed()]],
+  'a halt that doesn’t say of what': ['stop_order', 2, [halt({ scope: 'task' })]],
+  'the end of a freeze that was none': ['stop_order', 2, [thawed()]],
+  'a second end of one freeze': ['stop_order', 4, [freeze(), thawed(), thawed()]],
   'a credential that had been revoked': [
     'mint_ended',
     6,
@@ -374,7 +506,18 @@ test('in a later epoch, grants from before it are counted and are no finding', (
   assert.deepEqual([found, references.summary().grants.earlier], [[], 1])
 })
 
-test('what was counted is said: policies, grants, approvals and credentials', async () => {
+test('in a later epoch, ends of what was stopped before it are counted and are no finding, and halts of its own hold', () => {
+  const references = new References()
+  const found: string[] = []
+  const place = { v: 1, chain: 'acme.test/countersign/edge/2', prev: HEX, t: START, boot: HEX } as const
+  const steps = [policy(), mint(), resumed(), thawed(), attempt(), halt(), attempt()]
+  for (const [seq, body] of steps.entries())
+    references.audit({ ...body, ...place, seq }, (code, at) => void found.push(`${code} ${at}`))
+  assert.deepEqual(found, ['halt_ignored 6'])
+  assert.deepEqual(references.summary().stops, { halted: 1, resumed: 1, frozen: 0, thawed: 1, earlier: 2 })
+})
+
+test('what was counted is said: policies, grants, approvals, credentials and stops', async () => {
   const references = new References()
   const log = logOf([
     ...FURNISHED,
@@ -382,6 +525,7 @@ test('what was counted is said: policies, grants, approvals and credentials', as
     held(),
     mint({ action: 'revoked' }),
     grant({ action: 'revoked' }),
+    ...[halt(), resumed(), halt(TASK), freeze(), thawed()],
   ])
   await verifyEntries(log.read(), {
     ...{ crypto: nativeCrypto, keys: log.keys(), checkpoints: [], audits: [references] },
@@ -392,6 +536,7 @@ test('what was counted is said: policies, grants, approvals and credentials', as
     approvals: { requested: 1, consumed: 0, expired: 0 },
     mints: { minted: 1, ended: 1 },
     probes: { asked: 0 },
+    stops: { halted: 2, resumed: 1, frozen: 1, thawed: 1, earlier: 0 },
   })
 })
 
