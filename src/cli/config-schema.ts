@@ -1,5 +1,6 @@
 import type { Static } from 'typebox'
 import { Type } from '../policy/index.js'
+import { Notify } from './notify-schema.js'
 import { Ship } from './ship-schema.js'
 
 const strict = { additionalProperties: false }
@@ -82,6 +83,7 @@ const Keeper = Type.Object(
     nextSigners: Type.Optional(
       signers('Where the keys are that follow them: asked for by `countersign trust request`.'),
     ),
+    notify: Type.Optional(Notify),
     overlapDays: Type.Optional(
       Type.Integer({
         minimum: 0,

@@ -22,6 +22,11 @@ export const cliErrors = {
     sentence: 'A production audience doesn’t ship receipts in the clear.',
     mend: 'Use https:// or tls://; tcp:// to this host alone is for a relay on it.',
   },
+  notify_plaintext: {
+    status: null,
+    sentence: 'A production audience doesn’t send notices in the clear.',
+    mend: 'Use https:// for the webhook in `keeper.notify`.',
+  },
   inventory_malformed: {
     status: null,
     sentence: 'The file is not an inventory of sidecars.',

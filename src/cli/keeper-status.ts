@@ -1,4 +1,4 @@
-import type { ArchivesStatus, Freeze, Halt, UsedBudget } from '../keeper/index.js'
+import type { ArchivesStatus, Freeze, Halt, NoticeStatus, UsedBudget } from '../keeper/index.js'
 import type { CosigningStatus, FullCheckStatus, SinkStatus } from '../ledger/index.js'
 
 /** `GET /v1/status` of the keeper's admin API. */
@@ -41,6 +41,8 @@ export interface KeeperStatus {
   readonly archives: ArchivesStatus
   readonly gates: number
   readonly openAttempts: number
+  /** Where people are told of approvals and stops. */
+  readonly notices: readonly NoticeStatus[]
   /** What agents and tasks have used of the policy's limits, the fullest first. */
   readonly budgets: readonly UsedBudget[]
   readonly startedMs: number

@@ -15,6 +15,7 @@ import type { Erasures } from './erasures.js'
 import { keeperFault } from './error-table.js'
 import type { Grants } from './grants.js'
 import { removeStaleSocket } from './link-server.js'
+import type { NoticeStatus } from './notices.js'
 import type { Clock, Log } from './ports.js'
 import type { HaltScope, Stops } from './stops.js'
 import type { Succession } from './succession.js'
@@ -38,6 +39,7 @@ export interface AdminParts {
   readonly facts: () => {
     readonly gates: number
     readonly openAttempts: number
+    readonly notices: readonly NoticeStatus[]
     readonly budgets: readonly UsedBudget[]
     readonly startedMs: number
     readonly shipping: readonly SinkStatus[]

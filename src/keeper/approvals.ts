@@ -126,6 +126,8 @@ export interface ApprovalParts {
   readonly clock: Clock
   readonly random: RandomBytes
   readonly log: Log
+  /** Called when a step of an approval is durable. */
+  readonly onStep?: (approval: Approval, body: ControlBody, t: number) => void
   /** Nothing of it passes at the moment, whatever people say. */
   readonly isStopped: (statement: ApprovalStatement) => boolean
   /** Groups of the policy in force under this content id; null where another is in force. */
@@ -317,9 +319,7 @@ export class Approvals {
     const waited = expired.filter(({ state }) => state !== 'rejected')
     await Promise.all(
       waited.map((approval, index) =>
-        this.parts.ledger.append(this.body(approval, 'expired', {}), {
-          state: index === 0 ? changes : [],
-        }),
+        this.append(approval, this.body(approval, 'expired', {}), index === 0 ? changes : []),
       ),
     )
     if (waited.length > 0) this.parts.log.info({ count: waited.length }, 'approvals expired')
@@ -460,14 +460,36 @@ export class Approvals {
     changes: readonly StateChange[] = [],
     before: readonly ControlBody[] = [],
   ): Promise<void> {
-    await this.parts.ledger.append(this.body(approval, step, more), {
-      ...(before.length === 0 ? {} : { before }),
-      state: [
+    await this.append(
+      approval,
+      this.body(approval, step, more),
+      [
         ...this.lapsed.splice(0),
         ...changes,
         { key: `${PREFIX}${approval.id}`, value: JSON.stringify(approval) },
       ],
+      before,
+    )
+  }
+
+  private async append(
+    approval: Approval,
+    body: ControlBody,
+    state: readonly StateChange[],
+    before: readonly ControlBody[] = [],
+  ): Promise<void> {
+    const { t } = await this.parts.ledger.append(body, {
+      ...(before.length === 0 ? {} : { before }),
+      state,
     })
+    this.parts.onStep?.(approval, body, t)
+  }
+
+  /** Tells anew of everything that waits for people: what was told before the last end may not have arrived. */
+  retell(): void {
+    for (const approval of this.pending())
+      if (approval.state === 'requested')
+        this.parts.onStep?.(approval, this.body(approval, 'requested', {}), approval.createdMs)
   }
 
   private body(approval: Approval, state: Step, more: ControlBody['data']): ControlBody {

@@ -14,6 +14,8 @@ import { type Ending, ExpiryAlarm } from './expiry-alarm.js'
 import { Grants, type Revocations } from './grants.js'
 import type { LinkHandlers, LinkServer } from './link-server.js'
 import { listenForGates } from './link-server.js'
+import { approvalNotice, stopNotice } from './notice-words.js'
+import { type Notice, type NoticePlace, Notices } from './notices.js'
 import { OpenAttempts } from './open-attempts.js'
 import { OperateOrders } from './operate-orders.js'
 import type { EvidenceFollowers, KeeperPorts } from './ports.js'
@@ -52,6 +54,8 @@ export interface KeeperOptions extends KeeperPorts {
   readonly followers?: EvidenceFollowers
   /** Ships the ledger off the host; ended here, behind the last entry. Null where the configuration names no place. */
   readonly shipping?: Shipping | null
+  /** Where people are told of approvals and stops; nowhere unless told. */
+  readonly noticePlaces?: readonly NoticePlace[]
   /** Asks witnesses; ended here, behind the last entry. Null where the configuration names none. */
   readonly cosigning?: Cosigning | null
 }
@@ -84,8 +88,13 @@ export async function startKeeper(options: KeeperOptions): Promise<Keeper> {
   const announce = (view: PolicyView | null) => link?.announce(view)
   const activation = new Activation({ ledger, clock, log, source: options.policySource, announce })
   let stops: Stops | undefined
+  const notices = new Notices({ places: options.noticePlaces ?? [], clock, log })
+  const raise = (notice: Notice | null): void => {
+    if (notice !== null) notices.raise(notice)
+  }
   const approvals = await Approvals.load({
     ledger,
+    onStep: (approval, body, t) => raise(approvalNotice(approval, body, t)),
     isStopped: statement => stops?.isStopped(statement) === true,
     origin: ledger.chain.replace(/\/[^/]+$/, ''),
     crypto,
@@ -122,6 +131,7 @@ export async function startKeeper(options: KeeperOptions): Promise<Keeper> {
     log,
     orders,
     grants,
+    onStop: (body, seq, t) => raise(stopNotice(body, seq, t)),
     interrupt: () => approvals.interrupt(),
     cut: (concerns, because) => {
       const attempts = open.of(concerns)
@@ -188,6 +198,7 @@ export async function startKeeper(options: KeeperOptions): Promise<Keeper> {
     facts: () => ({
       gates: listening.gates,
       openAttempts: open.size,
+      notices: notices.status(),
       budgets: usedBudgets(activation.inForce()?.budgets ?? new Map(), counters.inUse(clock.nowMs())),
       startedMs,
       shipping: options.shipping?.status() ?? [],
@@ -198,6 +209,7 @@ export async function startKeeper(options: KeeperOptions): Promise<Keeper> {
     await listening.close()
     throw error
   })
+  approvals.retell()
   chores.every(SWEEP_MS, () => settlement.sweep())
   chores.every(SWEEP_MS, () => approvals.expire())
   chores.every(HEARTBEAT_MS, async () => counters.dropAllLapsed(clock.nowMs()))
@@ -222,6 +234,7 @@ export async function startKeeper(options: KeeperOptions): Promise<Keeper> {
     try {
       await drain(listening, admin, open, options.drainMs ?? 10_000)
       await settlement.abandon()
+      await notices.stop()
       await suppression.flush()
       await options.broker.close().catch(error => chores.failed(error))
       await listening.close()

@@ -1,9 +1,11 @@
 import type { Grant } from '../credential/index.js'
 import type { Ledger } from '../ledger/index.js'
+import type { ControlBody } from '../receipt/index.js'
 import { keeperFault } from './error-table.js'
 import type { IssuedGrant } from './grants.js'
 import type { OperateOrders } from './operate-orders.js'
 import type { Clock, Log } from './ports.js'
+import type { StateChange } from './state-change.js'
 
 /** Durable forms: `halt/agent/<id>`, `halt/task/<task>` and `halt/all` → the JSON of a halt, `freeze` → that of a freeze. */
 const HALT = 'halt/'
@@ -50,6 +52,8 @@ export interface StopsParts {
   readonly orders: Pick<OperateOrders, 'accept'>
   /** Has the gates end what is under way of something that is halted; answers how many requests. */
   readonly cut: (concerns: (of: Pick<Grant, 'agent' | 'task'>) => boolean, because: string | null) => number
+  /** Called when a stop, or its end, is durable. */
+  readonly onStop?: (body: ControlBody, seq: number, t: number) => void
   /** Answers whoever waits for people, so that it reads of the stop instead. */
   readonly interrupt: () => void
   readonly grants: { list(): readonly IssuedGrant[]; revoke(jti: string): Promise<IssuedGrant> }
@@ -120,14 +124,14 @@ export class Stops {
     scope: HaltScope,
     { by, because, cut }: HaltOrder,
   ): Promise<{ readonly halt: Halt; readonly cut: number | null }> {
-    const { ledger, clock, grants, log, interrupt } = this.parts
+    const { clock, grants, log, interrupt } = this.parts
     const halt: Halt = { ...scope, by, because, sinceMs: clock.nowMs() }
     const key = keyOf(scope)
     this.halts.set(key, halt)
     log.warn({ code: 'agent_halted', ...scope, by }, 'halted: nothing of it passes until an order resumes it')
     interrupt()
     const broken = cut ? this.parts.cut(of => covers(scope, of), because) : null
-    await ledger.append(
+    await this.write(
       {
         type: 'halt',
         data: {
@@ -155,7 +159,7 @@ export class Stops {
     const key = keyOf(scope)
     const halt = this.halts.get(key)
     if (halt === undefined) throw keeperFault('not_stopped')
-    await this.parts.ledger.append(
+    await this.write(
       {
         type: 'halt',
         data: { action: 'resumed', ...scope, by: order.by, because: order.because, statement: cid },
@@ -168,12 +172,12 @@ export class Stops {
 
   /** Lets nothing but reads pass, from this moment on. */
   async freeze(by: string, because: string | null, untilMs: number | null): Promise<Freeze> {
-    const { ledger, clock, log, interrupt } = this.parts
+    const { clock, log, interrupt } = this.parts
     const freeze: Freeze = { by, because, sinceMs: clock.nowMs(), untilMs }
     this.freezing = freeze
     log.warn({ code: 'frozen', by, untilMs }, 'frozen: only reads pass')
     interrupt()
-    await ledger.append(
+    await this.write(
       {
         type: 'freeze',
         data: { action: 'frozen', by, ...(untilMs === null ? {} : { until: untilMs }), ...reason(because) },
@@ -183,11 +187,19 @@ export class Stops {
     return freeze
   }
 
+  private async write(
+    body: ControlBody,
+    companion: { readonly state: readonly StateChange[] },
+  ): Promise<void> {
+    const { seq, t } = await this.parts.ledger.append(body, companion)
+    this.parts.onStop?.(body, seq, t)
+  }
+
   async thaw(envelope: Uint8Array): Promise<Freeze> {
     const { order, cid, changes } = this.parts.orders.accept(envelope, 'thaw')
     const freeze = this.frozen()
     if (freeze === null) throw keeperFault('not_stopped')
-    await this.parts.ledger.append(
+    await this.write(
       { type: 'freeze', data: { action: 'thawed', by: order.by, because: order.because, statement: cid } },
       { state: [...changes, { key: FREEZE, value: null }] },
     )

@@ -21,7 +21,7 @@ export type {
 export { beginEpoch, unfinishedEpoch } from './next-epoch.js'
 export { type OpenLedgerOptions, openLedger } from './open.js'
 export { parallelChecks } from './parallel-checks.js'
-export { type Exchange, type ExchangeOptions, exchange } from './ship/exchange.js'
+export { beginningOf, type Exchange, type ExchangeOptions, exchange } from './ship/exchange.js'
 export { type HttpFacts, httpSink } from './ship/http.js'
 export type { ShipBound, ShippingLag } from './ship/lane.js'
 export { type S3Place, type S3Sign, s3Sink } from './ship/s3.js'

@@ -406,7 +406,7 @@ describe('attacks on countersignatures', () => {
   it('attack: an approval arrives while another policy is being put in force', async t => {
     const { ask, sign, house, link } = await scene(t)
     const id = heldBy(await ask())
-    const watched = link.watch(id)
+    const watched = link.watch(id).catch(() => 'over') // where nobody was told, the test ends before the approval
     house.shelf.put(policyFor(1, 2))
     const [signed, reloaded] = await Promise.all([
       sign(id, 'approve', maria),

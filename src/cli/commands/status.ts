@@ -118,6 +118,11 @@ function problemsOf(status: KeeperStatus, nowMs: number): string[] {
         : [`receipts can’t be shipped to ${name} since ${timeOf(failing.sinceMs)}: ${failing.message}`],
     ),
     ...witnessProblems(status),
+    ...status.notices.flatMap(({ name, failing }) =>
+      failing === null || failing.tries < MISSED_TRIES
+        ? []
+        : [`people can’t be told through ${name} since ${timeOf(failing.sinceMs)}: ${failing.code}`],
+    ),
     ...(gates === 0 ? ['no gate is connected: agents get no answer'] : []),
   ]
 }
@@ -218,6 +223,8 @@ function printKeeper(keeper: KeeperStatus, io: Io): void {
   for (const sink of keeper.shipping) printShipping(sink, io)
   if (keeper.witnesses !== null) printWitnesses(keeper.witnesses, io)
   printLine(io, `  running     since ${timeOf(keeper.startedMs)}, ${keeper.gates} gate(s) connected`)
+  for (const { name, delivered, queued, dropped } of keeper.notices)
+    printLine(io, `  notices     ${name}: ${delivered} delivered, ${queued} waiting, ${dropped} dropped`)
   for (const budget of keeper.budgets) printBudget(budget, io)
   printLine(
     io,

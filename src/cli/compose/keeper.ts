@@ -37,6 +37,7 @@ import { serveUntilStopped } from '../supervise.js'
 import { readTrustVersions } from '../trust-files.js'
 import { vaultLocation } from '../vault-location.js'
 import { openKeyRing, retiringCheckpointKey, successionOf } from './key-ring.js'
+import { noticePlaces } from './notices.js'
 import { policySource } from './policy-source.js'
 import { ledgerShipping } from './shipping.js'
 import { type ConfiguredWitnesses, configuredWitnesses, ledgerCosigning } from './witnesses.js'
@@ -81,6 +82,7 @@ async function serve(loaded: LoadedConfig, signers: InstanceSigners, log: Log, i
     side,
     shipping,
     cosigning,
+    noticePlaces: noticePlaces(loaded, { vault, trust }),
     broker,
     network: outbound({ ...wayOut(loaded, trust), ...ASKING }),
     revocations,
