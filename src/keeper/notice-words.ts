@@ -1,4 +1,5 @@
-import { type ControlBody, shownParts } from '../receipt/index.js'
+import { shownParts } from '../canon/index.js'
+import type { ControlBody } from '../receipt/index.js'
 import type { Approval } from './approvals.js'
 import type { Notice, NoticeType, NoticeValue } from './notices.js'
 
