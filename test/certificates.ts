@@ -41,7 +41,18 @@ export class TestCa {
     const stem = `issued-${++this.issued}`
     const [certFile, keyFile] = [join(this.folder, `${stem}.crt`), join(this.folder, `${stem}.key`)]
     this.openssl(
-      ...['req', '-new', ...NEW_KEY, '-keyout', keyFile, '-out', `${stem}.csr`, '-subj', `/CN=${name}`],
+      ...[
+        'req',
+        '-new',
+        ...NEW_KEY,
+        '-keyout',
+        keyFile,
+        '-out',
+        `${stem}.csr`,
+        '-utf8',
+        '-subj',
+        `/CN=${name}`,
+      ],
       ...['-addext', 'basicConstraints=critical,CA:FALSE'],
       ...(names === undefined ? [] : ['-addext', `subjectAltName=${names}`]),
       ...(usage === undefined ? [] : ['-addext', `extendedKeyUsage=${usage}`]),

@@ -70,7 +70,11 @@ function agentOf({ clientCert, clientKey, ca }: RemoteFlags): Agent {
   return new Agent({ ...files, minVersion: 'TLSv1.3', keepAlive: true, timeout: IDLE_MS })
 }
 
-function unreached(address: string, hostname: string, { code = '', message }: NodeJS.ErrnoException): UsageError {
+function unreached(
+  address: string,
+  hostname: string,
+  { code = '', message }: NodeJS.ErrnoException,
+): UsageError {
   if (code === 'ERR_TLS_CERT_ALTNAME_INVALID')
     return new UsageError(
       `the certificate at ${address} is not for ${hostname}`,

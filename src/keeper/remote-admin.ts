@@ -40,10 +40,7 @@ const REQUESTS_PER_CONNECTION = 100
  * Serves of the admin API what people do from another machine; everything else is `not_remote`. A client certificate
  * of the named CA opens the connection, and approves nothing. Throws `remote_listen_failed`, or what `tls` throws.
  */
-export async function serveRemoteAdmin(
-  options: RemoteAdminOptions,
-  parts: AdminParts,
-): Promise<AdminServer> {
+export async function serveRemoteAdmin(options: RemoteAdminOptions, parts: AdminParts): Promise<AdminServer> {
   const { log } = parts
   const server = hardenedServer(options.tls())
   const app = await adminApp(log, handler => server.on('request', handler))

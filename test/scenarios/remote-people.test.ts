@@ -109,7 +109,7 @@ test('people approve, stop and go on from another machine, and a certificate alo
     clientKey: laptop.keyFile,
     ca: ca.certFile,
   })
-  await assert.rejects(keeper.post('/v1/policy/reload'), /^UsageError: not_remote: /)
+  await assert.rejects(keeper.post('/v1/policy/reload'), /^Error: not_remote: /)
   await keeper.close()
 })
 
@@ -148,7 +148,11 @@ test('a keeper with a certificate that can’t be used doesn’t start, and says
   const other = ca.issue('other', { names: 'IP:127.0.0.1' })
   const put = (name: string, text: string) => () => writeFileSync(inFolder(name), text)
   const cases: readonly [string, () => void, RegExp][] = [
-    ['is open to others', () => chmodSync(inFolder('keeper.key'), 0o640), /keeper\.key can be read by others/],
+    [
+      'is open to others',
+      () => chmodSync(inFolder('keeper.key'), 0o640),
+      /keeper\.key can be read by others/,
+    ],
     ['is another’s key', put('keeper.crt', other.cert), /keeper\.key is not the key of .*keeper\.crt/],
     ['is no certificate', put('keeper.crt', 'nothing'), /keeper\.crt has no certificate/],
     ['is no CA', put('clients.crt', other.cert), /clients\.crt has a certificate that is no CA’s/],

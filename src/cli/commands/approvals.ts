@@ -66,10 +66,7 @@ export function addAdminOptions(command: Command): Command {
     )
     .option('--client-cert <file>', 'with https://: your machine’s certificate, PEM')
     .option('--client-key <file>', 'with https://: its private key, PEM, mode 0600')
-    .option(
-      '--ca <file>',
-      'with https://: the CA, PEM, of the keeper’s certificate, instead of the system’s',
-    )
+    .option('--ca <file>', 'with https://: the CA, PEM, of the keeper’s certificate, instead of the system’s')
 }
 
 /** The keeper that is named, or that of the configuration. */
