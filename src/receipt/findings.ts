@@ -38,6 +38,7 @@ export const FINDINGS = {
   mint_unknown: 'cites a credential that was not minted for it',
   mint_differs: 'uses a credential that was minted for something else',
   mint_ended: 'uses a credential that had ended',
+  probe_unfit: 'says of a question to its upstream what no entry bears out',
   inputs_differ: 'its decision inputs are not what it commits to',
   inputs_missing: 'has no decision inputs any more, and no entry says that they were erased',
   operations_differ: 'its operations are not those of the decision inputs',

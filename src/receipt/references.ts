@@ -5,6 +5,7 @@ import { GrantHistory } from './grant-history.js'
 import { MintHistory } from './mint-history.js'
 import { idTime, UNDER_WAY_MS } from './placed-attempt.js'
 import { PolicyHistory } from './policy-history.js'
+import { ProbeHistory } from './probe-history.js'
 
 /** What an audit of the references counted. */
 export interface ReferenceSummary {
@@ -17,13 +18,15 @@ export interface ReferenceSummary {
   }
   readonly approvals: { readonly requested: number; readonly consumed: number; readonly expired: number }
   readonly mints: { readonly minted: number; readonly ended: number }
+  /** Questions to upstreams before decisions. */
+  readonly probes: { readonly asked: number }
 }
 
 const PRUNE_EVERY = 4_096
 
 /**
  * Holds attempts against the entries that they cite: the policy in force, the grant, the approval, the minted
- * credential. Remembers only what can still be cited, so memory stays bounded however long the log is: policies
+ * credential, the questions to the upstream. Remembers only what can still be cited, so memory stays bounded however long the log is: policies
  * superseded, grants and credentials ended and approvals expired more than an hour ago are forgotten.
  */
 export class References implements EntryAudit {
@@ -31,6 +34,7 @@ export class References implements EntryAudit {
   private readonly grants = new GrantHistory()
   private readonly approvals = new ApprovalHistory()
   private readonly mints = new MintHistory()
+  private readonly probes = new ProbeHistory()
 
   audit(entry: Entry, report: ReportDeviation): void {
     if (entry.seq % PRUNE_EVERY === 0) this.forget(entry.t - UNDER_WAY_MS)
@@ -41,6 +45,7 @@ export class References implements EntryAudit {
         this.grants.cited(attempt, report)
         this.approvals.cited(attempt, report)
         this.mints.cited(attempt, report)
+        this.probes.cited(attempt, report)
         break
       }
       case 'policy':
@@ -55,8 +60,12 @@ export class References implements EntryAudit {
       case 'mint':
         this.mints.add(entry, report)
         break
+      case 'probe':
+        this.probes.add(entry)
+        break
       case 'boot':
         this.mints.restart()
+        this.probes.restart()
         break
       default:
     }
@@ -72,6 +81,7 @@ export class References implements EntryAudit {
       grants: this.grants.counts,
       approvals: this.approvals.counts,
       mints: this.mints.counts,
+      probes: this.probes.counts,
     }
   }
 
@@ -80,5 +90,6 @@ export class References implements EntryAudit {
     this.grants.forget(beforeMs)
     this.approvals.forget(beforeMs)
     this.mints.forget(beforeMs)
+    this.probes.forget(beforeMs)
   }
 }
