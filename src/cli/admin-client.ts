@@ -1,8 +1,8 @@
-import { Agent, request } from 'node:http'
+import { Agent, type ClientRequest, type IncomingMessage, type RequestOptions, request } from 'node:http'
 import { json } from 'node:stream/consumers'
 import { UsageError } from './io.js'
 
-/** The keeper's admin API over its Unix socket. Every call throws a UsageError with the keeper's own code and mend. */
+/** The keeper's admin API, over its Unix socket or from another machine. Every call throws a UsageError with the keeper's own code and mend. */
 export interface AdminClient {
   get<T>(path: string): Promise<T>
   post<T>(path: string, body?: unknown): Promise<T>
@@ -16,9 +16,29 @@ export interface AdminAnswer {
   readonly value: unknown
 }
 
-/** Node's own client: undici would be a good part of what a short command costs. */
+/** How the keeper is reached, and what to say where it isn't. */
+export interface AdminRoute {
+  readonly agent: Agent
+  /** Begins a request; Node's own client: undici would be a good part of what a short command costs. */
+  readonly begin: (options: RequestOptions, onAnswer: (answer: IncomingMessage) => void) => ClientRequest
+  readonly unreached: (error: NodeJS.ErrnoException) => UsageError
+}
+
+/** Over the admin socket. */
 export function connectAdmin(socketPath: string): AdminClient {
-  const agent = new Agent({ keepAlive: true })
+  return adminClient({
+    agent: new Agent({ keepAlive: true }),
+    begin: (options, onAnswer) =>
+      request({ ...options, socketPath, headers: { ...options.headers, host: 'keeper' } }, onAnswer),
+    unreached: error =>
+      new UsageError(
+        `cannot reach the keeper at ${socketPath} (${error.code ?? error.message})`,
+        'Start the sidecar with `countersign run`, pass its --config, and run this as the user that the keeper runs as.',
+      ),
+  })
+}
+
+export function adminClient({ agent, begin, unreached }: AdminRoute): AdminClient {
   async function call<T>(method: 'GET' | 'POST', path: string, body?: unknown): Promise<T> {
     const { status, value } = await ask(method, path, body)
     if (status >= 400) {
@@ -33,23 +53,18 @@ export function connectAdmin(socketPath: string): AdminClient {
 
   function ask(method: 'GET' | 'POST', path: string, body?: unknown): Promise<AdminAnswer> {
     return answerTo(method, path, body).catch((error: NodeJS.ErrnoException) => {
-      throw new UsageError(
-        `cannot reach the keeper at ${socketPath} (${error.code ?? error.message})`,
-        'Start the sidecar with `countersign run`, pass its --config, and run this as the user that the keeper runs as.',
-      )
+      throw unreached(error)
     })
   }
 
   function answerTo(method: 'GET' | 'POST', path: string, body: unknown): Promise<AdminAnswer> {
     const text = body === undefined ? undefined : JSON.stringify(body)
-    const headers = {
-      host: 'keeper',
-      ...(text === undefined
+    const headers =
+      text === undefined
         ? { 'content-length': 0 }
-        : { 'content-type': 'application/json', 'content-length': Buffer.byteLength(text) }),
-    }
+        : { 'content-type': 'application/json', 'content-length': Buffer.byteLength(text) }
     return new Promise((resolve, reject) => {
-      const asked = request({ socketPath, path, method, agent, headers }, answer => {
+      const asked = begin({ path, method, agent, headers }, answer => {
         json(answer).then(value => resolve({ status: answer.statusCode ?? 0, value }), reject)
       })
       asked.once('error', reject)

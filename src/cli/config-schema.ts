@@ -84,6 +84,23 @@ const Keeper = Type.Object(
       signers('Where the keys are that follow them: asked for by `countersign trust request`.'),
     ),
     notify: Type.Optional(Notify),
+    remote: Type.Optional(
+      Type.Object(
+        {
+          listen: text('host:port or [ipv6]:port of this machine.'),
+          certificate: path('Certificate chain that the keeper shows, PEM.'),
+          key: path('Its private key, PEM, mode 0600.'),
+          clientCa: path(
+            'The CA, PEM, that issues the certificates of the people’s machines; no other one is believed. Have it issue nothing else.',
+          ),
+        },
+        {
+          ...strict,
+          description:
+            'People on other machines may look, say their signed word and stop, over mutual TLS 1.3; off unless told. The files are watched.',
+        },
+      ),
+    ),
     overlapDays: Type.Optional(
       Type.Integer({
         minimum: 0,

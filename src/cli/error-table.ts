@@ -62,6 +62,11 @@ export const cliErrors = {
     sentence: 'A file is not a private key that only its owner can read.',
     mend: 'Restore it, with mode 0600.',
   },
+  remote_tls_unusable: {
+    status: null,
+    sentence: 'A certificate or key of `keeper.remote` can’t be used.',
+    mend: 'Name PEM files: a certificate chain, its own key, and the CA that issues the clients’ certificates.',
+  },
   enrolment_unfit: {
     status: null,
     sentence: 'The enrolment is not for this sidecar’s origin and keys.',

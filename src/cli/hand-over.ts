@@ -57,6 +57,7 @@ function keeperFiles({ config, path }: LoadedConfig): string[] {
   return [
     ...['receipt', 'checkpoint', 'grant'].map(name => path(`${keeper.keys}/${name}.jwk`)),
     path(keeper.enrolment),
+    ...(keeper.remote === undefined ? [] : [path(keeper.remote.key)]),
     ...('file' in vault.key ? [path(vault.key.file)] : []),
     path(vault.file),
     path(ledger.highWater),
@@ -146,6 +147,9 @@ function needs(loaded: LoadedConfig): Need[] {
     path(vault.file),
     ...('file' in vault.key ? [path(vault.key.file)] : []),
     ...(ledger.auditorKey === undefined ? [] : [path(ledger.auditorKey)]),
+    ...(keeper.remote === undefined
+      ? []
+      : [path(keeper.remote.certificate), path(keeper.remote.key), path(keeper.remote.clientCa)]),
     ...(config.witnesses === undefined ? [] : [path(config.witnesses.policy)]),
     ...(config.witnesses?.ca === undefined ? [] : [path(config.witnesses.ca)]),
     ...shipSecrets(loaded),

@@ -58,7 +58,11 @@ export function readPrivateJwk(file: string): PrivateJwk {
 export function readPrivateText(file: string): string {
   const { mode } = statOf(file)
   if ((mode & 0o077) !== 0) throw cliFault('key_unusable', `${file} can be read by others`)
-  return readFileSync(file, 'utf8')
+  try {
+    return readFileSync(file, 'utf8')
+  } catch (error) {
+    throw cliFault('key_unusable', `${file}: ${(error as NodeJS.ErrnoException).code}`)
+  }
 }
 
 /** The key behind the text of a key file; throws `key_unusable`, which names the file and nothing of its content. */

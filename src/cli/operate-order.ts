@@ -11,6 +11,8 @@ import { repeatable } from './repeatable.js'
 
 export interface OrderFlags {
   readonly config: string
+  /** Sidecar that the order is for; that of the configuration unless told. */
+  readonly origin?: string
   readonly because: string
   readonly by: string
   readonly key?: readonly string[]
@@ -48,8 +50,7 @@ export async function signedOrder(
   flags: OrderFlags,
   io: Io,
 ): Promise<{ readonly order: unknown }> {
-  const loaded = loadConfig(flags.config)
-  const files = flags.key ?? [loaded.path('trust/keys/operate.jwk')]
+  const files = flags.key ?? [loadConfig(flags.config).path('trust/keys/operate.jwk')]
   const missing = files.find(file => !existsSync(file))
   if (missing !== undefined)
     throw new UsageError(
@@ -61,7 +62,7 @@ export async function signedOrder(
   const order = {
     ...terms,
     v: 1,
-    origin: loaded.config.origin,
+    origin: flags.origin ?? loadConfig(flags.config).config.origin,
     by: flags.by,
     because: flags.because,
     t: Date.now(),

@@ -1,6 +1,6 @@
 import { chmod, mkdir } from 'node:fs/promises'
 import { dirname } from 'node:path'
-import type { FastifyInstance } from 'fastify'
+import type { FastifyInstance, FastifyServerFactory } from 'fastify'
 import { base64, CountersignError, encodeEnvelope, fromBase64, parseStrictJson } from '../canon/index.js'
 import type { AwsGrantKeys } from '../credential/index.js'
 import type { Cosigning, CosigningStatus, FullCheckStatus, Ledger, SinkStatus } from '../ledger/index.js'
@@ -61,6 +61,21 @@ const MAX_RECEIPTS = 1_000
  * `{"code","message","mend"}` with the status of the error's table.
  */
 export async function serveAdmin(socketPath: string, parts: AdminParts): Promise<AdminServer> {
+  const app = await adminApp(parts.log)
+  routeForPeople(app, parts)
+  routeOnTheSocket(app, parts)
+  app.setNotFoundHandler((_request, reply) => {
+    const { code, message, mend } = keeperFault('admin_malformed', 'no such route')
+    return reply.status(404).send({ code, message, mend })
+  })
+  await mkdir(dirname(socketPath), { recursive: true, mode: 0o750 })
+  await removeStaleSocket(socketPath)
+  await listenPrivately(app, socketPath)
+  return { close: () => app.close() }
+}
+
+/** Reads strictly and answers errors, whatever it is reached through; has no route yet. */
+export async function adminApp(log: Log, serverFactory?: FastifyServerFactory): Promise<FastifyInstance> {
   // Whoever else uses this room serves nothing, and needn't load a server.
   const { default: Fastify } = await import('fastify')
   const app = Fastify({
@@ -68,26 +83,37 @@ export async function serveAdmin(socketPath: string, parts: AdminParts): Promise
     bodyLimit: MAX_BODY_BYTES,
     forceCloseConnections: true,
     schemaController: SCHEMALESS,
+    ...(serverFactory === undefined ? {} : { serverFactory }),
   })
   readStrictly(app)
-  answerErrors(app, parts.log)
+  answerErrors(app, log)
+  return app
+}
+
+/**
+ * What people do from wherever they are: look, say their word about what waits, stop, and go on by order. INVARIANT:
+ * nothing here gives anybody more than they have without a signature that the sealed policy or the trust root names.
+ */
+export function routeForPeople(app: FastifyInstance, parts: AdminParts): void {
   routeStatus(app, parts)
   routeReceipts(app, parts.ledger)
+  app.get('/v1/grants', () => ({ grants: parts.grants.list() }))
+  app.get('/v1/policy', () => ({ policy: detailsOf(parts), refusedUpdate: parts.activation.refusal() }))
+  routeApprovals(app, parts.approvals)
+  routeStops(app, parts.stops)
+}
+
+/** What is done on the keeper's own machine: evidence, grants, policy, keys, erasures and archives. */
+function routeOnTheSocket(app: FastifyInstance, parts: AdminParts): void {
+  routeEvidence(app, parts.ledger)
   routeProofs(app, parts)
   routeGrants(app, parts)
-  routePolicy(app, parts)
+  routeReloads(app, parts)
   app.post('/v1/erasures', async request => ({
     erased: await parts.erasures.fulfil(orderOf(request.body, 'operate_order_malformed')),
   }))
   app.get('/v1/archives', () => parts.archives.status())
   app.post('/v1/archives', request => parts.archives.begin(orderOf(request.body, 'operate_order_malformed')))
-  routeKeys(app, parts)
-  routeApprovals(app, parts.approvals)
-  routeStops(app, parts.stops)
-  await mkdir(dirname(socketPath), { recursive: true, mode: 0o750 })
-  await removeStaleSocket(socketPath)
-  await listenPrivately(app, socketPath)
-  return { close: () => app.close() }
 }
 
 /** INVARIANT: the socket is never open to others, not even between its making and a chmod. */
@@ -141,6 +167,9 @@ function routeReceipts(app: FastifyInstance, ledger: Ledger): void {
     if (bytes === undefined) throw keeperFault('receipt_unknown', String(seq))
     return { seq, entry: base64(bytes) }
   })
+}
+
+function routeEvidence(app: FastifyInstance, ledger: Ledger): void {
   // Encrypted to the auditor: the keeper itself can't read it any more after its next start.
   app.get('/v1/inputs/:id', async request => {
     const { id } = request.params as { id: string }
@@ -180,7 +209,6 @@ function routeProofs(
 
 /** A grant for AWS has a secret beside its token: it goes to whoever ordered the grant, in this answer and nowhere else. */
 function routeGrants(app: FastifyInstance, { grants, awsKeys }: AdminParts): void {
-  app.get('/v1/grants', () => ({ grants: grants.list() }))
   app.post('/v1/grants', async request => {
     const { token, grant } = await grants.issue(orderOf(request.body, 'grant_order_malformed'))
     const { jti, slot, expiresMs } = grant
@@ -250,19 +278,15 @@ function haltScopeOf(value: unknown): HaltScope {
   throw keeperFault('admin_malformed', 'expected the scope agent, task or all')
 }
 
-function routePolicy(app: FastifyInstance, parts: Pick<AdminParts, 'activation' | 'clock'>): void {
-  const { activation } = parts
-  app.get('/v1/policy', () => ({ policy: detailsOf(parts), refusedUpdate: activation.refusal() }))
+/** Looks at once whether there is another policy, or other keys for this sidecar; it would notice either by itself as well. */
+function routeReloads(app: FastifyInstance, parts: AdminParts): void {
+  const { activation, succession } = parts
   app.post('/v1/policy/reload', async () => ({
     inForce: await activation.reload(),
     policy: summaryOf(parts),
     distribution: activation.distribution(),
     refusedUpdate: activation.refusal(),
   }))
-}
-
-/** Looks at once whether other keys are installed for this sidecar; it would notice by itself as well. */
-function routeKeys(app: FastifyInstance, { activation, succession }: AdminParts): void {
   app.post('/v1/keys/reload', async () => {
     const replaced = await succession.reload(activation.trust())
     if (replaced) await activation.reload()
@@ -351,10 +375,6 @@ function numberOf(text: string): number {
 }
 
 function answerErrors(app: FastifyInstance, log: Log): void {
-  app.setNotFoundHandler((_request, reply) => {
-    const { code, message, mend } = keeperFault('admin_malformed', 'no such route')
-    return reply.status(404).send({ code, message, mend })
-  })
   app.setErrorHandler((error: Error & { statusCode?: number }, _request, reply) => {
     const fault = asFault(error, log)
     return reply

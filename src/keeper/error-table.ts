@@ -138,6 +138,16 @@ export const keeperErrors = {
     sentence: 'The request to the admin API is malformed.',
     mend: 'Use the command-line tool of the same version.',
   },
+  not_remote: {
+    status: 403,
+    sentence: 'The keeper doesn’t do this for another machine.',
+    mend: 'Run the command on the keeper’s own machine, or with a tunnel to its admin socket: `ssh -L`.',
+  },
+  remote_listen_failed: {
+    status: null,
+    sentence: 'The keeper can’t be served to other machines there.',
+    mend: 'Name a free address of this machine in `keeper.remote.listen`.',
+  },
   admin_fault: {
     status: 500,
     sentence: 'The keeper failed at this request.',

@@ -3,7 +3,7 @@ import type { Cosigning, Shipping } from '../ledger/index.js'
 import type { PolicyView } from '../link/index.js'
 import type { SignedGrantOrder, SignedOperateOrder, TrustRoot } from '../policy/index.js'
 import { Activation, type SealedSource } from './activation.js'
-import { type AdminServer, serveAdmin } from './admin.js'
+import { type AdminParts, type AdminServer, serveAdmin } from './admin.js'
 import { Admission } from './admit.js'
 import { Approvals } from './approvals.js'
 import { Archives } from './archives.js'
@@ -21,6 +21,7 @@ import { OperateOrders } from './operate-orders.js'
 import type { EvidenceFollowers, KeeperPorts } from './ports.js'
 import { type ProbeBounds, Probing } from './probing.js'
 import { type RateBounds, RefusalRate } from './refusal-rate.js'
+import { type RemoteAdminOptions, serveRemoteAdmin } from './remote-admin.js'
 import { Settlement } from './settle.js'
 import { SpentSignatures } from './spent-signatures.js'
 import { Stops } from './stops.js'
@@ -30,6 +31,8 @@ import { SUPPRESSION, Suppression, type SuppressionBounds } from './suppressed.j
 export interface KeeperOptions extends KeeperPorts {
   readonly linkSocket: string
   readonly adminSocket: string
+  /** Where people on other machines reach a part of the admin API; null or absent where they don't. */
+  readonly remoteAdmin?: RemoteAdminOptions | null
   readonly policySource: SealedSource
   /** Opens a grant order against the trust root: fresh, to this sidecar, by the `enrol` role; see `openGrantOrder`. */
   readonly openOrder: (envelope: Uint8Array, trust: TrustRoot) => SignedGrantOrder
@@ -182,7 +185,7 @@ export async function startKeeper(options: KeeperOptions): Promise<Keeper> {
   })
   const listening = link
   const startedMs = clock.nowMs()
-  const admin = await serveAdmin(options.adminSocket, {
+  const admin = await serveAdmins(options, {
     ledger,
     cosigning: options.cosigning ?? null,
     activation,
@@ -267,6 +270,17 @@ function handlersOf(
     },
     failed: error => chores.failed(error),
   }
+}
+
+/** The socket, and other machines where they are let in. */
+async function serveAdmins(options: KeeperOptions, parts: AdminParts): Promise<AdminServer> {
+  const local = await serveAdmin(options.adminSocket, parts)
+  if (options.remoteAdmin == null) return local
+  const remote = await serveRemoteAdmin(options.remoteAdmin, parts).catch(async error => {
+    await local.close()
+    throw error
+  })
+  return { close: async () => void (await Promise.all([local.close(), remote.close()])) }
 }
 
 async function drain(

@@ -6,10 +6,12 @@ import { approvalLines, checkApproval, neededWords, shown, stateWords } from '..
 import { loadConfig } from '../config.js'
 import { AnswerNo, type Io, printJson, printLine, UsageError } from '../io.js'
 import { group } from '../program-group.js'
+import { connectRemoteKeeper, isRemote, type RemoteFlags } from '../remote-keeper.js'
 import { addConfigOption } from '../session-options.js'
 
-export interface AdminOptions {
+export interface AdminOptions extends RemoteFlags {
   readonly config: string
+  /** Path of a socket, or `https://host:port`. */
   readonly admin?: string
 }
 
@@ -57,14 +59,25 @@ Example:
 }
 
 export function addAdminOptions(command: Command): Command {
-  return addConfigOption(command).option(
-    '--admin <socket>',
-    'the keeper’s admin socket itself, such as one that a tunnel from another machine ends in',
-  )
+  return addConfigOption(command)
+    .option(
+      '--admin <keeper>',
+      'the keeper itself: its admin socket, such as one that a tunnel ends in, or https://HOST:PORT',
+    )
+    .option('--client-cert <file>', 'with https://: your machine’s certificate, PEM')
+    .option('--client-key <file>', 'with https://: its private key, PEM, mode 0600')
+    .option('--ca <file>', 'with https://: the CA, PEM, of the keeper’s certificate, instead of the system’s')
 }
 
-/** The admin socket that is named, or that of the configuration. */
-export function adminOf({ admin, config }: AdminOptions): AdminClient {
+/** The keeper that is named, or that of the configuration. */
+export function adminOf(options: AdminOptions): AdminClient {
+  const { admin, config, clientCert, clientKey, ca } = options
+  if (admin !== undefined && isRemote(admin)) return connectRemoteKeeper(admin, options)
+  if ([clientCert, clientKey, ca].some(each => each !== undefined))
+    throw new UsageError(
+      'certificates are for a keeper on another machine',
+      'Pass --admin https://HOST:PORT with them, or leave --client-cert, --client-key and --ca out.',
+    )
   if (admin !== undefined) return connectAdmin(admin)
   const loaded = loadConfig(config)
   return connectAdmin(loaded.path(loaded.config.keeper.admin))

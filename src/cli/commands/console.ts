@@ -44,6 +44,7 @@ Examples:
   countersign console
   countersign console --register
   ssh -N -L /tmp/keeper.sock:/etc/countersign/run/admin.sock host & countersign console --admin /tmp/keeper.sock
+  countersign console --admin https://keeper.acme.example:7443 --client-cert maria.crt --client-key maria.key --ca acme-ca.crt
   countersign console --listen 127.0.0.1:7443 --behind https://console.example.org
 `,
     )
@@ -56,7 +57,7 @@ async function serve(flags: ConsoleFlags, io: Io): Promise<void> {
   if (host !== '127.0.0.1' && host !== 'localhost')
     throw new UsageError(
       `--listen ${flags.listen} is not loopback`,
-      'Write --listen 127.0.0.1:PORT. For another machine, run the console there and tunnel to the admin socket with ssh -L.',
+      'Write --listen 127.0.0.1:PORT. For another machine, run the console there, with --admin.',
     )
   const files = pageFiles()
   const keeper = flags.register === true ? null : adminOf(flags)

@@ -39,6 +39,7 @@ import { vaultLocation } from '../vault-location.js'
 import { openKeyRing, retiringCheckpointKey, successionOf } from './key-ring.js'
 import { noticePlaces } from './notices.js'
 import { policySource } from './policy-source.js'
+import { remoteAdmin } from './remote-admin.js'
 import { ledgerShipping } from './shipping.js'
 import { type ConfiguredWitnesses, configuredWitnesses, ledgerCosigning } from './witnesses.js'
 
@@ -58,6 +59,8 @@ async function serve(loaded: LoadedConfig, signers: InstanceSigners, log: Log, i
   const { config, path } = loaded
   const versions = readTrustVersions(loaded)
   const trust = versions.at(-1) as TrustRoot
+  // Before the ledger is opened, as everything that an operator may have got wrong.
+  const remote = remoteAdmin(loaded)
   const start = openInstance(loaded, versions, signers)
   const vault = await openVault(vaultLocation(loaded, io.env))
   const witnesses = await configuredWitnesses(loaded, checkpointKeysOf(loaded, start, signers))
@@ -96,6 +99,7 @@ async function serve(loaded: LoadedConfig, signers: InstanceSigners, log: Log, i
     instanceKeys: ring.instanceKeys,
     linkSocket: path(config.keeper.socket),
     adminSocket: path(config.keeper.admin),
+    remoteAdmin: remote,
     policySource: policySource(loaded, trust, log, () => Object.values(ring.instanceKeys.inForce())),
     openOrder: (envelope, trust) => openGrantOrder(envelope, { ...toThisOne(), trust }),
     openOperateOrder: (envelope, trust) => openOperateOrder(envelope, { ...toThisOne(), trust }),

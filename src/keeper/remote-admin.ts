@@ -1,0 +1,138 @@
+import { constants } from 'node:crypto'
+import { createServer, type Server, type ServerOptions } from 'node:https'
+import type { AddressInfo } from 'node:net'
+import type { TLSSocket } from 'node:tls'
+import type { FastifyInstance, FastifyRequest } from 'fastify'
+import { CountersignError } from '../canon/index.js'
+import { type AdminParts, type AdminServer, adminApp, routeForPeople } from './admin.js'
+import { keeperFault } from './error-table.js'
+import type { Log } from './ports.js'
+
+/** PEM, all of it. */
+export interface RemoteTls {
+  readonly cert: string
+  readonly key: string
+  /** Issues the clients' certificates; no other CA counts. */
+  readonly ca: string
+}
+
+/** Where the keeper is served to people on other machines, over mutual TLS. */
+export interface RemoteAdminOptions {
+  readonly host: string
+  /** 0 picks a free one. */
+  readonly port: number
+  /** Reads the files anew; throws a CountersignError for what can't be used. */
+  readonly tls: () => RemoteTls
+  /** Calls back after a change of the files; the answer ends it. */
+  readonly watch: (onChange: () => void) => () => void
+}
+
+const MAX_CONNECTIONS = 64
+const MAX_HEADER_BYTES = 8_192
+const HANDSHAKE_MS = 10_000
+const HEADERS_MS = 10_000
+const REQUEST_MS = 30_000
+const KEEP_ALIVE_MS = 60_000
+/** A connection lasts no longer, so that a client whose CA was replaced doesn't stay. */
+const REQUESTS_PER_CONNECTION = 100
+
+/**
+ * Serves of the admin API what people do from another machine; everything else is `not_remote`. A client certificate
+ * of the named CA opens the connection, and approves nothing. Throws `remote_listen_failed`, or what `tls` throws.
+ */
+export async function serveRemoteAdmin(options: RemoteAdminOptions, parts: AdminParts): Promise<AdminServer> {
+  const { log } = parts
+  const server = hardenedServer(options.tls())
+  const app = await adminApp(log, handler => server.on('request', handler))
+  // Before the routes: a hook holds for what comes behind it.
+  noteWhoAsks(app, log)
+  routeForPeople(app, parts)
+  app.setNotFoundHandler(() => {
+    throw keeperFault('not_remote')
+  })
+  await app.ready()
+  await listen(server, options)
+  const unwatch = options.watch(() => replaceTls(server, options.tls, log))
+  log.info({ at: urlOf(server) }, 'the keeper is served to other machines')
+  return {
+    close: async () => {
+      unwatch()
+      await new Promise<void>(resolve => {
+        server.close(() => resolve())
+        server.closeAllConnections()
+      })
+      await app.close()
+    },
+  }
+}
+
+/** ATTACK: whoever reaches the port. Without a certificate of the one CA nobody gets as far as HTTP. */
+function hardenedServer(tls: RemoteTls): Server {
+  const server = createServer({
+    ...contextOf(tls),
+    requestCert: true,
+    rejectUnauthorized: true,
+    handshakeTimeout: HANDSHAKE_MS,
+    insecureHTTPParser: false,
+    requireHostHeader: true,
+    maxHeaderSize: MAX_HEADER_BYTES,
+    headersTimeout: HEADERS_MS,
+    requestTimeout: REQUEST_MS,
+    keepAliveTimeout: KEEP_ALIVE_MS,
+    connectionsCheckingInterval: 5_000,
+  })
+  server.maxConnections = MAX_CONNECTIONS
+  server.maxRequestsPerSocket = REQUESTS_PER_CONNECTION
+  // A client that doesn't read its answer.
+  server.timeout = KEEP_ALIVE_MS
+  return server
+}
+
+/** Without tickets no session is resumed: each connection shows a certificate, to the CA and at the time of now. */
+function contextOf({ cert, key, ca }: RemoteTls): ServerOptions {
+  return { cert, key, ca, minVersion: 'TLSv1.3', secureOptions: constants.SSL_OP_NO_TICKET }
+}
+
+/** What can't be used now leaves the certificate that is in use, and its CA. */
+function replaceTls(server: Server, tls: () => RemoteTls, log: Log): void {
+  try {
+    server.setSecureContext(contextOf(tls()))
+    server.closeIdleConnections()
+    log.info({}, 'the certificates for other machines were replaced')
+  } catch (error) {
+    const { code } = error as { code?: string }
+    const sentence = error instanceof CountersignError ? error.message : 'TLS refused them'
+    log.error({ code }, `the certificates for other machines stay as they were: ${sentence}`)
+  }
+}
+
+async function listen(server: Server, { host, port }: RemoteAdminOptions): Promise<void> {
+  await new Promise<void>((resolve, reject) => {
+    server.once('error', (error: NodeJS.ErrnoException) =>
+      reject(keeperFault('remote_listen_failed', `${host}:${port}: ${error.code ?? 'error'}`)),
+    )
+    server.listen({ host, port }, resolve)
+  })
+}
+
+function urlOf(server: Server): string {
+  const { address, family, port } = server.address() as AddressInfo
+  return `https://${family === 'IPv6' ? `[${address}]` : address}:${port}`
+}
+
+/** Who stopped or signed is what they say themselves; the log keeps beside it whose certificate it came with. */
+function noteWhoAsks(app: FastifyInstance, log: Log): void {
+  app.addHook('onResponse', async (request, reply) => {
+    const { method, routeOptions } = request
+    if (method === 'GET' && reply.statusCode < 400) return
+    const facts = { ...clientOf(request), method, route: routeOptions.url ?? null, status: reply.statusCode }
+    log.info(facts, 'another machine asked')
+  })
+}
+
+function clientOf({ raw }: FastifyRequest): { client: string | null; fingerprint: string | null } {
+  const { subject, fingerprint256 } = (raw.socket as TLSSocket).getPeerCertificate()
+  // A name may be given several times, whatever the types say; a closed connection has none any more.
+  const name: unknown = subject?.CN
+  return { client: name === undefined ? null : String(name), fingerprint: fingerprint256 ?? null }
+}
