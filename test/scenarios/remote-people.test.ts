@@ -110,6 +110,8 @@ test('people approve, stop and go on from another machine, and a certificate alo
     ca: ca.certFile,
   })
   await assert.rejects(keeper.post('/v1/policy/reload'), /^Error: not_remote: /)
+  // More than the keeper answers on one connection, as waiting for an approval comes to.
+  for (let i = 0; i < 120; i++) await keeper.get('/v1/stops')
   await keeper.close()
 })
 
