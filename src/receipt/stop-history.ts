@@ -57,9 +57,7 @@ export class StopHistory {
     const { seq, t, agent, ops, decision } = entry
     if (decision.effect !== 'allow') return
     const halt =
-      this.halts.get('all') ??
-      this.halts.get(`agent/${agent.id}`) ??
-      this.halts.get(`task/${agent.task}`)
+      this.halts.get('all') ?? this.halts.get(`agent/${agent.id}`) ?? this.halts.get(`task/${agent.task}`)
     if (halt !== undefined) report('halt_ignored', seq, `entry ${halt} halted it`)
     const { freeze } = this
     if (freeze === null || isReading(ops) || (freeze.untilMs !== null && t >= freeze.untilMs)) return
