@@ -11,6 +11,8 @@ COPY src src
 COPY test test
 COPY bench bench
 COPY scripts scripts
+COPY verifier verifier
+COPY console-page console-page
 COPY config config
 RUN npm run build && npm prune --omit=dev --ignore-scripts && find dist -name '*.map' -o -name '*.d.ts' | xargs rm -f
 # In an image with a shell, a pipeline finds the program by its name.

@@ -1,4 +1,4 @@
-import { fromBase64, portableCrypto } from '../src/canon/index.js'
+import { fromBase64, portableDigests } from '../src/canon/index.js'
 import type { ShownApproval } from '../src/keeper/index.js'
 import { type ApproverGroup, argumentsCommitment, statementDigest } from '../src/policy/index.js'
 import { element, showText } from '../verifier/text.js'
@@ -16,8 +16,8 @@ const TOLD: ReadonlySet<string> = new Set([
 /** Whether digest and commitment are those of what is shown: what is signed is made here from what is read here. */
 export function isConsistent({ statement, digest, args, salt }: ShownApproval): boolean {
   return (
-    digest === statementDigest(portableCrypto, statement) &&
-    statement.args_c === argumentsCommitment(portableCrypto, fromBase64(salt), args)
+    digest === statementDigest(portableDigests, statement) &&
+    statement.args_c === argumentsCommitment(portableDigests, fromBase64(salt), args)
   )
 }
 

@@ -5,7 +5,7 @@ import {
   formatPublicKey,
   fromBase64url,
   fromUtf8,
-  portableCrypto,
+  portableDigests,
   utf8,
 } from '../src/canon/index.js'
 import type { ShownApproval } from '../src/keeper/index.js'
@@ -55,7 +55,7 @@ export async function signByPasskey(
   const payload = countersignaturePayload(countersignature)
   const credential = (await navigator.credentials.get({
     publicKey: {
-      challenge: new Uint8Array(passkeyChallenge(portableCrypto, payload)),
+      challenge: new Uint8Array(passkeyChallenge(portableDigests, payload)),
       rpId: location.hostname,
       allowCredentials: passkeys.map(({ credential: id }) => ({
         type: 'public-key',

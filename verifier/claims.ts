@@ -17,6 +17,7 @@ const CITED: Readonly<Record<Citation['kind'], string>> = {
   approval: 'an approval',
   activation: 'the activation of a policy',
   policy: 'a sealed policy',
+  probe: 'what was asked of an upstream',
 }
 
 /** Never a bare OK: what is proven and what isn't belong to the answer. */

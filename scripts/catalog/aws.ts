@@ -6,6 +6,7 @@ import { checkEffects } from './aws-effects.js'
 import { checkEndpoints, endpointsOf } from './aws-endpoints.js'
 import { checkNames, iamPrefix, serviceId, signingName } from './aws-names.js'
 import { operationOf } from './aws-operation.js'
+import { AWS_PROBES } from './aws-probes.js'
 import { checkRenewed } from './aws-renewed.js'
 import { operationsOf, routesOf } from './aws-routes.js'
 import { checkRules } from './aws-rules.js'
@@ -24,6 +25,8 @@ export interface AwsCatalog {
 export interface AwsIndex {
   readonly v: 1
   readonly source: { readonly package: string; readonly version: string; readonly digest: string }
+  /** See scripts/catalog/aws-probes.ts. */
+  readonly probes: typeof AWS_PROBES
   /** Id → content id of the file `<id>.json`. */
   readonly services: Readonly<Record<string, string>>
 }
@@ -46,6 +49,7 @@ export function awsCatalog(): AwsCatalog {
     services,
     index: {
       v: 1,
+      probes: AWS_PROBES,
       source: { package: source.package, version: source.version, digest: source.digest },
       services: Object.fromEntries(
         services.map(service => [service.id, contentId(portableCrypto, canonicalBytes(service))]),

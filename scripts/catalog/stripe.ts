@@ -6,6 +6,7 @@ import { singularOf } from '../../src/protocol/index.js'
 import { stripeClasses, unusedReviews } from './stripe-classes.js'
 import { LEGACY, legacyParameters } from './stripe-legacy.js'
 import { namePath, type PathParameter } from './stripe-names.js'
+import { STRIPE_PROBES } from './stripe-probes.js'
 import { EFFECTS, ID_ARGUMENTS, rulesOf } from './stripe-rules.js'
 import { readStripeSource, type SdkCall, type StripeSource } from './stripe-source.js'
 import { argumentTypes } from './stripe-types.js'
@@ -52,6 +53,7 @@ export function stripeCatalog(): CatalogDocument {
       accountHeaders: ['stripe-account', 'stripe-context'],
       idempotency: { header: 'idempotency-key', methods: ['POST'] },
     },
+    probes: STRIPE_PROBES,
   }
 }
 

@@ -52,9 +52,16 @@ export async function signWith(key: SigningKey | RemoteKey, message: Uint8Array)
   return isRemoteKey(key) ? ((await key.signAll([message]))[0] as Uint8Array) : key.sign(message)
 }
 
+const sha256Of: Crypto['sha256'] = (...parts) =>
+  sha256(parts.length === 1 ? (parts[0] as Uint8Array) : concat(...parts))
+const hmacOf: Crypto['hmacSha256'] = (key, ...parts) => hmac(sha256, key, concat(...parts))
+
+/** Those that need no curve: what only hashes is bundled without one. */
+export const portableDigests: Pick<Crypto, 'sha256' | 'hmacSha256'> = { sha256: sha256Of, hmacSha256: hmacOf }
+
 export const portableCrypto: Crypto = {
-  sha256: (...parts) => sha256(parts.length === 1 ? (parts[0] as Uint8Array) : concat(...parts)),
-  hmacSha256: (key, ...parts) => hmac(sha256, key, concat(...parts)),
+  sha256: sha256Of,
+  hmacSha256: hmacOf,
   verify: portableVerify,
   verifyP256: portableVerifyP256,
 }

@@ -17,6 +17,7 @@ export {
   contentId,
   isRemoteKey,
   portableCrypto,
+  portableDigests,
   type RemoteKey,
   type SigningKey,
   signWith,

@@ -6,9 +6,10 @@ import type { AwsShelf } from '../protocol/index.js'
 import { packageRoot } from './catalogs.js'
 import { cliFault } from './error-table.js'
 
-/** `index.json` of the shelf: `{"v":1,"source":{…},"services":{"ec2":"sha256:…",…}}`. */
+/** `index.json` of the shelf: `{"v":1,"source":{…},"probes":{…},"services":{"ec2":"sha256:…",…}}`. */
 interface ShelfIndex {
   readonly source: AwsShelf['source']
+  readonly probes: NonNullable<AwsShelf['probes']>
   readonly services: Readonly<Record<string, string>>
 }
 
@@ -18,11 +19,12 @@ interface ShelfIndex {
  */
 export function openAwsShelf(): AwsShelf {
   const folder = join(packageRoot(), 'config', 'catalogs', 'aws')
-  const { source, services } = parseStrictJson(
+  const { source, probes, services } = parseStrictJson(
     readFileSync(join(folder, 'index.json')),
   ) as unknown as ShelfIndex
   return {
     source,
+    probes,
     services: Object.keys(services),
     read: id => {
       if (!Object.hasOwn(services, id)) return undefined

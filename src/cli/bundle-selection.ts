@@ -1,5 +1,5 @@
 import { CONTENT_ID } from '../canon/index.js'
-import { type AttemptBody, decodeEntry, type Entry } from '../receipt/index.js'
+import { type AttemptBody, type ControlBody, decodeEntry, type Entry } from '../receipt/index.js'
 import { fitsAttempt, namesSeq, type Question } from './question.js'
 
 /** The entries that answer a question: attempts, outcomes, and everything that they cite. */
@@ -53,6 +53,8 @@ class Selector {
   private readonly grants = new Map<string, { readonly seqs: number[]; session: string | null }>()
   private readonly mints = new Map<string, number[]>()
   private readonly approvals = new Map<string, number[]>()
+  /** Mints of what was asked, by the entry that says so. */
+  private readonly probes = new Map<number, readonly string[]>()
   /** The newest activation of each policy so far. */
   private readonly activations = new Map<string, number>()
   private readonly boots: number[] = []
@@ -102,6 +104,9 @@ class Selector {
       case 'mint':
         if (typeof entry.data.id === 'string') append(this.mints, entry.data.id, seq)
         break
+      case 'probe':
+        this.readProbe(entry)
+        break
       case 'approval':
         append(this.approvals, entry.data.id as string, seq)
         break
@@ -134,13 +139,26 @@ class Selector {
     this.attempts++
     if (fit === 'unknown') this.uncertain++
     this.pickTold(entry)
-    const { agent, credential, approval, policy } = entry
+    const { agent, credential, approval, policy, probes = [] } = entry
     this.cited.grants.add(agent.grant)
     if (credential?.mint !== undefined) this.cited.mints.add(credential.mint)
     if (approval !== undefined) this.cited.approvals.add(approval)
+    for (const { asked } of probes) {
+      if (asked === undefined) continue
+      this.picked.add(asked)
+      for (const mint of this.probes.get(asked) ?? []) this.cited.mints.add(mint)
+    }
     const activation = this.activations.get(policy.cid)
     if (activation !== undefined) this.picked.add(activation)
     if (CONTENT_ID.test(policy.cid)) this.policies.add(policy.cid)
+  }
+
+  private readProbe({ seq, data }: Entry & ControlBody): void {
+    const asked = data.asked as unknown as readonly { readonly mint: string }[]
+    this.probes.set(
+      seq,
+      asked.map(({ mint }) => mint),
+    )
   }
 
   private readGrant(jti: string, session: unknown, seq: number): void {

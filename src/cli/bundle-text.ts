@@ -10,6 +10,7 @@ const KINDS: Readonly<Record<Citation['kind'], string>> = {
   approval: 'an approval',
   activation: 'the activation of a policy',
   policy: 'a sealed policy',
+  probe: 'what was asked of an upstream',
 }
 
 /** What a bundle proves, for people. Never a bare OK. */

@@ -78,10 +78,15 @@ export class Admission {
     const policy = this.parts.policies.inForce()
     if (policy === null) throw keeperFault('policy_missing')
     if (isStale(request, policy)) return reply(request, { kind: 'stale' }, null)
-    const ruling = await this.ruling(await this.open(request, policy))
+    const { c, presented } = await this.open(request, policy)
+    return this.act(rule(c, presented, this.parts), from)
+  }
+
+  /** INVARIANT: called in the same turn as the ruling: from the look at an approval or a limit to its taking nothing is awaited. */
+  private act(ruling: Ruling, from: GateConnection): Promise<AdmitReply> {
     switch (ruling.kind) {
-      case 'stale':
-        return reply(request, ruling, null)
+      case 'ask':
+        return this.askFirst(ruling, from, false)
       case 'deny':
         return this.deny(ruling.c, ruling.denial)
       case 'hold':
@@ -92,29 +97,21 @@ export class Admission {
   }
 
   /**
-   * The checks and the policy's decision; where the policy wants to know something of the upstream first, after that
-   * was asked. People's word is used on an answer of now, never on one that is remembered.
+   * Asks the upstream what the policy wants to know, and rules with the answers: on grant, halts, signatures and
+   * approvals as they are by then. People's word is used on an answer of now (`again`), never on one that is remembered.
    */
-  private async ruling(opened: OpenedCase): Promise<DecidedRuling> {
-    const first = rule(opened.c, opened.presented, this.parts)
-    if (first.kind !== 'ask') return first
-    const asked = await this.asked(first, false)
-    if (asked.ruling.kind !== 'allow' || asked.ruling.approval === null || !asked.remembered)
-      return asked.ruling
-    return (await this.asked(first, true)).ruling
-  }
-
-  /** INVARIANT: whatever may have changed while the upstream was asked (grants, halts, signatures) is checked again. */
-  private async asked(
-    { c, route, questions }: Extract<Ruling, { kind: 'ask' }>,
+  private async askFirst(
+    asking: Extract<Ruling, { kind: 'ask' }>,
+    from: GateConnection,
     again: boolean,
-  ): Promise<{ readonly ruling: DecidedRuling; readonly remembered: boolean }> {
+  ): Promise<AdmitReply> {
+    const { c, route, questions } = asking
     const { probes, remembered } = await this.parts.probing.ask(c, route, questions, again)
     const { presented, grant } = await this.present(c.request)
-    if (this.parts.policies.inForce()?.cid !== c.policy.cid) return { ruling: { kind: 'stale' }, remembered }
+    if (this.parts.policies.inForce()?.cid !== c.policy.cid) return reply(c.request, { kind: 'stale' }, null)
     const ruling = rule({ ...c, grant, probes }, presented, this.parts)
-    if (ruling.kind === 'ask') throw new Error('a request was to be asked about twice')
-    return { ruling, remembered }
+    const usesApproval = ruling.kind === 'allow' && ruling.approval !== null
+    return usesApproval && remembered ? this.askFirst(asking, from, true) : this.act(ruling, from)
   }
 
   /** Verifies what the request presented as its grant, and opens its case. */
@@ -378,9 +375,6 @@ function mintScope(
 }
 
 const MAX_SAID = 256
-
-/** `stale`: another policy came into force while the upstream was asked. */
-type DecidedRuling = Exclude<Ruling, { readonly kind: 'ask' }> | { readonly kind: 'stale' }
 
 interface Presented {
   readonly presented: GrantVerdict | 'missing'

@@ -460,16 +460,12 @@ export class Approvals {
     changes: readonly StateChange[] = [],
     before: readonly ControlBody[] = [],
   ): Promise<void> {
-    await this.append(
-      approval,
-      this.body(approval, step, more),
-      [
-        ...this.lapsed.splice(0),
-        ...changes,
-        { key: `${PREFIX}${approval.id}`, value: JSON.stringify(approval) },
-      ],
-      before,
-    )
+    const state = [
+      ...this.lapsed.splice(0),
+      ...changes,
+      { key: `${PREFIX}${approval.id}`, value: JSON.stringify(approval) },
+    ]
+    await this.append(approval, this.body(approval, step, more), state, before)
   }
 
   private async append(
@@ -478,10 +474,7 @@ export class Approvals {
     state: readonly StateChange[],
     before: readonly ControlBody[] = [],
   ): Promise<void> {
-    const { t } = await this.parts.ledger.append(body, {
-      ...(before.length === 0 ? {} : { before }),
-      state,
-    })
+    const { t } = await this.parts.ledger.append(body, { ...(before.length === 0 ? {} : { before }), state })
     this.parts.onStep?.(approval, body, t)
   }
 

@@ -15,12 +15,10 @@ import {
   factsOf,
   flawIn,
   type Header,
-  isUnclassifiable,
   type ProbeRecipe,
   type ProbeSpec,
   type ProbeStep,
   readAnswer,
-  readSignature,
   valuesAtPath,
   writeAsk,
 } from '../protocol/index.js'
@@ -141,14 +139,22 @@ function headersFor(
 ): readonly Header[] | null {
   const { method, target, headers } = ask.request
   if (credential.sign === undefined) return [...headers, ...credential.headers]
-  const example = readSignature(target, headers)
-  if (example === null || isUnclassifiable(example)) return null
+  const example = scopeIn(headers)
+  if (example === null) return null
   const own = headers.filter(([name]) => !STANDS_FOR_A_SIGNATURE.has(name))
   const { service, region } = example
   return [
     ...own,
     ...credential.sign({ method, origin, target, headers: own, payload, service, region, nowMs }),
   ]
+}
+
+/** Region and service of the catalog's own example, which nobody has signed. */
+function scopeIn(headers: readonly Header[]): { readonly region: string; readonly service: string } | null {
+  const authorization = headers.find(([name]) => name === 'authorization')?.[1] ?? ''
+  const [, region, service] =
+    / Credential=[^/]+\/[0-9]{8}\/([^/]+)\/([^/]+)\/aws4_request,/.exec(authorization) ?? []
+  return region === undefined || service === undefined ? null : { region, service }
 }
 
 const STANDS_FOR_A_SIGNATURE: ReadonlySet<string> = new Set([

@@ -187,12 +187,10 @@ export class Probing {
   /** One entry for everything that is sent about a request. */
   private async record(c: Case, route: Route, calls: readonly Ready[]): Promise<number> {
     const { id: agent, ...whose } = agentOf(route)
-    const asked = calls.map(({ question: { probe, type, id }, credential: { mint } }) => ({
-      probe,
-      type,
-      id,
-      mint,
-    }))
+    const asked = calls.map(({ question: { probe, type, id }, recipe, credential: { mint } }) => {
+      const operations = [...new Set(recipe.steps.map(({ operation }) => operation))]
+      return { probe, type, id, operations, mint }
+    })
     const data = { id: c.id, agent, ...whose, api: route.api.name, asked }
     const { seq } = await this.parts.ledger.append({ type: 'probe', data })
     return seq

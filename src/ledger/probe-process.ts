@@ -1,8 +1,8 @@
-import { portableCrypto } from '../canon/index.js'
+import { portableDigests } from '../canon/index.js'
 import { Store } from './store.js'
 
 /** Reads the copy of a ledger that it is started in as a check would, to see whether LevelDB ends the process over it. */
-const store = await Store.open('.', portableCrypto)
+const store = await Store.open('.', portableDigests)
 try {
   let size = store.archived?.size ?? 0
   for await (const _ of store.entries(size, Number.MAX_SAFE_INTEGER)) size++

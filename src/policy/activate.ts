@@ -1,4 +1,4 @@
-import { type Crypto, canonicalBytes, contentId, type JsonObject, portableCrypto } from '../canon/index.js'
+import { type Crypto, canonicalBytes, contentId, type JsonObject, portableDigests } from '../canon/index.js'
 import { type Catalog, type CatalogDocument, openCatalog } from '../protocol/index.js'
 import type { ActivePolicy, ApproverGroup, CredentialSpec, PolicyAgent, PolicyApi } from './active.js'
 import { budgetsOf } from './budget.js'
@@ -20,7 +20,7 @@ export function activate(
   payload: JsonObject,
   cid: string,
   catalogs: ReadonlyMap<string, CatalogDocument>,
-  crypto: Pick<Crypto, 'sha256'> = portableCrypto,
+  crypto: Pick<Crypto, 'sha256'> = portableDigests,
 ): ActivePolicy {
   const policy = readCompiled(payload)
   checkReferences(policy)

@@ -1,14 +1,14 @@
 import type { OperationSpec, ProbeSpec } from '../protocol/index.js'
 import type { ResolvedApi } from './compile.js'
 import type { CompiledPolicy } from './compiled.js'
-import type { ApiSource, PolicyDocument } from './document.js'
+import type { ApiSource, CredentialSource, PolicyDocument } from './document.js'
 import { type DocumentPath, didYouMean, type Findings } from './finding.js'
 import { unreadable } from './probe-check.js'
 
 /** What rules with a probe ask an API with. */
 export function compileProbes(
   document: Pick<PolicyDocument, 'apis' | 'credentials'>,
-  { probes }: ApiSource,
+  { probes, catalog, credential: own }: ApiSource,
   path: DocumentPath,
   findings: Findings,
 ): Pick<CompiledPolicy['apis'][string], 'probes'> {
@@ -26,7 +26,20 @@ export function compileProbes(
   const sender = Object.entries(document.apis).find(([, api]) => api.credential === credential)?.[0]
   if (sender !== undefined)
     findings.add('probe_credential', at, `Requests to ${sender} are sent with ${credential} as well.`)
+  if (catalog === 'aws') {
+    const accounts = [credential, own].map(name => accountOf(document.credentials?.[name ?? '']))
+    if (accounts[0] === null || accounts[0] !== accounts[1])
+      findings.add(
+        'probe_credential',
+        at,
+        'AWS is asked by a role of the account that requests go to, by the minter aws-sts.',
+      )
+  }
   return { probes: { credential, given: { ...given } } }
+}
+
+function accountOf(credential: CredentialSource | undefined): string | null {
+  return credential?.minter === 'aws-sts' ? (credential.role.split(':')[4] ?? null) : null
 }
 
 /** What a rule may be asked to know: the facts of its probe; undefined, with findings, where it has none that fits. */

@@ -1,4 +1,4 @@
-import { type Crypto, canonicalBytes, contentId, type JsonObject, portableCrypto } from '../canon/index.js'
+import { type Crypto, canonicalBytes, contentId, type JsonObject, portableDigests } from '../canon/index.js'
 import { type Catalog, type CatalogDocument, type OperationSpec, openCatalog } from '../protocol/index.js'
 import { type CatalogSources, catalogOf } from './api-catalog.js'
 import { AWS_KEYS, awsApiCatalog, awsOrigins } from './aws-api.js'
@@ -79,7 +79,7 @@ export function compilePolicy(
 
 function payloadOf(
   policy: CompiledPolicy,
-  { crypto = portableCrypto }: Pick<CompileOptions, 'crypto'>,
+  { crypto = portableDigests }: Pick<CompileOptions, 'crypto'>,
 ): Pick<CompiledResult, 'payload' | 'cid'> {
   const payload = JSON.parse(JSON.stringify(policy)) as JsonObject
   return { payload, cid: contentId(crypto, canonicalBytes(payload)) }
@@ -174,7 +174,7 @@ class Compiler {
       resolved.set(name, resolveApi(name, catalog))
       const written = this.origins(api, catalog, path)
       const origins = api.catalog === 'aws' ? awsOrigins(api, written, path, this.findings) : written
-      const digest = contentId(this.options.crypto ?? portableCrypto, canonicalBytes(document))
+      const digest = contentId(this.options.crypto ?? portableDigests, canonicalBytes(document))
       this.documents.set(digest, document)
       apis[name] = {
         catalog: digest,

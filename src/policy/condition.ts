@@ -46,7 +46,7 @@ function answer(
   try {
     const variables: Record<string, unknown> = {}
     for (const root of roots) {
-      const value = valueOf(root, members, context, facts)
+      const value = rootValue(root, members, context, facts)
       if (value !== undefined) variables[root] = value
     }
     const result: unknown = parsed(variables)
@@ -56,7 +56,7 @@ function answer(
   }
 }
 
-function valueOf(
+function rootValue(
   root: Root,
   members: readonly string[],
   context: ConditionContext,

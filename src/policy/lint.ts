@@ -70,6 +70,8 @@ const LINTS: readonly Lint[] = [
   idleRules,
   brokenNever,
   tightEvidence,
+  probesUnheard,
+  probesThatMayWrite,
 ]
 
 function expiry({ policy, nowMs }: Linted, findings: Findings): void {
@@ -117,7 +119,7 @@ function staticCredential({ document }: Linted, findings: Findings): void {
 }
 
 function unusedCredential({ document }: Linted, findings: Findings): void {
-  const used = Object.values(document.apis).map(api => api.credential)
+  const used = Object.values(document.apis).flatMap(api => [api.credential, api.probes?.credential])
   reportUnused('credentials', 'credential', Object.keys(document.credentials ?? {}), used, findings)
 }
 
@@ -265,6 +267,36 @@ function tightEvidence({ policy }: Linted, findings: Findings): void {
         `${value} ${unit} behind is less than a slow answer makes: every agent stands still then.`,
       )
     }
+  }
+}
+
+/** Operations that name nothing which the rule's probe could be asked about. */
+function probesUnheard(linted: Linted, findings: Findings): void {
+  for (const rule of linted.policy.rules) {
+    const { probe } = rule
+    if (probe === undefined) continue
+    const selected = selectedOperations(rule, linted)
+    const unheard = selected.filter(({ api, spec }) => {
+      const about = linted.apis.get(api)?.catalog.probes?.get(probe)?.about
+      return !spec.resources.some(type => about?.has(type))
+    })
+    const [first] = unheard
+    if (first === undefined) continue
+    const others = unheard.length > 1 ? ` and ${unheard.length - 1} more` : ''
+    const path = [...pathOf(rule, linted).slice(0, -1), 'probe']
+    const message = `${first.spec.name}${others} of the rule ${rule.id} names nothing that ${probe} can be asked about.`
+    findings.add('probe_unheard', path, message)
+  }
+}
+
+function probesThatMayWrite({ document }: Linted, findings: Findings): void {
+  for (const [name, { probes }] of Object.entries(document.apis)) {
+    if (document.credentials?.[probes?.credential ?? '']?.minter !== 'railway-project-token') continue
+    findings.add(
+      'probe_may_write',
+      ['apis', name, 'probes', 'credential'],
+      `A project token of ${name} may write.`,
+    )
   }
 }
 

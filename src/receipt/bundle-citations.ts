@@ -3,8 +3,8 @@ import type { Entry } from './entry.js'
 
 /** What an entry names and other evidence has to show. */
 export interface Citation {
-  readonly kind: 'grant' | 'mint' | 'approval' | 'activation' | 'policy'
-  /** `jti`, id of the mint or approval, content id of the policy. */
+  readonly kind: 'grant' | 'mint' | 'approval' | 'activation' | 'policy' | 'probe'
+  /** `jti`, id of the mint or approval, content id of the policy, number of the entry that asks. */
   readonly id: string
   /** The first attempt that cites it. */
   readonly seq: number
@@ -31,7 +31,7 @@ export function missingCitations(
 /** What an entry cites; empty for all but attempts. */
 export function citationsOf(entry: Entry): readonly Citation[] {
   if (entry.type !== 'attempt') return []
-  const { agent, credential, approval, policy, seq } = entry
+  const { agent, credential, approval, policy, probes = [], seq } = entry
   const citations: Citation[] = []
   const cite = (kind: Citation['kind'], id: string | undefined) => {
     if (id !== undefined && id !== '') citations.push({ kind, id, seq })
@@ -39,6 +39,7 @@ export function citationsOf(entry: Entry): readonly Citation[] {
   cite('grant', agent.grant)
   cite('mint', credential?.mint)
   cite('approval', approval)
+  for (const { asked } of probes) cite('probe', asked === undefined ? undefined : String(asked))
   if (CONTENT_ID.test(policy.cid)) {
     cite('activation', policy.cid)
     cite('policy', policy.cid)
@@ -52,6 +53,8 @@ function shownBy(entry: Entry): readonly string[] {
       return entry.data.action === 'issued' ? [`grant ${entry.data.jti}`] : []
     case 'mint':
       return entry.data.action === 'minted' ? [`mint ${entry.data.id}`] : []
+    case 'probe':
+      return [`probe ${entry.seq}`]
     case 'approval':
       return entry.data.state === 'requested' ? [`approval ${entry.data.id}`] : []
     case 'policy':

@@ -52,7 +52,7 @@ export const CONTROL_FORMATS: Readonly<
       task: text,
       owner: text,
       api: text,
-      asked: list(object({ probe: text, type: text, id: text, mint: text })),
+      asked: list(object({ probe: text, type: text, id: text, operations: list(text), mint: text })),
     },
   ],
   vault: [

@@ -5,6 +5,7 @@ import { GrantHistory } from './grant-history.js'
 import { MintHistory } from './mint-history.js'
 import { idTime, UNDER_WAY_MS } from './placed-attempt.js'
 import { PolicyHistory } from './policy-history.js'
+import { ProbeHistory } from './probe-history.js'
 import { StopHistory } from './stop-history.js'
 
 /** What an audit of the references counted. */
@@ -18,6 +19,8 @@ export interface ReferenceSummary {
   }
   readonly approvals: { readonly requested: number; readonly consumed: number; readonly expired: number }
   readonly mints: { readonly minted: number; readonly ended: number }
+  /** Questions to upstreams before decisions. */
+  readonly probes: { readonly asked: number }
   readonly stops: {
     readonly halted: number
     readonly resumed: number
@@ -32,15 +35,16 @@ const PRUNE_EVERY = 4_096
 
 /**
  * Holds attempts against the entries that they cite: the policy in force, the grant, the approval, the minted
- * credential; and against what was stopped when they came. Remembers only what can still be cited and what is stopped,
- * so memory stays bounded however long the log is: policies superseded, grants and credentials ended and approvals
- * expired more than an hour ago are forgotten.
+ * credential, the questions to the upstream; and against what was stopped when they came. Remembers only what can still
+ * be cited and what is stopped, so memory stays bounded however long the log is: policies superseded, grants and
+ * credentials ended and approvals expired more than an hour ago are forgotten.
  */
 export class References implements EntryAudit {
   private readonly policies = new PolicyHistory()
   private readonly grants = new GrantHistory()
   private readonly approvals = new ApprovalHistory()
   private readonly mints = new MintHistory()
+  private readonly probes = new ProbeHistory()
   private readonly stops = new StopHistory()
 
   audit(entry: Entry, report: ReportDeviation): void {
@@ -52,6 +56,7 @@ export class References implements EntryAudit {
         this.grants.cited(attempt, report)
         this.approvals.cited(attempt, report)
         this.mints.cited(attempt, report)
+        this.probes.cited(attempt, report)
         this.stops.cited(attempt, report)
         break
       }
@@ -67,6 +72,9 @@ export class References implements EntryAudit {
       case 'mint':
         this.mints.add(entry, report)
         break
+      case 'probe':
+        this.probes.add(entry)
+        break
       case 'halt':
         this.stops.addHalt(entry, report)
         break
@@ -75,6 +83,7 @@ export class References implements EntryAudit {
         break
       case 'boot':
         this.mints.restart()
+        this.probes.restart()
         break
       default:
     }
@@ -90,6 +99,7 @@ export class References implements EntryAudit {
       grants: this.grants.counts,
       approvals: this.approvals.counts,
       mints: this.mints.counts,
+      probes: this.probes.counts,
       stops: this.stops.counts,
     }
   }
@@ -99,5 +109,6 @@ export class References implements EntryAudit {
     this.grants.forget(beforeMs)
     this.approvals.forget(beforeMs)
     this.mints.forget(beforeMs)
+    this.probes.forget(beforeMs)
   }
 }

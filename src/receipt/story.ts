@@ -104,6 +104,9 @@ function attemptStep(
     ...maybe('policy', words.names.get(policy.cid)),
     fact('policy', `version ${policy.version}, ${policy.cid}`),
     ...maybe('approval', approval),
+    ...(entry.probes ?? []).map(({ probe, status }) =>
+      fact('asked first', status === 'answered' ? probe : `${probe}: ${status.replaceAll('_', ' ')}`),
+    ),
     ...maybe('minter', credential?.minter),
     ...maybe('credential', credential?.scope),
     ...maybe('credential ends', credential === undefined ? undefined : timeText(credential.expires)),

@@ -174,6 +174,7 @@ function databaseXml(world: AwsWorld, database: DbInstance): Readonly<Record<str
     PubliclyAccessible: false,
     StorageEncrypted: true,
     DBInstanceArn: arnOf(world, 'rds', `db:${database.id}`),
+    TagList: { Tag: [...database.tags].map(([Key, Value]) => ({ Key, Value })) },
   }
 }
 

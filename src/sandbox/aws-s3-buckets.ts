@@ -89,6 +89,34 @@ export const BUCKET_ROUTES: readonly S3Route[] = [
     },
   },
   {
+    operation: 'GetBucketTagging',
+    method: 'GET',
+    level: 'bucket',
+    copies: false,
+    marks: ['tagging'],
+    takes: [],
+    needs: onBucket('s3:GetBucketTagging'),
+    run: ({ bucket }, { world }) => {
+      const { tags } = bucketOf(world, bucket)
+      if (tags.size === 0) throw new AwsRefusal('NoSuchTagSet', 'The TagSet does not exist', 404)
+      return s3Xml('Tagging', { TagSet: { Tag: [...tags].map(([Key, Value]) => ({ Key, Value })) } })
+    },
+  },
+  {
+    operation: 'GetBucketVersioning',
+    method: 'GET',
+    level: 'bucket',
+    copies: false,
+    marks: ['versioning'],
+    takes: [],
+    needs: onBucket('s3:GetBucketVersioning'),
+    run: ({ bucket }, { world }) => {
+      bucketOf(world, bucket)
+      // Nothing in this stand-in is versioned, and S3 says so by saying nothing.
+      return s3Xml('VersioningConfiguration', {})
+    },
+  },
+  {
     operation: 'ListObjectsV2',
     method: 'GET',
     level: 'bucket',
@@ -148,7 +176,7 @@ function createBucket({ bucket }: S3Target, { request, world, now }: AwsCall) {
       'Your previous request to create the named bucket succeeded and you already own it.',
       409,
     )
-  world.buckets.set(bucket, { name: bucket, createdAt: now(), objects: new Map() })
+  world.buckets.set(bucket, { name: bucket, createdAt: now(), tags: new Map(), objects: new Map() })
   return s3Answer(200, { location: `/${bucket}` })
 }
 

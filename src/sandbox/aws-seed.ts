@@ -204,12 +204,18 @@ function machines(daysAgo: (days: number) => Date): Pick<AwsWorld, 'instances' |
 
 function databases(daysAgo: (days: number) => Date): Pick<AwsWorld, 'databases' | 'databaseSnapshots'> {
   const engine = { engine: 'postgres', engineVersion: '16.3' }
-  const database = (id: string, storageGib: number, backupRetentionDays: number): DbInstance => ({
+  const database = (
+    id: string,
+    environment: string,
+    storageGib: number,
+    backupRetentionDays: number,
+  ): DbInstance => ({
     id,
     class: 'db.t4g.medium',
     ...engine,
     storageGib,
     createdAt: daysAgo(120),
+    tags: tagsOf({ environment }),
     status: 'available',
     backupRetentionDays,
     isProtected: false,
@@ -232,15 +238,25 @@ function databases(daysAgo: (days: number) => Date): Pick<AwsWorld, 'databases' 
     ),
   ]
   return {
-    databases: new Map([database(staging, 50, 2), database(production, 500, 7)].map(each => [each.id, each])),
+    databases: new Map(
+      [database(staging, 'staging', 50, 2), database(production, 'production', 500, 7)].map(each => [
+        each.id,
+        each,
+      ]),
+    ),
     databaseSnapshots: new Map(snapshots.map(each => [each.id, each])),
   }
 }
 
 function buckets(daysAgo: (days: number) => Date): Map<string, Bucket> {
-  const bucket = (name: string, objects: Readonly<Record<string, string>>): Bucket => ({
+  const bucket = (
+    name: string,
+    objects: Readonly<Record<string, string>>,
+    tags: Readonly<Record<string, string>> = {},
+  ): Bucket => ({
     name,
     createdAt: daysAgo(120),
+    tags: tagsOf(tags),
     objects: new Map(
       Object.entries(objects).map(([key, text]) => {
         const body = Buffer.from(text)
@@ -262,7 +278,7 @@ function buckets(daysAgo: (days: number) => Date): Map<string, Bucket> {
         'orders-prod/2026-04-21.dump': 'dump of production, Tuesday',
         'orders-staging/2026-04-21.dump': 'dump of staging',
       }),
-      bucket(AWS_IDS.exportsBucket, {}),
+      bucket(AWS_IDS.exportsBucket, {}, { environment: 'production' }),
     ].map(each => [each.name, each]),
   )
 }

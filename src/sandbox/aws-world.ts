@@ -76,6 +76,7 @@ export interface DbInstance {
   readonly engineVersion: string
   readonly storageGib: number
   readonly createdAt: Date
+  readonly tags: Tags
   status: 'available'
   backupRetentionDays: number
   isProtected: boolean
@@ -95,6 +96,7 @@ export interface DbSnapshot {
 export interface Bucket {
   readonly name: string
   readonly createdAt: Date
+  readonly tags: Tags
   /** By key, as the decoded path has it, byte for byte. */
   readonly objects: Map<string, StoredObject>
 }

@@ -88,7 +88,7 @@ describe('policy test', () => {
     )
     for (const { policy, coverage } of report.policies)
       assert.ok(coverage.destructive.stopped.length >= 2, `${policy} shows what it stops`)
-    for (const name of ['railway', 'sandbox', 'staging']) {
+    for (const name of ['railway', 'staging']) {
       const { coverage } = report.policies.find(({ policy }: { policy: string }) =>
         policy.endsWith(`/${name}.yaml`),
       )

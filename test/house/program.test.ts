@@ -28,7 +28,7 @@ test('the keeper loads the library for passkeys only when one is touched', () =>
 test('the operator’s page lies beside the program, with its licences', () => {
   const files = readdirSync(join(BIN, 'console')).sort()
   assert.deepEqual(files, ['page.html', 'page.js', 'style.css'])
-  assert.match(read('licences.txt'), /^@noble\/curves /m)
+  assert.match(read('licences.txt'), /^@noble\/hashes /m)
   // Whatever is no file of these three would be asked of somebody else, and its own policy forbids that.
   assert.deepEqual(
     [...read('console/page.html').matchAll(/(?:src|href)="([^"]+)"/g)].map(([, to]) => to),

@@ -122,6 +122,19 @@ const TOLD: readonly (readonly [ControlType, JsonObject, RegExp])[] = [
     /receipt 17 was erased by maria.*ticket 77/,
   ],
   [
+    'probe',
+    {
+      id: '0198c0de-0000-7000-8000-000000000000',
+      agent: 'coder',
+      environment: 'staging',
+      task: 'CS-17',
+      owner: 'maria',
+      api: 'railway',
+      asked: [{ probe: 'volume', type: 'volume', id: 'v-1', operations: ['volume'], mint: 'm-1' }],
+    },
+    /^railway was asked one question before a request of agent coder/,
+  ],
+  [
     'archive',
     { size: 512, root: 'ab'.repeat(32), by: 'maria', because: 'retention', order: 'sha256:0' },
     /512 entries were moved to an archive by maria.*retention/,

@@ -124,7 +124,13 @@ describe('a rule that asks the API first', () => {
     assert.ok(mint?.type === 'mint' && mint.seq < asked.seq && asked.seq < attempt.seq)
     assert.equal(mint.data.credential, 'viewer')
     assert.deepEqual(asked.data.asked, [
-      { probe: 'volume', type: 'volume', id: RAILWAY_IDS.volume, mint: mint.data.id },
+      {
+        probe: 'volume',
+        type: 'volume',
+        id: RAILWAY_IDS.volume,
+        operations: ['project', 'volumeInstanceBackupList'],
+        mint: mint.data.id,
+      },
     ])
     assert.equal(asked.data.id, attempt.id)
     assert.equal(attempt.probes?.[0]?.asked, asked.seq)

@@ -68,7 +68,7 @@ describe('a condition, when it is compiled', () => {
     ['args.meta.x == 1', ['when_untyped@5']],
     ['args.input.deep', ['when_untyped@11']],
     ['string(args.meta) == "x"', ['when_untyped@12']],
-    ['probe.mounted', ['when_untyped@6']],
+    ['probe.mounted', ['when_unasked@6']],
     ['args.amount == "5"', ['when_type@0']],
     ['args.name > 3', ['when_type@0']],
     ['args.amount', ['when_not_bool@0']],
@@ -91,7 +91,8 @@ describe('a condition, when it is compiled', () => {
   }
 
   it('lets a deny use a value without a type', () => {
-    assert.deepEqual(codes('args.meta.x == 1 || probe.mounted', 'deny'), [])
+    assert.deepEqual(codes('args.meta.x == 1', 'deny'), [])
+    assert.deepEqual(codes('args.meta.x == 1 || probe.mounted', 'deny'), ['when_unasked@26'])
     assert.deepEqual(codes('args.amont == 1', 'deny'), ['when_unknown_path@5'])
   })
 

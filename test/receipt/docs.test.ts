@@ -76,6 +76,7 @@ test('docs/receipts.md lists the members of attempts and outcomes', () => {
       approval: 'a-1',
       credential: { minter: 'jwt', scope: 's', expires: 1 },
       reserved: [{ key: 'k', amount: 1 }],
+      probes: [{ probe: 'volume', op: 0, resource: 0, status: 'answered', asked: 1, facts_c: HEX }],
     }),
   }
   assert.deepEqual(documented('### attempt'), membersOf(attempt).sort())
@@ -106,6 +107,10 @@ test('docs/receipts.md lists the words that a member may be, and no other', () =
 
 function takes(member: string, word: string): boolean {
   const [type, name = ''] = member.split('.')
+  if (member === 'attempt.probes.status') {
+    const probes = [{ probe: 'volume', op: 0, resource: 0, status: word as 'timeout' }]
+    return entryProblem({ ...place, ...attemptBody({ probes }) }) === undefined
+  }
   if (type !== 'attempt') return CONTROL_FORMATS[type as 'halt'][0][name]?.(word) === undefined
   const operation = { name: 'n', classes: [word as 'read'], scope: {}, resources: [] }
   return entryProblem({ ...place, ...attemptBody({ ops: [operation] }) }) === undefined

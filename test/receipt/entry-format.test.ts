@@ -179,7 +179,7 @@ const examples: Record<ControlType, Record<string, unknown>> = {
     task: 't-1',
     owner: 'maria',
     api: 'railway',
-    asked: [{ probe: 'volume', type: 'volume', id: 'v-91', mint: BOOT }],
+    asked: [{ probe: 'volume', type: 'volume', id: 'v-91', operations: ['project'], mint: BOOT }],
   },
   mint: { action: 'minted', minter: 'jwt', credential: 'billing', scope: 'GET /invoices', expires: 1 },
   vault: { action: 'opened', entries: 3 },

@@ -535,6 +535,7 @@ test('what was counted is said: policies, grants, approvals, credentials and sto
     grants: { issued: 1, revoked: 1, earlier: 0 },
     approvals: { requested: 1, consumed: 0, expired: 0 },
     mints: { minted: 1, ended: 1 },
+    probes: { asked: 0 },
     stops: { halted: 2, resumed: 1, frozen: 1, thawed: 1, earlier: 0 },
   })
 })

@@ -1,4 +1,4 @@
-import { decodeEntry, type Entry } from '../../receipt/index.js'
+import { type ControlBody, decodeEntry, type Entry } from '../../receipt/index.js'
 import type { TrailEvent } from './cloudtrail.js'
 
 /** How far apart the clocks of AWS and the keeper may be, and how long a call may take, where only time joins them. */
@@ -56,6 +56,8 @@ interface Call {
 interface Session {
   readonly expiresMs: number
   readonly calls: Call[]
+  /** What the keeper has asked itself before decisions; how many requests that took, no entry says. */
+  readonly asked: { readonly t: number; readonly names: readonly string[] }[]
 }
 
 /**
@@ -136,7 +138,7 @@ function judge(event: TrailEvent, { roles, forbidden, sessions, calls }: Known):
   const alike = session.calls.find(
     each => !each.seen && each.names.includes(event.name) && Math.abs(each.t - event.timeMs) <= MARGIN_MS,
   )
-  if (alike === undefined) return found('call_unrecorded')
+  if (alike === undefined) return wasAsked(event, session) ? { kind: 'bySession' } : found('call_unrecorded')
   alike.seen = true
   return { kind: 'bySession' }
 }
@@ -169,7 +171,9 @@ function takeEntry(entry: Entry, sessions: Map<string, Session>, bySeq: Map<numb
   if (entry.type === 'mint') {
     const { action, minter, id, expires } = entry.data
     if (action === 'minted' && minter === 'aws-sts' && typeof id === 'string')
-      sessions.set(id, { expiresMs: Number(expires), calls: [] })
+      sessions.set(id, { expiresMs: Number(expires), calls: [], asked: [] })
+  } else if (entry.type === 'probe') {
+    takeProbe(entry, sessions)
   } else if (entry.type === 'attempt') {
     const session = sessions.get(entry.credential?.mint ?? '')
     if (session === undefined || entry.decision.effect !== 'allow') return
@@ -184,6 +188,20 @@ function takeEntry(entry: Entry, sessions: Map<string, Session>, bySeq: Map<numb
     call.requestId = entry.upstream_id ?? null
     call.completed = entry.status === 'completed' && entry.http < 400
   }
+}
+
+function takeProbe({ t, data }: Entry & ControlBody, sessions: ReadonlyMap<string, Session>): void {
+  const asked = data.asked as unknown as readonly {
+    readonly mint: string
+    readonly operations: readonly string[]
+  }[]
+  for (const { mint, operations } of asked)
+    sessions.get(mint)?.asked.push({ t, names: operations.map(name => name.slice(name.indexOf(':') + 1)) })
+}
+
+/** Only what reads can have been asked. */
+function wasAsked({ name, timeMs, readOnly }: TrailEvent, { asked }: Session): boolean {
+  return readOnly && asked.some(({ t, names }) => names.includes(name) && Math.abs(t - timeMs) <= MARGIN_MS)
 }
 
 function isBetween(t: number, fromMs: number | null, toMs: number | null): boolean {

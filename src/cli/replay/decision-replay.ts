@@ -12,7 +12,7 @@ import {
   type ReportDeviation,
   UNDER_WAY_MS,
 } from '../../receipt/index.js'
-import { hasOtherFacts, otherOperation, otherRequest, otherwiseDescribed } from './held-inputs.js'
+import { hasOtherFacts, otherOperation, otherProbe, otherRequest, otherwiseDescribed } from './held-inputs.js'
 import { DECIDED } from './recorded-attempts.js'
 import type { Known, RecordedInputs } from './recorded-inputs.js'
 import { fromReceipt, type Redecided, type Redecision, type Usage } from './redecide.js'
@@ -47,6 +47,7 @@ const AFTERWARDS: Readonly<Record<string, Decision['effect']>> = {
   approvals_full: 'hold',
   approval_too_large: 'hold',
   approval_rejected: 'hold',
+  probe_unanswered: 'hold',
   credential_unavailable: 'allow',
 }
 const MAX_REASONS = 64
@@ -151,6 +152,8 @@ export class DecisionReplay implements EntryAudit {
     if (request !== undefined) report('inputs_differ', entry.seq, request)
     const operation = otherOperation(entry, known)
     if (operation !== undefined) report('operations_differ', entry.seq, operation)
+    const probe = otherProbe(entry, known)
+    if (probe !== undefined) report('inputs_differ', entry.seq, probe)
   }
 
   private fromInputs(

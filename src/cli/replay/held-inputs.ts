@@ -1,6 +1,6 @@
 import { canonicalize, fromHex, type JsonObject, utf8 } from '../../canon/index.js'
 import { nativeCrypto } from '../../native/index.js'
-import type { ActivePolicy, PolicyApi } from '../../policy/index.js'
+import type { ActivePolicy, PolicyApi, ProbeResult } from '../../policy/index.js'
 import { isUnclassifiable, type Operation } from '../../protocol/index.js'
 import { type AttemptBody, type AttemptOperation, commitment, type Entry } from '../../receipt/index.js'
 import type { Known } from './recorded-inputs.js'
@@ -111,6 +111,31 @@ function namesByTarget({ req }: Attempt, raw: string, { catalog }: PolicyApi): s
   if (isUnclassifiable(target)) return undefined
   const found = catalog.recognise({ method: req.method, target, headers: [], body: { kind: 'none' } })
   return found.kind === 'operations' ? found.operations.map(({ name }) => name).join() : undefined
+}
+
+/** The first question to the upstream of which receipt and inputs say different things; undefined where there is none. */
+export function otherProbe({ ops, probes }: Attempt, { inputs, secret }: OpenInputs): string | undefined {
+  const told = inputs.probe ?? []
+  if ((probes ?? []).length !== told.length || (probes === undefined) !== (inputs.probe === null))
+    return `${probes?.length ?? 0} questions in the receipt, ${told.length} in the inputs`
+  const index = (probes ?? []).findIndex(({ probe, op, resource, status, facts_c }, place) => {
+    const result = told[place] as ProbeResult
+    const about = inputs.operations[op] as unknown as Pick<Operation, 'resources'> | undefined
+    const subject = about?.resources[resource]
+    const facts =
+      result.facts === null
+        ? undefined
+        : commitment(nativeCrypto, secret, `probes.${place}`, utf8(canonicalize(result.facts)))
+    return (
+      ops[op] === undefined ||
+      result.probe !== probe ||
+      result.type !== subject?.type ||
+      result.id !== subject.id ||
+      result.status !== status ||
+      facts !== facts_c
+    )
+  })
+  return index < 0 ? undefined : `question ${index + 1}`
 }
 
 /** The agent's facts in the inputs are those of the policy. */

@@ -1,5 +1,6 @@
 import type { ApiProfile, CatalogDocument } from '../catalog.js'
 import { protocolFault } from '../error-table.js'
+import type { ProbeDocuments } from '../probe/spec.js'
 import { AWS_REQUEST_HEADERS, AWS_RESPONSE_HEADERS } from './headers.js'
 import { isRegion } from './read-document.js'
 import type { CompiledService } from './service.js'
@@ -29,6 +30,7 @@ export function awsCatalog(shelf: AwsShelf, choice: AwsChoice): CatalogDocument 
     services: Object.fromEntries(ids.map(id => [id, textOf(shelf, id)])),
     more: choice.more,
   })
+  const probes = probesOf(shelf, ids)
   const opened = ids.map(id => services.open(id) as CompiledService)
   return {
     v: 1,
@@ -43,7 +45,14 @@ export function awsCatalog(shelf: AwsShelf, choice: AwsChoice): CatalogDocument 
       origins: originsOf(services, opened),
     },
     body: services.document,
+    ...(Object.keys(probes).length === 0 ? {} : { probes }),
   }
+}
+
+/** Those that ask the services that are there. */
+function probesOf({ probes = {} }: AwsShelf, ids: readonly string[]): ProbeDocuments {
+  const own = Object.entries(probes).filter(([name]) => ids.includes(name.slice(0, name.indexOf(':'))))
+  return Object.fromEntries(own)
 }
 
 function textOf(shelf: AwsShelf, id: string): string {

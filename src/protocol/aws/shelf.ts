@@ -6,6 +6,8 @@ export interface AwsShelf {
   readonly source: { readonly package: string; readonly version: string; readonly digest: string }
   /** Ids of all services, sorted. */
   readonly services: readonly string[]
+  /** Probes of its services, by names such as `rds:db`. */
+  readonly probes?: Readonly<Record<string, unknown>>
   /** JSON text of one service's `AwsService`; undefined for an id that isn't there. */
   read(id: string): string | undefined
 }

@@ -22,7 +22,7 @@ import {
   validateSchema,
   valueFromASTUntyped,
 } from 'graphql'
-import { contentId, portableCrypto, utf8 } from '../../canon/index.js'
+import { contentId, portableDigests, utf8 } from '../../canon/index.js'
 import type { CatalogDocument } from '../catalog.js'
 import { malformed, readList, readOneOf, readText } from '../document-shape.js'
 import { protocolFault } from '../error-table.js'
@@ -57,7 +57,7 @@ export function graphqlCatalog(name: string, sdl: string, api: OwnGraphqlApi): C
     v: 1,
     name,
     protocol: 'graphql',
-    source: { package: 'graphql-schema', version: '1', digest: contentId(portableCrypto, utf8(sdl)) },
+    source: { package: 'graphql-schema', version: '1', digest: contentId(portableDigests, utf8(sdl)) },
     profile: {
       dialect: 'graphql',
       slots: ['bearer', 'countersign-grant'],

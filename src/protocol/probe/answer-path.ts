@@ -5,8 +5,12 @@ import { malformed } from '../document-shape.js'
 export type AnswerPath = readonly PathStep[]
 type PathStep =
   | { readonly kind: 'member'; readonly name: string }
-  /** Goes on only with what holds the resource at these members. */
-  | { readonly kind: 'which'; readonly members: readonly string[]; readonly is: 'id' | 'name' }
+  /** Goes on only with what holds the resource, or this word, at these members. */
+  | {
+      readonly kind: 'which'
+      readonly members: readonly string[]
+      readonly is: 'id' | 'name' | { readonly word: string }
+    }
 
 /** The resource that is asked about: its id, and the last part of it. */
 export interface Subject {
@@ -14,7 +18,8 @@ export interface Subject {
   readonly name: string
 }
 
-const STEP = /([A-Za-z_][A-Za-z0-9_]{0,127})(?:\[([A-Za-z_][A-Za-z0-9_.]{0,127})=\$(id|name)\])?(?:\.|$)/y
+const STEP =
+  /([A-Za-z_][A-Za-z0-9_]{0,127})(?:\[([A-Za-z_][A-Za-z0-9_.]{0,127})=(\$id|\$name|[A-Za-z0-9_-]{1,64})\])?(?:\.|$)/y
 
 /**
  * `data.project.volumes.edges[node.id=$id].node.name`: lists are gone through wherever they stand, since XML doesn't
@@ -29,10 +34,15 @@ export function compileAnswerPath(value: unknown, where: string): AnswerPath {
     if (found === null) throw malformed(where, 'a path')
     const [, name, members, is] = found
     steps.push({ kind: 'member', name: name as string })
-    if (members !== undefined)
-      steps.push({ kind: 'which', members: members.split('.'), is: is as 'id' | 'name' })
+    if (members !== undefined && is !== undefined)
+      steps.push({ kind: 'which', members: members.split('.'), is: wantedOf(is) })
   }
   return steps
+}
+
+function wantedOf(text: string): 'id' | 'name' | { readonly word: string } {
+  if (text === '$id') return 'id'
+  return text === '$name' ? 'name' : { word: text }
 }
 
 /** Every value at a path, null ones too; empty where there is none. */
@@ -42,7 +52,11 @@ export function valuesAtPath(answer: JsonValue, path: AnswerPath, subject: Subje
     reached =
       step.kind === 'member'
         ? reached.flatMap(here => below(here, step.name))
-        : reached.filter(here => step.members.reduce(belowAll, [here]).includes(subject[step.is]))
+        : reached.filter(here =>
+            step.members
+              .reduce(belowAll, [here])
+              .includes(typeof step.is === 'string' ? subject[step.is] : step.is.word),
+          )
   return reached
 }
 

@@ -8,18 +8,20 @@ import { parseXml, type XmlElement } from '../aws/xml.js'
 export function readAnswer(json: JsonValue, text: string): JsonValue {
   if (json !== null || !text.trimStart().startsWith('<')) return json
   try {
-    return valueOf(parseXml(utf8(text)))
+    const root = jsonOf(parseXml(utf8(text)))
+    // A document without elements says nothing, which is an answer too.
+    return root === '' ? {} : root
   } catch {
     return null
   }
 }
 
-function valueOf({ text, below }: XmlElement): JsonValue {
+function jsonOf({ text, below }: XmlElement): JsonValue {
   if (below.length === 0) return text
   const members: Record<string, JsonValue[]> = Object.create(null)
   for (const element of below) {
     const list = members[element.name] ?? []
-    list.push(valueOf(element))
+    list.push(jsonOf(element))
     members[element.name] = list
   }
   return Object.fromEntries(

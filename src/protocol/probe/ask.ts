@@ -74,13 +74,26 @@ function recognisedAs(name: string, args: JsonObject, { operation }: AskContext)
   }
 }
 
-function argumentOf(
-  source: ArgumentSource,
-  each: JsonValue,
-  { subject, given }: AskContext,
-): JsonValue | undefined {
+function argumentOf(source: ArgumentSource, each: JsonValue, context: AskContext): JsonValue | undefined {
+  const { subject, given } = context
   if ('value' in source) return source.value
   if ('given' in source) return Object.hasOwn(given, source.given) ? given[source.given] : undefined
+  if ('list' in source) return allOf(source.list, context, each)
+  if ('fields' in source) {
+    const values = allOf(Object.values(source.fields), context, each)
+    const names = Object.keys(source.fields)
+    return values && Object.fromEntries(names.map((name, at) => [name, values[at] as JsonValue]))
+  }
   if (source.from === 'each') return typeof each === 'string' ? each : undefined
   return subject[source.from]
+}
+
+/** Undefined where one of them is. */
+function allOf(
+  sources: readonly ArgumentSource[],
+  context: AskContext,
+  each: JsonValue,
+): JsonValue[] | undefined {
+  const values = sources.map(source => argumentOf(source, each, context))
+  return values.includes(undefined) ? undefined : (values as JsonValue[])
 }

@@ -63,13 +63,21 @@ function factOf(
       return listOf(values.map(value => typed(value, inner)))
     }
     case 'newest': {
-      const times = values.map(value => (typeof value === 'string' ? Date.parse(value) : Number.NaN))
+      const times = values.map(timeOf)
       if (times.some(Number.isNaN)) return 'malformed'
-      return times.length === 0 ? undefined : { value: new Date(Math.max(...times)).toISOString() }
+      const newest = new Date(Math.max(...times))
+      if (times.length === 0) return undefined
+      return Number.isNaN(newest.getTime()) ? 'malformed' : { value: newest.toISOString() }
     }
     case 'map':
       return mapOf(values, inner)
   }
+}
+
+/** A text, or seconds since 1970 as AWS's JSON has them. */
+function timeOf(value: JsonValue): number {
+  if (typeof value === 'number') return value * 1_000
+  return typeof value === 'string' ? Date.parse(value) : Number.NaN
 }
 
 /** AWS's tags: `{ Key, Value }`, in lower case in some of its services. */

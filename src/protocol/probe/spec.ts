@@ -54,11 +54,13 @@ export interface ProbeStep {
   readonly none: readonly number[]
 }
 
-/** Where an argument comes from: the resource's id, its last part (`arn:…:db:orders` → `orders`), the policy, the step's own value, or the catalog. */
+/** Where an argument comes from: the resource's id, its last part (`arn:…:db:orders` → `orders`), the policy, the step's own value, or the catalog; alone, or within lists and objects. */
 export type ArgumentSource =
   | { readonly from: 'id' | 'name' | 'each' }
   | { readonly given: string }
   | { readonly value: string | number | boolean }
+  | { readonly list: readonly ArgumentSource[] }
+  | { readonly fields: Readonly<Record<string, ArgumentSource>> }
 
 /** A place in all answers of one step. */
 export interface AnswerPlace {
@@ -141,11 +143,13 @@ function readStep(value: unknown, where: string, given: readonly string[]): Prob
 }
 
 function readArgument(value: unknown, where: string): ArgumentSource {
-  const it = readMembers(value, where, [], ['from', 'given', 'value'])
-  if (Object.keys(it).length !== 1) throw malformed(where, 'one of from, given and value')
+  const it = readMembers(value, where, [], ['from', 'given', 'value', 'list', 'fields'])
+  if (Object.keys(it).length !== 1) throw malformed(where, 'one of from, given, value, list and fields')
   if (it.from !== undefined)
     return { from: readOneOf(it.from, `${where}.from`, ['id', 'name', 'each'] as const) }
   if (it.given !== undefined) return { given: readText(it.given, `${where}.given`) }
+  if (it.list !== undefined) return { list: readList(it.list, `${where}.list`, readArgument) }
+  if (it.fields !== undefined) return { fields: readMap(it.fields, `${where}.fields`, readArgument) }
   if (!['string', 'number', 'boolean'].includes(typeof it.value))
     throw malformed(`${where}.value`, 'a scalar')
   return { value: it.value as string | number | boolean }

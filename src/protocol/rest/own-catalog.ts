@@ -1,4 +1,4 @@
-import { canonicalBytes, contentId, portableCrypto } from '../../canon/index.js'
+import { canonicalBytes, contentId, portableDigests } from '../../canon/index.js'
 import type { ApiProfile, CatalogDocument } from '../catalog.js'
 import type { RestDocument, RestRoute } from './document.js'
 import { parseTemplate, resourceTypeOf } from './template.js'
@@ -34,7 +34,7 @@ export function ownCatalog(
     source: {
       package: origin.package,
       version: origin.version,
-      digest: contentId(portableCrypto, canonicalBytes(origin.content)),
+      digest: contentId(portableDigests, canonicalBytes(origin.content)),
     },
     profile,
     body,

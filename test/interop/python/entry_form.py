@@ -31,6 +31,8 @@ ATTEMPT = of(
     policy=of("cid version#"),
     decision=of("effect=allow|hold|deny code rule~"),
     credential_=of("minter scope expires# mint?"),
+    probes_=[of("probe op# resource# status=answered|timeout|unreachable|refused|partial|not_found|malformed|"
+                "no_credential|busy|unclear asked#? facts_c@?")],
     reserved_=[of("key amount#")],
 )
 OUTCOME = of(
@@ -48,9 +50,12 @@ CONTROL = {
         "action=minted|revoked|reaped|failed minter credential scope expires# "
         "id? agent? environment? task? owner? api? code?"
     ),
+    "probe": of(
+        "id& agent environment task owner api", asked=[of("probe type id mint", operations=[("", "", "")])]
+    ),
     "vault": of("action=opened|put|removed|rekeyed entries# name? by?"),
     "approval": of(
-        "id state=requested|approved|withdrawn|rejected|consumed|expired agent environment task owner policy% digest@ "
+        "id state=requested|approved|withdrawn|rejected|consumed|expired|voided agent environment task owner policy% digest@ "
         "expires# rule? by? because? signed? attempt#?",
         approvers_=[("", "", "")],
     ),
