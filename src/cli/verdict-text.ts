@@ -132,7 +132,9 @@ function notProven(found: Verdict): string[] {
           `that the holder of the log’s keys showed nobody another log: ${unwitnessedTail} of ${size} entries have no witness`,
         ]),
     ...(references === null
-      ? ['that attempts cite a policy in force, a grant and a credential of their own, and no halt or freeze stood before them']
+      ? [
+          'that attempts cite a policy in force, a grant and a credential of their own, and no halt or freeze stood before them',
+        ]
       : []),
     ...carriedBy(found),
     ...undecidedBy(decisions),

@@ -46,7 +46,12 @@ const approval = (data: JsonObject = {}): EntryBody => ({
 
 const halt = (data: JsonObject = {}): EntryBody => ({
   type: 'halt',
-  data: { action: 'halted', by: 'maria', ...('scope' in data ? {} : { scope: 'agent', agent: 'coder' }), ...data },
+  data: {
+    action: 'halted',
+    by: 'maria',
+    ...('scope' in data ? {} : { scope: 'agent', agent: 'coder' }),
+    ...data,
+  },
 })
 const resumed = (data: JsonObject = {}): EntryBody => halt({ action: 'resumed', ...data })
 const TASK = { scope: 'task', task: 'CS-17' }
