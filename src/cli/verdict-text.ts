@@ -94,7 +94,7 @@ function referenceRows({
 function stopsText({ halted, resumed, frozen, thawed, earlier }: ReferenceSummary['stops']): string {
   const said = `${halted} halted, ${resumed} resumed, ${frozen} frozen, ${thawed} thawed`
   const before = earlier === 0 ? '' : ` (${earlier} ended that began before this epoch)`
-  return `${said}${before}; what was admitted behind one is listed above`
+  return `${said}${before}; what passed in spite of one is listed above`
 }
 
 function decisionRows({

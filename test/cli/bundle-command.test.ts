@@ -23,6 +23,7 @@ import {
   cosign,
   type DecisionInputs,
   decodeEntry,
+  encodeBundle,
   encodeInputs,
   encodeSideRecord,
   formatVerifierKey,
@@ -50,6 +51,8 @@ interface Told {
   readonly admitted: number
   readonly approved: number
   readonly denied: number
+  /** A halt of the agent coder before all of these; its end is the next entry. */
+  readonly ended: number
   /** An admitted attempt of another agent. */
   readonly other: number
 }
@@ -127,12 +130,14 @@ async function tell(ledger: Ledger, side: SideCipher) {
   }
   const grant = (action: string, jti: string, agent: string, more: JsonObject = {}) =>
     control('grant', { action, jti, ...CODER, agent, slot: 'bearer', expires: FAR, session: 'g-1', ...more })
+  const ended = await control('halt', { action: 'halted', scope: 'agent', agent: 'coder', by: 'jo' })
+  await control('halt', { action: 'resumed', scope: 'agent', agent: 'coder', by: 'jo' })
   await control('policy', { action: 'activated', cid: POLICY, version: 7 })
   await grant('issued', 'g-0', 'tester')
   await grant('issued', 'g-1', 'coder')
   await grant('issued', 'g-2', 'coder')
   await grant('issued', 'g-3', 'coder', { task: 'CS-18' })
-  await control('halt', { action: 'halted', scope: 'all', by: 'maria' })
+  await control('halt', { action: 'halted', scope: 'agent', agent: 'reader', by: 'maria' })
   const mint = (id: string, more: JsonObject = {}) =>
     control('mint', {
       ...{ action: 'minted', minter: 'jwt', credential: 'billing', scope: 's', expires: FAR },
@@ -154,7 +159,7 @@ async function tell(ledger: Ledger, side: SideCipher) {
   await control('approval', { ...approval, state: 'requested' })
   await control('approval', { ...approval, id: 'a-2', state: 'requested' })
   await control('approval', { ...approval, state: 'approved', by: 'maria' })
-  await control('halt', { action: 'halted', scope: 'task', by: 'maria', task: 'CS-17' })
+  await control('halt', { action: 'halted', scope: 'task', by: 'maria', task: 'CS-19' })
   const volume = [{ type: 'volume', id: 'vol-1' }]
   const ops = [{ name: 'volumeDelete', classes: ['irreversible' as const], scope: {}, resources: volume }]
   const approved = await write({ approval: 'a-1', ops })
@@ -163,7 +168,13 @@ async function tell(ledger: Ledger, side: SideCipher) {
   await grant('revoked', 'g-2', 'coder')
   const last = { agent: who({ task: 'CS-18', grant: 'g-3' }), credential: { ...CREDENTIAL, mint: 'm-4' } }
   await ledger.append(outcome(await write(last)))
-  return { admitted: admitted.seq, approved: approved.seq, denied: denied.seq, other: other.seq }
+  return {
+    ended: ended.seq,
+    admitted: admitted.seq,
+    approved: approved.seq,
+    denied: denied.seq,
+    other: other.seq,
+  }
 }
 
 function who(change: Partial<AttemptBody['agent']>): AttemptBody['agent'] {
@@ -256,7 +267,7 @@ test('receipts export with a question writes a bundle of the attempts, their out
     'policy activated',
     'grant issued g-1',
     'grant issued g-2',
-    'halt halted all',
+    'halt halted agent',
     'mint minted m-1',
     `attempt ${car.admitted}`,
     `outcome of ${car.admitted}`,
@@ -277,6 +288,24 @@ test('receipts export with a question writes a bundle of the attempts, their out
     /proven +these 16 entries are in the log at \d+ entries, as its keeper signed them/,
   )
   assert.match(verified.out, /not proven +that nothing else happened/)
+})
+
+test('a halt that is asked for by its number comes with its end; attack: without it, it contradicts what passed', async t => {
+  const car = await told(t)
+  const file = car.path('incident.json')
+  const seqs = ['--seq', `${car.ended}`, '--seq', `${car.admitted}`]
+  const said = await countersign('receipts', 'export', file, ...fromFolder(car), ...seqs)
+  assert.equal(said.code, 0, said.out + said.err)
+  const verify = () => countersign('receipts', 'verify', file, '--trust', car.path('root.json'))
+  const verified = await verify()
+  assert.equal(verified.code, 0, verified.out)
+  const bundle = parseBundle(await readFile(file))
+  const entries = bundle.entries.filter(({ seq }) => seq !== car.ended + 1)
+  assert.equal(entries.length, bundle.entries.length - 1)
+  await writeFile(file, encodeBundle({ ...bundle, entries }))
+  const without = await verify()
+  assert.equal(without.code, 1)
+  assert.match(without.out, /was admitted although its agent or task was halted: entry \d+ halted it/)
 })
 
 test('a question may be about a resource, a time, or numbers; an outcome stands for its attempt', async t => {

@@ -5,6 +5,7 @@ import {
   formatPublicKey,
   fromUtf8,
   hex,
+  type JsonObject,
   type SigningKey,
   utf8,
 } from '../../src/canon/index.js'
@@ -14,6 +15,7 @@ import {
   type AttemptBody,
   type Bundle,
   type CommittedField,
+  type ControlBody,
   commitment,
   consistencyProof,
   fieldKey,
@@ -80,16 +82,54 @@ function disclosedValue(field: CommittedField): Uint8Array {
     : utf8(field === 'target' ? '/v2/graphql' : canonicalize({ now: 1_790_000_000_000 }))
 }
 
+const UNDER_POLICY = {
+  agent: { id: 'a', environment: 's', task: 't', owner: 'o', grant: 'g-1' },
+  policy: { cid: POLICY, version: 7 },
+}
+
 /** Activation, grant, an attempt under both, its outcome. */
 export function underPolicy(grant: Record<string, unknown> = {}): CorpusLog {
   const log = new CorpusLog().begin()
   log.append({ type: 'policy', data: { action: 'activated', cid: POLICY, version: 7 } })
   const issued = { action: 'issued', jti: 'g-1', ...WHO, slot: 'bearer', expires: 1_790_003_600_000 }
   log.append({ type: 'grant', data: { ...issued, ...grant } as never })
-  return log.pair({
-    agent: { id: 'a', environment: 's', task: 't', owner: 'o', grant: 'g-1' },
-    policy: { cid: POLICY, version: 7 },
-  })
+  return log.pair(UNDER_POLICY)
+}
+
+/** What `underPolicy` begins with, then the steps: operations of another attempt like its own, or what people did. */
+export function withStops(...steps: readonly (AttemptBody['ops'] | ControlBody)[]): CorpusLog {
+  const log = underPolicy()
+  for (const step of steps)
+    if ('type' in step) log.append(step)
+    else log.pair({ ...UNDER_POLICY, ops: step })
+  return log
+}
+
+export const halted = (data: JsonObject = {}): ControlBody => ({
+  type: 'halt',
+  data: { action: 'halted', scope: 'agent', agent: 'a', by: 'o', ...data },
+})
+export const resumed = (): ControlBody => halted({ action: 'resumed' })
+export const frozen = (data: JsonObject = {}): ControlBody => ({
+  type: 'freeze',
+  data: { action: 'frozen', by: 'o', ...data },
+})
+const thawed = (): ControlBody => frozen({ action: 'thawed' })
+const one = (only: 'read' | 'update'): AttemptBody['ops'] => [
+  { name: only, classes: [only], scope: {}, resources: [] },
+]
+export const READ = one('read')
+export const CHANGE = one('update')
+
+/** Everything that may pass between them. */
+function everyStop(): CorpusLog {
+  const again = halted({ because: 'Still at it.' })
+  const others = { action: 'halted', scope: 'task', task: 'other', by: 'o' }
+  return withStops(
+    ...[halted(), again, resumed(), { type: 'halt', data: others } as const, CHANGE],
+    ...[frozen({ until: 1_790_009_000_000 }), READ, thawed(), CHANGE],
+    ...[frozen(), frozen({ until: 1_790_000_000_001 }), CHANGE],
+  )
 }
 
 export interface Succession {
@@ -249,6 +289,11 @@ export async function acceptedEvidence(): Promise<readonly WrittenCase[]> {
       SECOND_EPOCH,
     ),
     bundle(
+      'stops',
+      'Halts and freezes, and what passes before, beside and behind them.',
+      await everyStop().bundle(),
+    ),
+    bundle(
       'many-scripts',
       'Names that RFC 8785 orders by UTF-16 code units, and a number of 2^53 − 1.',
       await manyScripts().bundle(),
@@ -264,6 +309,13 @@ export async function acceptedEvidence(): Promise<readonly WrittenCase[]> {
       await started({ decision: denied }).bundle(),
     ),
     accepted('dump', 'plain', 'A whole log of nine entries.', plain.dump(), { checkpoint: plain.note() }),
+    accepted(
+      'dump',
+      'stops',
+      'Halts and freezes, and what passes before, beside and behind them.',
+      everyStop().dump(),
+      { checkpoint: everyStop().note() },
+    ),
     accepted('dump', 'grown', 'Entries that came after the checkpoint.', grown().dump(), {
       checkpoint: nine().note(),
     }),

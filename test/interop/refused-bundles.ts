@@ -12,18 +12,24 @@ import {
 import { compiled, keyNamed, signedAnyhow, written } from '../policy/trust-fixture.js'
 import {
   afterRotation,
+  CHANGE,
   disclosure,
+  frozen,
+  halted,
   laterEpoch,
   NEXT_CHECKPOINT,
   NEXT_KEYS,
   NEXT_RECEIPT,
   nine,
   noteBy,
+  READ,
+  resumed,
   SEALED,
   SECOND_EPOCH,
   SECOND_ROOT,
   underPolicy,
   withCommitments,
+  withStops,
 } from './accepted-evidence.js'
 import { LOG_KEY, type Other, refused, WITNESS_KEYS, type WrittenCase } from './corpus-case.js'
 import {
@@ -642,6 +648,30 @@ async function documents(): Promise<readonly WrittenCase[]> {
       await underPolicy({ expires: 1_789_990_000_000 }).bundle({
         policies: settledPolicies(nativeCrypto, [SEALED]),
       }),
+    ),
+    ...(await stops()),
+  ]
+}
+
+async function stops(): Promise<readonly WrittenCase[]> {
+  const contradicts = async (name: string, shows: string, log: CorpusLog, seqs?: readonly number[]) =>
+    bundle(name, shows, 'entry_contradicts', OURS, await log.bundle({}, seqs))
+  return [
+    await contradicts(
+      'admitted-while-halted',
+      'An agent was halted, and then a request of it was admitted.',
+      withStops(halted(), READ),
+    ),
+    await contradicts(
+      'changed-while-frozen',
+      'Everything but reads was frozen, and then a change was admitted.',
+      withStops(frozen(), CHANGE),
+    ),
+    await contradicts(
+      'end-of-halt-left-out',
+      'The end of a halt is in the log, and was left out of the bundle.',
+      withStops(halted(), resumed(), READ),
+      [0, 1, 2, 3, 6, 8, 9],
     ),
   ]
 }

@@ -4,13 +4,19 @@ import { keyNamed } from '../policy/trust-fixture.js'
 import { BOOT } from '../receipt/log-fixture.js'
 import {
   afterRotation,
+  CHANGE,
+  frozen,
   growthFrom,
+  halted,
   laterEpoch,
   NEXT_CHECKPOINT,
   NEXT_KEYS,
   nine,
   noteBy,
+  READ,
+  resumed,
   SECOND_EPOCH,
+  withStops,
 } from './accepted-evidence.js'
 import { type CaseOptions, type Other, refused, type WrittenCase } from './corpus-case.js'
 import { CHECKPOINT, CorpusLog, enrolmentOf, ORIGIN, RECEIPT } from './corpus-log.js'
@@ -164,6 +170,46 @@ export function refusedDumps(): readonly WrittenCase[] {
       OURS,
       log.dump(),
       { trust: 'trust-root-revoking.json' },
+    ),
+    ...stops(),
+  ]
+}
+
+function stops(): readonly WrittenCase[] {
+  const stop = (name: string, shows: string, code: string, made: CorpusLog) =>
+    refused('dump', name, shows, [code], OURS, made.dump(), { checkpoint: made.note() })
+  const { agent: _, ...nobody } = halted().data
+  return [
+    stop(
+      'admitted-while-halted',
+      'An agent was halted, and then a request of it was admitted.',
+      'halt_ignored',
+      withStops(halted(), READ),
+    ),
+    stop(
+      'admitted-while-all-is-halted',
+      'Everything was halted and one agent resumed, and then a request of it was admitted.',
+      'halt_ignored',
+      withStops(halted(), { type: 'halt', data: { ...nobody, scope: 'all' } }, resumed(), READ),
+    ),
+    stop(
+      'changed-while-frozen',
+      'Everything but reads was frozen, and then a change was admitted.',
+      'freeze_ignored',
+      withStops(frozen(), READ, CHANGE),
+    ),
+    stop(
+      'changed-before-freeze-ended',
+      'A change was admitted before the time at which a freeze ends by itself.',
+      'freeze_ignored',
+      withStops(frozen({ until: 1_790_009_000_000 }), CHANGE),
+    ),
+    stop('resumed-without-halt', 'A halt ends that never began.', 'stop_order', withStops(resumed())),
+    stop(
+      'halt-of-nobody',
+      'A halt of an agent doesn’t say which.',
+      'stop_order',
+      withStops({ type: 'halt', data: nobody }),
     ),
   ]
 }

@@ -2,9 +2,20 @@ import assert from 'node:assert/strict'
 import { randomUUID } from 'node:crypto'
 import { describe, it, type TestContext } from 'node:test'
 import { encodeEnvelope, type JsonObject, parseStrictJson, type SigningKey } from '../../src/canon/index.js'
+import { Stops, type StopsParts } from '../../src/keeper/stops.js'
 import type { CutOrder } from '../../src/link/index.js'
 import { type SignedOperateOrder, sealOperateOrder } from '../../src/policy/index.js'
-import { type Asked, House, ORIGIN, ofType, operation, REMIND, signingKey } from './keeper-fixture.js'
+import { type ControlBody, References } from '../../src/receipt/index.js'
+import {
+  type Asked,
+  entriesOf,
+  House,
+  ORIGIN,
+  ofType,
+  operation,
+  REMIND,
+  signingKey,
+} from './keeper-fixture.js'
 
 async function scene(t: TestContext) {
   const house = await House.build(t)
@@ -200,5 +211,121 @@ describe('a freeze', () => {
     assert.equal(codeOf(await ask(operation(REMIND, '7'))), 'frozen')
     house.aheadMs = 60_001
     assert.equal(codeOf(await ask(operation(REMIND, '7'))), 'allowed')
+  })
+})
+
+describe('the log of a keeper that was stopped and went on', () => {
+  it('holds against its own stops, however requests, stops and their ends ran into each other', async t => {
+    const { ask, stop, order, ledger } = await scene(t)
+    const of = { scope: 'task', task: 't-1' }
+    const steps: readonly (() => Promise<unknown>)[] = [
+      () => ask(),
+      () => ask(operation(REMIND, '7')),
+      () => stop('halt', CODER),
+      () => ask(),
+      () => stop('halt', { of, by: 'maria' }),
+      () => ask(operation(REMIND, '7')),
+      () => stop('resume', order({ action: 'resume', of: CODER.of })),
+      () => stop('resume', order({ action: 'resume', of: CODER.of })),
+      () => ask(),
+      () => stop('resume', order({ action: 'resume', of })),
+      () => ask(operation(REMIND, '7')),
+      () => stop('freeze', { by: 'maria' }),
+      () => ask(operation(REMIND, '7')),
+      () => stop('thaw', order({ action: 'thaw' })),
+      () => stop('thaw', order({ action: 'thaw' })),
+      () => ask(operation(REMIND, '7')),
+    ]
+    const running: Promise<unknown>[] = []
+    for (const wait of [false, true, false, true])
+      for (const step of steps) {
+        running.push(step())
+        if (wait) await running.at(-1)
+      }
+    await Promise.all(running)
+    const entries = await entriesOf(ledger)
+    const references = new References()
+    const found: string[] = []
+    for (const entry of entries)
+      references.audit(entry, (code, seq) => {
+        if (/^halt_|^freeze_|^stop_/.test(code)) found.push(`${code} ${seq}`)
+      })
+    assert.deepEqual(found, [])
+    const { halted, resumed, frozen, thawed } = references.summary().stops
+    assert.ok(halted >= 4 && resumed >= 4 && frozen >= 2 && thawed >= 2, 'something was stopped and went on')
+    const effects = entries.map(entry => (entry.type === 'attempt' ? entry.decision.effect : ''))
+    assert.ok(effects.includes('allow') && effects.includes('deny'))
+  })
+})
+
+describe('ends of stops', () => {
+  async function alone(append: (bodies: readonly ControlBody[]) => Promise<void>) {
+    const agent = { scope: 'agent', agent: 'coder' } as const
+    const parts = {
+      ledger: {
+        state: { list: async () => [], get: async () => undefined },
+        append: async (body: ControlBody, { before = [] }: { before?: readonly ControlBody[] }) => {
+          await append([...before, body])
+          return { seq: 1, t: 1 }
+        },
+      },
+      clock: { nowMs: () => 1 },
+      log: { warn: () => {} },
+      orders: {
+        accept: () => ({
+          order: { of: agent, by: 'jo', because: 'sorted out' },
+          cid: 'sha256:0',
+          changes: [],
+        }),
+      },
+      interrupt: () => {},
+      grants: { list: () => [] },
+    } as unknown as StopsParts
+    const stops = await Stops.load(parts)
+    const halt = () => stops.halt(agent, { by: 'maria', because: null, cut: false })
+    const freeze = () => stops.freeze('maria', null, null)
+    return { stops, halt, freeze }
+  }
+  const notStopped = { code: 'not_stopped' }
+
+  it('stand in the log once, however many orders come at once', async () => {
+    const written: string[] = []
+    const { stops, halt, freeze } = await alone(async bodies => {
+      written.push(...bodies.map(({ data }) => String(data.action)))
+    })
+    await halt()
+    await freeze()
+    const order = new Uint8Array()
+    const [first, second] = [stops.resume(order), stops.resume(order)]
+    await assert.rejects(second, notStopped)
+    await first
+    const [third, fourth] = [stops.thaw(order), stops.thaw(order)]
+    await assert.rejects(fourth, notStopped)
+    await third
+    assert.deepEqual(written, ['halted', 'frozen', 'resumed', 'thawed'])
+    await assert.rejects(stops.resume(order), notStopped)
+    await assert.rejects(stops.thaw(order), notStopped)
+  })
+
+  it('bring what they end into the log, where the ledger was too busy to take it', async () => {
+    const written: string[] = []
+    let busy = true
+    const { stops, halt, freeze } = await alone(async bodies => {
+      if (busy) throw new Error('busy')
+      written.push(...bodies.map(({ data }) => String(data.action)))
+    })
+    await assert.rejects(halt(), /busy/)
+    await assert.rejects(freeze(), /busy/)
+    assert.ok(stops.haltOf({ agent: 'coder', task: 't-1' }) !== null && stops.frozen() !== null, 'in force')
+    const order = new Uint8Array()
+    await assert.rejects(stops.resume(order), /busy/)
+    assert.ok(stops.haltOf({ agent: 'coder', task: 't-1' }) !== null, 'still in force')
+    busy = false
+    await stops.resume(order)
+    await stops.thaw(order)
+    assert.deepEqual(written, ['halted', 'resumed', 'frozen', 'thawed'])
+    await halt()
+    await stops.resume(order)
+    assert.deepEqual(written.slice(4), ['halted', 'resumed'])
   })
 })

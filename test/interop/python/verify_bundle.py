@@ -15,6 +15,7 @@ from entry import open_entry
 from envelope import canonical, holds, key_id, raw_key, read
 from log_keys import LogKeys, check_recovery
 from refused import need, under
+from stops import Stops
 from witnesses import Policy, witnessed_ms
 
 
@@ -22,6 +23,7 @@ def check_entries(bundle, checkpoint, versions):
     """The entries by their numbers, with the keys of the log, and the receipt keys that have signed."""
     origin, size, root = checkpoint[:3]
     entries, leaves, boots, closable, outcomes, before, keys, signers = {}, {}, set(), set(), {}, {"t": 0}, None, set()
+    stops = Stops(whole=False)
     need(bundle["entries"], "chain_start")
     for each in bundle["entries"]:
         where, line = f"entry {each['seq']}", each["entry"].encode()
@@ -46,6 +48,7 @@ def check_entries(bundle, checkpoint, versions):
         boots |= {entry["boot"]} if entry["type"] == "boot" else set()
         need(entry["boot"] in boots or entry["type"] == "genesis", "boot_missing", where)
         check_recovery(entry, seq, keys)
+        under("entry_contradicts", stops.follow, entry, where)
         if entry["type"] == "attempt" and entry["decision"]["effect"] == "allow":
             closable.add(seq)
         if entry["type"] == "outcome":

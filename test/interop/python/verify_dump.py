@@ -16,6 +16,7 @@ from entry import open_entry
 from envelope import canonical, holds, key_id, raw_key, read
 from log_keys import LogKeys, check_recovery
 from refused import need
+from stops import Stops
 from trust import open_trust
 
 
@@ -23,6 +24,7 @@ def verify(lines, versions, notes):
     """Every line in order; `notes` are its checkpoints. Answers size, root and the attempts without an outcome."""
     need(lines, "log_empty")
     tree, keys, before, boot, leaf, open_attempts, doubted = Tree(), None, {"t": 0}, None, bytes(32), {}, None
+    stops = Stops(whole=True)
     checkpoints, roots = [open_checkpoint(note) for note in notes], {0: tree.root()}
     for index, line in enumerate(lines):
         where = f"entry {index}"
@@ -47,6 +49,7 @@ def verify(lines, versions, notes):
             need((entry["data"]["size"], entry["data"]["root"]) == (index, tree.root().hex()), "boot_head", where)
         need(entry["boot"] == boot, "boot_unannounced", where)
         check_recovery(entry, index, keys)
+        stops.follow(entry, where)
         leaf = hashlib.sha256(b"\0" + line).digest()
         if entry["type"] == "attempt" and entry["decision"]["effect"] == "allow":
             open_attempts[index] = leaf.hex()
