@@ -35,15 +35,9 @@ const PRUNE_EVERY = 4_096
 
 /**
  * Holds attempts against the entries that they cite: the policy in force, the grant, the approval, the minted
-<<<<<<< HEAD
- * credential, the questions to the upstream; and against what was stopped when they came. Remembers only what can still be cited and
- * what is stopped, so memory stays bounded however long the log is: policies superseded, grants and credentials ended and approvals
- * expired more than an hour ago are forgotten.
-=======
  * credential, the questions to the upstream; and against what was stopped when they came. Remembers only what can still
  * be cited and what is stopped, so memory stays bounded however long the log is: policies superseded, grants and
  * credentials ended and approvals expired more than an hour ago are forgotten.
->>>>>>> stops
  */
 export class References implements EntryAudit {
   private readonly policies = new PolicyHistory()
