@@ -75,6 +75,7 @@ test('docs/receipts.md lists the members of attempts and outcomes', () => {
     ...attemptBody({
       approval: 'a-1',
       credential: { minter: 'jwt', scope: 's', expires: 1 },
+      probes: [{ probe: 'volume', op: 0, resource: 0, status: 'timeout' }],
       reserved: [{ key: 'k', amount: 1 }],
     }),
   }
@@ -105,8 +106,13 @@ test('docs/receipts.md lists the words that a member may be, and no other', () =
 })
 
 function takes(member: string, word: string): boolean {
-  const [type, name = ''] = member.split('.')
+  const [type, ...names] = member.split('.')
+  const name = names.join('.')
   if (type !== 'attempt') return CONTROL_FORMATS[type as 'halt'][0][name]?.(word) === undefined
+  if (name === 'probes.status') {
+    const probe = { probe: 'volume', op: 0, resource: 0, status: word as 'timeout' }
+    return entryProblem({ ...place, ...attemptBody({ probes: [probe] }) }) === undefined
+  }
   const operation = { name: 'n', classes: [word as 'read'], scope: {}, resources: [] }
   return entryProblem({ ...place, ...attemptBody({ ops: [operation] }) }) === undefined
 }

@@ -391,6 +391,7 @@ test('what was counted is said: policies, grants, approvals and credentials', as
     grants: { issued: 1, revoked: 1, earlier: 0 },
     approvals: { requested: 1, consumed: 0, expired: 0 },
     mints: { minted: 1, ended: 1 },
+    probes: { asked: 0 },
   })
 })
 
