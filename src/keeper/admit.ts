@@ -53,7 +53,7 @@ export interface AdmissionParts {
   readonly followers: EvidenceFollowers
   readonly approvals: Approvals
   readonly stops: Stops
-  readonly probing: Pick<Probing, 'ask'>
+  readonly probing: Pick<Probing, 'ask' | 'forget'>
   readonly suppression: Suppression
   readonly refusals: RefusalRate
   readonly open: OpenAttempts
@@ -171,6 +171,7 @@ export class Admission {
     const reservations = decision.reservations.filter(({ amount }) => amount > 0)
     const hold = this.parts.counters.reserve(reservations, c.id, c.nowMs)
     const taken = approval === null ? null : this.parts.approvals.take(approval)
+    if (c.probes !== null) this.parts.probing.forget(c.probes)
     const once = route.spends ? route.signature : null
     if (once !== null) this.parts.spent.spend(once.signed.signature, once.untilMs)
     const access = await this.access(c, route)

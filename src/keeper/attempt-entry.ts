@@ -45,6 +45,8 @@ export interface AskedProbe {
   readonly resource: number
   /** `seq` of the entry that says it was sent; null where nothing was. */
   readonly asked: number | null
+  /** Under which the answer is remembered; null where it could not be asked. */
+  readonly key: string | null
 }
 
 export interface AttemptResult {

@@ -105,11 +105,13 @@ export class Probing {
       const probes = prepared.map(async (each, at) => {
         const kept = known[at]
         const answer = kept?.answer ?? (await this.answer(each, asked, over.signal))
+        const key = each.kind === 'ready' ? each.key : null
         return askedProbe(
           c,
           questions[at] as ProbeQuestion,
           answer,
-          kept?.asked ?? (each.kind === 'ready' ? asked : null),
+          kept?.asked ?? (key === null ? null : asked),
+          key,
         )
       })
       return this.noted(route, {
@@ -119,6 +121,11 @@ export class Probing {
     } finally {
       clearTimeout(timer)
     }
+  }
+
+  /** What is about to be done may change what was answered: whoever comes next asks anew. */
+  forget(probes: readonly AskedProbe[]): void {
+    for (const { key } of probes) if (key !== null) this.kept.delete(key)
   }
 
   /** Writes the requests that depend on no answer, and obtains one credential for all that may follow. */
@@ -232,6 +239,7 @@ function askedProbe(c: Case, question: ProbeQuestion, answer: Answer, asked: num
     operation,
     resource: resources.findIndex(each => each.type === type && each.id === id),
     asked,
+    key,
     result: { probe, type, id, status: answer.kind, facts: answer.kind === 'answered' ? answer.facts : null },
   }
 }

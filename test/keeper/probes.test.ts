@@ -159,6 +159,16 @@ describe('a rule that asks the API first', () => {
     assert.equal(sent.length, 3 * once)
   })
 
+  it('asks anew once something was admitted on the answer', async t => {
+    const { ask, cloud, sent } = await askedCloud(t, { rules: ALLOW })
+    unmount(cloud, RAILWAY_IDS.production)
+    assert.equal(outcome(await ask()), 'forward')
+    const once = sent.length
+    cloud.railway.world.volumes.delete(RAILWAY_IDS.volume)
+    assert.equal(outcome(await ask()), 'deny no_matching_rule -')
+    assert.ok(sent.length > once)
+  })
+
   it('asks nothing where a rule that asks nothing denies', async t => {
     const rules = `${ALLOW}  - { id: never, deny: { api: railway, operations: [volumeDelete] }, because: No. }\n`
     const { ask, sent } = await askedCloud(t, { rules })

@@ -106,12 +106,13 @@ test('docs/receipts.md lists the words that a member may be, and no other', () =
 })
 
 function takes(member: string, word: string): boolean {
-  const [type, name = ''] = member.split('.')
-  if (member === 'attempt.probes.status') {
-    const probes = [{ probe: 'volume', op: 0, resource: 0, status: word as 'timeout' }]
-    return entryProblem({ ...place, ...attemptBody({ probes }) }) === undefined
-  }
+  const [type, ...names] = member.split('.')
+  const name = names.join('.')
   if (type !== 'attempt') return CONTROL_FORMATS[type as 'halt'][0][name]?.(word) === undefined
+  if (name === 'probes.status') {
+    const probe = { probe: 'volume', op: 0, resource: 0, status: word as 'timeout' }
+    return entryProblem({ ...place, ...attemptBody({ probes: [probe] }) }) === undefined
+  }
   const operation = { name: 'n', classes: [word as 'read'], scope: {}, resources: [] }
   return entryProblem({ ...place, ...attemptBody({ ops: [operation] }) }) === undefined
 }
