@@ -232,7 +232,13 @@ export class Probing {
   }
 }
 
-function askedProbe(c: Case, question: ProbeQuestion, answer: Answer, asked: number | null): AskedProbe {
+function askedProbe(
+  c: Case,
+  question: ProbeQuestion,
+  answer: Answer,
+  asked: number | null,
+  key: string | null,
+): AskedProbe {
   const { probe, type, id, operation } = question
   const resources = c.operations[operation]?.resources ?? []
   return {
