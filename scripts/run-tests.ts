@@ -13,13 +13,8 @@ if (lane !== 'quick' && lane !== 'slow') throw new Error('expected a lane: quick
 
 const files = readdirSync(ROOT, { recursive: true, encoding: 'utf8' })
   .filter(name => name.endsWith('.test.js') && name.endsWith('.slow.test.js') === (lane === 'slow'))
-  .sort((a, b) => rank(a) - rank(b) || a.localeCompare(b))
+  .sort()
   .map(name => `${ROOT}/${name}`)
-
-/** Whole sidecars take longest: begun first, none of them is waited for at the end. */
-function rank(name: string): number {
-  return name.startsWith('scenarios/') ? 0 : 1
-}
 
 const child = spawn(
   process.execPath,
