@@ -134,7 +134,7 @@ function answersOf(active: ActivePolicy, { probe = {} }: Pick<ExplainFlags, 'pro
   if (unknown === null) return probe
   throw new UsageError(
     `no API of the policy has ${unknown}`,
-    'Look the probe up with `countersign catalog show`.',
+    'docs/policy.md lists the probes of each API and their facts.',
   )
 }
 

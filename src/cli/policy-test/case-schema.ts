@@ -69,7 +69,7 @@ const Case = Type.Object(
           Type.Literal('unanswered', { description: 'The API can’t be asked.' }),
           Type.Record(Type.String({ pattern: '^[A-Za-z][A-Za-z0-9]{0,63}$' }), FactValue, {
             ...strict,
-            description: 'Facts by name, as `catalog show` lists them.',
+            description: 'Facts by name; docs/policy.md lists them.',
           }),
         ]),
         {

@@ -176,7 +176,7 @@ class CaseReader {
         'undefined_name',
         [...path, 'probe'],
         `No API of the policy has ${unknown}.`,
-        'Look the probe up with `countersign catalog show`.',
+        'docs/policy.md lists the probes of each API and their facts.',
       )
   }
 
