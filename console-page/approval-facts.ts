@@ -1,6 +1,11 @@
 import { fromBase64, portableDigests } from '../src/canon/index.js'
 import type { ShownApproval } from '../src/keeper/index.js'
-import { type ApproverGroup, argumentsCommitment, statementDigest } from '../src/policy/index.js'
+import {
+  type ApproverGroup,
+  argumentsCommitment,
+  probesCommitment,
+  statementDigest,
+} from '../src/policy/index.js'
 import { element, showText } from '../verifier/text.js'
 import { type Fact, plural, timeText } from './dom.js'
 
@@ -13,11 +18,15 @@ const TOLD: ReadonlySet<string> = new Set([
   ...['signed', 'rejected', 'createdMs', 'expiresMs', 'keptMs'],
 ])
 
-/** Whether digest and commitment are those of what is shown: what is signed is made here from what is read here. */
-export function isConsistent({ statement, digest, args, salt }: ShownApproval): boolean {
+/** Whether digest and commitments are those of what is shown: what is signed is made here from what is read here. */
+export function isConsistent({ statement, digest, args, probes, salt }: ShownApproval): boolean {
+  const key = fromBase64(salt)
+  const told = probes.length === 0 ? undefined : probesCommitment(portableDigests, key, probes)
   return (
+    args.length === statement.operations.length &&
     digest === statementDigest(portableDigests, statement) &&
-    statement.args_c === argumentsCommitment(portableDigests, fromBase64(salt), args)
+    statement.args_c === argumentsCommitment(portableDigests, key, args) &&
+    statement.probes_c === told
   )
 }
 

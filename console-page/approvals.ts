@@ -50,14 +50,13 @@ function card({ approval: first }: Waiting): Kept<Waiting> {
     actions.append(made, ' ')
     return [verdict, made] as const
   })
-  // What it is can't change under one id; where it seems to, the digest says so.
-  const sound = isConsistent(first)
   return {
     root,
     update: waiting => {
       const { approval, groups } = waiting
       now = waiting
-      const holds = sound && approval.digest === first.digest
+      // ATTACK: whoever answers for the keeper shows one thing first, and has another signed. Looked at every time.
+      const holds = approval.digest === first.digest && isConsistent(first) && isConsistent(approval)
       say(
         state,
         holds

@@ -1,6 +1,6 @@
 import type { ShownApproval } from '../src/keeper/index.js'
 import type { ApprovalVerdict, ApproverGroup } from '../src/policy/index.js'
-import { approvalFacts } from './approval-facts.js'
+import { approvalFacts, isConsistent } from './approval-facts.js'
 import { byId, facts, say } from './dom.js'
 import { passkeysFor, signByPasskey } from './passkeys.js'
 import { post, Refused } from './session.js'
@@ -28,6 +28,7 @@ export function askToSign(
   verdict: ApprovalVerdict,
   groups: readonly ApproverGroup[],
 ): void {
+  if (!isConsistent(approval)) return
   open = { approval, verdict, groups }
   say(byId('sign-title'), TITLES[verdict])
   byId('sign-facts').replaceChildren(...facts(approvalFacts(approval)))

@@ -1,4 +1,7 @@
+import { lstatSync } from 'node:fs'
 import { Agent, type ClientRequest, type IncomingMessage, type RequestOptions, request } from 'node:http'
+import { dirname } from 'node:path'
+import process from 'node:process'
 import { json } from 'node:stream/consumers'
 import { UsageError } from './io.js'
 
@@ -28,14 +31,37 @@ export interface AdminRoute {
 export function connectAdmin(socketPath: string): AdminClient {
   return adminClient({
     agent: new Agent({ keepAlive: true }),
-    begin: (options, onAnswer) =>
-      request({ ...options, socketPath, headers: { ...options.headers, host: 'keeper' } }, onAnswer),
+    begin: (options, onAnswer) => {
+      refuseForeign(socketPath)
+      return request({ ...options, socketPath, headers: { ...options.headers, host: 'keeper' } }, onAnswer)
+    },
     unreached: error =>
       new UsageError(
         `cannot reach the keeper at ${socketPath} (${error.code ?? error.message})`,
         'Start the sidecar with `countersign run`, pass its --config, and run this as the user that the keeper runs as.',
       ),
   })
+}
+
+const WRITTEN_BY_ALL = 0o002
+
+/**
+ * ATTACK: somebody else makes the socket first, in /tmp for one, and answers in the keeper's place: what is halted isn't, and
+ * what is shown is theirs. In a folder that is not everybody's, whoever made it was let in.
+ */
+function refuseForeign(socketPath: string): void {
+  try {
+    const { uid } = lstatSync(socketPath)
+    const everybodys = (lstatSync(dirname(socketPath)).mode & WRITTEN_BY_ALL) !== 0
+    if (!everybodys || uid === 0 || uid === process.geteuid?.()) return
+  } catch {
+    // Connecting says what is the matter.
+    return
+  }
+  throw new UsageError(
+    `the socket ${socketPath} is somebody else’s, in a folder where everybody may make one`,
+    'Keep the socket of a tunnel in a folder of your own, such as $XDG_RUNTIME_DIR, and pass `-o ExitOnForwardFailure=yes` to ssh.',
+  )
 }
 
 export function adminClient({ agent, begin, unreached }: AdminRoute): AdminClient {
@@ -53,7 +79,7 @@ export function adminClient({ agent, begin, unreached }: AdminRoute): AdminClien
 
   function ask(method: 'GET' | 'POST', path: string, body?: unknown): Promise<AdminAnswer> {
     return answerTo(method, path, body).catch((error: NodeJS.ErrnoException) => {
-      throw unreached(error)
+      throw error instanceof UsageError ? error : unreached(error)
     })
   }
 

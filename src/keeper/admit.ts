@@ -19,7 +19,7 @@ import {
   type Verdict,
 } from '../link/index.js'
 import type { ActivePolicy, CredentialSpec, LimitWindow } from '../policy/index.js'
-import type { Header, Operation } from '../protocol/index.js'
+import { type Header, isReading, type Operation } from '../protocol/index.js'
 import type { Approvals } from './approvals.js'
 import { type AttemptResult, type Case, newAttempt, writeAttempt } from './attempt-entry.js'
 import { toldBudgets } from './budgets.js'
@@ -53,7 +53,7 @@ export interface AdmissionParts {
   readonly followers: EvidenceFollowers
   readonly approvals: Approvals
   readonly stops: Stops
-  readonly probing: Pick<Probing, 'ask' | 'forget'>
+  readonly probing: Pick<Probing, 'ask' | 'changed' | 'changesOf'>
   readonly suppression: Suppression
   readonly refusals: RefusalRate
   readonly open: OpenAttempts
@@ -106,23 +106,33 @@ export class Admission {
     again: boolean,
   ): Promise<AdmitReply> {
     const { c, route, questions } = asking
+    const changes = this.parts.probing.changesOf(route.api.name)
     const { probes, remembered } = await this.parts.probing.ask(c, route, questions, again)
+    // The time of now: limits and windows may have turned over meanwhile.
+    const moment = this.moment()
     const { presented, grant } = await this.present(c.request)
     if (this.parts.policies.inForce()?.cid !== c.policy.cid) return reply(c.request, { kind: 'stale' }, null)
-    const ruling = rule({ ...c, grant, probes }, presented, this.parts)
+    const outdated = !again && this.parts.probing.changesOf(route.api.name) !== changes
+    if (outdated) return this.askFirst(asking, from, true)
+    const ruling = rule({ ...c, ...moment, grant, probes }, presented, this.parts)
     const usesApproval = ruling.kind === 'allow' && ruling.approval !== null
     return usesApproval && remembered ? this.askFirst(asking, from, true) : this.act(ruling, from)
   }
 
   /** Verifies what the request presented as its grant, and opens its case. */
   private async open(request: AdmitRequest, policy: ActivePolicy): Promise<OpenedCase> {
-    const { clock, ledger, random } = this.parts
-    // Read together: an entry that is written while the grant is verified would seem to be ahead of the clock.
-    const moment = { nowMs: clock.nowMs(), lastEntryMs: ledger.head().t }
+    const { random } = this.parts
+    const moment = this.moment()
     const { presented, grant } = await this.present(request)
     const nothingYet = { classifier: 'none', operations: [], counters: {}, probes: null }
     const c = { ...newAttempt(random, moment.nowMs), ...nothingYet, ...moment, request, policy, grant }
     return { c, presented }
+  }
+
+  /** Read together: an entry that is written while a grant is verified would seem to be ahead of the clock. */
+  private moment(): Pick<Case, 'nowMs' | 'lastEntryMs'> {
+    const { clock, ledger } = this.parts
+    return { nowMs: clock.nowMs(), lastEntryMs: ledger.head().t }
   }
 
   private async present(request: AdmitRequest): Promise<Presented> {
@@ -171,7 +181,7 @@ export class Admission {
     const reservations = decision.reservations.filter(({ amount }) => amount > 0)
     const hold = this.parts.counters.reserve(reservations, c.id, c.nowMs)
     const taken = approval === null ? null : this.parts.approvals.take(approval)
-    if (c.probes !== null) this.parts.probing.forget(c.probes)
+    if (!isReading(c.operations)) this.parts.probing.changed(route.api.name)
     const once = route.spends ? route.signature : null
     if (once !== null) this.parts.spent.spend(once.signed.signature, once.untilMs)
     const access = await this.access(c, route)

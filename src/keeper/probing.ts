@@ -60,6 +60,8 @@ export interface Probed {
 
 interface Kept {
   readonly answer: Answered
+  /** Name of the API. */
+  readonly about: string
   /** `seq` of the `probe` entry. */
   readonly asked: number
   readonly untilMs: number
@@ -79,6 +81,8 @@ export class Probing {
   private readonly bounds: ProbeBounds
   private readonly calls: CallParts
   private readonly kept = new Map<string, Kept>()
+  /** How often something was admitted that may have changed what an API answers. */
+  private readonly changes = new Map<string, number>()
 
   constructor(parts: ProbingParts) {
     this.parts = parts
@@ -123,9 +127,18 @@ export class Probing {
     }
   }
 
-  /** What is about to be done may change what was answered: whoever comes next asks anew. */
-  forget(probes: readonly AskedProbe[]): void {
-    for (const { key } of probes) if (key !== null) this.kept.delete(key)
+  /**
+   * Something that is more than a read was admitted: whoever comes next asks the API anew, whatever it asks about.
+   * ATTACK: an agent has an answer remembered, changes what it was about by a call that nobody asks about, and acts on it.
+   */
+  changed(api: string): void {
+    this.changes.set(api, this.changesOf(api) + 1)
+    for (const [key, { about }] of this.kept) if (about === api) this.kept.delete(key)
+  }
+
+  /** Another number than before says that answers from before may be outdated. */
+  changesOf(api: string): number {
+    return this.changes.get(api) ?? 0
   }
 
   /** Writes the requests that depend on no answer, and obtains one credential for all that may follow. */
@@ -205,8 +218,11 @@ export class Probing {
 
   private async answer(call: Ready | Unanswered, asked: number | null, signal: AbortSignal): Promise<Answer> {
     if (call.kind !== 'ready') return call
+    const about = call.api.name
+    const before = this.changesOf(about)
     const answer = await within(signal, answerOf(call, this.calls, signal))
-    if (answer.kind === 'answered' && asked !== null) this.keep(call.key, { answer, asked })
+    if (answer.kind === 'answered' && asked !== null && this.changesOf(about) === before)
+      this.keep(call.key, { answer, about, asked })
     return answer
   }
 

@@ -133,6 +133,12 @@ export class Store {
     this.moved = { archived, folder: new ArchiveFolder(folder, this.crypto) }
   }
 
+  /** Whether some of what was archived is still here. */
+  async holdsArchived(): Promise<boolean> {
+    const range = { gte: seqKey('e', 0), lt: seqKey('e', this.archived?.size ?? 0) }
+    return (await this.db.keys({ ...range, limit: 1 }).all()).length > 0
+  }
+
   /** Deletes the next `most` entries that were archived, from the disk as well; the sequence number behind them, or null where none was left. */
   async dropArchived(most: number): Promise<number | null> {
     const size = this.archived?.size ?? 0
@@ -162,9 +168,13 @@ export class Store {
     from = 0,
     to = Number.MAX_SAFE_INTEGER,
   ): AsyncGenerator<(readonly [seq: number, bytes: Bytes])[]> {
-    const own = this.archived?.size ?? 0
-    if (from < own) yield* this.archivedBatches(from, Math.min(to, own))
-    const range = [seqKey('e', Math.max(from, own)), seqKey('e', to)] as const
+    let next = from
+    // More may be archived while this is read.
+    for (let own = this.archived?.size ?? 0; next < Math.min(to, own); own = this.archived?.size ?? 0) {
+      yield* this.archivedBatches(next, Math.min(to, own))
+      next = Math.min(to, own)
+    }
+    const range = [seqKey('e', next), seqKey('e', to)] as const
     for await (const found of this.scanned(...range))
       yield found.map(([key, value]) => [seqOfKey(key), value] as const)
   }

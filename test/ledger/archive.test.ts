@@ -326,6 +326,7 @@ for (const moment of ['writing', 'reading', 'committed'] as const)
     assert.deepEqual((await collect(again.entries())).slice(0, all.length), all)
     if (moment === 'committed') assert.equal(again.archived()?.size, MOVED)
     else await again.archiving.begin(archiveRequest(folder, MOVED))
+    while (again.archiving.status()?.state !== 'done') await new Promise(resolve => setTimeout(resolve, 10))
     await again.close()
     assert.deepEqual(
       await ownEntries(car),
@@ -352,4 +353,36 @@ test('a check says where the archive is missing, and is whole with it', async t 
   assert.equal((await check()).verdict, 'archive_unreadable')
   const found = await check(`${folder}.elsewhere`)
   assert.deepEqual([found.verdict, found.lost], ['sound', 0])
+})
+
+test('attack: the archive has lost its checkpoint when more is ordered into it; nothing of it is written over', async t => {
+  const { car, ledger, folder } = await archivable(t)
+  await ledger.archiving.begin(archiveRequest(folder, 512))
+  await rm(join(folder, 'checkpoint'))
+  await assert.rejects(ledger.archiving.begin(archiveRequest(folder, MOVED)), { code: 'archive_unreadable' })
+  assert.equal((await collect(ledger.entries(0))).length, ledger.head().size)
+  const stranger = join(car.folder, 'stranger')
+  await cp(folder, stranger, { recursive: true })
+  await writeFile(bundle(stranger), 'another log’s')
+  await assert.rejects(ledger.archiving.begin(archiveRequest(stranger, MOVED)), { code: 'tiles_differ' })
+  assert.equal(await readFile(bundle(stranger), 'utf8'), 'another log’s')
+  await ledger.close()
+})
+
+test('attack: the archive is gone when a start finds entries that were still to be deleted; they stay', async t => {
+  const { car, ledger, folder, seeds } = await archivable(t)
+  await ledger.close()
+  const program = fileURLToPath(new URL('./archiving-process.js', import.meta.url))
+  const [receipt, checkpoint] = seeds.map(seed => hex(seed)) as [string, string]
+  const args = [program, car.dir, car.highWater, receipt, checkpoint, folder, String(MOVED), 'committed']
+  const child = spawn(process.execPath, args, { stdio: 'ignore' })
+  await once(child, 'exit')
+  const before = (await ownEntries(car)).length
+  await rename(folder, `${folder}.away`)
+  const again = await car.open()
+  while (again.archiving.status()?.state !== 'failed') await new Promise(resolve => setTimeout(resolve, 10))
+  await again.close()
+  const status = again.archiving.status()
+  assert.deepEqual([status?.state, (await ownEntries(car)).length], ['failed', before])
+  assert.ok(before > 10, 'it was killed before anything was deleted')
 })

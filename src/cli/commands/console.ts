@@ -43,7 +43,8 @@ keep the Host header, and to let nobody else in.
 Examples:
   countersign console
   countersign console --register
-  ssh -N -L /tmp/keeper.sock:/etc/countersign/run/admin.sock host & countersign console --admin /tmp/keeper.sock
+  ssh -N -o ExitOnForwardFailure=yes -L "$XDG_RUNTIME_DIR/keeper.sock:/etc/countersign/run/admin.sock" host &
+  countersign console --admin "$XDG_RUNTIME_DIR/keeper.sock"
   countersign console --admin https://keeper.acme.example:7443 --client-cert maria.crt --client-key maria.key --ca acme-ca.crt
   countersign console --listen 127.0.0.1:7443 --behind https://console.example.org
 `,

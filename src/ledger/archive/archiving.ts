@@ -1,4 +1,4 @@
-import { mkdir } from 'node:fs/promises'
+import { mkdir, realpath } from 'node:fs/promises'
 import { resolve } from 'node:path'
 import { CountersignError, type Crypto, hex, utf8 } from '../../canon/index.js'
 import { type ControlBody, parseCheckpoint, rootAt, type SignedCheckpoint } from '../../receipt/index.js'
@@ -104,7 +104,7 @@ export class Archiving {
   /** Deletes what a start finds archived and still here, because the keeper ended in between. */
   resume(): void {
     const { archived } = this.parts.store
-    if (archived !== null) this.work = this.drop(archived).catch(() => undefined)
+    if (archived !== null) this.work = this.goOnDropping(archived)
   }
 
   /** What was not done is done again, or gone on with, after the next start. */
@@ -150,7 +150,7 @@ export class Archiving {
    */
   private async write({ folder }: Archived): Promise<void> {
     const { store, crypto, checkpoint, checkpointAt } = this.parts
-    await mkdir(folder, { recursive: true, mode: 0o700 })
+    await this.checkFolder(folder)
     const whole = await checkpoint()
     const { size } = parseCheckpoint(utf8(whole))
     this.show('writing', folder, size, 0)
@@ -160,6 +160,16 @@ export class Archiving {
       await exportTiles({ folder, note, crypto, entries: from => this.portion(folder, from, to, size) })
       at = to
     }
+  }
+
+  /** ATTACK: a folder that was the archive, and has lost its checkpoint or shows an older one, is written over as if it were new. */
+  private async checkFolder(folder: string): Promise<void> {
+    const { store, crypto, chain } = this.parts
+    await mkdir(folder, { recursive: true, mode: 0o700 })
+    const { archived } = store
+    const isSame =
+      archived !== null && (await realpath(archived.folder).catch(() => '')) === (await realpath(folder))
+    if (isSame) await new ArchiveFolder(folder, crypto).mustShow(chain, archived.size)
   }
 
   private async *portion(folder: string, from: number, to: number, size: number): AsyncGenerator<Uint8Array> {
@@ -194,6 +204,18 @@ export class Archiving {
       this.goOn('reading', folder, size, tile * TILE_LEAVES)
       await reader.bundle(tile, store.leavesOfTile)
       await pace.rest()
+    }
+  }
+
+  /** What the folder may have lost since is still here: it is read back anew before anything more is deleted. */
+  private async goOnDropping(archived: Archived): Promise<void> {
+    const { size, folder } = archived
+    try {
+      if (await this.parts.store.holdsArchived()) await this.readBack(archived)
+      await this.drop(archived)
+    } catch (error) {
+      const problem = asFault(error as Error).message
+      this.current = { state: 'failed', folder, size, entries: 0, problem }
     }
   }
 

@@ -10,7 +10,7 @@ import {
   type SignedCheckpoint,
 } from '../../receipt/index.js'
 import { ledgerFault } from '../error-table.js'
-import { replaceFile } from '../replace-file.js'
+import { replaceFile, syncFolder } from '../replace-file.js'
 import { subtreeHash } from '../tile.js'
 import { prefixed } from './read-tile.js'
 import { availableWidth, formatTilePath, newestTile, TILE_WIDTH, type TileName } from './tile-path.js'
@@ -72,7 +72,7 @@ export async function exportTiles(options: TileExport): Promise<ExportedTiles> {
 
 /** The checkpoint in the folder; null where there is none. */
 async function shownBy(folder: string): Promise<SignedCheckpoint | null> {
-  await mkdir(folder, { recursive: true, mode: 0o755 })
+  await makeFolder(folder)
   const bytes = await readFile(join(folder, 'checkpoint')).catch((error: NodeJS.ErrnoException) => {
     if (error.code === 'ENOENT') return null
     throw error
@@ -169,10 +169,27 @@ class TileWriter {
 
   private async write(name: TileName, parts: readonly Uint8Array[]): Promise<string> {
     const path = join(this.folder, formatTilePath(name))
-    await mkdir(dirname(path), { recursive: true, mode: 0o755 })
-    await replaceFile(path, Buffer.concat(parts), 0o644)
+    const bytes = Buffer.concat(parts)
+    const before = await readFile(path).catch(() => null)
+    // INVARIANT: what was there before is neither written over nor taken back; an archive may be the only place where it is.
+    if (before !== null) {
+      if (!before.equals(bytes)) throw differ(`${path} holds something else`)
+      return path
+    }
+    await makeFolder(dirname(path))
+    await replaceFile(path, bytes, 0o644)
     this.written.push(path)
     return path
+  }
+}
+
+/** The names of new folders are made durable in those that hold them, which syncing a file in them does not do. */
+async function makeFolder(path: string): Promise<void> {
+  const first = await mkdir(path, { recursive: true, mode: 0o755 })
+  if (first === undefined) return
+  for (let made = path; ; made = dirname(made)) {
+    await syncFolder(dirname(made))
+    if (made === first) return
   }
 }
 
