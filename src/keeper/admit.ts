@@ -108,31 +108,24 @@ export class Admission {
     const { c, route, questions } = asking
     const changes = this.parts.probing.changesOf(route.api.name)
     const { probes, remembered } = await this.parts.probing.ask(c, route, questions, again)
-    // The time of now: limits and windows may have turned over meanwhile.
-    const moment = this.moment()
     const { presented, grant } = await this.present(c.request)
     if (this.parts.policies.inForce()?.cid !== c.policy.cid) return reply(c.request, { kind: 'stale' }, null)
     const outdated = !again && this.parts.probing.changesOf(route.api.name) !== changes
     if (outdated) return this.askFirst(asking, from, true)
-    const ruling = rule({ ...c, ...moment, grant, probes }, presented, this.parts)
+    const ruling = rule({ ...c, grant, probes }, presented, this.parts)
     const usesApproval = ruling.kind === 'allow' && ruling.approval !== null
     return usesApproval && remembered ? this.askFirst(asking, from, true) : this.act(ruling, from)
   }
 
   /** Verifies what the request presented as its grant, and opens its case. */
   private async open(request: AdmitRequest, policy: ActivePolicy): Promise<OpenedCase> {
-    const { random } = this.parts
-    const moment = this.moment()
+    const { clock, ledger, random } = this.parts
+    // Read together: an entry that is written while the grant is verified would seem to be ahead of the clock.
+    const moment = { nowMs: clock.nowMs(), lastEntryMs: ledger.head().t }
     const { presented, grant } = await this.present(request)
     const nothingYet = { classifier: 'none', operations: [], counters: {}, probes: null }
     const c = { ...newAttempt(random, moment.nowMs), ...nothingYet, ...moment, request, policy, grant }
     return { c, presented }
-  }
-
-  /** Read together: an entry that is written while a grant is verified would seem to be ahead of the clock. */
-  private moment(): Pick<Case, 'nowMs' | 'lastEntryMs'> {
-    const { clock, ledger } = this.parts
-    return { nowMs: clock.nowMs(), lastEntryMs: ledger.head().t }
   }
 
   private async present(request: AdmitRequest): Promise<Presented> {

@@ -139,12 +139,17 @@ test('a call that prefers to wait is answered once two people have countersigned
     const waiting = await pending()
     return waiting?.id === id ? undefined : waiting
   })
+  // An answer that is behind that of the held call: from then on the gate waits.
+  const behind = await fetch(`${sidecar.url}/billing/invoices/1`, {
+    headers: { authorization: `Bearer ${await sidecar.grant()}` },
+  })
+  assert.equal(behind.status, 200)
   process.kill(sidecar.pid('keeper'), 'SIGKILL')
   const held = await other
   assert.deepEqual([held.status, held.approval], [403, next.id])
   await eventually('the keeper', () => sidecar.status().catch(() => undefined))
   assert.equal((await pending())?.id, next.id, 'the approval is still there')
-  assert.equal(seen.length, 1)
+  assert.equal(seen.length, 2, 'the first held call, and the read')
 })
 
 test('a rejected call stays refused, and the agent reads the person’s reason', async t => {

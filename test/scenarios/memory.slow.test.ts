@@ -66,7 +66,11 @@ async function secretsOf(sidecar: Sidecar): Promise<Needle[]> {
     .entries()
     .flatMap(entry => textsIn(entry.material.reveal()).map(text => [entry.name, text] as const))
     .filter(([, text]) => text !== lent)
-  assert.equal(new Set(inVault.map(([name]) => name)).size, 4, 'the vault has entries for all four clouds')
+  assert.equal(
+    new Set(inVault.map(([name]) => name)).size,
+    5,
+    'the vault has entries for all four clouds, and one to ask with',
+  )
   return [
     ...[...keys, ...roles].flatMap(name => keyNeedlesOf(name, JSON.parse(file(`${name}.jwk`)).d as string)),
     ...keyNeedlesOf('vault key', file('keeper/vault.key')),
@@ -78,13 +82,14 @@ async function secretsOf(sidecar: Sidecar): Promise<Needle[]> {
 
 /** Every secret text in an entry's material: the values of its members, public ones and labels apart. */
 function textsIn(material: unknown): string[] {
-  const { jwk, keys, token, secretAccessKey } = material as {
+  const { jwk, keys, token, secret, secretAccessKey } = material as {
     jwk?: { d: string }
     secretAccessKey?: string
     keys?: readonly { key: string }[]
     token?: string
+    secret?: string
   }
-  const texts = [jwk?.d, token, secretAccessKey, ...(keys ?? []).map(({ key }) => key)].filter(
+  const texts = [jwk?.d, token, secret, secretAccessKey, ...(keys ?? []).map(({ key }) => key)].filter(
     text => text !== undefined,
   )
   assert.ok(texts.length > 0, 'an entry without a secret')

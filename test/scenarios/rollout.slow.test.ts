@@ -121,7 +121,8 @@ describe('a rollout', () => {
     const text = readFileSync(next, 'utf8')
     const suggested = parse(text)
     assert.equal(suggested.metadata.version, 2)
-    assert.deepEqual(suggested.agents.coder, { environment: 'staging', session: '8h' })
+    const { environment, session } = suggested.agents.coder
+    assert.deepEqual({ environment, session }, { environment: 'staging', session: '8h' })
     const added = suggested.rules.slice(3)
     const rulesFor = (name: string) =>
       added.filter(({ allow }: { allow: { operations: string[] } }) => allow.operations.includes(name))
