@@ -4,7 +4,7 @@ import { availableParallelism } from 'node:os'
 import process from 'node:process'
 
 /**
- * Runs one lane of the tests: `quick`, which stays under five minutes on two processors, or `slow` (`*.slow.test.ts`). What
+ * Runs one lane of the tests: `quick`, or `slow` (`*.slow.test.ts`). What
  * follows goes to `node --test`, such as `--test-name-pattern`.
  */
 const ROOT = 'dist/test'
