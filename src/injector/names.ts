@@ -42,9 +42,3 @@ export const API_TOKEN_PATH = '/var/run/secrets/countersign.dev/api'
 export const GATE_PORT = 7070
 /** `/livez` and `/readyz` for the kubelet, on the pod's address. */
 export const PROBE_PORT = 7079
-
-/**
- * Stands where a client wants a token. It is no secret: the gate of the pod puts the pod's own identity in its place,
- * so that the agent holds nothing that could be taken elsewhere.
- */
-export const POD_GRANT = 'countersign-pod'

@@ -12,7 +12,11 @@ export function readProfiles(file: string): Profiles {
 export function injectorParts(profiles: Profiles): InjectorParts {
   return {
     profiles,
-    clientVariables: (apis, grant) => clientEnvironment(apis, { grant, aws: {} }),
+    clientVariables: (apis, grant) =>
+      clientEnvironment(apis, {
+        grant,
+        aws: { AWS_ACCESS_KEY_ID: grant, AWS_SECRET_ACCESS_KEY: grant, AWS_SESSION_TOKEN: grant },
+      }),
     isRealCredential,
   }
 }
