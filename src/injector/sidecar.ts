@@ -72,9 +72,9 @@ export function keeper(profile: Profile, limits: Limits): Container {
       },
     ],
     securityContext: confined(profile.users.keeper, profile.users.group),
-    // No port, so that nothing but its sockets can be asked.
+    // It has no port. `status` would say that no gate is connected, and the gate starts after it.
     startupProbe: {
-      exec: { command: ['countersign', 'status', '--config', CONFIG_FILE] },
+      exec: { command: ['countersign', 'grant', 'list', '--config', CONFIG_FILE] },
       ...periods({ periodSeconds: 2, timeoutSeconds: 10, failureThreshold: 60 }),
     },
     volumeMounts: [

@@ -5,7 +5,9 @@ import { join } from 'node:path'
 import process from 'node:process'
 import { test } from 'node:test'
 import { fileURLToPath } from 'node:url'
+import { judge } from '../../src/injector/index.js'
 import { Cluster, ISSUER, POD_CLAIMS, SUBJECT } from '../credential/pod-tokens.js'
+import { agentPod, PARTS } from '../injector/agents.js'
 import { invoicesPolicy, startInvoices } from './invoices.js'
 import { startSidecar } from './supervised-sidecar.js'
 
@@ -94,6 +96,31 @@ test('an agent in a pod holds nothing, and its requests have its pod’s name on
     assert.equal(status, 0, stdout + stderr)
   })
 })
+
+test('the startup probe of a keeper passes while there is no gate, and not without a keeper', async t => {
+  const invoices = await startInvoices(t)
+  const sidecar = await startSidecar(t, {
+    policy: invoicesPolicy(invoices.address),
+    billing: invoices.address,
+  })
+  await sidecar.stop()
+  assert.notEqual(probe(sidecar.loaded.file), 0)
+  await sidecar.start('keeper')
+  assert.equal(probe(sidecar.loaded.file), 0)
+})
+
+/** As the kubelet runs what the injector wrote, with this program and this configuration. */
+function probe(config: string): number | null {
+  const judgement = judge(agentPod(), 'agents', PARTS)
+  assert.equal(judgement.kind, 'injected')
+  const keeper = judgement.pod.spec.initContainers?.find(({ name }) => name === 'countersign-keeper')
+  assert.ok(keeper)
+  const { exec } = keeper.startupProbe as { exec: { command: readonly string[] } }
+  const [program, ...words] = exec.command
+  assert.equal(program, 'countersign')
+  const here = words.map(word => (word === '/etc/countersign/countersign.yaml' ? config : word))
+  return spawnSync(process.execPath, [MAIN, ...here], { stdio: 'ignore' }).status
+}
 
 test('a keeper that is bound to its pod and not told which doesn’t start', async t => {
   const invoices = await startInvoices(t)
