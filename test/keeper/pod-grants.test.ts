@@ -2,7 +2,9 @@ import assert from 'node:assert/strict'
 import { describe, it, type TestContext } from 'node:test'
 import { type IdentityVerifier, identityVerifier, issuerKeys } from '../../src/credential/index.js'
 import type { KeeperClient } from '../../src/gate/index.js'
+import { POD_GRANT } from '../../src/link/index.js'
 import { Cluster, ISSUER, POD_CLAIMS, SUBJECT } from '../credential/pod-tokens.js'
+import { awsPolicy, SigningBroker, signedCall } from './aws-house.js'
 import { type Asked, House, ORIGIN, ofType, openedPolicy, policyOf } from './keeper-fixture.js'
 
 const POLICY = (identity: string) => `
@@ -154,6 +156,27 @@ describe('the identity of a pod as a grant', () => {
       codes.push(codeOf(await askAs(at, client, await at.cluster.token(ORIGIN, Date.now()))))
     assert.deepEqual([...new Set(codes)], ['forward', 'grant_too_many'])
     assert.equal((await ofType(ledger, 'grant')).length, 8)
+  })
+
+  it('goes with AWS’s own signature, made with the word that stands for the pod, and changed by nobody', async t => {
+    const at = await home(t)
+    at.house.shelf.next = awsPolicy(['aws-sigv4'], undefined, POD)
+    const broker = new SigningBroker()
+    await at.house.start({ identities: at.identities, broker })
+    const client = await at.house.connect()
+    const word = { token: POD_GRANT, jti: POD_GRANT, secret: POD_GRANT }
+    const request = { operation: 's3:PutObject', service: 's3', method: 'PUT', path: '/b/k', body: 'hello' }
+    const call = await signedCall({ client }, word, request)
+    const presented = { slot: 'aws-sigv4', token: await at.cluster.token(ORIGIN, Date.now()) } as const
+    const { signed } = call
+    assert.ok(signed)
+    const changed = { ...signed, signature: '0'.repeat(64) }
+    assert.equal(
+      codeOf(await at.house.ask(client, { ...call, presented, signed: changed })),
+      'signature_mismatch',
+    )
+    assert.equal(codeOf(await at.house.ask(client, { ...call, presented })), 'forward')
+    assert.equal(codeOf(await at.house.ask(client, { ...call, presented })), 'signature_reused')
   })
 
   it('is refused under a policy that no longer names it', async t => {
