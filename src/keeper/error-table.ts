@@ -107,6 +107,11 @@ export const keeperErrors = {
     sentence: 'The agent or its task is halted, and gets no grant.',
     mend: 'Look at `countersign status`, and end the halt with `countersign resume` once it may go on.',
   },
+  halts_full: {
+    status: 409,
+    sentence: 'A thousand agents and tasks are halted one by one already.',
+    mend: 'Halt everything with `countersign halt --all`.',
+  },
   not_stopped: {
     status: 409,
     sentence: 'Nothing of that scope is halted or frozen.',

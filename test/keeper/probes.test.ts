@@ -14,6 +14,12 @@ const ALLOW = `
     probe: volume
     when: probe.environments.all(e, ${OWN})
 `
+const RENAME = `
+  - id: names
+    allow: { api: railway, operations: [volumeUpdate] }
+    to: [coder]
+`
+const RENAMED = { name: 'volumeUpdate', args: { volumeId: RAILWAY_IDS.volume, input: { name: 'data' } } }
 const DENY = `
   - id: never-shared
     deny: { api: railway, operations: [volumeDelete] }
@@ -167,6 +173,36 @@ describe('a rule that asks the API first', () => {
     cloud.railway.world.volumes.delete(RAILWAY_IDS.volume)
     assert.equal(outcome(await ask()), 'deny no_matching_rule -')
     assert.ok(sent.length > once)
+  })
+
+  it('attack: an answer from while something is under way is not remembered', async t => {
+    const { ask, sent } = await askedCloud(t, { rules: `${ALLOW}${RENAME}` })
+    assert.equal(outcome(await ask(RENAMED)), 'forward')
+    await ask()
+    const once = sent.length
+    await ask()
+    assert.equal(sent.length, 2 * once, 'nobody has settled the renaming')
+  })
+
+  it('attack: what was asked before midnight and answered behind it is decided on the new day', async t => {
+    let whenAsked = (): void => undefined
+    const { ask, cloud, house } = await askedCloud(t, {
+      rules: `${ALLOW}    limit: { count: 1, per: day }\n`,
+      network: real => ({
+        send: call => {
+          whenAsked()
+          return real.send(call)
+        },
+      }),
+    })
+    unmount(cloud, RAILWAY_IDS.production)
+    const toMidnight = 86_400_000 - (Date.now() % 86_400_000)
+    house.aheadMs = toMidnight - 10_000
+    whenAsked = () => {
+      house.aheadMs = toMidnight + 10_000
+    }
+    assert.equal(outcome(await ask()), 'forward')
+    assert.equal(outcome(await ask()), 'deny over_limit volumes-of-its-own')
   })
 
   it('asks nothing where a rule that asks nothing denies', async t => {

@@ -109,6 +109,20 @@ describe('a halt', () => {
     assert.equal(codeOf(await ask()), 'allowed')
   })
 
+  it('attack: halts without end fill neither memory nor log, and everything can be halted all the same', async t => {
+    const { stop, ask, ledger } = await scene(t)
+    const halted = (of: object) => stop('halt', { ...CODER, of })
+    const tasks = Array.from({ length: 1_000 }, (_, index) => ({ scope: 'task', task: `t-${index}` }))
+    await Promise.all(tasks.map(halted))
+    const size = ledger.head().size
+    assert.equal((await halted({ scope: 'task', task: 't-7' })).status, 200)
+    const refused = await halted({ scope: 'task', task: 't-one-more' })
+    assert.deepEqual([refused.status, refused.body.code], [409, 'halts_full'])
+    assert.equal(ledger.head().size, size)
+    assert.equal((await halted({ scope: 'all' })).status, 200)
+    assert.equal(codeOf(await ask()), 'agent_halted')
+  })
+
   it('attack: an order to do something else, or a used one, resumes nothing', async t => {
     const { ask, stop, order } = await scene(t)
     await stop('halt', CODER)
