@@ -73,7 +73,7 @@ test('a file that never ends fails under its name, and the files behind it still
 
 test('a file that waits for nothing fails, and those that did not run are named', t => {
   const idle = "test('idle', () => new Promise(() => {}))"
-  const { status, told } = run(t, { 'a.test.mjs': idle, 'b.test.mjs': PASSES })
+  const { status, told } = run(t, { 'a.test.mjs': idle, 'b.test.mjs': PASSES }, 1_000)
   assert.equal(status, 1)
   assert.match(told, /not run to the end: a\.test\.mjs, b\.test\.mjs/)
 })
