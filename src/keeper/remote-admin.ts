@@ -1,6 +1,6 @@
 import { constants } from 'node:crypto'
 import { createServer, type Server, type ServerOptions } from 'node:https'
-import type { AddressInfo } from 'node:net'
+import type { AddressInfo, Socket } from 'node:net'
 import type { PeerCertificate, TLSSocket } from 'node:tls'
 import type { FastifyInstance, FastifyRequest } from 'fastify'
 import { CountersignError } from '../canon/index.js'
@@ -42,6 +42,11 @@ const REQUESTS_PER_CONNECTION = 100
 export async function serveRemoteAdmin(options: RemoteAdminOptions, parts: AdminParts): Promise<AdminServer> {
   const { log } = parts
   const server = hardenedServer(options.tls())
+  const connected = new Set<Socket>()
+  server.on('connection', (socket: Socket) => {
+    connected.add(socket)
+    socket.once('close', () => connected.delete(socket))
+  })
   const app = await adminApp(log, handler => server.on('request', handler))
   // Before the routes: a hook holds for what comes behind it.
   noteWhoAsks(app, log)
@@ -60,7 +65,8 @@ export async function serveRemoteAdmin(options: RemoteAdminOptions, parts: Admin
       unwatch()
       await new Promise<void>(resolve => {
         server.close(() => resolve())
-        server.closeAllConnections()
+        // Those too that are within their handshake: the server doesn't count them yet.
+        for (const socket of connected) socket.destroy()
       })
       await app.close()
     },

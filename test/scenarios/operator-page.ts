@@ -84,8 +84,10 @@ export class OperatorTab {
     await this.page.goto(link)
   }
 
-  /** Presses Tab until the element has the focus, as whoever has no mouse does. */
+  /** Presses Tab until the element has the focus, as whoever has no mouse does; the page may still have to show it. */
   async tabTo(selector: string): Promise<void> {
+    const shown = `document.querySelector(${JSON.stringify(selector)})?.checkVisibility() === true`
+    await this.page.waitForFunction(shown, { polling: 50, timeout: 30_000 })
     const found = `document.activeElement?.matches(${JSON.stringify(selector)}) === true`
     for (let presses = 0; presses < 80; presses++) {
       if (await this.page.evaluate(found)) return
