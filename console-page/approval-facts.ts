@@ -14,7 +14,19 @@ const MAX_VALUE = 2_000
 
 /** Members of an approval that have rows of their own, or are for the page alone. Whatever else a keeper says is shown as it is. */
 const TOLD: ReadonlySet<string> = new Set([
-  ...['id', 'state', 'statement', 'digest', 'args', 'salt', 'request', 'rule', 'because', 'approvers'],
+  ...[
+    'id',
+    'state',
+    'statement',
+    'digest',
+    'args',
+    'argumentBytes',
+    'salt',
+    'request',
+    'rule',
+    'because',
+    'approvers',
+  ],
   ...['signed', 'rejected', 'createdMs', 'expiresMs', 'keptMs'],
 ])
 
@@ -80,14 +92,17 @@ function shownValue(text: string): Node {
   return folded
 }
 
-export function stateWords({ state, expiresMs }: ShownApproval, nowMs: number): string {
+export function stateWords(
+  { state, expiresMs }: Pick<ShownApproval, 'state' | 'expiresMs'>,
+  nowMs: number,
+): string {
   const left = `${plural(Math.max(0, Math.ceil((expiresMs - nowMs) / 60_000)), 'minute')} left`
   return state === 'approved' ? `Approved and not used yet, ${left}.` : `Waits, ${left}.`
 }
 
 /** Of each group that has to agree: who has, and how many are missing. */
 export function neededWords(
-  { approvers, signed }: ShownApproval,
+  { approvers, signed }: Pick<ShownApproval, 'approvers' | 'signed'>,
   groups: readonly ApproverGroup[],
 ): readonly string[] {
   return approvers.map(name => {

@@ -1,5 +1,5 @@
 import type { KeeperStatus } from '../src/cli/keeper-status.js'
-import type { ShownApproval } from '../src/keeper/index.js'
+import type { ApprovalSummary } from '../src/keeper/index.js'
 import { type PolicyInForce, type ShownGrant, showAgents } from './agents.js'
 import { showWaiting } from './approvals.js'
 import { followDecisions } from './decisions.js'
@@ -55,7 +55,7 @@ async function look(): Promise<void> {
     const [status, { policy }, { approvals }, { grants }] = await Promise.all([
       get<KeeperStatus>('/api/status'),
       get<{ readonly policy: PolicyInForce | null }>('/api/policy'),
-      get<{ readonly approvals: readonly ShownApproval[] }>('/api/approvals'),
+      get<{ readonly approvals: readonly ApprovalSummary[] }>('/api/approvals'),
       get<{ readonly grants: readonly ShownGrant[] }>('/api/grants'),
     ])
     say(byId('sidecar'), status.chain)
@@ -73,7 +73,7 @@ async function look(): Promise<void> {
 }
 
 /** Told once for each request that is new, so that nobody has to look all the time. */
-function announce(approvals: readonly ShownApproval[]): void {
+function announce(approvals: readonly ApprovalSummary[]): void {
   const fresh = approvals.filter(({ id, state }) => state === 'requested' && known?.has(id) === false)
   known = new Set(approvals.map(({ id }) => id))
   const waiting = approvals.filter(({ state }) => state === 'requested').length

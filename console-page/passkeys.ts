@@ -30,7 +30,7 @@ export interface PersonsPasskey extends Passkey {
 
 /** The passkeys that may sign about an approval, in a page of this host. */
 export function passkeysFor(
-  approval: ShownApproval,
+  approval: Pick<ShownApproval, 'approvers' | 'signed'>,
   verdict: ApprovalVerdict,
   groups: readonly ApproverGroup[],
   host: string,

@@ -55,7 +55,10 @@ export function checkApproval({ statement, digest, args, probes, salt }: ShownAp
     throw cliFault('approval_inconsistent', 'its digest is another')
 }
 
-export function stateWords({ state, rejected, expiresMs }: ShownApproval, nowMs: number): string {
+export function stateWords(
+  { state, rejected, expiresMs }: Pick<ShownApproval, 'state' | 'rejected' | 'expiresMs'>,
+  nowMs: number,
+): string {
   if (state === 'rejected') {
     const because = rejected?.because == null ? '' : `: ${shown(rejected.because)}`
     return `rejected by ${shown(rejected?.by ?? 'somebody')}${because}`
@@ -65,7 +68,7 @@ export function stateWords({ state, rejected, expiresMs }: ShownApproval, nowMs:
   return state === 'approved' ? `approved and not used yet, ${left}` : `waits, ${left}`
 }
 
-export function neededWords({ approvers, signed }: ShownApproval): string {
+export function neededWords({ approvers, signed }: Pick<ShownApproval, 'approvers' | 'signed'>): string {
   const who = approvers.length === 0 ? 'nobody' : approvers.map(shown).join(' and ')
   return signed.length === 0 ? who : `${who}; approved by ${signed.map(({ by }) => shown(by)).join(' and ')}`
 }

@@ -36,6 +36,11 @@ const ROUTES: readonly Route[] = [
   { method: 'GET', path: /^\/api\/status$/, question: read('/v1/status') },
   { method: 'GET', path: /^\/api\/policy$/, question: read('/v1/policy') },
   { method: 'GET', path: /^\/api\/approvals$/, question: read('/v1/approvals') },
+  {
+    method: 'GET',
+    path: /^\/api\/approvals\/([0-9a-f-]{36})$/,
+    question: ([, id]) => ({ method: 'GET', path: `/v1/approvals/${id}` }),
+  },
   { method: 'GET', path: /^\/api\/grants$/, question: read('/v1/grants') },
   {
     method: 'GET',

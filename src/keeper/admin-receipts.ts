@@ -7,6 +7,8 @@ import { keeperFault } from './error-table.js'
 import { explainReceipt } from './why.js'
 
 const MAX_RECEIPTS = 1_000
+/** Of entries in one answer; whoever reads on asks from where it ended. */
+const MAX_RECEIPT_BYTES = 8_388_608
 
 export function routeReceipts(app: FastifyInstance, ledger: Ledger): void {
   app.get('/v1/receipts', async request => {
@@ -14,10 +16,12 @@ export function routeReceipts(app: FastifyInstance, ledger: Ledger): void {
     const first = numberOf(from)
     const most = Math.min(numberOf(limit), MAX_RECEIPTS)
     const entries: { seq: number; entry: string }[] = []
+    let bytesSoFar = 0
     if (most > 0)
       for await (const bytes of ledger.entries(first)) {
         entries.push({ seq: first + entries.length, entry: base64(bytes) })
-        if (entries.length >= most) break
+        bytesSoFar += bytes.length
+        if (entries.length >= most || bytesSoFar >= MAX_RECEIPT_BYTES) break
       }
     return { size: ledger.head().size, entries }
   })

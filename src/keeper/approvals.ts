@@ -31,6 +31,7 @@ import {
   statementDigest,
 } from '../policy/index.js'
 import type { ControlBody } from '../receipt/index.js'
+import { lackOfRoom, type NoRoom } from './approval-room.js'
 import { ApprovalWatches } from './approval-watches.js'
 import { type Case, resultsOf } from './attempt-entry.js'
 import { keeperFault } from './error-table.js'
@@ -55,6 +56,8 @@ export interface Approval {
   readonly digest: string
   /** What the statement commits to: arguments of each operation, without what an SDK renews on every call. */
   readonly args: readonly JsonValue[]
+  /** Of `args` as JCS. */
+  readonly argumentBytes: number
   /** What the upstream was asked about the call, and has said; empty where nothing was asked. The statement commits to it as well. */
   readonly probes: readonly ProbeResult[]
   /** Base64 of 32 bytes. */
@@ -88,8 +91,11 @@ export function shownApproval({ match: _, heard: __, ...shown }: Approval): Show
 export interface ApprovalBounds {
   readonly maxPending: number
   readonly maxPendingPerAgent: number
-  /** Of the arguments, as JCS. */
+  /** Of the arguments of one, as JCS. */
   readonly maxArgumentBytes: number
+  /** Of all that wait for one agent, and of all that are kept. */
+  readonly maxArgumentBytesPerAgent: number
+  readonly maxArgumentBytesInAll: number
   /** Where no approver group says otherwise. */
   readonly expiresMs: number
   /** How long a rejection stands for the same call of the same task. */
@@ -100,6 +106,8 @@ export const APPROVALS: ApprovalBounds = {
   maxPending: 1_000,
   maxPendingPerAgent: 100,
   maxArgumentBytes: 262_144,
+  maxArgumentBytesPerAgent: 4_194_304,
+  maxArgumentBytesInAll: 67_108_864,
   expiresMs: 1_800_000,
   rejectionMs: 604_800_000,
 }
@@ -110,7 +118,7 @@ export type ApprovalRequest =
   /** People have agreed; see `take`. */
   | { readonly kind: 'approved'; readonly approval: Approval }
   | { readonly kind: 'rejected'; readonly approval: Approval }
-  | { readonly kind: 'refused'; readonly code: 'approvals_full' | 'approval_too_large' | 'probe_unanswered' }
+  | { readonly kind: 'refused'; readonly code: NoRoom | 'approval_too_large' | 'probe_unanswered' }
 
 /** An approval that an attempt is about to use, and what has to be durable with that attempt. */
 export interface TakenApproval {
@@ -161,8 +169,7 @@ export class Approvals {
   /** The approvals as of the newest entry. */
   static async load(parts: ApprovalParts): Promise<Approvals> {
     const approvals = new Approvals(parts)
-    for (const [, value] of await parts.ledger.state.list(PREFIX))
-      approvals.keep({ probes: [], ...JSON.parse(value) })
+    for (const [, value] of await parts.ledger.state.list(PREFIX)) approvals.keep(readApproval(value))
     for (const [key, value] of await parts.ledger.state.list(COUNTER_PREFIX))
       approvals.counters.set(key.slice(COUNTER_PREFIX.length), Number(value))
     return approvals
@@ -228,9 +235,11 @@ export class Approvals {
           return this.askAnew(c, grant, decision, known)
       }
     }
-    if (this.isFull(grant.agent)) return { kind: 'refused', code: 'approvals_full' }
     const approval = this.newApproval(c, grant, decision, match)
     if (approval === 'too large') return { kind: 'refused', code: 'approval_too_large' }
+    const kept = this.byMatch.values()
+    const lacking = lackOfRoom(grant.agent, approval.argumentBytes, kept, c.nowMs, this.bounds)
+    if (lacking !== null) return { kind: 'refused', code: lacking }
     const replaced = known !== undefined && known.keptMs <= c.nowMs ? [this.forget(known)] : []
     this.keep(approval)
     return { kind: 'pending', approval, recorded: this.record(approval, 'requested', {}, replaced) }
@@ -389,7 +398,8 @@ export class Approvals {
     const args = argumentsOf(c)
     const probes = resultsOf(c) ?? []
     const expiresMs = c.nowMs + this.lifetimeMs(c, decision)
-    if (canonicalBytes(args as JsonValue).length > this.bounds.maxArgumentBytes) return 'too large'
+    const argumentBytes = canonicalBytes(args as JsonValue).length
+    if (argumentBytes > this.bounds.maxArgumentBytes) return 'too large'
     const id = uuid7(c.nowMs, random(10))
     const salt = random(SALT_BYTES)
     const statement: ApprovalStatement = {
@@ -413,6 +423,7 @@ export class Approvals {
       statement,
       digest: statementDigest(crypto, statement),
       args,
+      argumentBytes,
       probes,
       salt: base64(salt),
       match,
@@ -427,12 +438,6 @@ export class Approvals {
       expiresMs,
       keptMs: expiresMs,
     }
-  }
-
-  private isFull(agent: string): boolean {
-    if (this.byMatch.size >= this.bounds.maxPending) return true
-    const own = this.pending().filter(({ statement }) => statement.agent === agent)
-    return own.length >= this.bounds.maxPendingPerAgent
   }
 
   private lifetimeMs(c: Case, decision: Decision): number {
@@ -505,6 +510,16 @@ export class Approvals {
         ...more,
       },
     }
+  }
+}
+
+/** What an older version has written lacks what it didn't know. */
+function readApproval(value: string): Approval {
+  const kept = JSON.parse(value) as Approval
+  return {
+    ...kept,
+    probes: kept.probes ?? [],
+    argumentBytes: kept.argumentBytes ?? canonicalBytes(kept.args as JsonValue).length,
   }
 }
 

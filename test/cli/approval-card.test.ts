@@ -30,6 +30,7 @@ function approval(args: readonly JsonValue[], changes: Partial<ApprovalStatement
     statement,
     digest: statementDigest(nativeCrypto, statement),
     args,
+    argumentBytes: Buffer.byteLength(JSON.stringify(args)),
     probes: [],
     salt: base64(SALT),
     request: { method: 'POST', target: '/v1/refunds' },

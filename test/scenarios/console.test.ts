@@ -80,7 +80,8 @@ approvers:
     assert.equal((await ask({ amount: 7 })).status, 403)
     await tab.reads('#news', /^1 new request for approval, 1 in all\.$/)
     await tab.reads(`${CARD} h3`, /^coder asks for POST \/invoices$/)
-    const told = await tab.reads(`${CARD} dl`, /amount = 7/)
+    await tab.press(`${CARD} summary`)
+    const told = await tab.reads(`${CARD} details dl`, /amount = 7/)
     for (const fact of [
       ...[/agentcoder/, /environmentstaging/, /acting formaria/, /held bycreate-with-two-people/],
       ...[/becauseNew invoices are read by two people first\./, /classcreate/, /requestPOST \/invoices/],
@@ -180,7 +181,9 @@ approvers:
       long: 'x'.repeat(5_000),
       lines: 'harmless\nagent\tmaria',
     })
-    const told = await tab.reads(`${CARD} dl`, /U\+202E/)
+    await tab.reads(`${CARD} h3`, /^coder asks/)
+    await tab.press(`${CARD} summary`)
+    const told = await tab.reads(`${CARD} details dl`, /U\+202E/)
     assert.match(told, /U\+200B/)
     assert.match(told, /"<img src=x onerror=/)
     assert.match(told, /5002 characters/)

@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Command } from 'commander'
-import type { ShownApproval } from '../../keeper/index.js'
+import type { ApprovalSummary, ShownApproval } from '../../keeper/index.js'
 import { type AdminClient, connectAdmin } from '../admin-client.js'
 import { approvalLines, checkApproval, neededWords, shown, stateWords } from '../approval-card.js'
 import { loadConfig } from '../config.js'
@@ -83,26 +83,34 @@ export function adminOf(options: AdminOptions): AdminClient {
   return connectAdmin(loaded.path(loaded.config.keeper.admin))
 }
 
-/** Null where nothing with this id waits. */
+/** Everything that is bound to it, and who has agreed; null where nothing with this id waits. */
 export async function approvalOf(admin: AdminClient, id: string): Promise<ShownApproval | null> {
-  const { approvals } = await admin.get<{ approvals: readonly ShownApproval[] }>('/v1/approvals')
-  return approvals.find(each => each.id === id) ?? null
+  try {
+    return (await admin.get<{ approval: ShownApproval }>(`/v1/approvals/${encodeURIComponent(id)}`)).approval
+  } catch (error) {
+    if ((error as Error).message.startsWith('approval_unknown')) return null
+    throw error
+  }
 }
 
 async function list(options: ApprovalOptions, io: Io): Promise<void> {
   const admin = adminOf(options)
   const { approvals } = await admin
-    .get<{ approvals: readonly ShownApproval[] }>('/v1/approvals')
+    .get<{ approvals: readonly ApprovalSummary[] }>('/v1/approvals')
     .finally(() => admin.close())
   if (options.json === true) return printJson(io, { approvals })
   for (const approval of approvals) {
-    const { id, statement, rule } = approval
-    const names = statement.operations.map(({ name }) => shown(name)).join(', ')
-    printLine(io, `${id}  ${shown(statement.agent)}  ${shown(statement.task)}  ${names}`)
+    const { id, agent, task, rule } = approval
+    printLine(io, `${id}  ${shown(agent)}  ${shown(task)}  ${namesOf(approval)}`)
     printLine(io, `  held by ${shown(rule ?? 'a limit')}, ${stateWords(approval, Date.now())}`)
     printLine(io, `  needs ${neededWords(approval)}`)
   }
   if (approvals.length === 0) printLine(io, 'Nothing waits for approval.')
+}
+
+function namesOf({ operations, operationCount }: ApprovalSummary): string {
+  const more = operationCount - operations.length
+  return `${operations.map(shown).join(', ')}${more > 0 ? ` and ${more} more` : ''}`
 }
 
 async function show(id: string, options: ApprovalOptions, io: Io): Promise<void> {
@@ -123,15 +131,7 @@ async function wait(id: string, options: WaitOptions, io: Io): Promise<void> {
   const admin = adminOf(options)
   try {
     for (;;) {
-      const approval = await admin
-        .get<{ approval: ShownApproval }>(`/v1/approvals/${encodeURIComponent(id)}`)
-        .then(
-          answer => answer.approval,
-          (error: Error) => {
-            if (error.message.startsWith('approval_unknown')) return null
-            throw error
-          },
-        )
+      const approval = await approvalOf(admin, id)
       if (approval?.state === 'requested' && Date.now() < untilMs) {
         await sleep(EVERY_MS)
         continue

@@ -71,10 +71,10 @@ async function sign(id: string, verdict: ApprovalVerdict, flags: SignFlags, io: 
   const admin = adminOf(flags)
   try {
     const approval = await approvalOf(admin, id)
-    if (approval === null)
+    if (approval === null || approval.state === 'rejected')
       throw new UsageError(
         `no approval ${id} waits`,
-        'List what waits with `countersign approvals list`; what was used or has expired is not there.',
+        'List what waits with `countersign approvals list`; what was used, was rejected or has expired is not there.',
       )
     // Checks that statement, arguments and digest belong together.
     const lines = approvalLines(approval, Date.now())
