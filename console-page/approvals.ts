@@ -105,14 +105,14 @@ function card({ approval: first }: Waiting): Kept<Waiting> {
       }
       let usable = 0
       for (const [verdict, made] of buttons) {
-        const able = !contradicted && passkeysFor(approval, verdict, groups, location.hostname).length > 0
+        const able = !contradicted && passkeysFor(approval, verdict, groups, location).length > 0
         made.hidden = !able
         if (able) usable++
       }
       say(
         advice,
         usable === 0
-          ? `No passkey for ${location.hostname} can sign this. With a key in a file: countersign approve ${approval.id} --key FILE`
+          ? `No passkey for ${location.origin} can sign this. With a key in a file: countersign approve ${approval.id} --key FILE`
           : `With a key in a file: countersign approve ${approval.id} --key FILE`,
       )
     },

@@ -10,6 +10,7 @@ import {
 } from '../../src/canon/index.js'
 import type { KeeperClient } from '../../src/gate/index.js'
 import type { ApprovalSummary, Keeper, ShownApproval } from '../../src/keeper/index.js'
+import { checkTouchAgain } from '../../src/keeper/passkey-check.js'
 import type { Ledger } from '../../src/ledger/index.js'
 import {
   type ApprovalStatement,
@@ -337,6 +338,32 @@ describe('an approval by passkey', () => {
     })
     assert.equal(body.code, 'countersignature_stale')
     assert.deepEqual(await steps(ledger), ['requested'])
+  })
+
+  it('attack: a page that an agent serves on another port of localhost has the passkey touched', async t => {
+    const { ask, touch, ledger } = await scene(t)
+    const id = heldBy(await ask())
+    for (const origin of ['http://localhost:3000', 'http://localhost', 'https://localhost:7443'])
+      assert.equal(
+        (await touch(id, 'approve', kim, { clientData: { origin } })).code,
+        'passkey_elsewhere',
+        origin,
+      )
+    assert.deepEqual(await steps(ledger), ['requested'])
+  })
+
+  it('attack: a policy that an older version has sealed lets every port of localhost speak for a person', async () => {
+    const { origins: _, ...passkey } = kim.passkey
+    const challenge = Buffer.alloc(32, 1)
+    const touch = {
+      passkey,
+      assertion: kim.touch(challenge),
+      challenge: challenge.toString('base64url'),
+      origin: 'http://localhost:7443',
+      counter: 0,
+    }
+    await assert.rejects(checkTouchAgain(touch, 0), { code: 'passkey_elsewhere' })
+    await checkTouchAgain({ ...touch, passkey: kim.passkey }, 0)
   })
 
   it('attack: a copy of a passkey shows a number that was shown before, over a restart too', async t => {

@@ -38,7 +38,7 @@ describe('the operator’s page', { skip: NO_BROWSER }, () => {
     t.after(() => rmSync(folder, { recursive: true, force: true }))
     const jo = join(folder, 'jo.jwk')
     const tab = await OperatorTab.open(t, browser)
-    const line = await registerPasskey(t, tab, 'kim')
+    const { line, listen } = await registerPasskey(tab, 'kim')
     const invoices = await startInvoices(t)
     const sidecar = await startSidecar(t, {
       billing: invoices.address,
@@ -60,7 +60,7 @@ approvers:
       tab,
       sidecar,
       jo,
-      link: await startConsole(t, '--config', sidecar.loaded.file, '--by', 'anna'),
+      link: await startConsole(t, '--config', sidecar.loaded.file, '--by', 'anna', '--listen', listen),
       run: (...argv) => countersign(...argv, '--config', sidecar.loaded.file),
       ask: async (body = {}) => {
         const answer = await fetch(`${sidecar.url}/billing/invoices`, {
