@@ -1,4 +1,4 @@
-import { fromBase64, portableDigests } from '../src/canon/index.js'
+import { fromBase64, type JsonValue, leavesOf, portableDigests } from '../src/canon/index.js'
 import type { ShownApproval } from '../src/keeper/index.js'
 import {
   type ApproverGroup,
@@ -59,7 +59,7 @@ export function approvalFacts(approval: ShownApproval): readonly Fact[] {
       ...Object.entries(operation.scope).map(([name, value]) => ['scope', `${name} = ${value}`] as const),
       ...operation.resources.map(({ type, id }) => ['resource', `${type} ${id}`] as const),
       ...(operation.account === undefined ? [] : [['account', operation.account] as const]),
-      ...argumentFacts(args[index]),
+      ...argumentFacts(args[index] ?? null),
     ]),
     ['request', `${request.method} ${request.target}`, 'value'],
     ...more.map(([name, value]): Fact => [name, shownValue(JSON.stringify(value)), 'value']),
@@ -71,16 +71,16 @@ export function approvalFacts(approval: ShownApproval): readonly Fact[] {
   ]
 }
 
-function argumentFacts(args: unknown): readonly Fact[] {
-  const named = typeof args === 'object' && args !== null ? Object.entries(args) : [['', args] as const]
-  return named.map(([name, value]): Fact => {
+/** Each leaf has a row, so that none is hidden in the fold of another. */
+function argumentFacts(args: JsonValue): readonly Fact[] {
+  return [...leavesOf(args)].map(({ path, value }): Fact => {
     const cell = element('span')
-    if (name !== '') {
+    if (path !== '') {
       const label = element('span', 'name')
-      showText(label, name)
+      showText(label, path)
       cell.append(label, ' = ')
     }
-    cell.append(shownValue(JSON.stringify(value ?? null)))
+    cell.append(shownValue(JSON.stringify(value)))
     return ['argument', cell, 'value']
   })
 }

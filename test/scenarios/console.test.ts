@@ -13,6 +13,7 @@ import { type Sidecar, startSidecar } from './supervised-sidecar.js'
 
 const CARD = '#waiting article'
 const APPROVE = `${CARD} .buttons button:nth-of-type(1)`
+const WITHDRAW = `${CARD} .buttons button:nth-of-type(3)`
 const REJECT = `${CARD} .buttons button:nth-of-type(2)`
 
 interface Scene {
@@ -130,13 +131,17 @@ approvers:
     const { tab, link, ask } = await scene(t)
     await tab.go(link)
     await ask()
+    await tab.reads(`${CARD} h3`, /^coder asks/)
     await tab.press(APPROVE)
+    await tab.reads('#sign-title', /^Approve this\?$/)
     await tab.press('#sign-touch')
     await tab.reads('#news', /^Approved/)
-    await tab.press(`${CARD} .buttons button:nth-of-type(3)`)
+    await tab.press(WITHDRAW)
+    await tab.reads('#sign-title', /^Take your approval back\?$/)
     await tab.press('#sign-touch')
     await tab.reads('#news', /^Withdrawn/)
     await tab.press(REJECT)
+    await tab.reads('#sign-title', /^Reject this\?$/)
     await tab.press('#sign-touch')
     assert.equal(await tab.ask(`document.getElementById('sign').open`), true, 'a rejection has a reason')
     await tab.write('#sign-because', 'Not before the audit is over.')
