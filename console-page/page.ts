@@ -2,8 +2,10 @@ import type { KeeperStatus } from '../src/cli/keeper-status.js'
 import type { ApprovalSummary } from '../src/keeper/index.js'
 import { type PolicyInForce, type ShownGrant, showAgents } from './agents.js'
 import { showWaiting } from './approvals.js'
+import { showBudgets } from './budgets.js'
 import { followDecisions } from './decisions.js'
 import { byId, plural, say } from './dom.js'
+import { listenForFreezes } from './freezing.js'
 import { showLedger } from './ledger.js'
 import { offerRegistration } from './registration.js'
 import { enter, get, Refused } from './session.js'
@@ -29,6 +31,7 @@ async function start(): Promise<void> {
   }
   listenForSigning(toldNow)
   listenForHalts(toldNow)
+  listenForFreezes(toldNow)
   byId('console').hidden = false
   document.addEventListener('visibilitychange', () => {
     if (document.visibilityState === 'visible') lookNow()
@@ -62,6 +65,7 @@ async function look(): Promise<void> {
     const groups = policy?.approvers ?? []
     showWaiting(approvals.map(approval => ({ approval, groups })))
     showStops(status.stops)
+    showBudgets(status)
     showAgents(policy, grants, status)
     showLedger(status)
     await followDecisions(status.head.size)

@@ -54,6 +54,7 @@ approvers:
       ${line}
       jo: "${createKeyFile(jo)}"
     threshold: 2
+limits: { perAgent: { count: 50, per: 1h } }
 `,
     })
     const authorization = `Bearer ${await sidecar.grant()}`
@@ -109,6 +110,7 @@ approvers:
     assert.equal((await ask({ amount: 7 })).status, 200)
     await tab.page.waitForFunction(`document.querySelector('${CARD}') === null`)
     await tab.reads('#decisions tr.allow', /ALLOWcoderbilling POST \/invoices/)
+    await tab.reads('#budgets tr', /^coderall its taskslimits\.perAgent1 of 50 1 h/)
 
     const verified = await run('receipts', 'verify')
     assert.equal(verified.code, 0, verified.out + verified.err)
@@ -174,6 +176,39 @@ approvers:
     assert.match(refused.text, /agent_halted|grant_revoked/)
     const halt = (await sidecar.entries()).find(({ type }) => type === 'halt')
     assert.equal(halt?.type === 'halt' && halt.data.by, 'anna')
+  })
+
+  it('freezes changes and halts one task without a mouse, by a reason that agents read', async t => {
+    const { tab, link, ask, sidecar } = await scene(t)
+    await tab.go(link)
+    await tab.press('#freeze-all')
+    await tab.tabTo('#freeze-hours')
+    await tab.page.keyboard.press('ArrowDown')
+    await tab.write('#freeze-because', 'The release goes out.')
+    await tab.press('#freeze-go')
+    assert.equal((await sidecar.status()).stops.freeze, null, 'nothing without the word that it is meant')
+    await tab.tabTo('#freeze-sure')
+    await tab.page.keyboard.press('Space')
+    await tab.press('#freeze-go')
+    await tab.reads('#stops', /FROZEN since .+ by anna, until .+: The release goes out\./)
+    assert.match((await ask()).text, /frozen[\s\S]*The release goes out\./)
+    const { freeze } = (await sidecar.status()).stops
+    assert.equal((freeze?.untilMs ?? 0) - Date.now() > 3 * 3_600_000, true, 'the second choice: four hours')
+
+    const [task] = (await tab.reads('#agents .buttons bdi', /^Halt task/)).match(/(?<=“).+(?=”)/) ?? []
+    await tab.press('#agents .buttons button')
+    await tab.reads('#halt-title', new RegExp(`^Halt task ${task}\\?$`))
+    await tab.tabTo('#halt-sure')
+    await tab.page.keyboard.press('Space')
+    await tab.press('#halt-go')
+    await tab.reads('#stops', new RegExp(`HALTED: task ${task}, since`))
+    await tab.press('#halt-one-task')
+    await tab.write('#halt-task', 'another-task')
+    await tab.tabTo('#halt-sure')
+    await tab.page.keyboard.press('Space')
+    await tab.press('#halt-go')
+    await tab.reads('#stops', /HALTED: task another-task, since/)
+    assert.deepEqual(tab.complaints, [])
   })
 
   it('attack: an agent’s words reverse, hide or imitate the page', async t => {
