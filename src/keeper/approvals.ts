@@ -93,7 +93,7 @@ export interface ApprovalBounds {
   readonly maxPendingPerAgent: number
   /** Of the arguments of one, as JCS. */
   readonly maxArgumentBytes: number
-  /** Of all that wait for one agent, and of all that are kept. */
+  /** Of all that wait for one agent, and of all that wait. */
   readonly maxArgumentBytesPerAgent: number
   readonly maxArgumentBytesInAll: number
   /** Where no approver group says otherwise. */
@@ -113,12 +113,27 @@ export const APPROVALS: ApprovalBounds = {
 }
 
 export type ApprovalRequest =
-  /** `recorded` resolves when a new approval is durable; at once where the same was asked for before. */
-  | { readonly kind: 'pending'; readonly approval: Approval; readonly recorded: Promise<unknown> }
+  | { readonly kind: 'pending'; readonly approval: Approval; readonly opening: Opening }
   /** People have agreed; see `take`. */
   | { readonly kind: 'approved'; readonly approval: Approval }
   | { readonly kind: 'rejected'; readonly approval: Approval }
   | { readonly kind: 'refused'; readonly code: NoRoom | 'approval_too_large' | 'probe_unanswered' }
+
+/** Whether the ledger has an approval that an attempt is about to cite. */
+export type Opening =
+  | { readonly kind: 'durable' }
+  /** It is being written with the attempt that asked first; rejects where that isn't taken. */
+  | { readonly kind: 'awaited'; readonly durable: Promise<void> }
+  /** The attempt has to carry it, see `opened`. */
+  | ({ readonly kind: 'carried' } & CarriedApproval)
+
+interface CarriedApproval {
+  /** What has to be durable with the attempt. */
+  readonly before: readonly ControlBody[]
+  readonly state: readonly StateChange[]
+  /** Ends with it; null where nothing does. */
+  readonly replaced: Approval | null
+}
 
 /** An approval that an attempt is about to use, and what has to be durable with that attempt. */
 export interface TakenApproval {
@@ -156,6 +171,10 @@ export class Approvals {
   private readonly taken = new Set<string>()
   /** Somebody's word about it is not durable yet: nobody uses it meanwhile. */
   private readonly changing = new Set<string>()
+  /** Not durable yet, with the attempt that asked first. */
+  private readonly openings = new Map<string, Promise<void>>()
+  /** Void, and the ledger hasn't taken that: people are asked anew. */
+  private readonly unfit = new Set<string>()
   private readonly lapsed: StateChange[] = []
   /** How often each passkey has signed, by the thumbprint of its key. */
   private readonly counters = new Map<string, number>()
@@ -221,8 +240,9 @@ export class Approvals {
     const match = hex(this.parts.crypto.sha256(canonicalBytes(asked)))
     const known = this.byMatch.get(match)
     if (known !== undefined && known.keptMs > c.nowMs && !this.taken.has(known.id)) {
-      const pending = { kind: 'pending', approval: known, recorded: Promise.resolve() } as const
+      const pending = { kind: 'pending', approval: known, opening: this.openingOf(known) } as const
       if (this.changing.has(known.id)) return pending
+      if (this.unfit.has(known.id)) return this.askAnew(c, grant, decision, known)
       // A person's no stands, whatever the upstream says by now.
       if (known.state === 'rejected') return { kind: 'rejected', approval: known }
       switch (comparedWith(known.probes, resultsOf(c) ?? [])) {
@@ -237,27 +257,67 @@ export class Approvals {
     }
     const approval = this.newApproval(c, grant, decision, match)
     if (approval === 'too large') return { kind: 'refused', code: 'approval_too_large' }
-    const kept = this.byMatch.values()
-    const lacking = lackOfRoom(grant.agent, approval.argumentBytes, kept, c.nowMs, this.bounds)
+    const lacking = lackOfRoom(grant.agent, approval.argumentBytes, this.pending(), this.bounds)
     if (lacking !== null) return { kind: 'refused', code: lacking }
-    const replaced = known !== undefined && known.keptMs <= c.nowMs ? [this.forget(known)] : []
-    this.keep(approval)
-    return { kind: 'pending', approval, recorded: this.record(approval, 'requested', {}, replaced) }
+    const outlived = known !== undefined && known.keptMs <= c.nowMs ? [this.forget(known)] : []
+    return this.carried(approval, outlived, null)
   }
 
   /** What people were asked on isn't so any more: their approval ends, and they are asked about what is so now. */
   private askAnew(c: Case, grant: Grant, decision: Decision, known: Approval): ApprovalRequest {
     const approval = this.newApproval(c, grant, decision, known.match)
     if (approval === 'too large') return { kind: 'refused', code: 'approval_too_large' }
-    const ended = this.forget(known)
-    this.keep(approval)
-    const before = [this.body(known, 'voided', {})]
-    const recorded = this.record(approval, 'requested', {}, [ended], before)
+    this.unfit.add(known.id)
     this.parts.log.info(
       { voided: known.id, approval: approval.id },
       'an approval is void: the API answers otherwise',
     )
-    return { kind: 'pending', approval, recorded }
+    return this.carried(approval, [this.forget(known)], known)
+  }
+
+  /** Met by repeated calls from now on; nobody signs it before it is durable. */
+  private carried(
+    approval: Approval,
+    ended: readonly StateChange[],
+    replaced: Approval | null,
+  ): Extract<ApprovalRequest, { kind: 'pending' }> {
+    this.keep(approval)
+    this.changing.add(approval.id)
+    const before = [
+      ...(replaced === null ? [] : [this.body(replaced, 'voided', {})]),
+      this.body(approval, 'requested', {}),
+    ]
+    const state = [...ended, { key: `${PREFIX}${approval.id}`, value: JSON.stringify(approval) }]
+    return { kind: 'pending', approval, opening: { kind: 'carried', before, state, replaced } }
+  }
+
+  /**
+   * Says with which attempt a new approval becomes durable. Where the ledger doesn't take that, nobody was asked, and
+   * what should have ended is back; it is good for nothing all the same. INVARIANT: called in the turn of `request`.
+   */
+  opened(approval: Approval, { replaced }: CarriedApproval, attempt: Promise<unknown>): void {
+    const durable = attempt.then(
+      () => {
+        this.openings.delete(approval.id)
+        this.changing.delete(approval.id)
+        if (replaced !== null) this.unfit.delete(replaced.id)
+        this.parts.onStep?.(approval, this.body(approval, 'requested', {}), approval.createdMs)
+      },
+      error => {
+        this.openings.delete(approval.id)
+        this.changing.delete(approval.id)
+        this.forget(approval)
+        if (replaced !== null) this.keep(replaced)
+        throw error
+      },
+    )
+    durable.catch(() => undefined)
+    this.openings.set(approval.id, durable)
+  }
+
+  private openingOf({ id }: Approval): Opening {
+    const durable = this.openings.get(id)
+    return durable === undefined ? { kind: 'durable' } : { kind: 'awaited', durable }
   }
 
   /**
@@ -463,23 +523,17 @@ export class Approvals {
     step: Step,
     more: ControlBody['data'],
     changes: readonly StateChange[] = [],
-    before: readonly ControlBody[] = [],
   ): Promise<void> {
     const state = [
       ...this.lapsed.splice(0),
       ...changes,
       { key: `${PREFIX}${approval.id}`, value: JSON.stringify(approval) },
     ]
-    await this.append(approval, this.body(approval, step, more), state, before)
+    await this.append(approval, this.body(approval, step, more), state)
   }
 
-  private async append(
-    approval: Approval,
-    body: ControlBody,
-    state: readonly StateChange[],
-    before: readonly ControlBody[] = [],
-  ): Promise<void> {
-    const { t } = await this.parts.ledger.append(body, { ...(before.length === 0 ? {} : { before }), state })
+  private async append(approval: Approval, body: ControlBody, state: readonly StateChange[]): Promise<void> {
+    const { t } = await this.parts.ledger.append(body, { state })
     this.parts.onStep?.(approval, body, t)
   }
 

@@ -91,7 +91,9 @@ export async function startKeeper(options: KeeperOptions): Promise<Keeper> {
   const spent = await SpentSignatures.load(ledger.state)
   const bounds = options.suppression ?? SUPPRESSION
   const suppression = new Suppression(ledger, clock, bounds)
-  const settlement = new Settlement({ ledger, crypto, clock, log, counters, open })
+  const { probeBounds } = options
+  const probing = new Probing({ ...options, ...(probeBounds === undefined ? {} : { bounds: probeBounds }) })
+  const settlement = new Settlement({ ledger, crypto, clock, log, counters, open, probing })
   let link: LinkServer | undefined
   const announce = (view: PolicyView | null) => link?.announce(view)
   const activation = new Activation({ ledger, clock, log, source: options.policySource, announce })
@@ -158,10 +160,7 @@ export async function startKeeper(options: KeeperOptions): Promise<Keeper> {
     },
     approvals,
     stops,
-    probing: new Probing({
-      ...options,
-      ...(options.probeBounds === undefined ? {} : { bounds: options.probeBounds }),
-    }),
+    probing,
     suppression,
     refusals: new RefusalRate(options.refusalRate),
     open,
