@@ -31,6 +31,7 @@ import {
   statementDigest,
 } from '../policy/index.js'
 import type { ControlBody } from '../receipt/index.js'
+import { lackOfRoom, type NoRoom } from './approval-room.js'
 import { ApprovalWatches } from './approval-watches.js'
 import { type Case, resultsOf } from './attempt-entry.js'
 import { keeperFault } from './error-table.js'
@@ -55,6 +56,8 @@ export interface Approval {
   readonly digest: string
   /** What the statement commits to: arguments of each operation, without what an SDK renews on every call. */
   readonly args: readonly JsonValue[]
+  /** Of `args` as JCS. */
+  readonly argumentBytes: number
   /** What the upstream was asked about the call, and has said; empty where nothing was asked. The statement commits to it as well. */
   readonly probes: readonly ProbeResult[]
   /** Base64 of 32 bytes. */
@@ -88,8 +91,11 @@ export function shownApproval({ match: _, heard: __, ...shown }: Approval): Show
 export interface ApprovalBounds {
   readonly maxPending: number
   readonly maxPendingPerAgent: number
-  /** Of the arguments, as JCS. */
+  /** Of the arguments of one, as JCS. */
   readonly maxArgumentBytes: number
+  /** Of all that wait for one agent, and of all that wait. */
+  readonly maxArgumentBytesPerAgent: number
+  readonly maxArgumentBytesInAll: number
   /** Where no approver group says otherwise. */
   readonly expiresMs: number
   /** How long a rejection stands for the same call of the same task. */
@@ -100,6 +106,8 @@ export const APPROVALS: ApprovalBounds = {
   maxPending: 1_000,
   maxPendingPerAgent: 100,
   maxArgumentBytes: 262_144,
+  maxArgumentBytesPerAgent: 4_194_304,
+  maxArgumentBytesInAll: 67_108_864,
   expiresMs: 1_800_000,
   rejectionMs: 604_800_000,
 }
@@ -109,7 +117,7 @@ export type ApprovalRequest =
   /** People have agreed; see `take`. */
   | { readonly kind: 'approved'; readonly approval: Approval }
   | { readonly kind: 'rejected'; readonly approval: Approval }
-  | { readonly kind: 'refused'; readonly code: 'approvals_full' | 'approval_too_large' | 'probe_unanswered' }
+  | { readonly kind: 'refused'; readonly code: NoRoom | 'approval_too_large' | 'probe_unanswered' }
 
 /** Whether the ledger has an approval that an attempt is about to cite. */
 export type Opening =
@@ -180,8 +188,7 @@ export class Approvals {
   /** The approvals as of the newest entry. */
   static async load(parts: ApprovalParts): Promise<Approvals> {
     const approvals = new Approvals(parts)
-    for (const [, value] of await parts.ledger.state.list(PREFIX))
-      approvals.keep({ probes: [], ...JSON.parse(value) })
+    for (const [, value] of await parts.ledger.state.list(PREFIX)) approvals.keep(readApproval(value))
     for (const [key, value] of await parts.ledger.state.list(COUNTER_PREFIX))
       approvals.counters.set(key.slice(COUNTER_PREFIX.length), Number(value))
     return approvals
@@ -248,9 +255,10 @@ export class Approvals {
           return this.askAnew(c, grant, decision, known)
       }
     }
-    if (this.isFull(grant.agent)) return { kind: 'refused', code: 'approvals_full' }
     const approval = this.newApproval(c, grant, decision, match)
     if (approval === 'too large') return { kind: 'refused', code: 'approval_too_large' }
+    const lacking = lackOfRoom(grant.agent, approval.argumentBytes, this.pending(), this.bounds)
+    if (lacking !== null) return { kind: 'refused', code: lacking }
     const outlived = known !== undefined && known.keptMs <= c.nowMs ? [this.forget(known)] : []
     return this.carried(approval, outlived, null)
   }
@@ -450,7 +458,8 @@ export class Approvals {
     const args = argumentsOf(c)
     const probes = resultsOf(c) ?? []
     const expiresMs = c.nowMs + this.lifetimeMs(c, decision)
-    if (canonicalBytes(args as JsonValue).length > this.bounds.maxArgumentBytes) return 'too large'
+    const argumentBytes = canonicalBytes(args as JsonValue).length
+    if (argumentBytes > this.bounds.maxArgumentBytes) return 'too large'
     const id = uuid7(c.nowMs, random(10))
     const salt = random(SALT_BYTES)
     const statement: ApprovalStatement = {
@@ -474,6 +483,7 @@ export class Approvals {
       statement,
       digest: statementDigest(crypto, statement),
       args,
+      argumentBytes,
       probes,
       salt: base64(salt),
       match,
@@ -488,15 +498,6 @@ export class Approvals {
       expiresMs,
       keptMs: expiresMs,
     }
-  }
-
-  private isFull(agent: string): boolean {
-    // What people have rejected is as much as people have read; it takes no place from what others ask.
-    const pending = this.pending()
-    if (pending.length >= this.bounds.maxPending) return true
-    return (
-      pending.filter(({ statement }) => statement.agent === agent).length >= this.bounds.maxPendingPerAgent
-    )
   }
 
   private lifetimeMs(c: Case, decision: Decision): number {
@@ -563,6 +564,16 @@ export class Approvals {
         ...more,
       },
     }
+  }
+}
+
+/** What an older version has written lacks what it didn't know. */
+function readApproval(value: string): Approval {
+  const kept = JSON.parse(value) as Approval
+  return {
+    ...kept,
+    probes: kept.probes ?? [],
+    argumentBytes: kept.argumentBytes ?? canonicalBytes(kept.args as JsonValue).length,
   }
 }
 

@@ -1,4 +1,5 @@
 export type { HighestPolicy, OpenedPolicy, PolicyRefusal, SealedSource } from './activation.js'
+export type { ApprovalSummary } from './approval-summary.js'
 export type { ShownApproval } from './approvals.js'
 export type { ArchivesStatus } from './archives.js'
 export type { UsedBudget } from './budgets.js'

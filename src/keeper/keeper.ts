@@ -10,6 +10,7 @@ import { Archives } from './archives.js'
 import { usedBudgets } from './budgets.js'
 import { Counters } from './counters.js'
 import { Erasures } from './erasures.js'
+import { closingNotice, EvidenceAlarm, refusedNotice, troublesOf } from './evidence-alarm.js'
 import { type Ending, ExpiryAlarm } from './expiry-alarm.js'
 import { Grants, type Revocations } from './grants.js'
 import type { LinkHandlers, LinkServer } from './link-server.js'
@@ -70,10 +71,14 @@ export interface Keeper {
    * was minted and closes the ledger. Loses no receipt.
    */
   stop(): Promise<void>
+  /** Resolves when people were told of what has happened so far, or the time is over. */
+  told(withinMs: number): Promise<void>
 }
 
 const SWEEP_MS = 1_000
 const HEARTBEAT_MS = 60_000
+/** A keeper that stops waits so long for its last notices, and for no place that doesn't answer. */
+const LAST_NOTICES_MS = 2_000
 
 /**
  * Starts the keeper over its ports: loads the durable state, puts the policy in force, then listens. Without a good
@@ -220,6 +225,13 @@ export async function startKeeper(options: KeeperOptions): Promise<Keeper> {
   if (shipping != null) chores.every(SWEEP_MS, async () => lookAtShipping(shipping, activation, listening))
   if (cosigning != null) chores.every(SWEEP_MS, async () => lookAtWitnesses(cosigning, listening))
   if (ledger.fullCheck() !== null) chores.every(SWEEP_MS, async () => lookAtFullCheck(ledger, listening))
+  void ledger.failed.then(({ code }) =>
+    raise(refusedNotice(code, ledger.chain, ledger.head().size, clock.nowMs())),
+  )
+  const evidence = new EvidenceAlarm(raise)
+  chores.every(SWEEP_MS, async () =>
+    evidence.look(troublesOf(options, activation.inForce()?.evidence ?? null, clock.nowMs()), clock.nowMs()),
+  )
   const alarm = new ExpiryAlarm(log)
   const lookAhead = async () => alarm.look(endingsOf(activation, succession.expiresMs()), clock.nowMs())
   chores.run(lookAhead)
@@ -229,6 +241,7 @@ export async function startKeeper(options: KeeperOptions): Promise<Keeper> {
   chores.every(heartbeatMs, () => beat(options, heartbeatMs, open, activation))
   let stopping: Promise<void> | undefined
   const stop = async (): Promise<void> => {
+    raise(closingNotice(ledger.chain, ledger.head().size, clock.nowMs()))
     for (const unwatch of watches) unwatch()
     chores.end()
     await succession.settled()
@@ -236,17 +249,22 @@ export async function startKeeper(options: KeeperOptions): Promise<Keeper> {
     try {
       await drain(listening, admin, open, options.drainMs ?? 10_000)
       await settlement.abandon()
-      await notices.stop()
       await suppression.flush()
       await options.broker.close().catch(error => chores.failed(error))
       await listening.close()
     } finally {
+      await notices.settled(LAST_NOTICES_MS)
+      await notices.stop()
       await ledger.close(async () => {
         await Promise.all([shipping?.stop(), cosigning?.stop()])
       })
     }
   }
-  return { activation, stop: () => (stopping ??= stop()) }
+  return {
+    activation,
+    stop: () => (stopping ??= stop()),
+    told: withinMs => notices.settled(withinMs),
+  }
 }
 
 function handlersOf(

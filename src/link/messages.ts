@@ -218,6 +218,8 @@ export interface BudgetReading {
   readonly rule: string
   readonly limit: number
   readonly used: number
+  /** Of an amount, `amount` where the policy names none; null where operations are counted. */
+  readonly unit: string | null
   readonly windowSeconds: number
   /** Until the first of what is used counts no more. */
   readonly resetsSeconds: number

@@ -119,8 +119,7 @@ export async function askedCloud(t: TestContext, choices: CloudChoices): Promise
     ...(choices.bounds === undefined ? {} : { probeBounds: choices.bounds }),
   })
   const link = await house.connect()
-  const waiting = async () =>
-    (await house.admin('GET', '/v1/approvals')).body.approvals as unknown as readonly ShownApproval[]
+  const waiting = () => house.waiting()
   return {
     house,
     ledger,

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
-import { approvalLines } from '../../src/cli/approval-card.js'
+import { approvalCard } from '../../src/cli/approval-card.js'
 import { PROBES } from '../../src/keeper/index.js'
 import { RAILWAY_IDS } from '../../src/sandbox/index.js'
 import { askedCloud, unmount, VIEWER, WRITER } from './asked-cloud.js'
@@ -231,7 +231,7 @@ describe('a hold that asks the API first', () => {
     const id = heldAs(await ask())
     const [approval] = await waiting()
     assert.ok(approval !== undefined)
-    const lines = approvalLines(approval, Date.now())
+    const { lines } = approvalCard(approval, Date.now())
     assert.ok(lines.includes(`  blast radius volume ${RAILWAY_IDS.volume}`), lines.join('\n'))
     assert.ok(lines.includes('               mounted in: "staging", "production" (2)'))
     assert.ok(lines.includes('               backups: "nightly-1", "nightly-2", "weekly-1" (3)'))
@@ -292,7 +292,7 @@ describe('a hold that asks the API first', () => {
     const [approval] = await waiting()
     assert.ok(approval !== undefined)
     const line = `  blast radius volume ${RAILWAY_IDS.volume}: could not be asked (refused)`
-    assert.ok(approvalLines(approval, Date.now()).includes(line))
+    assert.ok(approvalCard(approval, Date.now()).lines.includes(line))
     await approve(id)
     assert.equal(outcome(await ask()), 'forward')
   })
