@@ -108,7 +108,7 @@ function roleOf(name: Role['name'], loaded: LoadedConfig, separation: Separation
     // Its young objects are short-lived: a smaller nursery keeps it some 25 MiB smaller under load.
     ...(name === 'keeper' ? { node: ['--max-semi-space-size=4'] } : {}),
     argv: [ROLE_PROGRAM, '--config', loaded.file, '--role', name],
-    env: name === 'keeper' ? vaultVariables(loaded, io) : {},
+    env: name === 'keeper' ? { ...vaultVariables(loaded, io) } : {},
     identity: name === 'sandbox' ? null : separation[name],
   }
 }
