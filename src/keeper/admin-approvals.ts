@@ -1,7 +1,8 @@
 import type { FastifyInstance } from 'fastify'
 import { envelopeOf } from './admin-body.js'
+import { shownApproval } from './approval.js'
 import { approvalSummary } from './approval-summary.js'
-import { type Approvals, shownApproval } from './approvals.js'
+import type { Approvals } from './approvals.js'
 
 /** The list is short whatever waits, because every console asks for it each second; one approval comes whole. Reading takes the socket alone; what counts is signed by an approver whom the policy names. */
 export function routeApprovals(app: FastifyInstance, approvals: Approvals): void {

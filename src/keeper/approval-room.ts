@@ -1,4 +1,4 @@
-import type { Approval, ApprovalBounds } from './approvals.js'
+import type { Approval, ApprovalBounds } from './approval.js'
 
 export type NoRoom = 'approvals_full' | 'approval_arguments_full'
 

@@ -1,4 +1,4 @@
-import type { Approval } from './approvals.js'
+import type { Approval } from './approval.js'
 
 /** Operations that are named; the others are counted. */
 const MAX_NAMES = 20
