@@ -1,13 +1,14 @@
-import { CountersignError } from '../canon/index.js'
 import type { Cosigning, Shipping } from '../ledger/index.js'
 import type { PolicyView } from '../link/index.js'
 import type { SignedGrantOrder, SignedOperateOrder, TrustRoot } from '../policy/index.js'
 import { Activation, type SealedSource } from './activation.js'
 import { type AdminParts, type AdminServer, serveAdmin } from './admin.js'
 import { Admission } from './admit.js'
+import { announceFullCheck, announceShipping, announceWitnesses } from './announcements.js'
 import { Approvals } from './approvals.js'
 import { Archives } from './archives.js'
 import { usedBudgets } from './budgets.js'
+import { Chores } from './chores.js'
 import { Counters } from './counters.js'
 import { Erasures } from './erasures.js'
 import { closingNotice, EvidenceAlarm, refusedNotice, troublesOf } from './evidence-alarm.js'
@@ -222,9 +223,9 @@ export async function startKeeper(options: KeeperOptions): Promise<Keeper> {
   chores.every(HEARTBEAT_MS, async () => counters.dropAllLapsed(clock.nowMs()))
   chores.every(SWEEP_MS, () => activation.noteExpiry())
   const { shipping, cosigning } = options
-  if (shipping != null) chores.every(SWEEP_MS, async () => lookAtShipping(shipping, activation, listening))
-  if (cosigning != null) chores.every(SWEEP_MS, async () => lookAtWitnesses(cosigning, listening))
-  if (ledger.fullCheck() !== null) chores.every(SWEEP_MS, async () => lookAtFullCheck(ledger, listening))
+  if (shipping != null) chores.every(SWEEP_MS, async () => announceShipping(shipping, activation, listening))
+  if (cosigning != null) chores.every(SWEEP_MS, async () => announceWitnesses(cosigning, listening))
+  if (ledger.fullCheck() !== null) chores.every(SWEEP_MS, async () => announceFullCheck(ledger, listening))
   void ledger.failed.then(({ code }) =>
     raise(refusedNotice(code, ledger.chain, ledger.head().size, clock.nowMs())),
   )
@@ -323,41 +324,6 @@ async function lastAnswer(link: LinkServer, open: OpenAttempts): Promise<void> {
   await link.idle()
 }
 
-/** Batches wait for company no longer than the policy lets them, and the gates show how far the places are. */
-function lookAtShipping(shipping: Shipping, activation: Activation, link: LinkServer): void {
-  shipping.keepWithin(activation.inForce()?.evidence.maxUnshipped ?? null)
-  link.announceShipping(
-    shipping.status().map(({ name, shipped, lag, failing }) => ({
-      name,
-      shipped,
-      lagEntries: lag.entries,
-      lagSeconds: lag.seconds,
-      failing: failing !== null,
-    })),
-  )
-}
-
-function lookAtWitnesses(cosigning: Cosigning, link: LinkServer): void {
-  const { witnessed, lag, witnesses } = cosigning.status()
-  link.announceWitnesses({
-    witnessed,
-    lag,
-    witnesses: witnesses.map(({ name, failing }) => ({ name, failing: failing !== null })),
-  })
-}
-
-function lookAtFullCheck(ledger: KeeperPorts['ledger'], link: LinkServer): void {
-  const status = ledger.fullCheck()
-  if (status === null) return
-  const { size, entries, state, last } = status
-  link.announceFullCheck({
-    size,
-    entries,
-    failing: state === 'unfinished',
-    soundMs: last?.sound === true ? last.t : null,
-  })
-}
-
 /** Keys that were revoked with the new trust root withdraw the policy first, and may have their successors beside them. */
 async function reloadAll(activation: Activation, succession: Succession): Promise<void> {
   await activation.reload()
@@ -392,37 +358,4 @@ async function beat(
     },
     { urgency: 'soon' },
   )
-}
-
-/** What runs beside the requests: timers, and work whose failure nobody waits for. */
-class Chores {
-  private readonly log: KeeperPorts['log']
-  private readonly timers: NodeJS.Timeout[] = []
-  private ended = false
-
-  constructor({ log }: Pick<KeeperPorts, 'log'>) {
-    this.log = log
-  }
-
-  every(ms: number, chore: () => Promise<unknown>): void {
-    const timer = setInterval(() => this.run(chore), ms)
-    timer.unref()
-    this.timers.push(timer)
-  }
-
-  run(chore: () => Promise<unknown>): void {
-    if (this.ended) return
-    chore().catch(error => this.failed(error))
-  }
-
-  failed(error: unknown): void {
-    if (error instanceof CountersignError) this.log.error({ code: error.code }, error.message)
-    // Words of a foreign error may hold anything; the log keeps its kind and where it came from.
-    else this.log.error({ code: 'unexpected', err: error }, 'a chore of the keeper failed')
-  }
-
-  end(): void {
-    this.ended = true
-    for (const timer of this.timers) clearInterval(timer)
-  }
 }
