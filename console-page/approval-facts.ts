@@ -27,7 +27,7 @@ const TOLD: ReadonlySet<string> = new Set([
     'because',
     'approvers',
   ],
-  ...['signed', 'rejected', 'createdMs', 'expiresMs', 'keptMs'],
+  ...['signed', 'rejected', 'obstacle', 'createdMs', 'expiresMs', 'keptMs'],
 ])
 
 /** Whether digest and commitments are those of what is shown: what is signed is made here from what is read here. */
@@ -92,12 +92,18 @@ function shownValue(text: string): Node {
   return folded
 }
 
+const OBSTACLES: Readonly<Record<NonNullable<ShownApproval['obstacle']>, string>> = {
+  superseded: 'Good for nothing: its policy was replaced, and the agent has to repeat its call.',
+  stopped: 'Its agent or task is halted, or changes are frozen: nothing of it passes until that has ended.',
+}
+
 export function stateWords(
-  { state, expiresMs }: Pick<ShownApproval, 'state' | 'expiresMs'>,
+  { state, expiresMs, obstacle }: Pick<ShownApproval, 'state' | 'expiresMs' | 'obstacle'>,
   nowMs: number,
 ): string {
   const left = `${plural(Math.max(0, Math.ceil((expiresMs - nowMs) / 60_000)), 'minute')} left`
-  return state === 'approved' ? `Approved and not used yet, ${left}.` : `Waits, ${left}.`
+  const stands = state === 'approved' ? `Approved and not used yet, ${left}.` : `Waits, ${left}.`
+  return obstacle === null ? stands : `${stands} ${OBSTACLES[obstacle]}`
 }
 
 /** Of each group that has to agree: who has, and how many are missing. */

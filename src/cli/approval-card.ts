@@ -78,8 +78,19 @@ export function checkApproval({ statement, digest, args, probes, salt }: ShownAp
     throw cliFault('approval_inconsistent', 'its digest is another')
 }
 
+/** What stands in the way of a call, whatever people say about it. */
+export const OBSTACLES: Readonly<Record<NonNullable<ShownApproval['obstacle']>, string>> = {
+  superseded: 'good for nothing: its policy was replaced, and the agent has to repeat its call',
+  stopped: 'its agent or task is halted, or changes are frozen: nothing of it passes until that has ended',
+}
+
 export function stateWords(
-  { state, rejected, expiresMs }: Pick<ShownApproval, 'state' | 'rejected' | 'expiresMs'>,
+  {
+    state,
+    rejected,
+    expiresMs,
+    obstacle,
+  }: Pick<ShownApproval, 'state' | 'rejected' | 'expiresMs' | 'obstacle'>,
   nowMs: number,
 ): string {
   if (state === 'rejected') {
@@ -88,7 +99,8 @@ export function stateWords(
   }
   const minutes = Math.max(0, Math.ceil((expiresMs - nowMs) / 60_000))
   const left = `${minutes} minute${minutes === 1 ? '' : 's'} left`
-  return state === 'approved' ? `approved and not used yet, ${left}` : `waits, ${left}`
+  const stands = state === 'approved' ? `approved and not used yet, ${left}` : `waits, ${left}`
+  return obstacle === null ? stands : `${stands}; ${OBSTACLES[obstacle]}`
 }
 
 export function neededWords({ approvers, signed }: Pick<ShownApproval, 'approvers' | 'signed'>): string {

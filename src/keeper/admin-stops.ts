@@ -1,15 +1,31 @@
 import type { FastifyInstance } from 'fastify'
+import type { Activation } from './activation.js'
 import { orderOf } from './admin-body.js'
 import { keeperFault } from './error-table.js'
+import type { Grants } from './grants.js'
 import type { HaltScope, Stops } from './stops.js'
 
+export interface StopsAdmin {
+  readonly stops: Stops
+  readonly grants: Pick<Grants, 'list'>
+  readonly activation: Pick<Activation, 'inForce'>
+}
+
 /** Stopping takes the socket alone, going on an order of the `operate` role. */
-export function routeStops(app: FastifyInstance, stops: Stops): void {
+export function routeStops(app: FastifyInstance, { stops, grants, activation }: StopsAdmin): void {
+  /** A name that nobody has is halted all the same; who has misspelt it is told so. */
+  const isKnown = (of: HaltScope): boolean => {
+    if (of.scope === 'all') return true
+    if (of.scope === 'task') return grants.list().some(({ task }) => task === of.task)
+    return activation.inForce()?.agents.has(of.agent) === true
+  }
   app.get('/v1/stops', () => stops.list())
   app.post('/v1/stops/halt', async request => {
     const { of, by, because, cut } = wordsOf(request.body)
     if (typeof cut !== 'boolean') throw keeperFault('admin_malformed', 'expected true or false')
-    return stops.halt(haltScopeOf(of), { by, because, cut })
+    const scope = haltScopeOf(of)
+    const known = isKnown(scope)
+    return { ...(await stops.halt(scope, { by, because, cut })), known }
   })
   app.post('/v1/stops/resume', async request => ({
     halt: await stops.resume(orderOf(request.body, 'operate_order_malformed')),

@@ -101,7 +101,7 @@ export function routeForPeople(app: FastifyInstance, parts: AdminParts): void {
   app.get('/v1/grants', () => ({ grants: parts.grants.list() }))
   routePolicy(app, parts)
   routeApprovals(app, parts.approvals)
-  routeStops(app, parts.stops)
+  routeStops(app, parts)
 }
 
 /** What is done on the keeper's own machine: evidence, grants, policy, keys, erasures and archives. */

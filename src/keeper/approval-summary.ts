@@ -1,4 +1,4 @@
-import type { Approval } from './approval.js'
+import type { Approval, ApprovalObstacle } from './approval.js'
 
 /** Operations that are named; the others are counted. */
 const MAX_NAMES = 20
@@ -23,6 +23,7 @@ export interface ApprovalSummary
     | 'createdMs'
     | 'expiresMs'
   > {
+  readonly obstacle: ApprovalObstacle
   readonly agent: string
   readonly environment: string
   readonly task: string
@@ -33,12 +34,13 @@ export interface ApprovalSummary
   readonly operationCount: number
 }
 
-export function approvalSummary(approval: Approval): ApprovalSummary {
+export function approvalSummary(approval: Approval, obstacle: ApprovalObstacle): ApprovalSummary {
   const { id, state, digest, argumentBytes, rule, because, approvers, signed, rejected } = approval
   const { agent, environment, task, owner, api, operations } = approval.statement
   return {
     id,
     state,
+    obstacle,
     digest,
     agent,
     environment,

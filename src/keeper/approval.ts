@@ -58,11 +58,19 @@ export interface Approval {
   readonly keptMs: number
 }
 
-/** What people are shown of an approval: all but what only matches repeated calls. */
-export type ShownApproval = Omit<Approval, 'match' | 'heard'>
+/** Another policy is in force than the one it was asked under; or its agent or task is halted, or changes are frozen. */
+export type ApprovalObstacle = 'superseded' | 'stopped' | null
 
-export function shownApproval({ match: _, heard: __, ...shown }: Approval): ShownApproval {
-  return shown
+/** What people are shown of an approval: all but what only matches repeated calls, and what stands in its way. */
+export interface ShownApproval extends Omit<Approval, 'match' | 'heard'> {
+  readonly obstacle: ApprovalObstacle
+}
+
+export function shownApproval(
+  { match: _, heard: __, ...shown }: Approval,
+  obstacle: ApprovalObstacle,
+): ShownApproval {
+  return { ...shown, obstacle }
 }
 
 export interface ApprovalBounds {

@@ -14,6 +14,7 @@ import {
   APPROVALS,
   type Approval,
   type ApprovalBounds,
+  type ApprovalObstacle,
   type ApprovalStep,
   afterWord,
   approvalEntry,
@@ -33,6 +34,7 @@ import type { StateChange } from './state-change.js'
 
 /** Durable form: key `approval/<id>`, value the JSON of an approval. */
 const PREFIX = 'approval/'
+const MAX_USED_IDS = 1_000
 export type ApprovalRequest =
   | { readonly kind: 'pending'; readonly approval: Approval; readonly opening: Opening }
   /** People have agreed; see `take`. */
@@ -97,6 +99,8 @@ export class Approvals {
   /** Void, and the ledger hasn't taken that: people are asked anew. */
   private readonly unfit = new Set<string>()
   private readonly lapsed: StateChange[] = []
+  /** Ids of those that were used last. */
+  private readonly usedIds = new Set<string>()
   private readonly passkeys: PasskeyCounters
   private readonly watches = new ApprovalWatches()
 
@@ -125,6 +129,17 @@ export class Approvals {
     if (approval === undefined || approval.expiresMs <= this.parts.clock.nowMs())
       throw keeperFault('approval_unknown', id)
     return approval
+  }
+
+  /** Whether its call has passed, since the start and not long ago. */
+  isUsed(id: string): boolean {
+    return this.usedIds.has(id)
+  }
+
+  /** Why its call doesn't pass now, whatever people say. */
+  obstacleOf({ statement }: Approval): ApprovalObstacle {
+    if (this.parts.groupsOf(statement.policy) === null) return 'superseded'
+    return this.parts.isStopped(statement) ? 'stopped' : null
   }
 
   /** Resolves when people have decided about it, or at once where they have. */
@@ -258,6 +273,9 @@ export class Approvals {
     const approval = this.byId.get(id)
     this.taken.delete(id)
     if (approval !== undefined) this.forget(approval)
+    this.usedIds.add(id)
+    const [oldest] = this.usedIds
+    if (this.usedIds.size > MAX_USED_IDS && oldest !== undefined) this.usedIds.delete(oldest)
   }
 
   /**

@@ -67,6 +67,11 @@ export const keeperErrors = {
     sentence: 'Nothing with this id waits for people: it was used, has expired, or never was.',
     mend: 'List what waits with `countersign approvals list`.',
   },
+  approval_used: {
+    status: 404,
+    sentence: 'It was approved, and its call has passed.',
+    mend: 'Look at the receipts: `countersign receipts list`.',
+  },
   approval_superseded: {
     status: 409,
     sentence: 'The policy under which this was asked is not in force any more.',

@@ -42,6 +42,7 @@ function approval(args: readonly JsonValue[], changes: Partial<ApprovalStatement
     createdMs: NOW,
     expiresMs: NOW + 1_800_000,
     keptMs: NOW + 1_800_000,
+    obstacle: null,
   }
 }
 
@@ -50,6 +51,13 @@ test('an approver sees every argument, on a line of its own', () => {
   assert.ok(lines.includes('  argument     amount = 500'))
   assert.ok(lines.includes('  argument     charge = "ch_1"'))
   assert.equal(lines[0], 'Approval 0198c3a2-0000-7000-8000-000000000000, waits, 30 minutes left')
+})
+
+test('what stands in its way is said with how it stands', () => {
+  const [superseded] = approvalLines({ ...approval([{}]), obstacle: 'superseded' }, NOW)
+  assert.match(superseded ?? '', /minutes left; good for nothing: its policy was replaced/)
+  const [stopped] = approvalLines({ ...approval([{}]), obstacle: 'stopped' }, NOW)
+  assert.match(stopped ?? '', /halted, or changes are frozen/)
 })
 
 test('attack: no value of the agent becomes a line, turns one around or hides its end', () => {

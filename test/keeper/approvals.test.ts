@@ -19,7 +19,7 @@ import {
   sealCountersignature,
 } from '../../src/policy/index.js'
 import { Authenticator, type TouchChanges } from '../policy/authenticator.js'
-import { type Asked, House, ofType, openedPolicy, operation, signingKey } from './keeper-fixture.js'
+import { type Asked, House, ofType, openedPolicy, operation, signingKey, until } from './keeper-fixture.js'
 
 const VOID = 'POST /invoices/{id}/void'
 const maria = signingKey(Buffer.alloc(32, 7))
@@ -245,6 +245,7 @@ describe('the list of what waits', () => {
     assert.deepEqual(listed, {
       id,
       state: 'requested',
+      obstacle: null,
       agent: 'coder',
       environment: 'staging',
       task: 't-1',
@@ -385,6 +386,32 @@ describe('an approval by passkey', () => {
     const [seven, eight] = [heldBy(await ask('7')), heldBy(await ask('8'))]
     const answers = await Promise.all([seven, eight].map(id => touch(id, 'approve', kim, { counter: 3 })))
     assert.deepEqual(answers.map(({ code }) => code).sort(), ['passkey_counted_back', undefined])
+  })
+})
+
+describe('what stands in the way of an approval', () => {
+  it('is said while its agent is halted, and once its policy is replaced', async t => {
+    const { ask, waiting, sign, house, keeper } = await scene(t)
+    const id = heldBy(await ask())
+    const obstacles = async () => (await waiting()).map(({ obstacle }) => obstacle)
+    assert.deepEqual(await obstacles(), [null])
+    await house.admin('POST', '/v1/stops/halt', { of: { scope: 'agent', agent: 'coder' }, by: 'jo' })
+    assert.deepEqual(await obstacles(), ['stopped'])
+    assert.equal((await sign(id, 'approve', maria)).status, 200)
+    house.shelf.put(policyFor(1, 2))
+    await until(() => keeper.activation.inForce()?.version === 2)
+    assert.deepEqual(await obstacles(), ['superseded'])
+    const { body } = await house.admin('GET', `/v1/approvals/${id}`)
+    assert.equal((body.approval as unknown as ShownApproval).obstacle, 'superseded')
+  })
+
+  it('is nothing once it was used, and that is told', async t => {
+    const { ask, sign, house } = await scene(t)
+    const id = heldBy(await ask())
+    await sign(id, 'approve', maria)
+    await ask()
+    const { status, body } = await house.admin('GET', `/v1/approvals/${id}`)
+    assert.deepEqual([status, body.code], [404, 'approval_used'])
   })
 })
 

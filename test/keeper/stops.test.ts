@@ -92,6 +92,15 @@ describe('a halt', () => {
     assert.equal(codeOf(await ask()), 'allowed', 'a grant that was issued elsewhere is not known here')
   })
 
+  it('of a name that nobody has is in force, and said to be of nobody', async t => {
+    const { stop } = await scene(t)
+    const known = async (of: object) => (await stop('halt', { ...CODER, of })).body.known
+    assert.equal(await known({ scope: 'agent', agent: 'codr' }), false)
+    assert.equal(await known({ scope: 'agent', agent: 'coder' }), true)
+    assert.equal(await known({ scope: 'task', task: 't-unheard-of' }), false)
+    assert.equal(await known({ scope: 'all' }), true)
+  })
+
   it('survives a restart, and only an order of the operate role ends it', async t => {
     const { stop, house, order, link, keeper } = await scene(t)
     await stop('halt', CODER)

@@ -100,6 +100,10 @@ test('a held call passes once two people have countersigned it, and the whole lo
   assert.equal((await ask()).status, 200)
   assert.equal(seen.length, 1)
   assert.equal((await ask()).status, 403, 'once')
+  const used = await run('approvals', 'wait', id)
+  assert.deepEqual([used.code, used.out], [0, 'It was approved, and its call has passed.\n'])
+  const never = await run('approvals', 'wait', id.slice(0, 8))
+  assert.equal(never.code, 1)
   assert.equal(seen.length, 1)
 
   const verified = await run('receipts', 'verify')

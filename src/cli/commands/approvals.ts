@@ -54,7 +54,7 @@ export function registerApprovals(program: Command, io: Io): void {
     .addHelpText(
       'after',
       `
-Exit code 0 once it is approved: the same call passes now. 1 where it was rejected, has expired or the time was up.
+Exit code 0 once it is approved, used since or not: the same call passes. 1 where it was rejected, has expired or the time was up.
 
 Example:
   countersign approvals wait 0198c3a2-… --timeout 120
@@ -90,10 +90,16 @@ export function adminOf(options: AdminOptions): AdminClient {
 
 /** Everything that is bound to it, and who has agreed; null where nothing with this id waits. */
 export async function approvalOf(admin: AdminClient, id: string): Promise<ShownApproval | null> {
+  const found = await lookedUp(admin, id)
+  return found === 'used' ? null : found
+}
+
+async function lookedUp(admin: AdminClient, id: string): Promise<ShownApproval | 'used' | null> {
   try {
     return (await admin.get<{ approval: ShownApproval }>(`/v1/approvals/${encodeURIComponent(id)}`)).approval
   } catch (error) {
     if ((error as Error).message.startsWith('approval_unknown')) return null
+    if ((error as Error).message.startsWith('approval_used')) return 'used'
     throw error
   }
 }
@@ -146,15 +152,22 @@ async function wait(id: string, options: WaitOptions, io: Io): Promise<void> {
   const admin = adminOf(options)
   try {
     for (;;) {
-      const approval = await approvalOf(admin, id)
-      if (approval?.state === 'requested' && Date.now() < untilMs) {
+      const approval = await lookedUp(admin, id)
+      if (approval === 'used') {
+        if (options.json === true) printJson(io, { state: 'used' })
+        else printLine(io, 'It was approved, and its call has passed.')
+        return
+      }
+      const waits = approval?.state === 'requested' && approval.obstacle !== 'superseded'
+      if (waits && Date.now() < untilMs) {
         await sleep(EVERY_MS)
         continue
       }
       if (options.json === true) printJson(io, { state: approval?.state ?? 'gone' })
-      else if (approval === null) printLine(io, 'It was used or has expired.')
+      else if (approval === null)
+        printLine(io, `No approval ${shown(id)} waits: it has expired, was used long ago, or never was.`)
       else printLine(io, stateWords(approval, Date.now()))
-      if (approval?.state !== 'approved') throw new AnswerNo()
+      if (approval?.state !== 'approved' || approval.obstacle === 'superseded') throw new AnswerNo()
       return
     }
   } finally {

@@ -2,7 +2,7 @@ import type { Command } from 'commander'
 import { encodeEnvelope, parseStrictJson } from '../../canon/index.js'
 import type { ShownApproval } from '../../keeper/index.js'
 import { type ApprovalVerdict, sealCountersignature } from '../../policy/index.js'
-import { type ApprovalCard, approvalCard, neededWords } from '../approval-card.js'
+import { type ApprovalCard, approvalCard, neededWords, OBSTACLES } from '../approval-card.js'
 import { confirmed } from '../confirm.js'
 import { type Io, printJson, printLine, UsageError } from '../io.js'
 import { openSigningKey } from '../locked-key.js'
@@ -151,7 +151,9 @@ function checkDigests(
 function nextWords(approval: ShownApproval): string {
   switch (approval.state) {
     case 'approved':
-      return 'The agent’s same call passes now, once.'
+      return approval.obstacle === null
+        ? 'The agent’s same call passes now, once.'
+        : `But ${OBSTACLES[approval.obstacle]}.`
     case 'rejected':
       return 'The same call of this task is refused from now on.'
     case 'requested':
