@@ -242,7 +242,7 @@ export class Admission {
       c.request,
       {
         kind: 'forward',
-        code: decision.code === 'observed' ? decision.code : 'allowed',
+        code: approval !== null ? 'approved' : decision.code === 'observed' ? 'observed' : 'allowed',
         attempt: c.id,
         headers,
         budgets: this.told(c, decision.counted),

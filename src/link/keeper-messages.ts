@@ -185,7 +185,7 @@ function readVerdict(value: unknown): Verdict {
       const m = membersOf(value, ['kind', 'code', 'attempt', 'headers', 'budgets', 'awaitMark', 'chunkKey'])
       return {
         kind,
-        code: oneOf(m.code, ['allowed', 'observed']),
+        code: oneOf(m.code, ['allowed', 'approved', 'observed']),
         attempt: text(m.attempt, 64),
         headers: listOf(m.headers, 32, readHeader),
         budgets: listOf(m.budgets, MAX_BUDGETS, readBudget),

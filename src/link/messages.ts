@@ -174,11 +174,13 @@ export interface AdmitReply {
   readonly receipt: ReceiptAnchor | null
 }
 
+/** Why a request passes: a rule lets it, people have agreed, or no rule admits it but its agent observes. */
+export type AdmissionCode = 'allowed' | 'approved' | 'observed'
+
 export type Verdict =
   | {
       readonly kind: 'forward'
-      /** `observed` where no rule admits it, but its agent observes. */
-      readonly code: 'allowed' | 'observed'
+      readonly code: AdmissionCode
       /** UUIDv7 of the attempt. */
       readonly attempt: string
       /** Headers with the minted credential, for the upstream only. */
