@@ -29,6 +29,8 @@ interface ShownAgent {
   readonly environment: string
   readonly lines: readonly (readonly [text: string, className: string])[]
   readonly rules: readonly RuleSummary[]
+  /** Of its grants in force. */
+  readonly tasks: readonly string[]
 }
 
 const show = keptList<ShownAgent>(byId('agents'), ({ id }) => id, card)
@@ -42,7 +44,8 @@ export function showAgents(
     (policy?.agents ?? []).map(({ id, environment }) => ({
       id,
       environment,
-      lines: [...stopLines(id, status), ...grantLines(id, grants), ...budgetLines(id, status)],
+      lines: [...stopLines(id, status), ...grantLines(id, grants)],
+      tasks: [...new Set(ownGrants(id, grants).map(({ task }) => task))],
       rules: (policy?.rules ?? []).filter(({ agents }) => agents === null || agents.includes(id)),
     })),
   )
@@ -67,8 +70,12 @@ function stopLines(id: string, { stops, policy }: KeeperStatus): ShownAgent['lin
   ]
 }
 
+function ownGrants(id: string, grants: readonly ShownGrant[]): readonly ShownGrant[] {
+  return grants.filter(grant => grant.agent === id && !grant.revoked)
+}
+
 function grantLines(id: string, grants: readonly ShownGrant[]): ShownAgent['lines'] {
-  const own = grants.filter(grant => grant.agent === id && !grant.revoked)
+  const own = ownGrants(id, grants)
   return [
     [`${plural(own.length, 'grant')} in force`, ''],
     ...own.map(
@@ -76,20 +83,6 @@ function grantLines(id: string, grants: readonly ShownGrant[]): ShownAgent['line
         [`task “${task}” for “${owner}”, until ${timeText(expiresMs)}`, 'quiet'] as const,
     ),
   ]
-}
-
-/** What a keeper says about budgets, where it says something. */
-function budgetLines(id: string, status: KeeperStatus): ShownAgent['lines'] {
-  const { budgets } = status as { readonly budgets?: unknown }
-  if (!Array.isArray(budgets)) return []
-  return budgets
-    .filter(budget => (budget as { readonly agent?: unknown } | null)?.agent === id)
-    .map(({ agent: _, ...budget }) => {
-      const words = Object.entries(budget).map(
-        ([name, value]) => `${name} ${typeof value === 'string' ? value : JSON.stringify(value)}`,
-      )
-      return [`budget: ${words.join(', ')}`, ''] as const
-    })
 }
 
 function card(first: ShownAgent): Kept<ShownAgent> {
@@ -103,7 +96,17 @@ function card(first: ShownAgent): Kept<ShownAgent> {
   const summary = element('summary')
   folded.append(summary, rules)
   const halt = button(`Halt ${first.id} …`, 'danger', () => askToHalt({ scope: 'agent', agent: first.id }))
-  root.append(title, lines, folded, halt)
+  const tasks = element('p', 'buttons')
+  root.append(title, lines, folded, halt, tasks)
+  const showTasks = keptList<string>(
+    tasks,
+    task => task,
+    task => ({
+      root: button(`Halt task “${task}” …`, 'danger', () => askToHalt({ scope: 'task', task })),
+      update: () => undefined,
+    }),
+    () => halt.focus(),
+  )
   let said = ''
   return {
     root,
@@ -111,6 +114,7 @@ function card(first: ShownAgent): Kept<ShownAgent> {
       const saying = JSON.stringify(agent)
       if (saying === said) return
       said = saying
+      showTasks(agent.tasks)
       lines.replaceChildren(...agent.lines.map(([text, className]) => element('li', className, text)))
       summary.replaceChildren(`${plural(agent.rules.length, 'rule')}; what none allows is denied`)
       rules.replaceChildren(...agent.rules.map(ruleItem))

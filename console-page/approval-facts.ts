@@ -1,4 +1,4 @@
-import { fromBase64, portableDigests } from '../src/canon/index.js'
+import { fromBase64, type JsonValue, leavesOf, portableDigests } from '../src/canon/index.js'
 import type { ShownApproval } from '../src/keeper/index.js'
 import {
   type ApproverGroup,
@@ -14,8 +14,20 @@ const MAX_VALUE = 2_000
 
 /** Members of an approval that have rows of their own, or are for the page alone. Whatever else a keeper says is shown as it is. */
 const TOLD: ReadonlySet<string> = new Set([
-  ...['id', 'state', 'statement', 'digest', 'args', 'salt', 'request', 'rule', 'because', 'approvers'],
-  ...['signed', 'rejected', 'createdMs', 'expiresMs', 'keptMs'],
+  ...[
+    'id',
+    'state',
+    'statement',
+    'digest',
+    'args',
+    'argumentBytes',
+    'salt',
+    'request',
+    'rule',
+    'because',
+    'approvers',
+  ],
+  ...['signed', 'rejected', 'obstacle', 'createdMs', 'expiresMs', 'keptMs'],
 ])
 
 /** Whether digest and commitments are those of what is shown: what is signed is made here from what is read here. */
@@ -47,7 +59,7 @@ export function approvalFacts(approval: ShownApproval): readonly Fact[] {
       ...Object.entries(operation.scope).map(([name, value]) => ['scope', `${name} = ${value}`] as const),
       ...operation.resources.map(({ type, id }) => ['resource', `${type} ${id}`] as const),
       ...(operation.account === undefined ? [] : [['account', operation.account] as const]),
-      ...argumentFacts(args[index]),
+      ...argumentFacts(args[index] ?? null),
     ]),
     ['request', `${request.method} ${request.target}`, 'value'],
     ...more.map(([name, value]): Fact => [name, shownValue(JSON.stringify(value)), 'value']),
@@ -59,16 +71,16 @@ export function approvalFacts(approval: ShownApproval): readonly Fact[] {
   ]
 }
 
-function argumentFacts(args: unknown): readonly Fact[] {
-  const named = typeof args === 'object' && args !== null ? Object.entries(args) : [['', args] as const]
-  return named.map(([name, value]): Fact => {
+/** Each leaf has a row, so that none is hidden in the fold of another. */
+function argumentFacts(args: JsonValue): readonly Fact[] {
+  return [...leavesOf(args)].map(({ path, value }): Fact => {
     const cell = element('span')
-    if (name !== '') {
+    if (path !== '') {
       const label = element('span', 'name')
-      showText(label, name)
+      showText(label, path)
       cell.append(label, ' = ')
     }
-    cell.append(shownValue(JSON.stringify(value ?? null)))
+    cell.append(shownValue(JSON.stringify(value)))
     return ['argument', cell, 'value']
   })
 }
@@ -80,14 +92,23 @@ function shownValue(text: string): Node {
   return folded
 }
 
-export function stateWords({ state, expiresMs }: ShownApproval, nowMs: number): string {
+const OBSTACLES: Readonly<Record<NonNullable<ShownApproval['obstacle']>, string>> = {
+  superseded: 'Good for nothing: its policy was replaced, and the agent has to repeat its call.',
+  stopped: 'Its agent or task is halted, or changes are frozen: nothing of it passes until that has ended.',
+}
+
+export function stateWords(
+  { state, expiresMs, obstacle }: Pick<ShownApproval, 'state' | 'expiresMs' | 'obstacle'>,
+  nowMs: number,
+): string {
   const left = `${plural(Math.max(0, Math.ceil((expiresMs - nowMs) / 60_000)), 'minute')} left`
-  return state === 'approved' ? `Approved and not used yet, ${left}.` : `Waits, ${left}.`
+  const stands = state === 'approved' ? `Approved and not used yet, ${left}.` : `Waits, ${left}.`
+  return obstacle === null ? stands : `${stands} ${OBSTACLES[obstacle]}`
 }
 
 /** Of each group that has to agree: who has, and how many are missing. */
 export function neededWords(
-  { approvers, signed }: ShownApproval,
+  { approvers, signed }: Pick<ShownApproval, 'approvers' | 'signed'>,
   groups: readonly ApproverGroup[],
 ): readonly string[] {
   return approvers.map(name => {

@@ -1,9 +1,11 @@
 import type { KeeperStatus } from '../src/cli/keeper-status.js'
-import type { ShownApproval } from '../src/keeper/index.js'
+import type { ApprovalSummary } from '../src/keeper/index.js'
 import { type PolicyInForce, type ShownGrant, showAgents } from './agents.js'
 import { showWaiting } from './approvals.js'
+import { showBudgets } from './budgets.js'
 import { followDecisions } from './decisions.js'
 import { byId, plural, say } from './dom.js'
+import { listenForFreezes } from './freezing.js'
 import { showLedger } from './ledger.js'
 import { offerRegistration } from './registration.js'
 import { enter, get, Refused } from './session.js'
@@ -29,6 +31,7 @@ async function start(): Promise<void> {
   }
   listenForSigning(toldNow)
   listenForHalts(toldNow)
+  listenForFreezes(toldNow)
   byId('console').hidden = false
   document.addEventListener('visibilitychange', () => {
     if (document.visibilityState === 'visible') lookNow()
@@ -55,13 +58,14 @@ async function look(): Promise<void> {
     const [status, { policy }, { approvals }, { grants }] = await Promise.all([
       get<KeeperStatus>('/api/status'),
       get<{ readonly policy: PolicyInForce | null }>('/api/policy'),
-      get<{ readonly approvals: readonly ShownApproval[] }>('/api/approvals'),
+      get<{ readonly approvals: readonly ApprovalSummary[] }>('/api/approvals'),
       get<{ readonly grants: readonly ShownGrant[] }>('/api/grants'),
     ])
     say(byId('sidecar'), status.chain)
     const groups = policy?.approvers ?? []
     showWaiting(approvals.map(approval => ({ approval, groups })))
     showStops(status.stops)
+    showBudgets(status)
     showAgents(policy, grants, status)
     showLedger(status)
     await followDecisions(status.head.size)
@@ -73,7 +77,7 @@ async function look(): Promise<void> {
 }
 
 /** Told once for each request that is new, so that nobody has to look all the time. */
-function announce(approvals: readonly ShownApproval[]): void {
+function announce(approvals: readonly ApprovalSummary[]): void {
   const fresh = approvals.filter(({ id, state }) => state === 'requested' && known?.has(id) === false)
   known = new Set(approvals.map(({ id }) => id))
   const waiting = approvals.filter(({ state }) => state === 'requested').length

@@ -6,10 +6,10 @@ import {
   fromBase64url,
   fromUtf8,
   portableDigests,
-  utf8,
 } from '../src/canon/index.js'
 import type { ShownApproval } from '../src/keeper/index.js'
 import {
+  APPROVER_NAME,
   type ApprovalVerdict,
   type ApproverGroup,
   type Countersignature,
@@ -28,18 +28,28 @@ export interface PersonsPasskey extends Passkey {
   readonly by: string
 }
 
-/** The passkeys that may sign about an approval, in a page of this host. */
+/** What a browser says of a page: `location`, or a stand-in for it. */
+export interface PagePlace {
+  readonly hostname: string
+  readonly origin: string
+}
+
+/** The passkeys that may sign about an approval, in this page. */
 export function passkeysFor(
-  approval: ShownApproval,
+  approval: Pick<ShownApproval, 'approvers' | 'signed'>,
   verdict: ApprovalVerdict,
   groups: readonly ApproverGroup[],
-  host: string,
+  { hostname, origin }: PagePlace,
 ): readonly PersonsPasskey[] {
   const named = groups.filter(({ name }) => approval.approvers.includes(name))
   const found = new Map<string, PersonsPasskey>()
   for (const { keys } of named)
     for (const [by, key] of Object.entries(keys))
-      if ('passkey' in key && key.passkey.rpId === host)
+      if (
+        'passkey' in key &&
+        key.passkey.rpId === hostname &&
+        (key.passkey.origins ?? [origin]).includes(origin)
+      )
         found.set(key.passkey.credential, { ...key.passkey, by })
   const hasSigned = (by: string): boolean => approval.signed.some(each => each.by === by)
   return [...found.values()].filter(({ by }) =>
@@ -78,13 +88,15 @@ export async function signByPasskey(
   return JSON.parse(fromUtf8(encodeEnvelope(envelope)))
 }
 
-/** Makes a passkey for this host and answers the line of a policy that names it. */
+/** Makes a passkey for this page and answers the line of a policy that names it. Rejects for a name that no policy can have. */
 export async function registerPasskey(name: string): Promise<string> {
+  if (!new RegExp(APPROVER_NAME).test(name)) throw new Error('A policy has no approver of this name.')
   const credential = (await navigator.credentials.create({
     publicKey: {
       challenge: crypto.getRandomValues(new Uint8Array(32)),
       rp: { id: location.hostname, name: 'Countersign' },
-      user: { id: new Uint8Array(utf8(name)), name, displayName: name },
+      // Says nothing of the person, and replaces no passkey that they have (WebAuthn §14.6.1).
+      user: { id: crypto.getRandomValues(new Uint8Array(32)), name, displayName: name },
       pubKeyCredParams: ALGORITHMS.map(alg => ({ type: 'public-key', alg })),
       authenticatorSelection: { userVerification: 'required', residentKey: 'preferred' },
       attestation: 'none',
@@ -97,9 +109,10 @@ export async function registerPasskey(name: string): Promise<string> {
     credential: base64url(new Uint8Array(credential.rawId)),
     key: keyOf(response),
     rpId: location.hostname,
+    origins: [location.origin],
   }
   const { credential: id, key, rpId } = passkey
-  return `${name}: { passkey: { credential: "${id}", key: "${key}", rpId: ${rpId} } }`
+  return `${name}: { passkey: { credential: "${id}", key: "${key}", rpId: ${rpId}, origins: ["${location.origin}"] } }`
 }
 
 /** The key at the end of its SubjectPublicKeyInfo: 32 bytes (RFC 8410 §4), or a point of 65 (RFC 5480 §2). */

@@ -6,7 +6,7 @@ const line = byId<HTMLTextAreaElement>('registration-line')
 /** Shows the form that makes a passkey, and what comes of it. */
 export function offerRegistration(): void {
   byId('registration').hidden = false
-  say(byId('registration-host'), location.hostname)
+  say(byId('registration-host'), location.origin)
   byId<HTMLFormElement>('registration-form').addEventListener('submit', event => {
     event.preventDefault()
     void register(byId<HTMLInputElement>('registration-name').value)

@@ -40,7 +40,7 @@ export function askToSign(
   )
   because.value = ''
   because.required = verdict === 'reject'
-  const passkeys = passkeysFor(approval, verdict, groups, location.hostname)
+  const passkeys = passkeysFor(approval, verdict, groups, location)
   const names = [...new Set(passkeys.map(({ by }) => by))].join(', ')
   say(
     byId('sign-who'),
@@ -78,7 +78,7 @@ async function sign(told: (news: string) => void): Promise<void> {
         ...(reason === '' ? {} : { because: reason }),
         t: Date.now(),
       },
-      passkeysFor(approval, verdict, groups, location.hostname),
+      passkeysFor(approval, verdict, groups, location),
     )
     const path = `/api/approvals/${approval.id}/countersignatures`
     const answer = await post<{ readonly approval: ShownApproval }>(path, { countersignature })

@@ -7,7 +7,10 @@ import { post, Refused } from './session.js'
 const dialog = byId<HTMLDialogElement>('halt')
 const because = byId<HTMLInputElement>('halt-because')
 const sure = byId<HTMLInputElement>('halt-sure')
-let asked: HaltScope | null = null
+const task = byId<HTMLInputElement>('halt-task')
+/** A task that nobody has named yet is null. */
+type AskedScope = HaltScope | { readonly scope: 'task'; readonly task: null }
+let asked: AskedScope | null = null
 
 export function scopeWords(of: HaltScope): string {
   switch (of.scope) {
@@ -42,9 +45,13 @@ export function showStops({ halts, freeze }: KeeperStatus['stops']): void {
   )
 }
 
-export function askToHalt(of: HaltScope): void {
+export function askToHalt(of: AskedScope): void {
   asked = of
-  say(byId('halt-title'), `Halt ${scopeWords(of)}?`)
+  const unnamed = of.scope === 'task' && of.task === null
+  say(byId('halt-title'), unnamed ? 'Halt a task?' : `Halt ${scopeWords(of as HaltScope)}?`)
+  for (const part of [task, byId('halt-task-label')]) part.hidden = !unnamed
+  task.required = unnamed
+  task.value = ''
   say(
     byId('halt-words'),
     'Nothing of it passes from the next request on. Its grants are revoked, with the credentials that were minted for them.',
@@ -57,6 +64,7 @@ export function askToHalt(of: HaltScope): void {
 
 /** `told` is called once something is halted, with a sentence about it. */
 export function listenForHalts(told: (news: string) => void): void {
+  byId('halt-one-task').addEventListener('click', () => askToHalt({ scope: 'task', task: null }))
   byId('halt-all').addEventListener('click', () => askToHalt({ scope: 'all' }))
   byId('halt-cancel').addEventListener('click', () => dialog.close())
   byId<HTMLFormElement>('halt-form').addEventListener('submit', event => {
@@ -66,8 +74,9 @@ export function listenForHalts(told: (news: string) => void): void {
 }
 
 async function halt(told: (news: string) => void): Promise<void> {
-  const of = asked
-  if (of === null || !sure.checked) return
+  if (asked === null || !sure.checked) return
+  const of: HaltScope =
+    asked.scope === 'task' ? { scope: 'task', task: asked.task ?? task.value.trim() } : asked
   const reason = because.value.trim()
   try {
     await post('/api/halts', { of, ...(reason === '' ? {} : { because: reason }) })

@@ -22,7 +22,7 @@ try {
   const browser = await launch()
   ends.push(() => browser.close())
   const tab = await OperatorTab.open(stage, browser)
-  const kim = await registerPasskey(stage, tab, 'kim')
+  const kim = await registerPasskey(tab, 'kim')
   const invoices = await startInvoices(stage)
   const jo = formatPublicKey(portableSigningKey(new Uint8Array(32).fill(7)).publicKey)
   const sidecar = await startSidecar(stage, {
@@ -33,7 +33,7 @@ try {
     approvers: finance
     because: A refund is read by two people before it leaves.
 approvers:
-  finance: { keys: { ${kim}, jo: "${jo}" }, threshold: 2 }
+  finance: { keys: { ${kim.line}, jo: "${jo}" }, threshold: 2 }
 `,
   })
   const authorization = `Bearer ${await sidecar.grant()}`
@@ -53,7 +53,7 @@ approvers:
   })
   await ask('GET', '/invoices/in_1002')
   await tab.page.setViewport({ width: 1_100, height: 1_560 })
-  await tab.go(await startConsole(stage, '--config', sidecar.loaded.file))
+  await tab.go(await startConsole(stage, '--config', sidecar.loaded.file, '--listen', kim.listen))
   await tab.reads('#waiting article h3', /coder/)
   await tab.reads('#decisions tr.deny', /never-void/)
   await tab.page.screenshot({ path: out as `${string}.png` })

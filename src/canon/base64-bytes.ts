@@ -9,6 +9,10 @@ for (const [value, letter] of [
   DECODE[letter.charCodeAt(0)] = value
 }
 const PAD = 0x3d
+/** What two letters say, 12 bits, by their codes; −1 where one of them is none. Half as many look-ups as letter by letter. */
+const DECODE_PAIR = new Int16Array(65_536).fill(-1)
+for (const [high, first] of ENCODE.entries())
+  for (const [low, second] of ENCODE.entries()) DECODE_PAIR[(first << 8) | second] = (high << 6) | low
 
 /** Length of the padded base64 form of `length` bytes. */
 export function base64Length(length: number): number {
@@ -45,12 +49,10 @@ export function decodeBase64Bytes(ascii: Uint8Array): Uint8Array {
   const whole = pads === 0 ? end : end - 4
   let out = 0
   for (let i = 0; i < whole; i += 4) {
-    // A letter that is none is −1, which leaves the four negative.
+    // Where one of them is no letter, −1 leaves the four negative.
     const bits =
-      ((DECODE[ascii[i] as number] as number) << 18) |
-      ((DECODE[ascii[i + 1] as number] as number) << 12) |
-      ((DECODE[ascii[i + 2] as number] as number) << 6) |
-      (DECODE[ascii[i + 3] as number] as number)
+      ((DECODE_PAIR[((ascii[i] as number) << 8) | (ascii[i + 1] as number)] as number) << 12) |
+      (DECODE_PAIR[((ascii[i + 2] as number) << 8) | (ascii[i + 3] as number)] as number)
     if (bits < 0) throw canonFault('base64_invalid')
     bytes[out++] = bits >> 16
     bytes[out++] = (bits >> 8) & 255

@@ -2,7 +2,6 @@ import { lstatSync } from 'node:fs'
 import { Agent, type ClientRequest, type IncomingMessage, type RequestOptions, request } from 'node:http'
 import { dirname } from 'node:path'
 import process from 'node:process'
-import { json } from 'node:stream/consumers'
 import { UsageError } from './io.js'
 
 /** The keeper's admin API, over its Unix socket or from another machine. Every call throws a UsageError with the keeper's own code and mend. */
@@ -64,6 +63,27 @@ function refuseForeign(socketPath: string): void {
   )
 }
 
+/** Twice what the longest answer of a keeper comes to: a page of receipts, or the recorded inputs of one request. */
+const MAX_ANSWER_BYTES = 33_554_432
+
+/** ATTACK: something else answers at the keeper's address, and goes on answering until whoever asked has no memory left. */
+async function bodyOf(answer: IncomingMessage): Promise<unknown> {
+  const parts: Buffer[] = []
+  let bytes = 0
+  for await (const part of answer as AsyncIterable<Buffer>) {
+    bytes += part.length
+    if (bytes > MAX_ANSWER_BYTES) {
+      answer.destroy()
+      throw new UsageError(
+        `the keeper’s answer is longer than ${MAX_ANSWER_BYTES / 1_048_576} MiB`,
+        'Check that it is the keeper that answers there, and that both are of the same version.',
+      )
+    }
+    parts.push(part)
+  }
+  return JSON.parse(Buffer.concat(parts).toString())
+}
+
 export function adminClient({ agent, begin, unreached }: AdminRoute): AdminClient {
   async function call<T>(method: 'GET' | 'POST', path: string, body?: unknown): Promise<T> {
     const { status, value } = await ask(method, path, body)
@@ -91,7 +111,7 @@ export function adminClient({ agent, begin, unreached }: AdminRoute): AdminClien
         : { 'content-type': 'application/json', 'content-length': Buffer.byteLength(text) }
     return new Promise((resolve, reject) => {
       const asked = begin({ path, method, agent, headers }, answer => {
-        json(answer).then(value => resolve({ status: answer.statusCode ?? 0, value }), reject)
+        bodyOf(answer).then(value => resolve({ status: answer.statusCode ?? 0, value }), reject)
       })
       asked.once('error', reject)
       asked.end(text)

@@ -1,4 +1,4 @@
-import type { ArgumentRule, ArgumentType, OperationClass, OperationSpec } from '../protocol/index.js'
+import type { ArgumentRule, ArgumentType, Catalog, OperationClass, OperationSpec } from '../protocol/index.js'
 import type { OpenedCatalog } from './catalog-shelf.js'
 
 /** All that a policy can ask about an operation. */
@@ -13,14 +13,41 @@ export interface OperationCard {
   readonly scope: readonly string[]
   readonly resources: readonly string[]
   readonly effects: readonly string[]
+  /** What a rule can have the API asked about one of its resources first. */
+  readonly probes: readonly ProbeCard[]
   /** Scope members and resource types whose values are in lower case. */
   readonly caseless: readonly string[]
+}
+
+/** A probe as a rule names it. */
+export interface ProbeCard {
+  readonly name: string
+  /** Types of resources that it can be asked about. */
+  readonly about: readonly string[]
+  /** What the policy has to say beside, under `probes.given` of the API. */
+  readonly given: readonly string[]
+  /** As a condition writes them: `probe.environments`, `list<string>`. */
+  readonly facts: readonly { readonly path: string; readonly type: string }[]
+}
+
+/** Every probe of a catalog, or those that can be asked about a resource of one of these types. */
+export function probeCards({ probes }: Catalog, types?: readonly string[]): readonly ProbeCard[] {
+  return [...(probes?.values() ?? [])].flatMap(({ name, given, facts, about }) => {
+    const known = [...about.keys()].filter(type => types?.includes(type) ?? true).sort()
+    return known.length === 0
+      ? []
+      : [{ name, about: known, given, facts: argumentsOf({ fields: facts }, 'probe', 0) }]
+  })
 }
 
 /** Input types of GraphQL nest without end; below this many members a condition hardly reaches. */
 const MAX_DEPTH = 5
 
-export function operationCard(shelf: string, { rulesOf }: OpenedCatalog, spec: OperationSpec): OperationCard {
+export function operationCard(
+  shelf: string,
+  { catalog, rulesOf }: OpenedCatalog,
+  spec: OperationSpec,
+): OperationCard {
   const rules = rulesOf(spec.name)
   const told = new Set(rules.flatMap(({ adds }) => adds))
   const untold = spec.raisable.filter(name => !told.has(name))
@@ -36,6 +63,7 @@ export function operationCard(shelf: string, { rulesOf }: OpenedCatalog, spec: O
     scope: spec.scope,
     resources: spec.resources,
     effects: spec.effects,
+    probes: probeCards(catalog, spec.resources),
     caseless: spec.caseless ?? [],
   }
 }

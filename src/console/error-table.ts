@@ -35,7 +35,7 @@ export const consoleErrors = {
   console_listen_failed: {
     status: null,
     sentence: 'The console can’t listen there.',
-    mend: 'Pass another --listen 127.0.0.1:PORT; port 0 picks a free one.',
+    mend: 'Where the port is taken, end what has it, another console perhaps. With --listen 127.0.0.1:PORT at another, only those passkeys sign whose `origins` in the policy name that one.',
   },
 } as const satisfies ErrorTable
 

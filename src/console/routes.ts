@@ -29,13 +29,18 @@ const read =
   () => ({ method: 'GET', path })
 
 /**
- * All that the page may ask the keeper: reading, handing over what a person has signed, and halting. Grants, resuming,
- * erasures and reloads are not in it; they take orders that are signed elsewhere.
+ * All that the page may ask the keeper: reading, handing over what a person has signed, halting and freezing. Grants,
+ * resuming, thawing, erasures and reloads are not in it; they take orders that are signed elsewhere.
  */
 const ROUTES: readonly Route[] = [
   { method: 'GET', path: /^\/api\/status$/, question: read('/v1/status') },
   { method: 'GET', path: /^\/api\/policy$/, question: read('/v1/policy') },
   { method: 'GET', path: /^\/api\/approvals$/, question: read('/v1/approvals') },
+  {
+    method: 'GET',
+    path: /^\/api\/approvals\/([0-9a-f-]{36})$/,
+    question: ([, id]) => ({ method: 'GET', path: `/v1/approvals/${id}` }),
+  },
   { method: 'GET', path: /^\/api\/grants$/, question: read('/v1/grants') },
   {
     method: 'GET',
@@ -60,9 +65,22 @@ const ROUTES: readonly Route[] = [
       body: { of, by, ...(because === undefined ? {} : { because }) },
     }),
   },
+  {
+    method: 'POST',
+    path: /^\/api\/freezes$/,
+    question: (_, { untilMs, because }, by) => ({
+      method: 'POST',
+      path: '/v1/stops/freeze',
+      body: {
+        by,
+        ...(because === undefined ? {} : { because }),
+        ...(untilMs === undefined ? {} : { untilMs }),
+      },
+    }),
+  },
 ]
 
-/** Throws `console_malformed` for what the page has no business to ask. `by` stands in the receipt of a halt. */
+/** Throws `console_malformed` for what the page has no business to ask. `by` stands in the receipt of a halt or a freeze. */
 export function adminQuestion(method: string, url: string, body: unknown, by: string): AdminQuestion {
   for (const route of ROUTES) {
     const found = route.method === method ? route.path.exec(url) : null

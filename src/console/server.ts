@@ -8,7 +8,7 @@ import { adminQuestion, type KeeperPort } from './routes.js'
 export interface ConsoleOptions extends EntranceParts {
   /** Null where there is nothing to ask, and the page only registers passkeys. */
   readonly keeper: KeeperPort | null
-  /** 0 picks a free one. */
+  /** 0 picks a free one, in whose page no passkey signs that a policy names. */
   readonly port: number
   /** Origin of a proxy with TLS in front of it, `https://…`; null where the page is opened on this machine. */
   readonly behind: string | null

@@ -1,5 +1,5 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
-import type { ReceiptAnchor } from '../link/index.js'
+import type { AdmissionCode, ReceiptAnchor } from '../link/index.js'
 import type { Dialect } from '../protocol/index.js'
 import { budgetHeaders } from './budget-headers.js'
 import { DIALECT_FORMS } from './dialect/index.js'
@@ -16,7 +16,7 @@ export function anchorHeader(origin: string | null, receipt: ReceiptAnchor): str
 }
 
 /** What the agent is told of the decision that let its request pass. */
-export function admission(code: 'allowed' | 'observed'): string {
+export function admission(code: AdmissionCode): string {
   return `effect=allow, code=${code}`
 }
 

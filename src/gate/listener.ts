@@ -30,10 +30,19 @@ export class Listener {
   /** Base URL of what listens: `http://127.0.0.1:7070`, or `unix:/path`. */
   readonly url: string
   private readonly server: Server
+  /** Answers that aren't sent to their end yet. */
+  private readonly open = new Set<ServerResponse>()
+  private closing = false
 
   private constructor(server: Server, url: string) {
     this.server = server
     this.url = url
+    for (const event of ['request', 'checkContinue', 'checkExpectation'])
+      server.prependListener(event, (_request: IncomingMessage, response: ServerResponse) => {
+        if (this.closing) endAfter(response)
+        this.open.add(response)
+        response.once('close', () => this.open.delete(response))
+      })
   }
 
   /** Throws `listen_invalid` or `listen_failed`. */
@@ -54,9 +63,11 @@ export class Listener {
 
   /** Takes no further connection and lets go of idle ones; resolves when the last request is answered. */
   close(): Promise<void> {
+    this.closing = true
     return new Promise(resolve => {
       this.server.close(() => resolve())
       this.server.closeIdleConnections()
+      for (const response of this.open) endAfter(response)
     })
   }
 
@@ -116,6 +127,13 @@ function hardenedServer(options: ListenerOptions): Server {
     else socket.end(MALFORMED_ANSWERS[error.code ?? ''] ?? plainAnswer('400 Bad Request'))
   })
   return server
+}
+
+/** An agent that keeps its connection would hold up the end of a gate that has nothing left to do. */
+function endAfter(response: ServerResponse): void {
+  const { socket } = response
+  if (response.headersSent) response.once('finish', () => socket?.end())
+  else response.shouldKeepAlive = false
 }
 
 function plainAnswer(status: string): string {

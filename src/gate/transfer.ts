@@ -1,6 +1,6 @@
 import type { Dispatcher } from 'undici'
 import { CountersignError } from '../canon/index.js'
-import type { BudgetReading, ReceiptAnchor } from '../link/index.js'
+import type { AdmissionCode, BudgetReading, ReceiptAnchor } from '../link/index.js'
 import type { Header } from '../protocol/index.js'
 import { agentHeaders } from './agent-headers.js'
 import { admission, anchorHeader, answerRefusal } from './answer.js'
@@ -27,7 +27,7 @@ export interface TransferOrder {
   readonly upstream: Upstream
   readonly receipt: ReceiptAnchor
   /** Why it was admitted. */
-  readonly code: 'allowed' | 'observed'
+  readonly code: AdmissionCode
   readonly budgets: readonly BudgetReading[]
   readonly minted: readonly Header[]
   /** Null unless the request's body is streamed. */

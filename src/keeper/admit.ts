@@ -1,28 +1,21 @@
 import type { Crypto } from '../canon/index.js'
-import { CountersignError } from '../canon/index.js'
 import type {
   AwsGrantKeys,
   CredentialBroker,
   Grant,
   GrantVerdict,
   GrantVerifier,
-  MintScope,
   RecordedCredential,
 } from '../credential/index.js'
-import type { Ledger } from '../ledger/index.js'
-import {
-  type AdmitReply,
-  type AdmitRequest,
-  type BudgetReading,
-  linkFault,
-  type ReceiptAnchor,
-  type Verdict,
-} from '../link/index.js'
-import type { ActivePolicy, CredentialSpec, LimitWindow } from '../policy/index.js'
-import { type Header, isReading, type Operation } from '../protocol/index.js'
+import type { Companion, Ledger } from '../ledger/index.js'
+import type { AdmitReply, AdmitRequest, BudgetReading, ReceiptAnchor, Verdict } from '../link/index.js'
+import type { ActivePolicy, LimitWindow } from '../policy/index.js'
+import type { Operation } from '../protocol/index.js'
+import { UpstreamAccess } from './access.js'
 import type { Approvals } from './approvals.js'
 import { type AttemptResult, type Case, newAttempt, writeAttempt } from './attempt-entry.js'
 import { toldBudgets } from './budgets.js'
+import { takeClaim } from './claim.js'
 import type { Counters } from './counters.js'
 import { keeperFault } from './error-table.js'
 import type { GateConnection } from './link-server.js'
@@ -32,7 +25,7 @@ import type { Probing } from './probing.js'
 import type { RefusalRate } from './refusal-rate.js'
 import { type Denial, FLOOD, type Route, type Ruling, rule, UNDECIDED } from './ruling.js'
 import type { Settlement } from './settle.js'
-import { chunkKeyOf, outboundPayload } from './signature.js'
+import { chunkKeyOf } from './signature.js'
 import type { SpentSignatures } from './spent-signatures.js'
 import type { Stops } from './stops.js'
 import type { Suppression } from './suppressed.js'
@@ -40,6 +33,7 @@ import type { Suppression } from './suppressed.js'
 export interface AdmissionParts {
   readonly ledger: Ledger
   readonly verifier: GrantVerifier
+  readonly revocations: ReadonlySet<string>
   readonly broker: CredentialBroker
   readonly crypto: Crypto
   readonly clock: Clock
@@ -53,7 +47,7 @@ export interface AdmissionParts {
   readonly followers: EvidenceFollowers
   readonly approvals: Approvals
   readonly stops: Stops
-  readonly probing: Pick<Probing, 'ask' | 'changed' | 'changesOf'>
+  readonly probing: Pick<Probing, 'ask' | 'begin' | 'end' | 'changesOf'>
   readonly suppression: Suppression
   readonly refusals: RefusalRate
   readonly open: OpenAttempts
@@ -65,9 +59,11 @@ export interface AdmissionParts {
 /** The first use case: one request in, one durable receipt, one verdict out. */
 export class Admission {
   private readonly parts: AdmissionParts
+  private readonly access: UpstreamAccess
 
   constructor(parts: AdmissionParts) {
     this.parts = parts
+    this.access = new UpstreamAccess(parts)
   }
 
   /**
@@ -112,20 +108,24 @@ export class Admission {
     if (this.parts.policies.inForce()?.cid !== c.policy.cid) return reply(c.request, { kind: 'stale' }, null)
     const outdated = !again && this.parts.probing.changesOf(route.api.name) !== changes
     if (outdated) return this.askFirst(asking, from, true)
-    const ruling = rule({ ...c, grant, probes }, presented, this.parts)
+    // ATTACK: what was asked before midnight is answered behind it, when the day's counters are others.
+    const ruling = rule({ ...c, ...this.moment(), grant, probes }, presented, this.parts)
     const usesApproval = ruling.kind === 'allow' && ruling.approval !== null
     return usesApproval && remembered ? this.askFirst(asking, from, true) : this.act(ruling, from)
   }
 
   /** Verifies what the request presented as its grant, and opens its case. */
   private async open(request: AdmitRequest, policy: ActivePolicy): Promise<OpenedCase> {
-    const { clock, ledger, random } = this.parts
-    // Read together: an entry that is written while the grant is verified would seem to be ahead of the clock.
-    const moment = { nowMs: clock.nowMs(), lastEntryMs: ledger.head().t }
+    const moment = this.moment()
     const { presented, grant } = await this.present(request)
     const nothingYet = { classifier: 'none', operations: [], counters: {}, probes: null }
-    const c = { ...newAttempt(random, moment.nowMs), ...nothingYet, ...moment, request, policy, grant }
-    return { c, presented }
+    const identity = newAttempt(this.parts.random, moment.nowMs)
+    return { c: { ...identity, ...nothingYet, ...moment, request, policy, grant }, presented }
+  }
+
+  /** Read together: an entry that is written between the two would seem to be ahead of the clock. */
+  private moment(): Pick<Case, 'nowMs' | 'lastEntryMs'> {
+    return { nowMs: this.parts.clock.nowMs(), lastEntryMs: this.parts.ledger.head().t }
   }
 
   private async present(request: AdmitRequest): Promise<Presented> {
@@ -150,84 +150,99 @@ export class Admission {
   }
 
   private async hold({ c, decision, asked }: Extract<Ruling, { kind: 'hold' }>): Promise<AdmitReply> {
-    const { approval, recorded } = asked
-    const refused = this.refuse(c, this.refusal(c, decision, 'hold', approval.id), {
+    const { approval, opening } = asked
+    const verdict = this.refusal(c, decision, 'hold', approval.id)
+    const result = {
       decision: { effect: 'hold', code: decision.code, rule: decision.rule },
       approval: approval.id,
-    })
-    // Both ride in one batch; the approval is in the ledger before the attempt that cites it.
-    await Promise.all([recorded, refused])
-    return refused
+    } as const
+    switch (opening.kind) {
+      case 'durable':
+        return this.refuse(c, verdict, result)
+      case 'awaited':
+        await opening.durable
+        return this.refuse(c, verdict, result)
+      // All ride in one batch; the approval is in the ledger before the attempt that cites it, or neither is.
+      case 'carried': {
+        const refused = this.refuse(c, verdict, result, opening)
+        this.parts.approvals.opened(approval, opening, refused)
+        return refused
+      }
+    }
   }
 
-  private async refuse(c: Case, verdict: Verdict, result: AttemptResult): Promise<AdmitReply> {
+  private async refuse(
+    c: Case,
+    verdict: Verdict,
+    result: AttemptResult,
+    carried: Partial<Pick<Companion, 'before' | 'state'>> = {},
+  ): Promise<AdmitReply> {
     if (c.grant !== null) this.parts.refusals.refused(c.grant.jti, c.nowMs)
     const { body, side } = writeAttempt(c, result, this.parts.crypto, this.parts.side)
-    const { seq, leaf } = await this.parts.ledger.append(body, side === undefined ? {} : { side })
+    const { before, state } = carried
+    const { seq, leaf } = await this.parts.ledger.append(body, {
+      ...(before === undefined ? {} : { before }),
+      ...(state === undefined ? {} : { state }),
+      ...(side === undefined ? {} : { side }),
+    })
     return reply(c.request, verdict, { seq, leaf })
   }
 
-  private async allow(
-    { c, decision, route, approval }: Extract<Ruling, { kind: 'allow' }>,
-    from: GateConnection,
-  ): Promise<AdmitReply> {
-    const reservations = decision.reservations.filter(({ amount }) => amount > 0)
-    const hold = this.parts.counters.reserve(reservations, c.id, c.nowMs)
-    const taken = approval === null ? null : this.parts.approvals.take(approval)
-    if (!isReading(c.operations)) this.parts.probing.changed(route.api.name)
-    const once = route.spends ? route.signature : null
-    if (once !== null) this.parts.spent.spend(once.signed.signature, once.untilMs)
-    const access = await this.access(c, route)
-    // INVARIANT: no await from this look to the append, so that in the ledger nothing is admitted behind its halt.
+  private async allow(ruling: Extract<Ruling, { kind: 'allow' }>, from: GateConnection): Promise<AdmitReply> {
+    const { c, decision, route } = ruling
+    const claim = takeClaim(ruling, this.parts)
+    const access = await this.access.obtain(c, route)
+    // INVARIANT: no await from these looks to the append, so that in the ledger nothing is admitted behind its halt.
+    if (!this.stillHolds(c, route)) {
+      claim.giveBack()
+      return this.admit(c.request, from)
+    }
     const stop = this.parts.stops.stopOf(route.grant, c.operations)
     if (access === 'failed' || stop !== null) {
-      this.parts.counters.release(hold)
-      if (taken !== null) this.parts.approvals.giveBack(taken)
-      if (once !== null) this.parts.spent.release(once.signed.signature)
-      if (stop !== null) this.endMinted(route)
+      claim.giveBack()
+      if (stop !== null) this.access.end(route)
       const why = stop ?? { code: 'credential_unavailable', because: null }
       return this.deny(c, { ...UNDECIDED, ...why, decisive: decision.decisive })
     }
     const { credential, headers } = access
+    const { approval, reserved } = claim
+    const code = approval === null ? decision.code : 'approved'
     const { body, side } = writeAttempt(
       c,
       {
-        decision: {
-          effect: 'allow',
-          code: taken === null ? decision.code : 'approved',
-          rule: decision.rule,
-        },
-        ...(taken === null ? {} : { approval: taken.id }),
+        decision: { effect: 'allow', code, rule: decision.rule },
+        ...(approval === null ? {} : { approval }),
         ...(credential === null ? {} : { credential: writtenCredential(credential) }),
-        ...(reservations.length === 0
-          ? {}
-          : { reserved: reservations.map(({ key, amount }) => ({ key, amount })) }),
+        ...(reserved.length === 0 ? {} : { reserved }),
       },
       this.parts.crypto,
       this.parts.side,
     )
-    const { awaitMark } = route.api
-    const state = [
-      ...hold.changes,
-      ...(once === null ? [] : this.parts.spent.changes(once.signed.signature)),
-      ...(taken?.changes ?? []),
-    ]
-    const { seq, leaf, t } = await this.parts.ledger.append(body, {
+    const appended = this.parts.ledger.append(body, {
       ...(side === undefined ? {} : { side }),
-      ...(taken === null ? {} : { before: taken.before }),
-      ...(state.length === 0 ? {} : { state }),
+      ...claim.durable,
     })
-    if (taken !== null) this.parts.approvals.used(taken)
-    const { halted } = await this.release({ seq, leaf, t }, c, route.grant, { hold, awaitMark, from })
+    const { seq, leaf, t } = await appended.catch(error => {
+      claim.giveBack()
+      throw error
+    })
+    claim.used()
+    const { awaitMark } = route.api
+    const { hold, changing } = claim
+    const { halted } = await this.release({ seq, leaf, t }, c, route.grant, {
+      hold,
+      awaitMark,
+      changing,
+      from,
+    })
     if (halted !== null)
       return reply(c.request, this.refusal(c, { ...UNDECIDED, ...halted }, 'deny', null), { seq, leaf })
-    const code = decision.code === 'observed' ? decision.code : 'allowed'
-    if (code === 'observed') this.sayObserved(c, seq)
+    if (decision.code === 'observed') this.sayObserved(c, seq)
     return reply(
       c.request,
       {
         kind: 'forward',
-        code,
+        code: approval !== null ? 'approved' : decision.code === 'observed' ? 'observed' : 'allowed',
         attempt: c.id,
         headers,
         budgets: this.told(c, decision.counted),
@@ -236,6 +251,17 @@ export class Admission {
       },
       { seq, leaf },
     )
+  }
+
+  /**
+   * Whether what was decided on is still so.
+   * ATTACK: a grant that is revoked, or a policy that is replaced or ends, while something is minted for it.
+   */
+  private stillHolds(c: Case, { grant }: Route): boolean {
+    const nowMs = this.parts.clock.nowMs()
+    const isRevoked = this.parts.revocations.has(grant.jti)
+    const isInForce = this.parts.policies.inForce()?.cid === c.policy.cid
+    return isInForce && !isRevoked && nowMs < grant.expiresMs && nowMs < c.policy.expiresMs
   }
 
   private told(c: Case, counted: readonly LimitWindow[]): readonly BudgetReading[] {
@@ -281,7 +307,7 @@ export class Admission {
     receipt: { readonly seq: number; readonly leaf: string; readonly t: number },
     c: Case,
     { agent, task }: Grant,
-    terms: Pick<OpenAttempt, 'hold' | 'awaitMark' | 'from'>,
+    terms: Pick<OpenAttempt, 'hold' | 'awaitMark' | 'changing' | 'from'>,
   ): Promise<{ readonly halted: { readonly code: string; readonly because: string | null } | null }> {
     const attempt = {
       ...receipt,
@@ -295,86 +321,6 @@ export class Admission {
     const halt = this.parts.stops.haltOf(attempt)
     if (halt !== null || !this.parts.open.add(attempt)) await this.parts.settlement.neverReleased(attempt)
     return { halted: halt === null ? null : { code: 'agent_halted', because: halt.because } }
-  }
-
-  /** What was minted while somebody halted the agent; what it had before, the halt itself has ended. */
-  private endMinted({ grant: { agent, task } }: Route): void {
-    this.parts.broker
-      .revoke({ agent, task })
-      .catch(error =>
-        this.parts.log.error(
-          { agent, reason: String((error as { code?: unknown }).code) },
-          'minted credentials outlive a halt',
-        ),
-      )
-  }
-
-  /** What gets the request in at the upstream: nothing, the credential's own headers, or a signature of this one request. */
-  private async access(c: Case, route: Route): Promise<Access | 'failed'> {
-    const { api } = route
-    if (api.credential === null) return { credential: null, headers: [] }
-    const spec = c.policy.credentials.get(api.credential)
-    if (spec === undefined) return 'failed'
-    try {
-      const credential = await this.parts.broker.obtain(mintScope(c, route, api.credential, spec))
-      return { credential, headers: this.headersOf(credential, c, route) }
-    } catch (error) {
-      const code = error instanceof CountersignError ? error.code : 'unexpected'
-      this.parts.log.error(
-        { code, credential: api.credential, api: api.name },
-        'no credential could be minted',
-      )
-      return 'failed'
-    }
-  }
-
-  private headersOf(
-    credential: RecordedCredential,
-    { request, operations }: Case,
-    { origin, signature }: Route,
-  ): readonly Header[] {
-    if (credential.sign === undefined) return credential.headers
-    // Nothing says what would be signed, nor for which service.
-    if (signature === null) throw linkFault('signature_missing')
-    const { method, target, body } = request
-    const { outbound, service } = signature.signed
-    const region = operations[0]?.scope.region ?? signature.signed.region
-    return credential.sign({
-      method,
-      origin,
-      target,
-      headers: outbound,
-      payload: outboundPayload(signature.signed, body),
-      service,
-      region,
-      nowMs: this.parts.clock.nowMs(),
-    })
-  }
-}
-
-interface Access {
-  /** Null where the API needs none. */
-  readonly credential: RecordedCredential | null
-  readonly headers: readonly Header[]
-}
-
-function mintScope(
-  c: Case,
-  { grant, api, origin }: Route,
-  credential: string,
-  spec: CredentialSpec,
-): MintScope {
-  return {
-    agent: { id: grant.agent, environment: grant.environment, task: grant.task, owner: grant.owner },
-    api: api.name,
-    account: c.operations.find(({ account }) => account !== undefined)?.account ?? null,
-    credential,
-    spec,
-    operations: c.operations,
-    origin,
-    privateUpstream: api.privateUpstream,
-    policyCid: c.policy.cid,
-    nowMs: c.nowMs,
   }
 }
 

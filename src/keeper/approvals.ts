@@ -1,12 +1,4 @@
-import {
-  base64,
-  type Crypto,
-  canonicalBytes,
-  canonicalize,
-  fromUtf8,
-  hex,
-  type JsonValue,
-} from '../canon/index.js'
+import { type Crypto, fromUtf8 } from '../canon/index.js'
 import type { Grant } from '../credential/index.js'
 import type { Ledger } from '../ledger/index.js'
 import type { WatchedChange } from '../link/index.js'
@@ -14,103 +6,57 @@ import {
   type ApprovalStatement,
   type ApprovalVerdict,
   type ApproverGroup,
-  argumentsCommitment,
   type Decision,
-  hasCountedOn,
-  hasEnough,
-  isLater,
-  MAX_STATEMENT_BYTES,
-  type OpenCountersignature,
   openCountersignature,
-  type PasskeyTouch,
-  type ProbeResult,
-  passkeyKeyId,
-  probesCommitment,
-  type Signature,
-  statedOperation,
-  statementDigest,
 } from '../policy/index.js'
 import type { ControlBody } from '../receipt/index.js'
+import {
+  APPROVALS,
+  type Approval,
+  type ApprovalBounds,
+  type ApprovalObstacle,
+  type ApprovalStep,
+  afterWord,
+  approvalEntry,
+  comparedWith,
+  matchOf,
+  newApproval,
+  readApproval,
+} from './approval.js'
+import { lackOfRoom, type NoRoom } from './approval-room.js'
 import { ApprovalWatches } from './approval-watches.js'
 import { type Case, resultsOf } from './attempt-entry.js'
 import { keeperFault } from './error-table.js'
 import type { GateConnection } from './link-server.js'
+import { PasskeyCounters } from './passkey-counters.js'
 import type { Clock, Log, RandomBytes } from './ports.js'
 import type { StateChange } from './state-change.js'
-import { uuid7 } from './uuid.js'
 
 /** Durable form: key `approval/<id>`, value the JSON of an approval. */
 const PREFIX = 'approval/'
-/** Durable form: key `passkey/<thumbprint of its key>`, value the number that it showed last. */
-const COUNTER_PREFIX = 'passkey/'
-const SALT_BYTES = 32
-
-/** A held request that people decide about, as they are shown it. */
-export interface Approval {
-  readonly id: string
-  readonly state: 'requested' | 'approved' | 'rejected'
-  /** What is signed. */
-  readonly statement: ApprovalStatement
-  /** SHA-256 of the statement's JCS, hex. */
-  readonly digest: string
-  /** What the statement commits to: arguments of each operation, without what an SDK renews on every call. */
-  readonly args: readonly JsonValue[]
-  /** What the upstream was asked about the call, and has said; empty where nothing was asked. The statement commits to it as well. */
-  readonly probes: readonly ProbeResult[]
-  /** Base64 of 32 bytes. */
-  readonly salt: string
-  /** SHA-256, hex, of everything that a repeated call has in common; never leaves the keeper, because it is not salted. */
-  readonly match: string
-  readonly request: { readonly method: string; readonly target: string }
-  readonly rule: string | null
-  readonly because: string | null
-  /** Groups of the policy that must all sign. */
-  readonly approvers: readonly string[]
-  /** Who has approved so far. */
-  readonly signed: readonly Signature[]
-  /** When each person last signed a word about it, Unix milliseconds. */
-  readonly heard: Readonly<Record<string, number>>
-  readonly rejected: { readonly by: string; readonly because: string | null } | null
-  readonly createdMs: number
-  /** It waits and lasts until then. */
-  readonly expiresMs: number
-  /** Until when the same call meets it: its expiry, or longer where it was rejected. */
-  readonly keptMs: number
-}
-
-/** What people are shown of an approval: all but what only matches repeated calls. */
-export type ShownApproval = Omit<Approval, 'match' | 'heard'>
-
-export function shownApproval({ match: _, heard: __, ...shown }: Approval): ShownApproval {
-  return shown
-}
-
-export interface ApprovalBounds {
-  readonly maxPending: number
-  readonly maxPendingPerAgent: number
-  /** Of the arguments, as JCS. */
-  readonly maxArgumentBytes: number
-  /** Where no approver group says otherwise. */
-  readonly expiresMs: number
-  /** How long a rejection stands for the same call of the same task. */
-  readonly rejectionMs: number
-}
-
-export const APPROVALS: ApprovalBounds = {
-  maxPending: 1_000,
-  maxPendingPerAgent: 100,
-  maxArgumentBytes: 262_144,
-  expiresMs: 1_800_000,
-  rejectionMs: 604_800_000,
-}
-
+const MAX_USED_IDS = 1_000
 export type ApprovalRequest =
-  /** `recorded` resolves when a new approval is durable; at once where the same was asked for before. */
-  | { readonly kind: 'pending'; readonly approval: Approval; readonly recorded: Promise<unknown> }
+  | { readonly kind: 'pending'; readonly approval: Approval; readonly opening: Opening }
   /** People have agreed; see `take`. */
   | { readonly kind: 'approved'; readonly approval: Approval }
   | { readonly kind: 'rejected'; readonly approval: Approval }
-  | { readonly kind: 'refused'; readonly code: 'approvals_full' | 'approval_too_large' | 'probe_unanswered' }
+  | { readonly kind: 'refused'; readonly code: NoRoom | 'approval_too_large' | 'probe_unanswered' }
+
+/** Whether the ledger has an approval that an attempt is about to cite. */
+export type Opening =
+  | { readonly kind: 'durable' }
+  /** It is being written with the attempt that asked first; rejects where that isn't taken. */
+  | { readonly kind: 'awaited'; readonly durable: Promise<void> }
+  /** The attempt has to carry it, see `opened`. */
+  | ({ readonly kind: 'carried' } & CarriedApproval)
+
+interface CarriedApproval {
+  /** What has to be durable with the attempt. */
+  readonly before: readonly ControlBody[]
+  readonly state: readonly StateChange[]
+  /** Ends with it; null where nothing does. */
+  readonly replaced: Approval | null
+}
 
 /** An approval that an attempt is about to use, and what has to be durable with that attempt. */
 export interface TakenApproval {
@@ -148,32 +94,33 @@ export class Approvals {
   private readonly taken = new Set<string>()
   /** Somebody's word about it is not durable yet: nobody uses it meanwhile. */
   private readonly changing = new Set<string>()
+  /** Not durable yet, with the attempt that asked first. */
+  private readonly openings = new Map<string, Promise<void>>()
+  /** Void, and the ledger hasn't taken that: people are asked anew. */
+  private readonly unfit = new Set<string>()
   private readonly lapsed: StateChange[] = []
-  /** How often each passkey has signed, by the thumbprint of its key. */
-  private readonly counters = new Map<string, number>()
+  /** Ids of those that were used last. */
+  private readonly usedIds = new Set<string>()
+  private readonly passkeys: PasskeyCounters
   private readonly watches = new ApprovalWatches()
 
-  private constructor(parts: ApprovalParts) {
+  private constructor(parts: ApprovalParts, passkeys: PasskeyCounters) {
     this.parts = parts
+    this.passkeys = passkeys
     this.bounds = parts.bounds ?? APPROVALS
   }
 
   /** The approvals as of the newest entry. */
   static async load(parts: ApprovalParts): Promise<Approvals> {
-    const approvals = new Approvals(parts)
-    for (const [, value] of await parts.ledger.state.list(PREFIX))
-      approvals.keep({ probes: [], ...JSON.parse(value) })
-    for (const [key, value] of await parts.ledger.state.list(COUNTER_PREFIX))
-      approvals.counters.set(key.slice(COUNTER_PREFIX.length), Number(value))
+    const approvals = new Approvals(parts, await PasskeyCounters.load(parts.ledger.state))
+    for (const [, value] of await parts.ledger.state.list(PREFIX)) approvals.keep(readApproval(value))
     return approvals
   }
 
   /** Asked for or given, and neither used nor expired; oldest first. */
   pending(): readonly Approval[] {
     const nowMs = this.parts.clock.nowMs()
-    return [...this.byMatch.values()].filter(
-      ({ state, expiresMs }) => state !== 'rejected' && expiresMs > nowMs,
-    )
+    return [...this.byId.values()].filter(({ state, expiresMs }) => state !== 'rejected' && expiresMs > nowMs)
   }
 
   /** Throws `approval_unknown` for what doesn't wait any more. */
@@ -182,6 +129,17 @@ export class Approvals {
     if (approval === undefined || approval.expiresMs <= this.parts.clock.nowMs())
       throw keeperFault('approval_unknown', id)
     return approval
+  }
+
+  /** Whether its call has passed, since the start and not long ago. */
+  isUsed(id: string): boolean {
+    return this.usedIds.has(id)
+  }
+
+  /** Why its call doesn't pass now, whatever people say. */
+  obstacleOf({ statement }: Approval): ApprovalObstacle {
+    if (this.parts.groupsOf(statement.policy) === null) return 'superseded'
+    return this.parts.isStopped(statement) ? 'stopped' : null
   }
 
   /** Resolves when people have decided about it, or at once where they have. */
@@ -210,12 +168,12 @@ export class Approvals {
 
   /** What became of a held request that was asked about before; otherwise people are asked. */
   request(c: Case, grant: Grant, decision: Decision): ApprovalRequest {
-    const asked = askedFor(c, grant)
-    const match = hex(this.parts.crypto.sha256(canonicalBytes(asked)))
+    const match = matchOf(this.parts.crypto, c, grant)
     const known = this.byMatch.get(match)
     if (known !== undefined && known.keptMs > c.nowMs && !this.taken.has(known.id)) {
-      const pending = { kind: 'pending', approval: known, recorded: Promise.resolve() } as const
+      const pending = { kind: 'pending', approval: known, opening: this.openingOf(known) } as const
       if (this.changing.has(known.id)) return pending
+      if (this.unfit.has(known.id)) return this.askAnew(c, grant, decision, known)
       // A person's no stands, whatever the upstream says by now.
       if (known.state === 'rejected') return { kind: 'rejected', approval: known }
       switch (comparedWith(known.probes, resultsOf(c) ?? [])) {
@@ -228,27 +186,70 @@ export class Approvals {
           return this.askAnew(c, grant, decision, known)
       }
     }
-    if (this.isFull(grant.agent)) return { kind: 'refused', code: 'approvals_full' }
-    const approval = this.newApproval(c, grant, decision, match)
+    const approval = newApproval({ c, grant, decision, match }, this.parts, this.bounds)
     if (approval === 'too large') return { kind: 'refused', code: 'approval_too_large' }
-    const replaced = known !== undefined && known.keptMs <= c.nowMs ? [this.forget(known)] : []
-    this.keep(approval)
-    return { kind: 'pending', approval, recorded: this.record(approval, 'requested', {}, replaced) }
+    const lacking = lackOfRoom(grant.agent, approval.argumentBytes, this.pending(), this.bounds)
+    if (lacking !== null) return { kind: 'refused', code: lacking }
+    const outlived = known !== undefined && known.keptMs <= c.nowMs ? [this.forget(known)] : []
+    return this.carried(approval, outlived, null)
   }
 
   /** What people were asked on isn't so any more: their approval ends, and they are asked about what is so now. */
   private askAnew(c: Case, grant: Grant, decision: Decision, known: Approval): ApprovalRequest {
-    const approval = this.newApproval(c, grant, decision, known.match)
+    const approval = newApproval({ c, grant, decision, match: known.match }, this.parts, this.bounds)
     if (approval === 'too large') return { kind: 'refused', code: 'approval_too_large' }
     const ended = this.forget(known)
-    this.keep(approval)
-    const before = [this.body(known, 'voided', {})]
-    const recorded = this.record(approval, 'requested', {}, [ended], before)
+    this.unfit.add(known.id)
     this.parts.log.info(
       { voided: known.id, approval: approval.id },
       'an approval is void: the API answers otherwise',
     )
-    return { kind: 'pending', approval, recorded }
+    return this.carried(approval, [ended], known)
+  }
+
+  /** Met by repeated calls from now on; nobody signs it before it is durable. */
+  private carried(
+    approval: Approval,
+    ended: readonly StateChange[],
+    replaced: Approval | null,
+  ): Extract<ApprovalRequest, { kind: 'pending' }> {
+    this.keep(approval)
+    this.changing.add(approval.id)
+    const before = [
+      ...(replaced === null ? [] : [approvalEntry(replaced, 'voided')]),
+      approvalEntry(approval, 'requested'),
+    ]
+    const state = [...ended, { key: `${PREFIX}${approval.id}`, value: JSON.stringify(approval) }]
+    return { kind: 'pending', approval, opening: { kind: 'carried', before, state, replaced } }
+  }
+
+  /**
+   * Says with which attempt a new approval becomes durable. Where the ledger doesn't take that, nobody was asked, and
+   * what should have ended is back; it is good for nothing all the same. INVARIANT: called in the turn of `request`.
+   */
+  opened(approval: Approval, { replaced }: CarriedApproval, attempt: Promise<unknown>): void {
+    const durable = attempt.then(
+      () => {
+        this.openings.delete(approval.id)
+        this.changing.delete(approval.id)
+        if (replaced !== null) this.unfit.delete(replaced.id)
+        this.parts.onStep?.(approval, approvalEntry(approval, 'requested'), approval.createdMs)
+      },
+      error => {
+        this.openings.delete(approval.id)
+        this.changing.delete(approval.id)
+        this.forget(approval)
+        if (replaced !== null) this.keep(replaced)
+        throw error
+      },
+    )
+    durable.catch(() => undefined)
+    this.openings.set(approval.id, durable)
+  }
+
+  private openingOf({ id }: Approval): Opening {
+    const durable = this.openings.get(id)
+    return durable === undefined ? { kind: 'durable' } : { kind: 'awaited', durable }
   }
 
   /**
@@ -259,7 +260,7 @@ export class Approvals {
     this.taken.add(approval.id)
     return {
       id: approval.id,
-      before: [this.body(approval, 'consumed', {})],
+      before: [approvalEntry(approval, 'consumed')],
       changes: [{ key: `${PREFIX}${approval.id}`, value: null }],
     }
   }
@@ -272,6 +273,9 @@ export class Approvals {
     const approval = this.byId.get(id)
     this.taken.delete(id)
     if (approval !== undefined) this.forget(approval)
+    this.usedIds.add(id)
+    const [oldest] = this.usedIds
+    if (this.usedIds.size > MAX_USED_IDS && oldest !== undefined) this.usedIds.delete(oldest)
   }
 
   /**
@@ -282,13 +286,13 @@ export class Approvals {
    */
   async countersign(id: string, envelope: Uint8Array): Promise<Approval> {
     const { opened: first } = this.openWord(id, envelope)
-    if (first.touch !== null) await this.checkAgain(first.touch)
+    if (first.touch !== null) await this.passkeys.checkAgain(first.touch)
     // INVARIANT: no await between this look and what is kept. A library has looked at the touch meanwhile.
     const { approval, groups, opened } = this.openWord(id, envelope)
     if (this.taken.has(id) || approval.state === 'rejected') throw keeperFault('approval_decided', id)
     if (this.changing.has(id)) throw keeperFault('approval_changing', id)
-    const next = this.after(approval, opened, groups)
-    const counted = opened.touch === null ? [] : [this.count(opened.touch, opened.by)]
+    const next = afterWord(approval, opened, groups, this.parts.clock.nowMs() + this.bounds.rejectionMs)
+    const counted = opened.touch === null ? [] : [this.passkeys.count(opened.touch, opened.by)]
     this.changing.add(id)
     try {
       await this.record(
@@ -312,14 +316,14 @@ export class Approvals {
   /** Writes down and forgets what was not used in time. */
   async expire(): Promise<void> {
     const nowMs = this.parts.clock.nowMs()
-    const expired = [...this.byMatch.values()].filter(
+    const expired = [...this.byId.values()].filter(
       ({ id, keptMs }) => keptMs <= nowMs && !this.taken.has(id) && !this.changing.has(id),
     )
     const changes = expired.map(approval => this.forget(approval))
     const waited = expired.filter(({ state }) => state !== 'rejected')
     await Promise.all(
       waited.map((approval, index) =>
-        this.append(approval, this.body(approval, 'expired', {}), index === 0 ? changes : []),
+        this.append(approval, approvalEntry(approval, 'expired'), index === 0 ? changes : []),
       ),
     )
     if (waited.length > 0) this.parts.log.info({ count: waited.length }, 'approvals expired')
@@ -339,108 +343,6 @@ export class Approvals {
     return { approval, groups, opened }
   }
 
-  private async checkAgain(touch: PasskeyTouch): Promise<void> {
-    const before = this.counters.get(passkeyKeyId(touch.passkey))
-    if (!hasCountedOn(touch.counter, before)) throw keeperFault('passkey_counted_back')
-    const { checkTouchAgain } = await import('./passkey-check.js')
-    await checkTouchAgain(touch, before ?? 0)
-  }
-
-  /** ATTACK: a copy of a passkey. It doesn't know how often the other one has signed meanwhile. */
-  private count({ passkey, counter }: PasskeyTouch, by: string): StateChange {
-    const keyid = passkeyKeyId(passkey)
-    if (!hasCountedOn(counter, this.counters.get(keyid))) throw keeperFault('passkey_counted_back', by)
-    this.counters.set(keyid, counter)
-    return { key: `${COUNTER_PREFIX}${keyid}`, value: String(counter) }
-  }
-
-  private after(
-    approval: Approval,
-    { verdict, by, groups, because, t }: OpenCountersignature,
-    all: ReadonlyMap<string, ApproverGroup>,
-  ): Approval {
-    const own = approval.signed.some(each => each.by === by)
-    if (verdict === 'approve' && own) throw keeperFault('approval_signed', by)
-    if (!isLater({ verdict, t }, approval.heard[by])) throw keeperFault('approval_replayed', by)
-    const heard = { ...approval, heard: { ...approval.heard, [by]: t } }
-    switch (verdict) {
-      case 'approve':
-        return counted(heard, [...approval.signed, { by, groups, t }], all)
-      case 'withdraw': {
-        if (!own) throw keeperFault('approval_unsigned', by)
-        return counted(
-          heard,
-          approval.signed.filter(each => each.by !== by),
-          all,
-        )
-      }
-      case 'reject':
-        return {
-          ...heard,
-          state: 'rejected',
-          rejected: { by, because: because ?? null },
-          keptMs: this.parts.clock.nowMs() + this.bounds.rejectionMs,
-        }
-    }
-  }
-
-  private newApproval(c: Case, grant: Grant, decision: Decision, match: string): Approval | 'too large' {
-    const { crypto, random, origin } = this.parts
-    const args = argumentsOf(c)
-    const probes = resultsOf(c) ?? []
-    const expiresMs = c.nowMs + this.lifetimeMs(c, decision)
-    if (canonicalBytes(args as JsonValue).length > this.bounds.maxArgumentBytes) return 'too large'
-    const id = uuid7(c.nowMs, random(10))
-    const salt = random(SALT_BYTES)
-    const statement: ApprovalStatement = {
-      v: 1,
-      origin,
-      id,
-      agent: grant.agent,
-      environment: grant.environment,
-      task: grant.task,
-      owner: grant.owner,
-      policy: c.policy.cid,
-      api: c.request.api,
-      operations: c.operations.map(statedOperation),
-      args_c: argumentsCommitment(crypto, salt, args),
-      ...(probes.length === 0 ? {} : { probes_c: probesCommitment(crypto, salt, probes) }),
-    }
-    if (canonicalBytes(statement).length > MAX_STATEMENT_BYTES) return 'too large'
-    return {
-      id,
-      state: 'requested',
-      statement,
-      digest: statementDigest(crypto, statement),
-      args,
-      probes,
-      salt: base64(salt),
-      match,
-      request: { method: c.request.method, target: c.request.target },
-      rule: decision.rule,
-      because: decision.because,
-      approvers: decision.approvers,
-      signed: [],
-      heard: {},
-      rejected: null,
-      createdMs: c.nowMs,
-      expiresMs,
-      keptMs: expiresMs,
-    }
-  }
-
-  private isFull(agent: string): boolean {
-    if (this.byMatch.size >= this.bounds.maxPending) return true
-    const own = this.pending().filter(({ statement }) => statement.agent === agent)
-    return own.length >= this.bounds.maxPendingPerAgent
-  }
-
-  private lifetimeMs(c: Case, decision: Decision): number {
-    const groups = decision.approvers.map(name => c.policy.approvers.get(name)?.expiresSeconds)
-    const shortest = Math.min(...groups.filter(seconds => seconds !== undefined))
-    return Number.isFinite(shortest) ? shortest * 1_000 : this.bounds.expiresMs
-  }
-
   private keep(approval: Approval): void {
     this.byMatch.set(approval.match, approval)
     this.byId.set(approval.id, approval)
@@ -448,6 +350,7 @@ export class Approvals {
 
   private forget(approval: Approval): StateChange {
     this.byId.delete(approval.id)
+    this.unfit.delete(approval.id)
     this.watches.tell(approval.id, 'ended')
     if (this.byMatch.get(approval.match)?.id === approval.id) this.byMatch.delete(approval.match)
     return { key: `${PREFIX}${approval.id}`, value: null }
@@ -455,26 +358,20 @@ export class Approvals {
 
   private async record(
     approval: Approval,
-    step: Step,
+    step: ApprovalStep,
     more: ControlBody['data'],
     changes: readonly StateChange[] = [],
-    before: readonly ControlBody[] = [],
   ): Promise<void> {
     const state = [
       ...this.lapsed.splice(0),
       ...changes,
       { key: `${PREFIX}${approval.id}`, value: JSON.stringify(approval) },
     ]
-    await this.append(approval, this.body(approval, step, more), state, before)
+    await this.append(approval, approvalEntry(approval, step, more), state)
   }
 
-  private async append(
-    approval: Approval,
-    body: ControlBody,
-    state: readonly StateChange[],
-    before: readonly ControlBody[] = [],
-  ): Promise<void> {
-    const { t } = await this.parts.ledger.append(body, { ...(before.length === 0 ? {} : { before }), state })
+  private async append(approval: Approval, body: ControlBody, state: readonly StateChange[]): Promise<void> {
+    const { t } = await this.parts.ledger.append(body, { state })
     this.parts.onStep?.(approval, body, t)
   }
 
@@ -482,91 +379,12 @@ export class Approvals {
   retell(): void {
     for (const approval of this.pending())
       if (approval.state === 'requested')
-        this.parts.onStep?.(approval, this.body(approval, 'requested', {}), approval.createdMs)
-  }
-
-  private body(approval: Approval, state: Step, more: ControlBody['data']): ControlBody {
-    const { id, statement, digest, rule } = approval
-    const { agent, environment, task, owner, policy } = statement
-    return {
-      type: 'approval',
-      data: {
-        id,
-        state,
-        agent,
-        environment,
-        task,
-        owner,
-        policy,
-        digest,
-        expires: approval.expiresMs,
-        approvers: [...approval.approvers],
-        ...(rule === null ? {} : { rule }),
-        ...more,
-      },
-    }
+        this.parts.onStep?.(approval, approvalEntry(approval, 'requested'), approval.createdMs)
   }
 }
 
-/** What an entry says has happened; an approval that is not enough yet is one all the same. */
-type Step = 'requested' | 'approved' | 'withdrawn' | 'rejected' | 'consumed' | 'expired' | 'voided'
-
-const STATE_AFTER: Readonly<Record<ApprovalVerdict, Step>> = {
+const STATE_AFTER: Readonly<Record<ApprovalVerdict, ApprovalStep>> = {
   approve: 'approved',
   withdraw: 'withdrawn',
   reject: 'rejected',
-}
-
-/**
- * What an upstream says now against what it said when people were asked. Where it couldn't be asked then, they have
- * agreed to that; where it can't be asked now, nobody knows.
- */
-function comparedWith(
-  then: readonly ProbeResult[],
-  now: readonly ProbeResult[],
-): 'same' | 'changed' | 'unanswered' {
-  const nameOf = ({ probe, type, id }: ProbeResult): string => JSON.stringify([probe, type, id])
-  const before = new Map(then.map(each => [nameOf(each), each.facts]))
-  if (before.size !== now.length || now.some(each => !before.has(nameOf(each)))) return 'changed'
-  const differing = now.filter(
-    each => canonicalize(each.facts) !== canonicalize(before.get(nameOf(each)) ?? null),
-  )
-  if (differing.length === 0) return 'same'
-  return differing.some(({ facts }) => facts !== null) ? 'changed' : 'unanswered'
-}
-
-function counted(
-  approval: Approval,
-  signed: readonly Signature[],
-  groups: ReadonlyMap<string, ApproverGroup>,
-): Approval {
-  const named = approval.approvers.flatMap(name => groups.get(name) ?? [])
-  const enough = hasEnough(named, approval.approvers, signed)
-  return { ...approval, signed, state: enough ? 'approved' : 'requested' }
-}
-
-/**
- * Everything that a repeated call has in common with the first: another argument, agent, task, owner or policy is
- * another call. What an SDK renews on every call (the catalog names it) is left out.
- *
- * ATTACK: two people's grants for one task. Were the owner left out, the second could approve their own request as
- * the first one's.
- */
-function askedFor(c: Case, grant: Grant): JsonValue {
-  const { agent, environment, task, owner } = grant
-  return {
-    agent,
-    environment,
-    task,
-    owner,
-    policy: c.policy.cid,
-    api: c.request.api,
-    operations: c.operations.map(statedOperation) as unknown as JsonValue,
-    args: argumentsOf(c) as JsonValue,
-  }
-}
-
-function argumentsOf(c: Case): readonly JsonValue[] {
-  const catalog = c.policy.apis.get(c.request.api)?.catalog
-  return c.operations.map(operation => (catalog?.lastingArgs(operation) ?? operation.args) as JsonValue)
 }

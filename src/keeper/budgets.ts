@@ -63,6 +63,7 @@ export function toldBudgets(
         rule: budget.rule,
         limit: budget.max,
         used: Math.min(counters.usage(limit, nowMs), budget.max),
+        unit: budget.isAmount ? (budget.unit ?? 'amount') : null,
         windowSeconds: Math.ceil(windowMs / 1_000),
         resetsSeconds: Math.max(0, Math.ceil((freesMs - nowMs) / 1_000)),
       },

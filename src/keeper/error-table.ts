@@ -67,6 +67,11 @@ export const keeperErrors = {
     sentence: 'Nothing with this id waits for people: it was used, has expired, or never was.',
     mend: 'List what waits with `countersign approvals list`.',
   },
+  approval_used: {
+    status: 404,
+    sentence: 'It was approved, and its call has passed.',
+    mend: 'Look at the receipts: `countersign receipts list`.',
+  },
   approval_superseded: {
     status: 409,
     sentence: 'The policy under which this was asked is not in force any more.',
@@ -106,6 +111,11 @@ export const keeperErrors = {
     status: 403,
     sentence: 'The agent or its task is halted, and gets no grant.',
     mend: 'Look at `countersign status`, and end the halt with `countersign resume` once it may go on.',
+  },
+  halts_full: {
+    status: 409,
+    sentence: 'A thousand agents and tasks are halted one by one already.',
+    mend: 'Halt everything with `countersign halt --all`.',
   },
   not_stopped: {
     status: 409,

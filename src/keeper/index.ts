@@ -1,5 +1,6 @@
 export type { HighestPolicy, OpenedPolicy, PolicyRefusal, SealedSource } from './activation.js'
-export type { ShownApproval } from './approvals.js'
+export type { ShownApproval } from './approval.js'
+export type { ApprovalSummary } from './approval-summary.js'
 export type { ArchivesStatus } from './archives.js'
 export type { UsedBudget } from './budgets.js'
 export { Counters, type Hold } from './counters.js'

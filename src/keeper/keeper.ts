@@ -1,4 +1,3 @@
-import { CountersignError } from '../canon/index.js'
 import type { IdentityVerifier } from '../credential/index.js'
 import type { Cosigning, Shipping } from '../ledger/index.js'
 import type { PolicyView } from '../link/index.js'
@@ -6,11 +5,14 @@ import type { SignedGrantOrder, SignedOperateOrder, TrustRoot } from '../policy/
 import { Activation, type SealedSource } from './activation.js'
 import { type AdminParts, type AdminServer, serveAdmin } from './admin.js'
 import { Admission } from './admit.js'
+import { announceFullCheck, announceShipping, announceWitnesses } from './announcements.js'
 import { Approvals } from './approvals.js'
 import { Archives } from './archives.js'
 import { usedBudgets } from './budgets.js'
+import { Chores } from './chores.js'
 import { Counters } from './counters.js'
 import { Erasures } from './erasures.js'
+import { closingNotice, EvidenceAlarm, refusedNotice, troublesOf } from './evidence-alarm.js'
 import { type Ending, ExpiryAlarm } from './expiry-alarm.js'
 import { Grants, type Revocations } from './grants.js'
 import type { LinkHandlers, LinkServer } from './link-server.js'
@@ -74,10 +76,14 @@ export interface Keeper {
    * was minted and closes the ledger. Loses no receipt.
    */
   stop(): Promise<void>
+  /** Resolves when people were told of what has happened so far, or the time is over. */
+  told(withinMs: number): Promise<void>
 }
 
 const SWEEP_MS = 1_000
 const HEARTBEAT_MS = 60_000
+/** A keeper that stops waits so long for its last notices, and for no place that doesn't answer. */
+const LAST_NOTICES_MS = 2_000
 
 /**
  * Starts the keeper over its ports: loads the durable state, puts the policy in force, then listens. Without a good
@@ -90,7 +96,9 @@ export async function startKeeper(options: KeeperOptions): Promise<Keeper> {
   const spent = await SpentSignatures.load(ledger.state)
   const bounds = options.suppression ?? SUPPRESSION
   const suppression = new Suppression(ledger, clock, bounds)
-  const settlement = new Settlement({ ledger, crypto, clock, log, counters, open })
+  const { probeBounds } = options
+  const probing = new Probing({ ...options, ...(probeBounds === undefined ? {} : { bounds: probeBounds }) })
+  const settlement = new Settlement({ ledger, crypto, clock, log, counters, open, probing })
   let link: LinkServer | undefined
   const announce = (view: PolicyView | null) => link?.announce(view)
   const activation = new Activation({ ledger, clock, log, source: options.policySource, announce })
@@ -159,10 +167,7 @@ export async function startKeeper(options: KeeperOptions): Promise<Keeper> {
     },
     approvals,
     stops,
-    probing: new Probing({
-      ...options,
-      ...(options.probeBounds === undefined ? {} : { bounds: options.probeBounds }),
-    }),
+    probing,
     suppression,
     refusals: new RefusalRate(options.refusalRate),
     open,
@@ -224,9 +229,16 @@ export async function startKeeper(options: KeeperOptions): Promise<Keeper> {
   chores.every(HEARTBEAT_MS, async () => counters.dropAllLapsed(clock.nowMs()))
   chores.every(SWEEP_MS, () => activation.noteExpiry())
   const { shipping, cosigning } = options
-  if (shipping != null) chores.every(SWEEP_MS, async () => lookAtShipping(shipping, activation, listening))
-  if (cosigning != null) chores.every(SWEEP_MS, async () => lookAtWitnesses(cosigning, listening))
-  if (ledger.fullCheck() !== null) chores.every(SWEEP_MS, async () => lookAtFullCheck(ledger, listening))
+  if (shipping != null) chores.every(SWEEP_MS, async () => announceShipping(shipping, activation, listening))
+  if (cosigning != null) chores.every(SWEEP_MS, async () => announceWitnesses(cosigning, listening))
+  if (ledger.fullCheck() !== null) chores.every(SWEEP_MS, async () => announceFullCheck(ledger, listening))
+  void ledger.failed.then(({ code }) =>
+    raise(refusedNotice(code, ledger.chain, ledger.head().size, clock.nowMs())),
+  )
+  const evidence = new EvidenceAlarm(raise)
+  chores.every(SWEEP_MS, async () =>
+    evidence.look(troublesOf(options, activation.inForce()?.evidence ?? null, clock.nowMs()), clock.nowMs()),
+  )
   const alarm = new ExpiryAlarm(log)
   const lookAhead = async () => alarm.look(endingsOf(activation, succession.expiresMs()), clock.nowMs())
   chores.run(lookAhead)
@@ -236,6 +248,7 @@ export async function startKeeper(options: KeeperOptions): Promise<Keeper> {
   chores.every(heartbeatMs, () => beat(options, heartbeatMs, open, activation))
   let stopping: Promise<void> | undefined
   const stop = async (): Promise<void> => {
+    raise(closingNotice(ledger.chain, ledger.head().size, clock.nowMs()))
     for (const unwatch of watches) unwatch()
     chores.end()
     await succession.settled()
@@ -243,17 +256,22 @@ export async function startKeeper(options: KeeperOptions): Promise<Keeper> {
     try {
       await drain(listening, admin, open, options.drainMs ?? 10_000)
       await settlement.abandon()
-      await notices.stop()
       await suppression.flush()
       await options.broker.close().catch(error => chores.failed(error))
       await listening.close()
     } finally {
+      await notices.settled(LAST_NOTICES_MS)
+      await notices.stop()
       await ledger.close(async () => {
         await Promise.all([shipping?.stop(), cosigning?.stop()])
       })
     }
   }
-  return { activation, stop: () => (stopping ??= stop()) }
+  return {
+    activation,
+    stop: () => (stopping ??= stop()),
+    told: withinMs => notices.settled(withinMs),
+  }
 }
 
 function handlersOf(
@@ -312,41 +330,6 @@ async function lastAnswer(link: LinkServer, open: OpenAttempts): Promise<void> {
   await link.idle()
 }
 
-/** Batches wait for company no longer than the policy lets them, and the gates show how far the places are. */
-function lookAtShipping(shipping: Shipping, activation: Activation, link: LinkServer): void {
-  shipping.keepWithin(activation.inForce()?.evidence.maxUnshipped ?? null)
-  link.announceShipping(
-    shipping.status().map(({ name, shipped, lag, failing }) => ({
-      name,
-      shipped,
-      lagEntries: lag.entries,
-      lagSeconds: lag.seconds,
-      failing: failing !== null,
-    })),
-  )
-}
-
-function lookAtWitnesses(cosigning: Cosigning, link: LinkServer): void {
-  const { witnessed, lag, witnesses } = cosigning.status()
-  link.announceWitnesses({
-    witnessed,
-    lag,
-    witnesses: witnesses.map(({ name, failing }) => ({ name, failing: failing !== null })),
-  })
-}
-
-function lookAtFullCheck(ledger: KeeperPorts['ledger'], link: LinkServer): void {
-  const status = ledger.fullCheck()
-  if (status === null) return
-  const { size, entries, state, last } = status
-  link.announceFullCheck({
-    size,
-    entries,
-    failing: state === 'unfinished',
-    soundMs: last?.sound === true ? last.t : null,
-  })
-}
-
 /** Keys that were revoked with the new trust root withdraw the policy first, and may have their successors beside them. */
 async function reloadAll(activation: Activation, succession: Succession): Promise<void> {
   await activation.reload()
@@ -381,37 +364,4 @@ async function beat(
     },
     { urgency: 'soon' },
   )
-}
-
-/** What runs beside the requests: timers, and work whose failure nobody waits for. */
-class Chores {
-  private readonly log: KeeperPorts['log']
-  private readonly timers: NodeJS.Timeout[] = []
-  private ended = false
-
-  constructor({ log }: Pick<KeeperPorts, 'log'>) {
-    this.log = log
-  }
-
-  every(ms: number, chore: () => Promise<unknown>): void {
-    const timer = setInterval(() => this.run(chore), ms)
-    timer.unref()
-    this.timers.push(timer)
-  }
-
-  run(chore: () => Promise<unknown>): void {
-    if (this.ended) return
-    chore().catch(error => this.failed(error))
-  }
-
-  failed(error: unknown): void {
-    if (error instanceof CountersignError) this.log.error({ code: error.code }, error.message)
-    // Words of a foreign error may hold anything; the log keeps its kind and where it came from.
-    else this.log.error({ code: 'unexpected', err: error }, 'a chore of the keeper failed')
-  }
-
-  end(): void {
-    this.ended = true
-    for (const timer of this.timers) clearInterval(timer)
-  }
 }

@@ -1,6 +1,6 @@
 import { shownParts } from '../canon/index.js'
 import type { ControlBody } from '../receipt/index.js'
-import type { Approval } from './approvals.js'
+import type { Approval } from './approval.js'
 import type { Notice, NoticeType, NoticeValue } from './notices.js'
 
 const MAX_TEXT = 500

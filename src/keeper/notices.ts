@@ -22,6 +22,9 @@ export type NoticeType =
   | 'halt.resumed'
   | 'freeze.frozen'
   | 'freeze.thawed'
+  | 'alarm.raised'
+  | 'alarm.ended'
+  | 'keeper.closing'
 
 /** Somewhere that notices go to. */
 export interface NoticePlace {
@@ -88,6 +91,16 @@ export class Notices {
     return this.lanes.map(lane => lane.status())
   }
 
+  /** Resolves once nothing waits, every place has failed to take what does, or the time is over. Never rejects. */
+  async settled(withinMs: number): Promise<void> {
+    let timer: NodeJS.Timeout | undefined
+    const patience = new Promise<void>(resolve => {
+      timer = setTimeout(resolve, withinMs)
+    })
+    await Promise.race([Promise.all(this.lanes.map(lane => lane.settled())), patience])
+    clearTimeout(timer)
+  }
+
   /** What is under way is broken off. What waits for people is told of again after the next start. */
   async stop(): Promise<void> {
     await Promise.all(this.lanes.map(lane => lane.stop()))
@@ -125,6 +138,11 @@ class Lane {
   status(): NoticeStatus {
     const { name, delivered, dropped, failing } = this
     return { name, delivered, queued: this.queue.length, dropped, failing }
+  }
+
+  /** While what waits is delivered one after the other; a failure would be a pause. */
+  async settled(): Promise<void> {
+    while (this.trying !== null) await this.trying
   }
 
   async stop(): Promise<void> {

@@ -12,6 +12,8 @@ export interface OpenAttempt {
   readonly from: GateConnection
   readonly hold: Hold
   readonly awaitMark: boolean
+  /** Name of the API whose answers it may change; null where it only reads. */
+  readonly changing: string | null
   readonly deadlineMs: number
 }
 

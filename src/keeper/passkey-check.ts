@@ -1,6 +1,6 @@
 import { verifyAuthenticationResponse } from '@simplewebauthn/server'
 import { base64url, concat, parseP256Key, parsePublicKey } from '../canon/index.js'
-import { type PasskeyTouch, policyFault } from '../policy/index.js'
+import { isSharedHost, type PasskeyTouch, policyFault } from '../policy/index.js'
 
 /** COSE keys (RFC 9053 §7.1, §2) up to their coordinates: kty, alg, crv and the label of what follows. */
 const COSE_P256 = [
@@ -17,7 +17,7 @@ const COSE_ED25519 = [0xa4, 0x01, 0x01, 0x03, 0x27, 0x20, 0x06, 0x21, 0x58, 0x20
  * This module and the library with it are loaded when the first passkey is touched.
  */
 export async function checkTouchAgain(touch: PasskeyTouch, before: number): Promise<void> {
-  const { passkey, assertion, challenge, origin } = touch
+  const { passkey, assertion, challenge } = touch
   const checked = await verifyAuthenticationResponse({
     response: {
       id: passkey.credential,
@@ -31,7 +31,7 @@ export async function checkTouchAgain(touch: PasskeyTouch, before: number): Prom
       },
     },
     expectedChallenge: challenge,
-    expectedOrigin: origin,
+    expectedOrigin: originsOf(touch),
     expectedRPID: passkey.rpId,
     expectedType: 'webauthn.get',
     requireUserVerification: true,
@@ -44,6 +44,14 @@ export async function checkTouchAgain(touch: PasskeyTouch, before: number): Prom
     throw policyFault('passkey_malformed', error.message)
   })
   if (!checked.verified) throw policyFault('signature_invalid', passkey.key)
+}
+
+/** What was sealed without origins, by an older version, speaks for one host; where that has pages of many, it speaks no more. */
+function originsOf({ passkey, origin }: PasskeyTouch): string[] {
+  const { rpId, origins } = passkey
+  if (origins === undefined && isSharedHost(rpId))
+    throw policyFault('passkey_elsewhere', `the policy names no origin of ${rpId}`)
+  return [...(origins ?? [origin])]
 }
 
 function coseKey(key: string): Uint8Array {

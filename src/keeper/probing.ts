@@ -81,8 +81,10 @@ export class Probing {
   private readonly bounds: ProbeBounds
   private readonly calls: CallParts
   private readonly kept = new Map<string, Kept>()
-  /** How often something was admitted that may have changed what an API answers. */
+  /** How often something that may change what an API answers has begun or ended. */
   private readonly changes = new Map<string, number>()
+  /** How many such are under way. */
+  private readonly changing = new Map<string, number>()
 
   constructor(parts: ProbingParts) {
     this.parts = parts
@@ -128,10 +130,23 @@ export class Probing {
   }
 
   /**
-   * Something that is more than a read was admitted: whoever comes next asks the API anew, whatever it asks about.
+   * Something that is more than a read is about to be sent: until it has ended, and `end` says so, no answer of the
+   * API is remembered, whatever it is about.
    * ATTACK: an agent has an answer remembered, changes what it was about by a call that nobody asks about, and acts on it.
    */
-  changed(api: string): void {
+  begin(api: string): void {
+    this.changing.set(api, (this.changing.get(api) ?? 0) + 1)
+    this.outdate(api)
+  }
+
+  end(api: string): void {
+    const others = (this.changing.get(api) ?? 0) - 1
+    if (others > 0) this.changing.set(api, others)
+    else this.changing.delete(api)
+    this.outdate(api)
+  }
+
+  private outdate(api: string): void {
     this.changes.set(api, this.changesOf(api) + 1)
     for (const [key, { about }] of this.kept) if (about === api) this.kept.delete(key)
   }
@@ -221,8 +236,8 @@ export class Probing {
     const about = call.api.name
     const before = this.changesOf(about)
     const answer = await within(signal, answerOf(call, this.calls, signal))
-    if (answer.kind === 'answered' && asked !== null && this.changesOf(about) === before)
-      this.keep(call.key, { answer, about, asked })
+    const lasts = this.changesOf(about) === before && !this.changing.has(about)
+    if (answer.kind === 'answered' && asked !== null && lasts) this.keep(call.key, { answer, about, asked })
     return answer
   }
 

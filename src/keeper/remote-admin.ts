@@ -1,7 +1,7 @@
 import { constants } from 'node:crypto'
 import { createServer, type Server, type ServerOptions } from 'node:https'
-import type { AddressInfo } from 'node:net'
-import type { TLSSocket } from 'node:tls'
+import type { AddressInfo, Socket } from 'node:net'
+import type { PeerCertificate, TLSSocket } from 'node:tls'
 import type { FastifyInstance, FastifyRequest } from 'fastify'
 import { CountersignError } from '../canon/index.js'
 import { type AdminParts, type AdminServer, adminApp, routeForPeople } from './admin.js'
@@ -33,7 +33,6 @@ const HANDSHAKE_MS = 10_000
 const HEADERS_MS = 10_000
 const REQUEST_MS = 30_000
 const KEEP_ALIVE_MS = 60_000
-/** A connection lasts no longer, so that a client whose CA was replaced doesn't stay. */
 const REQUESTS_PER_CONNECTION = 100
 
 /**
@@ -43,23 +42,31 @@ const REQUESTS_PER_CONNECTION = 100
 export async function serveRemoteAdmin(options: RemoteAdminOptions, parts: AdminParts): Promise<AdminServer> {
   const { log } = parts
   const server = hardenedServer(options.tls())
+  const connected = new Set<Socket>()
+  server.on('connection', (socket: Socket) => {
+    connected.add(socket)
+    socket.once('close', () => connected.delete(socket))
+  })
   const app = await adminApp(log, handler => server.on('request', handler))
   // Before the routes: a hook holds for what comes behind it.
   noteWhoAsks(app, log)
+  const connections = new Connections(server)
+  partFrom(connections, app)
   routeForPeople(app, parts)
   app.setNotFoundHandler(() => {
     throw keeperFault('not_remote')
   })
   await app.ready()
   await listen(server, options)
-  const unwatch = options.watch(() => replaceTls(server, options.tls, log))
+  const unwatch = options.watch(() => replaceTls(server, connections, options.tls, log))
   log.info({ at: urlOf(server) }, 'the keeper is served to other machines')
   return {
     close: async () => {
       unwatch()
       await new Promise<void>(resolve => {
         server.close(() => resolve())
-        server.closeAllConnections()
+        // Those too that are within their handshake: the server doesn't count them yet.
+        for (const socket of connected) socket.destroy()
       })
       await app.close()
     },
@@ -94,9 +101,10 @@ function contextOf({ cert, key, ca }: RemoteTls): ServerOptions {
 }
 
 /** What can't be used now leaves the certificate that is in use, and its CA. */
-function replaceTls(server: Server, tls: () => RemoteTls, log: Log): void {
+function replaceTls(server: Server, connections: Connections, tls: () => RemoteTls, log: Log): void {
   try {
     server.setSecureContext(contextOf(tls()))
+    connections.outdate()
     server.closeIdleConnections()
     log.info({}, 'the certificates for other machines were replaced')
   } catch (error) {
@@ -120,19 +128,50 @@ function urlOf(server: Server): string {
   return `https://${family === 'IPv6' ? `[${address}]` : address}:${port}`
 }
 
-/** Who stopped or signed is what they say themselves; the log keeps beside it whose certificate it came with. */
+/**
+ * Who stopped or signed is what they say themselves; the log keeps beside it whose certificate it came with.
+ * ATTACK: who asks and hangs up before the answer. It is noted before anything is done.
+ */
 function noteWhoAsks(app: FastifyInstance, log: Log): void {
-  app.addHook('onResponse', async (request, reply) => {
+  app.addHook('onRequest', async request => {
     const { method, routeOptions } = request
-    if (method === 'GET' && reply.statusCode < 400) return
-    const facts = { ...clientOf(request), method, route: routeOptions.url ?? null, status: reply.statusCode }
-    log.info(facts, 'another machine asked')
+    const isKnown = routeOptions.url !== undefined
+    if (method === 'GET' && isKnown) return
+    log.info({ ...clientOf(request), method, route: routeOptions.url ?? null }, 'another machine asks')
   })
 }
 
 function clientOf({ raw }: FastifyRequest): { client: string | null; fingerprint: string | null } {
-  const { subject, fingerprint256 } = (raw.socket as TLSSocket).getPeerCertificate()
-  // A name may be given several times, whatever the types say; a closed connection has none any more.
-  const name: unknown = subject?.CN
-  return { client: name === undefined ? null : String(name), fingerprint: fingerprint256 ?? null }
+  // What the types don't say: null once the connection is closed; and a name may be given several times.
+  const certificate: Partial<PeerCertificate> | null = (raw.socket as TLSSocket).getPeerCertificate()
+  const name: unknown = certificate?.subject?.CN
+  return {
+    client: name === undefined ? null : String(name),
+    fingerprint: certificate?.fingerprint256 ?? null,
+  }
+}
+
+/** Which connections showed their certificate to the CA of now. */
+class Connections {
+  private since = 0
+  private readonly began = new WeakMap<object, number>()
+
+  constructor(server: Server) {
+    server.on('secureConnection', socket => this.began.set(socket, this.since))
+  }
+
+  outdate(): void {
+    this.since++
+  }
+
+  isOutdated(socket: object): boolean {
+    return this.began.get(socket) !== this.since
+  }
+}
+
+/** ATTACK: a client whose CA was replaced, and that never pauses. Its answer is the last on its connection. */
+function partFrom(connections: Connections, app: FastifyInstance): void {
+  app.addHook('onSend', async (request, reply) => {
+    if (connections.isOutdated(request.raw.socket)) reply.header('connection', 'close')
+  })
 }

@@ -6,6 +6,7 @@ import type { Counters } from './counters.js'
 import type { GateConnection } from './link-server.js'
 import type { OpenAttempt, OpenAttempts } from './open-attempts.js'
 import type { Clock, Log } from './ports.js'
+import type { Probing } from './probing.js'
 
 export interface SettlementParts {
   readonly ledger: Ledger
@@ -14,6 +15,7 @@ export interface SettlementParts {
   readonly log: Log
   readonly counters: Counters
   readonly open: OpenAttempts
+  readonly probing: Pick<Probing, 'end'>
 }
 
 /** Gives every admitted attempt exactly one outcome. */
@@ -70,6 +72,7 @@ export class Settlement {
 
   /** Reservations are given back only where it is certain that nothing was sent. */
   private append(attempt: OpenAttempt, outcome: OutcomeBody, release: boolean): Promise<Appended> {
+    if (attempt.changing !== null) this.parts.probing.end(attempt.changing)
     return this.parts.ledger.append(outcome, {
       urgency: attempt.awaitMark ? 'now' : 'soon',
       ...(release && attempt.hold.keys.length > 0

@@ -11,6 +11,8 @@ import type { StateChange } from './state-change.js'
 /** Durable forms: `halt/agent/<id>`, `halt/task/<task>` and `halt/all` → the JSON of a halt, `freeze` → that of a freeze. */
 const HALT = 'halt/'
 const FREEZE = 'freeze'
+/** Agents and tasks that are halted one by one. */
+const MAX_HALTS = 1_000
 
 /** What is halted: one agent in all its tasks, one task of any agent, or everything. */
 export type HaltScope =
@@ -122,7 +124,7 @@ export class Stops {
 
   /**
    * Halts, from this moment on, and ends the grants that fall under it with the credentials that were minted for
-   * them. Halting twice changes the reason. `cut`: what was sent already is broken off as well. Resolves when it is
+   * them. Halting twice changes the reason. Throws `halts_full`. `cut`: what was sent already is broken off as well. Resolves when it is
    * durable and the grants are ended, with the number of requests that were broken off.
    */
   async halt(
@@ -130,15 +132,22 @@ export class Stops {
     { by, because, cut }: HaltOrder,
   ): Promise<{ readonly halt: Halt; readonly cut: number | null }> {
     const { clock, grants, log, interrupt } = this.parts
-    const halt: Halt = { ...scope, by, because, sinceMs: clock.nowMs() }
     const key = keyOf(scope)
+    const before = this.halts.get(key)
+    // INVARIANT: halting everything is always possible.
+    if (before === undefined && scope.scope !== 'all' && this.halts.size >= MAX_HALTS)
+      throw keeperFault('halts_full')
+    // Who halts once more what is halted, in the same words, adds nothing to the log.
+    const known = before !== undefined && before.by === by && before.because === because && !cut
+    const isWritten = known && !this.unwritten.has(key) && !this.ending.has(before)
+    const halt: Halt = isWritten ? before : { ...scope, by, because, sinceMs: clock.nowMs() }
     this.halts.set(key, halt)
     log.warn({ code: 'agent_halted', ...scope, by }, 'halted: nothing of it passes until an order resumes it')
     interrupt()
     const broken = cut ? this.parts.cut(of => covers(scope, of), because) : null
     const cutting = broken === null ? {} : { cut: broken }
     const data = { action: 'halted', ...scope, by, ...reason(because), ...cutting }
-    await this.begin(key, halt, { type: 'halt', data })
+    if (!isWritten) await this.begin(key, halt, { type: 'halt', data })
     const ended = grants.list().filter(grant => !grant.revoked && this.haltOf(grant) !== null)
     for (const session of new Set(ended.map(grant => grant.session))) {
       const first = ended.find(grant => grant.session === session) as IssuedGrant

@@ -247,10 +247,13 @@ export class CommitQueue {
   }
 
   private placeOne(pending: Pending, seal: (entry: Entry) => SealedEntry): void {
-    const { before = [] } = pending.companion
+    const { before } = pending.companion
     try {
-      for (const body of before) this.place(body, seal)
-      this.settle(pending, this.place(pending.body, seal))
+      const place =
+        before === undefined
+          ? this.place(pending.body, seal)
+          : this.placeTogether([...before, pending.body], seal)
+      this.settle(pending, place)
     } catch (error) {
       this.refuse(pending, error as Error)
     }
@@ -342,6 +345,18 @@ export class CommitQueue {
     const { leaf, t } = this.last
     const entry = this.entryAt(body, { seq: this.tree.size, leaf, t })
     return this.put(entry, seal(entry))
+  }
+
+  /** INVARIANT: what belongs together is signed whole before any of it has its place. Answers the last one's. */
+  private placeTogether(bodies: readonly EntryBody[], seal: (entry: Entry) => SealedEntry): Appended {
+    let at = { seq: this.tree.size, ...this.last }
+    const signed = bodies.map(body => {
+      const entry = this.entryAt(body, at)
+      const sealed = seal(entry)
+      at = { seq: at.seq + 1, leaf: hex(sealed.leaf), t: entry.t }
+      return { entry, sealed }
+    })
+    return signed.map(({ entry, sealed }) => this.put(entry, sealed)).at(-1) as Appended
   }
 
   /** INVARIANT: called in the order of the places, with nothing in between that was signed for the same place. */

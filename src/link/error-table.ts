@@ -191,6 +191,11 @@ export const linkErrors = {
     sentence: 'Too many requests of this agent wait for approval already.',
     mend: 'Wait until some are answered or expire.',
   },
+  approval_arguments_full: {
+    status: 403,
+    sentence: 'What waits for approval already has as many bytes of arguments as may wait.',
+    mend: 'Wait until some are answered or expire, or ask with smaller arguments.',
+  },
   agent_halted: {
     status: 403,
     sentence: 'A person has halted this agent or its task; nothing passes until they let it go on.',

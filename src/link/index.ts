@@ -4,6 +4,7 @@ export { type GrantRefusal, linkErrors, linkFault } from './error-table.js'
 export { encodeFrame, type Frame, FrameReader } from './frame.js'
 export { MAX_BUDGETS, MAX_CUT } from './keeper-messages.js'
 export type {
+  AdmissionCode,
   AdmitReply,
   AdmitRequest,
   ApiView,

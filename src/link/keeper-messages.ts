@@ -153,11 +153,12 @@ function readAnchor(value: unknown): ReceiptAnchor {
 }
 
 function readBudget(value: unknown): BudgetReading {
-  const m = membersOf(value, ['rule', 'limit', 'used', 'windowSeconds', 'resetsSeconds'])
+  const m = membersOf(value, ['rule', 'limit', 'used', 'unit', 'windowSeconds', 'resetsSeconds'])
   return {
     rule: text(m.rule, 64),
     limit: count(m.limit),
     used: count(m.used),
+    unit: nullable(m.unit, value => text(value, 64)),
     windowSeconds: count(m.windowSeconds),
     resetsSeconds: count(m.resetsSeconds),
   }
@@ -184,7 +185,7 @@ function readVerdict(value: unknown): Verdict {
       const m = membersOf(value, ['kind', 'code', 'attempt', 'headers', 'budgets', 'awaitMark', 'chunkKey'])
       return {
         kind,
-        code: oneOf(m.code, ['allowed', 'observed']),
+        code: oneOf(m.code, ['allowed', 'approved', 'observed']),
         attempt: text(m.attempt, 64),
         headers: listOf(m.headers, 32, readHeader),
         budgets: listOf(m.budgets, MAX_BUDGETS, readBudget),

@@ -174,11 +174,13 @@ export interface AdmitReply {
   readonly receipt: ReceiptAnchor | null
 }
 
+/** Why a request passes: a rule lets it, people have agreed, or no rule admits it but its agent observes. */
+export type AdmissionCode = 'allowed' | 'approved' | 'observed'
+
 export type Verdict =
   | {
       readonly kind: 'forward'
-      /** `observed` where no rule admits it, but its agent observes. */
-      readonly code: 'allowed' | 'observed'
+      readonly code: AdmissionCode
       /** UUIDv7 of the attempt. */
       readonly attempt: string
       /** Headers with the minted credential, for the upstream only. */
@@ -218,6 +220,8 @@ export interface BudgetReading {
   readonly rule: string
   readonly limit: number
   readonly used: number
+  /** Of an amount, `amount` where the policy names none; null where operations are counted. */
+  readonly unit: string | null
   readonly windowSeconds: number
   /** Until the first of what is used counts no more. */
   readonly resetsSeconds: number

@@ -13,6 +13,8 @@ export interface Budget {
   readonly max: number
   /** Null where operations are counted, or the amount has no unit. */
   readonly unit: string | null
+  /** False where operations are counted. */
+  readonly isAmount: boolean
   readonly window: CompiledLimit['window']
 }
 
@@ -36,7 +38,13 @@ export function budgetsOf(policy: CompiledPolicy): ReadonlyMap<string, Budget> {
   return new Map(
     [...own, ...sharedLimits(policy)].map(({ id, limit }) => [
       id,
-      { rule: id, max: limit.max, unit: limit.unit ?? null, window: limit.window },
+      {
+        rule: id,
+        max: limit.max,
+        unit: limit.unit ?? null,
+        isAmount: 'sum' in limit && limit.sum !== undefined,
+        window: limit.window,
+      },
     ]),
   )
 }

@@ -1,25 +1,22 @@
-import { CountersignError, fromBase64url, parsePublicKey } from '../canon/index.js'
 import type { CompiledPolicy } from './compiled.js'
 import type { CredentialSource, PolicyDocument } from './document.js'
 import { parseDurationSeconds, parseUtcMs } from './duration.js'
 import type { DocumentPath, Findings } from './finding.js'
 import { MAX_OBSERVE_MS } from './observe.js'
-import { isRpId, type Passkey, passkeyKeyId } from './passkey.js'
 import { stsEndpoint } from './sts-endpoint.js'
 import { isZone, parseClockMinutes } from './window.js'
 
 /*
- * The named things that rules refer to: credentials, agents, approver groups and windows, with every default
+ * The named things that rules refer to: credentials, agents and windows, with every default
  * written out.
  */
 
 const JWT_TTL_SECONDS = 60
 const RAILWAY_TTL_SECONDS = 15 * 60
 const SESSION_SECONDS = 8 * 3_600
-const APPROVAL_SECONDS = 30 * 60
 
 /** Seconds of a duration as written, or the default; reports what is no duration. */
-function seconds(
+export function seconds(
   text: string | undefined,
   usual: number,
   path: DocumentPath,
@@ -160,65 +157,6 @@ function compileObserving(
   else if (nowMs !== null && ms > nowMs + MAX_OBSERVE_MS)
     findings.add('bad_until', [...path, 'until'], `${until} is more than 14 days away.`)
   return ms
-}
-
-export function compileApprovers(document: PolicyDocument, findings: Findings): CompiledPolicy['approvers'] {
-  const compiled: CompiledPolicy['approvers'] = {}
-  for (const [name, group] of Object.entries(document.approvers ?? {})) {
-    const path = ['approvers', name]
-    const keys: CompiledPolicy['approvers'][string]['keys'] = {}
-    const owners = new Map<string, string>()
-    for (const [approver, key] of Object.entries(group.keys)) {
-      const at = [...path, 'keys', approver]
-      keys[approver] = typeof key === 'string' ? { ed25519: key } : { passkey: key.passkey }
-      const text = typeof key === 'string' ? key : key.passkey.key
-      if (typeof key === 'string') checkKey(key, at, findings)
-      else checkPasskey(key.passkey, [...at, 'passkey'], findings)
-      const owner = owners.get(text)
-      // ATTACK: one key under two names would meet a threshold of two alone.
-      if (owner !== undefined) findings.add('duplicate', at, `${approver} has the same key as ${owner}.`)
-      owners.set(text, approver)
-    }
-    const threshold = group.threshold ?? 1
-    if (threshold > owners.size) {
-      findings.add(
-        'bad_threshold',
-        [...path, 'threshold'],
-        `${threshold} of ${owners.size} keys can never sign.`,
-      )
-    }
-    compiled[name] = {
-      keys,
-      threshold,
-      expires: seconds(group.expires, APPROVAL_SECONDS, [...path, 'expires'], findings),
-    }
-  }
-  return compiled
-}
-
-function checkPasskey(passkey: Passkey, path: DocumentPath, findings: Findings): void {
-  checkKey(passkey.key, [...path, 'key'], findings, () => passkeyKeyId(passkey))
-  checkKey(passkey.credential, [...path, 'credential'], findings, () => fromBase64url(passkey.credential))
-  if (!isRpId(passkey.rpId))
-    findings.add(
-      'bad_key',
-      [...path, 'rpId'],
-      `"${passkey.rpId.slice(0, 60)}" is neither localhost nor a host.`,
-    )
-}
-
-function checkKey(
-  key: string,
-  path: DocumentPath,
-  findings: Findings,
-  parse: (key: string) => unknown = parsePublicKey,
-): void {
-  try {
-    parse(key)
-  } catch (error) {
-    if (!(error instanceof CountersignError)) throw error
-    findings.add('bad_key', path, error.message)
-  }
 }
 
 export function compileWindows(document: PolicyDocument, findings: Findings): CompiledPolicy['windows'] {

@@ -97,7 +97,10 @@ const Credential = Type.Union([
   Type.Object({ minter: Type.Literal('aws-sts'), role: Name, region: Name, endpoint: Name }, strict),
 ])
 
-const Passkey = Type.Object({ credential: Name, key: Name, rpId: Name }, strict)
+const Passkey = Type.Object(
+  { credential: Name, key: Name, rpId: Name, origins: Type.Optional(Names) },
+  strict,
+)
 
 const Approvers = Type.Object(
   {

@@ -308,6 +308,13 @@ const Passkey = Type.Object(
     credential: text('Id of the credential in base64url.', 1_400),
     key: text('Its public key: `es256:…` or `ed25519:…`.', 200),
     rpId: text('Host of the console that it signs for: `localhost`, or one behind https.', 253),
+    origins: Type.Optional(
+      Type.Array(text('`http://localhost:8467`, `https://console.example.org`.', 300), {
+        minItems: 1,
+        maxItems: 8,
+        description: 'Pages that may ask it, each by its exact origin; has to be said for localhost.',
+      }),
+    ),
   },
   { ...strict, description: 'A WebAuthn credential, in the line that `countersign console` shows.' },
 )

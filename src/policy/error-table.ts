@@ -216,7 +216,7 @@ export const policyErrors = {
   passkey_elsewhere: {
     status: 403,
     sentence: 'The passkey was asked by another page than the one that the policy names.',
-    mend: 'Open the console under the host that the policy names as rpId, `localhost` unless told.',
+    mend: 'Open the console at an origin that the policy names for this passkey, on its usual port.',
   },
   passkey_challenge: {
     status: 403,

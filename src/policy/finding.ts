@@ -48,6 +48,14 @@ export const findingCodes = {
   bad_zone: { severity: 'error', mend: 'Use an IANA time zone such as Europe/Berlin.' },
   bad_window: { severity: 'error', mend: 'Let `from` and `to` differ; a window may cross midnight.' },
   bad_key: { severity: 'error', mend: 'Write the public key as `ed25519:` and 43 letters of base64url.' },
+  bad_origin: {
+    severity: 'error',
+    mend: 'Write the origin of the console as its address bar has it, of the host `rpId`: http://localhost:8467.',
+  },
+  origin_required: {
+    severity: 'error',
+    mend: 'Add `origins:` with the console’s own: `countersign console --register` writes the whole line.',
+  },
   api_kind: {
     severity: 'error',
     mend: 'Give an API exactly one of `catalog`, `routes`, `openapi` and `graphql`.',
@@ -148,6 +156,10 @@ export const findingCodes = {
   test_endpoint: {
     severity: 'warning',
     mend: 'Remove `insecureTestEndpoints` before production; only a test audience may load it.',
+  },
+  origin_open: {
+    severity: 'warning',
+    mend: 'Add `origins:` with exactly the page that may ask it.',
   },
   credential_missing: {
     severity: 'warning',

@@ -48,6 +48,7 @@ export {
 } from './diff.js'
 export { type PolicyDocument, policyJsonSchema } from './document.js'
 export { type NeverDocument, NeverFile } from './document-rule.js'
+export { NAME as APPROVER_NAME } from './document-terms.js'
 export { parseDurationSeconds } from './duration.js'
 export {
   type Enrolment,
@@ -99,6 +100,7 @@ export {
 export {
   hasCountedOn,
   isRpId,
+  isSharedHost,
   type Passkey,
   type PasskeyAssertion,
   type PasskeyTouch,

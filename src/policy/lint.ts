@@ -72,6 +72,7 @@ const LINTS: readonly Lint[] = [
   tightEvidence,
   probesUnheard,
   probesThatMayWrite,
+  openPasskeys,
 ]
 
 function expiry({ policy, nowMs }: Linted, findings: Findings): void {
@@ -298,6 +299,17 @@ function probesThatMayWrite({ document }: Linted, findings: Findings): void {
       `A project token of ${name} may write.`,
     )
   }
+}
+
+function openPasskeys({ policy }: Linted, findings: Findings): void {
+  for (const [group, { keys }] of Object.entries(policy.approvers))
+    for (const [name, key] of Object.entries(keys))
+      if ('passkey' in key && key.passkey.origins === undefined)
+        findings.add(
+          'origin_open',
+          ['approvers', group, 'keys', name, 'passkey'],
+          `Every page of ${key.passkey.rpId}, on any port, may ask the passkey of ${name}.`,
+        )
 }
 
 function neverPath(id: string, { document }: Linted): DocumentPath {

@@ -29,6 +29,8 @@ export interface Passkey {
   readonly key: string
   /** Host of the page that it signs for: `localhost`, or one behind https. */
   readonly rpId: string
+  /** Exact origins of the pages that may ask it; every one of `rpId` where absent. */
+  readonly origins?: readonly string[]
 }
 
 /** What an authenticator answers (https://www.w3.org/TR/webauthn-3/#iface-authenticatorassertionresponse). */
@@ -80,6 +82,14 @@ export function isRpId(text: string): boolean {
 }
 
 /**
+ * A host that many have a port of, `localhost` or a name that spells an address: every page on one of them may ask a
+ * passkey of it.
+ */
+export function isSharedHost(rpId: string): boolean {
+  return /(?:^|\.)localhost$|(?:^|[.-])(?:[0-9]{1,3}[.-]){3}[0-9]{1,3}(?:[.-]|$)/.test(rpId)
+}
+
+/**
  * Whether a passkey's counter may follow the one that it showed before, undefined where this is its first (WebAuthn
  * §7.2 step 21). Those that are kept on several devices don't count, and show 0 for ever.
  */
@@ -122,7 +132,7 @@ export function verifyPasskey(
 ): PasskeyTouch {
   const assertion = readAssertion(sig)
   const challenge = base64url(passkeyChallenge(crypto, envelope))
-  const origin = checkClientData(assertion.clientDataJSON, challenge, passkey.rpId)
+  const origin = checkClientData(assertion.clientDataJSON, challenge, passkey)
   const counter = checkAuthenticatorData(assertion.authenticatorData, crypto.sha256(utf8(passkey.rpId)))
   const signed = concat(assertion.authenticatorData, crypto.sha256(assertion.clientDataJSON))
   if (!isSigned(passkey.key, signed, assertion.signature, crypto))
@@ -140,7 +150,7 @@ function readAssertion(sig: Uint8Array): PasskeyAssertion {
 }
 
 /** WebAuthn §7.2 steps 10 to 14. Members that a browser adds are no fault; a member that stands twice is. */
-function checkClientData(bytes: Uint8Array, challenge: string, rpId: string): string {
+function checkClientData(bytes: Uint8Array, challenge: string, { rpId, origins }: Passkey): string {
   const data = parseStrictJson(bytes, { maxDepth: 8 }) as JsonObject | null
   if (typeof data !== 'object' || data === null || data.type !== 'webauthn.get')
     throw policyFault('passkey_malformed', 'it is no answer to a question')
@@ -152,11 +162,14 @@ function checkClientData(bytes: Uint8Array, challenge: string, rpId: string): st
   const { origin } = data
   if (typeof origin !== 'string' || hostOfOrigin(origin) !== rpId)
     throw policyFault('passkey_elsewhere', String(origin).slice(0, 100))
+  // ATTACK: a page on another port of the person's machine, which an agent serves.
+  if (origins !== undefined && !origins.includes(origin))
+    throw policyFault('passkey_elsewhere', origin.slice(0, 100))
   return origin
 }
 
-/** Host of an origin behind https, or of localhost; null for every other. The port may be any: a passkey knows none. */
-function hostOfOrigin(origin: string): string | null {
+/** Host of an origin behind https, or of localhost; null for every other, and for what no browser would write. The port may be any: a passkey knows none. */
+export function hostOfOrigin(origin: string): string | null {
   const found = /^(https?):\/\/([a-z0-9.-]+)(?::[0-9]{1,5})?$/.exec(origin)
   if (found === null) return null
   const [, scheme, host] = found as unknown as readonly [string, string, string]

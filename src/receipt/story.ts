@@ -200,8 +200,14 @@ const MAX_SHOWN = 400
 
 function controlText(label: string, value: unknown): string {
   if ((label === 'expires' || label === 'until') && typeof value === 'number') return timeText(value)
-  const text = typeof value === 'string' ? value : JSON.stringify(value)
+  const text = typeof value === 'string' ? value : (askedText(label, value) ?? JSON.stringify(value))
   return text.length <= MAX_SHOWN ? text : `${text.slice(0, MAX_SHOWN)}… (${text.length} characters)`
+}
+
+/** What a `probe` entry says is about to be asked: `volume about volume v-1`. */
+function askedText(label: string, value: unknown): string | null {
+  if (label !== 'asked' || !Array.isArray(value)) return null
+  return value.map(({ probe, type, id }) => `${probe} about ${type} ${id}`).join(', ')
 }
 
 function timeText(ms: number): string {

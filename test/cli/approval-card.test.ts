@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { base64, type JsonValue } from '../../src/canon/index.js'
-import { approvalLines } from '../../src/cli/approval-card.js'
+import { approvalCard } from '../../src/cli/approval-card.js'
 import type { ShownApproval } from '../../src/keeper/index.js'
 import { nativeCrypto } from '../../src/native/index.js'
 import { type ApprovalStatement, argumentsCommitment, statementDigest } from '../../src/policy/index.js'
@@ -30,6 +30,7 @@ function approval(args: readonly JsonValue[], changes: Partial<ApprovalStatement
     statement,
     digest: statementDigest(nativeCrypto, statement),
     args,
+    argumentBytes: Buffer.byteLength(JSON.stringify(args)),
     probes: [],
     salt: base64(SALT),
     request: { method: 'POST', target: '/v1/refunds' },
@@ -41,6 +42,7 @@ function approval(args: readonly JsonValue[], changes: Partial<ApprovalStatement
     createdMs: NOW,
     expiresMs: NOW + 1_800_000,
     keptMs: NOW + 1_800_000,
+    obstacle: null,
   }
 }
 
@@ -49,6 +51,13 @@ test('an approver sees every argument, on a line of its own', () => {
   assert.ok(lines.includes('  argument     amount = 500'))
   assert.ok(lines.includes('  argument     charge = "ch_1"'))
   assert.equal(lines[0], 'Approval 0198c3a2-0000-7000-8000-000000000000, waits, 30 minutes left')
+})
+
+test('what stands in its way is said with how it stands', () => {
+  const [superseded] = approvalLines({ ...approval([{}]), obstacle: 'superseded' }, NOW)
+  assert.match(superseded ?? '', /minutes left; good for nothing: its policy was replaced/)
+  const [stopped] = approvalLines({ ...approval([{}]), obstacle: 'stopped' }, NOW)
+  assert.match(stopped ?? '', /halted, or changes are frozen/)
 })
 
 test('attack: no value of the agent becomes a line, turns one around or hides its end', () => {
@@ -60,6 +69,50 @@ test('attack: no value of the agent becomes a line, turns one around or hides it
   for (const line of lines) assert.doesNotMatch(line, /[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/u)
   assert.equal(lines.filter(line => /^ {2}argument {5}amount/.test(line)).length, 0)
   assert.match(lines.join('\n'), /⟦U\+202E⟧/)
+})
+
+function approvalLines(of: ShownApproval, nowMs: number): readonly string[] {
+  return approvalCard(of, nowMs).lines
+}
+
+test('a nested argument has a line for each of its leaves, by path', () => {
+  const { lines, cut } = approvalCard(
+    approval([{ input: { tags: ['a', { 'b.c': null }], none: {}, list: [] } }, 7]),
+    NOW,
+  )
+  assert.deepEqual(
+    lines.filter(line => line.startsWith('  argument')),
+    [
+      '  argument     input.tags[0] = "a"',
+      '  argument     input.tags[1]["b.c"] = null',
+      '  argument     input.none = {}',
+      '  argument     input.list = []',
+    ],
+  )
+  assert.deepEqual(cut, [])
+})
+
+test('attack: what is dangerous stands behind a long value of the same argument', () => {
+  const args = [{ input: { aaa: 'x'.repeat(3_000), zzz: { isDeleted: true } } }]
+  const { lines, cut } = approvalCard(approval(args), NOW)
+  assert.ok(lines.includes('  argument     input.zzz.isDeleted = true'))
+  assert.match(lines.join('\n'), /input\.aaa \(3002 characters\) = "x+ ⟦1002 characters more⟧/)
+  assert.deepEqual(cut, ['argument input.aaa (3002 characters)'])
+  const whole = approvalCard(approval(args), NOW, { whole: true })
+  assert.deepEqual(whole.cut, [])
+  assert.ok(whole.lines.includes(`  argument     input.aaa (3002 characters) = "${'x'.repeat(3_000)}"`))
+})
+
+test('attack: the end of a target or of a name is out of sight', () => {
+  const honest = approval([{ ['n'.repeat(2_500)]: 1 }])
+  const { cut } = approvalCard(
+    { ...honest, request: { method: 'POST', target: `/${'t'.repeat(2_500)}` } },
+    NOW,
+  )
+  assert.deepEqual(
+    cut.map(each => each.replace(/n{100}/, 'n…')),
+    ['argument n… ⟦2400 characters more⟧ (1 characters)', 'request (2506 characters)'],
+  )
 })
 
 test('attack: what matters doesn’t scroll away behind a long value', () => {

@@ -78,7 +78,7 @@ async function told(t: TestContext): Promise<Told & { open(): Promise<Ledger> }>
     checkpoint: formatPublicKey(checkpointKey.publicKey),
     grant: written('grant'),
   }
-  const times = { notBefore: '2026-01-01T00:00:00Z', notAfter: '2027-01-01T00:00:00Z' }
+  const times = { notBefore: '2026-01-01T00:00:00Z', notAfter: '2099-01-01T00:00:00Z' }
   const enrolment = encodeEnvelope(
     sealEnrolment({ v: 1, origin: ORIGIN, keys, ...times }, [keyNamed('admin')]),
   )

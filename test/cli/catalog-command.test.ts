@@ -123,3 +123,15 @@ test('a policy’s own routes are looked up in its source and in its sealed form
     assert.match(shown.out, /args\.amount: int/)
   }
 })
+
+test('what a rule can have the API asked first is shown with its facts', async () => {
+  const { out } = await countersign('catalog', 'show', 'volumeDelete', '--catalog', 'railway')
+  assert.match(out, /^ {2}probe {7}volume, about volume, given project$/m)
+  assert.match(out, /^ {4}probe\.environments: list<string>$/m)
+  const whole = await countersign('catalog', 'show', 'railway')
+  assert.match(whole.out, /^ {2}probe {7}volume, about /m)
+  const asked = JSON.parse((await countersign('catalog', 'show', 'rds:DeleteDBInstance', '--json')).out)
+  assert.ok(asked.operations[0].probes.length > 0, 'AWS has them service by service')
+  const none = JSON.parse((await countersign('catalog', 'show', 'projectCreate', '--json')).out)
+  assert.deepEqual(none.operations[0].probes, [])
+})

@@ -164,6 +164,22 @@ test('seal --next is the version after the file that it replaces, or after anoth
   assert.equal((await seal('--after', other)).code, 2)
 })
 
+test('a version that a later one has followed is not sealed over it', async t => {
+  const path = await scratch(t)
+  await writeFile(path('policy.yaml'), POLICY)
+  await countersign('trust', 'init', '--out', path('trust'))
+  const key = ['--key', path('trust', 'keys', 'policy.jwk')]
+  const next = await countersign('policy', 'seal', path('policy.yaml'), ...key)
+  assert.equal(next.code, 0, next.err)
+  assert.equal((await countersign('policy', 'seal', path('policy.yaml'), '--next', ...key)).code, 0)
+  const before = await readFile(path('policy.sealed.json'))
+  const refused = await countersign('policy', 'seal', path('policy.yaml'), ...key)
+  assert.equal(refused.code, 2)
+  assert.match(refused.err, /holds version 4 of billing, and this is version 3/)
+  assert.match(refused.err, /--next/)
+  assert.deepEqual(await readFile(path('policy.sealed.json')), before)
+})
+
 test('sealing the same policy again adds a signature, and another policy starts without', async t => {
   const path = await scratch(t)
   await writeFile(path('policy.yaml'), POLICY)

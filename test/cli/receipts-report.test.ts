@@ -231,3 +231,37 @@ test('the JSON of a report has the members that its documentation lists, also wh
   const said = await countersign('receipts', 'report', car.dir, '--agent', 'nobody')
   assert.match(said.out, /^!! No attempt fits what was asked\.$/m)
 })
+
+test('what the API was asked first is told with the attempt, in its place and on paper', async t => {
+  const car = await told(t, async ledger => {
+    const asked = { probe: 'volume', type: 'volume', id: 'vol-7', operations: ['volume'], mint: 'm-1' }
+    const { seq } = await ledger.append({
+      type: 'probe',
+      data: { id: '0198c3a2-0000-7000-8000-000000000001', ...HELD_BY, api: 'railway', asked: [asked] },
+    })
+    const about = { probe: 'volume', op: 0, resource: 0 }
+    await ledger.append(
+      on('volume', 'vol-7', {
+        probes: [{ ...about, status: 'answered', asked: seq, facts_c: 'ab'.repeat(32) }],
+      }),
+    )
+    await ledger.append(on('volume', 'vol-8', { probes: [{ ...about, status: 'no_credential' }] }))
+  })
+  const { timeline } = await reportOf(car.dir)
+  const attempts = timeline.shown.filter((each): each is AttemptStep => each.type === 'attempt')
+  const asks = timeline.shown.find(({ type }) => type === 'probe')
+  assert.deepEqual(
+    attempts.flatMap(({ probes }) => probes),
+    [
+      { probe: 'volume', type: 'volume', id: 'vol-7', status: 'answered', asked: asks?.seq },
+      { probe: 'volume', type: 'volume', id: 'vol-8', status: 'no_credential', asked: null },
+    ],
+  )
+  const { out } = await countersign('receipts', 'report', car.dir)
+  assert.match(
+    out,
+    new RegExp(`asked first "?volume"? about "?volume"? "?vol-7"?: answered \\(entry ${asks?.seq}\\)`),
+  )
+  assert.match(out, /asked first .*vol-8.*: no credential \(nothing was sent\)/)
+  assert.match(out, /probe[\s\S]*?asked "?volume about volume vol-7/)
+})

@@ -136,7 +136,9 @@ describe('the console', () => {
     const tab = await stage.enter()
     assert.equal((await stage.get('/api/status', tab)).body, '{"ok":true}')
     assert.equal((await stage.get('/api/receipts?from=7&limit=100', tab)).status, 200)
+    await stage.get('/api/approvals/0198c3a2-0000-7000-8000-000000000000', tab)
     await stage.post('/api/halts', { of: { scope: 'all' }, because: 'Stop.', by: 'somebody else' }, tab)
+    await stage.post('/api/freezes', { untilMs: 7, by: 'somebody else', because: 'Wait.' }, tab)
     const id = '0198c3a2-0000-7000-8000-000000000000'
     stage.set.keeper = () => ({ status: 409, value: { code: 'approval_decided', message: 'm', mend: 'n' } })
     const refused = await stage.post(`/api/approvals/${id}/countersignatures`, { countersignature: {} }, tab)
@@ -144,10 +146,16 @@ describe('the console', () => {
     assert.deepEqual(stage.asked, [
       { method: 'GET', path: '/v1/status', body: undefined },
       { method: 'GET', path: '/v1/receipts?from=7&limit=100', body: undefined },
+      { method: 'GET', path: '/v1/approvals/0198c3a2-0000-7000-8000-000000000000', body: undefined },
       {
         method: 'POST',
         path: '/v1/stops/halt',
         body: { of: { scope: 'all' }, by: 'maria', because: 'Stop.' },
+      },
+      {
+        method: 'POST',
+        path: '/v1/stops/freeze',
+        body: { by: 'maria', because: 'Wait.', untilMs: 7 },
       },
       { method: 'POST', path: `/v1/approvals/${id}/countersignatures`, body: { countersignature: {} } },
     ])

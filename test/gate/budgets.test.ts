@@ -4,8 +4,8 @@ import { type ARunningGate, aGate } from './a-gate.js'
 
 const VOID = 'POST /invoices/{id}/void'
 const BUDGETS = [
-  { rule: 'three-voids', limit: 3, used: 3, windowSeconds: 3_600, resetsSeconds: 1_500 },
-  { rule: 'limits.perTask', limit: 50, used: 7, windowSeconds: 86_400, resetsSeconds: 60 },
+  { rule: 'three-voids', limit: 3, used: 3, unit: null, windowSeconds: 3_600, resetsSeconds: 1_500 },
+  { rule: 'limits.perTask', limit: 50, used: 7, unit: null, windowSeconds: 86_400, resetsSeconds: 60 },
 ]
 
 let running: ARunningGate
@@ -41,6 +41,19 @@ describe('what an agent reads of its limits', () => {
       /is over a limit for agent coder \(three-voids\).*Used: 3 of 3 in 60 min; the first frees in 25 min\. Receipt 1\./,
     )
     assert.doesNotMatch(text, /of 50/)
+  })
+
+  it('says what an amount is counted in, and no integer that a structured field can’t have', async () => {
+    running.keeper.budgets = [
+      { rule: 'refunds', limit: 5_000, used: 1_200, unit: 'eur', windowSeconds: 86_400, resetsSeconds: 60 },
+      { rule: 'large', limit: 2 ** 52, used: 0, unit: 'amount', windowSeconds: 60, resetsSeconds: 0 },
+    ]
+    const { headers } = await running.call('/invoices')
+    assert.equal(
+      headers.get('ratelimit-policy'),
+      '"refunds";q=5000;qu="eur";w=86400, "large";q=999999999999999;qu="amount";w=60',
+    )
+    assert.equal(headers.get('ratelimit'), '"refunds";r=3800;t=60, "large";r=999999999999999;t=0')
   })
 
   it('is nothing where nothing is limited', async () => {

@@ -300,10 +300,26 @@ describe('a gate under load', () => {
     await asked
     const closed = running.gate.close()
     finish()
-    assert.equal(await (await pending).text(), 'done')
+    const answer = await pending
+    assert.equal(await answer.text(), 'done')
+    assert.equal(answer.headers.get('connection'), 'close', 'the agent is told to let go')
     await closed
     assert.equal(running.keeper.settled.length, 1)
     await assert.rejects(fetch(running.url))
+  })
+
+  it('that closes waits for no agent that keeps its connection when its answer is through', async () => {
+    const running = await open({ limits: { closeMs: 600_000 } })
+    let finish = (): void => {}
+    running.upstream.answer = (_request, response) => {
+      response.write('be')
+      finish = () => void response.end('gun')
+    }
+    const answer = await running.call('/invoices')
+    const closed = running.gate.close()
+    finish()
+    assert.equal(await answer.text(), 'begun')
+    await closed
   })
 
   it('that closes cuts what does not end, and settles it', async () => {

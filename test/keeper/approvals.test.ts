@@ -9,7 +9,8 @@ import {
   utf8,
 } from '../../src/canon/index.js'
 import type { KeeperClient } from '../../src/gate/index.js'
-import type { Keeper, ShownApproval } from '../../src/keeper/index.js'
+import type { ApprovalSummary, Keeper, ShownApproval } from '../../src/keeper/index.js'
+import { checkTouchAgain } from '../../src/keeper/passkey-check.js'
 import type { Ledger } from '../../src/ledger/index.js'
 import {
   type ApprovalStatement,
@@ -18,7 +19,7 @@ import {
   sealCountersignature,
 } from '../../src/policy/index.js'
 import { Authenticator, type TouchChanges } from '../policy/authenticator.js'
-import { type Asked, House, ofType, openedPolicy, operation, signingKey } from './keeper-fixture.js'
+import { type Asked, House, ofType, openedPolicy, operation, signingKey, until } from './keeper-fixture.js'
 
 const VOID = 'POST /invoices/{id}/void'
 const maria = signingKey(Buffer.alloc(32, 7))
@@ -80,8 +81,7 @@ async function scene(t: TestContext, threshold = 1, owner = 'anna@acme.test'): P
   const { ledger, keeper } = await house.start()
   const link = await house.connect()
   const presented = { slot: 'bearer', token: await house.token('coder', 'staging', owner) } as const
-  const waiting = async () =>
-    (await house.admin('GET', '/v1/approvals')).body.approvals as unknown as readonly ShownApproval[]
+  const waiting = () => house.waiting()
   const wordOn = async (id: string, verdict: ApprovalVerdict): Promise<Countersignature> => {
     const approval = (await waiting()).find(each => each.id === id)
     const statement = approval?.statement as ApprovalStatement
@@ -234,6 +234,61 @@ describe('a held request', () => {
   })
 })
 
+describe('the list of what waits', () => {
+  it('says who asks for what, and leaves arguments, salt and statement to whoever opens one', async t => {
+    const { ask, house } = await scene(t)
+    const id = heldBy(await ask())
+    const { approvals } = (await house.admin('GET', '/v1/approvals')).body as unknown as {
+      approvals: readonly ApprovalSummary[]
+    }
+    const [{ createdMs, digest, ...listed }] = approvals as [ApprovalSummary]
+    assert.deepEqual(listed, {
+      id,
+      state: 'requested',
+      obstacle: null,
+      agent: 'coder',
+      environment: 'staging',
+      task: 't-1',
+      owner: 'anna@acme.test',
+      api: 'billing',
+      operations: [VOID],
+      operationCount: 1,
+      argumentBytes: Buffer.byteLength('[{"id":"7"}]'),
+      rule: 'finance-voids',
+      because: null,
+      approvers: ['finance'],
+      signed: [],
+      rejected: null,
+      expiresMs: createdMs + 1_800_000,
+    })
+    const [whole] = await house.waiting()
+    assert.deepEqual([whole?.args, whole?.digest, whole?.salt.length], [[{ id: '7' }], digest, 44])
+  })
+})
+
+describe('arguments that wait', () => {
+  it('attack: an agent holds calls with large arguments until the keeper has no memory left', async t => {
+    const { house, link, presented } = await scene(t)
+    const ofBytes = async (note: string) => {
+      const call = operation(VOID)
+      const args = { id: '7', note }
+      const finding = { kind: 'operations', operations: [{ name: VOID, args }] } as const
+      return (await house.ask(link, { ...call, finding, presented })).verdict
+    }
+    for (let index = 10; index < 26; index++) {
+      const verdict = await ofBytes(`${index}${'x'.repeat(260_000)}`)
+      assert.equal(verdict.kind === 'refuse' && verdict.effect, 'hold')
+    }
+    const refused = await ofBytes(`26${'x'.repeat(260_000)}`)
+    assert.equal(refused.kind === 'refuse' && refused.code, 'approval_arguments_full')
+    const small = await ofBytes('x')
+    assert.equal(small.kind === 'refuse' && small.effect, 'hold', 'what still fits may wait')
+    const { approvals } = (await house.admin('GET', '/v1/approvals')).body
+    const bytes = Buffer.byteLength(JSON.stringify(approvals))
+    assert.ok(bytes < 20_000, `${bytes} bytes of list for 4 MiB of arguments`)
+  })
+})
+
 describe('an approval by passkey', () => {
   it('counts as an approval by key does, and its touch stands in the ledger', async t => {
     const { ask, sign, touch, ledger } = await scene(t, 3)
@@ -286,6 +341,32 @@ describe('an approval by passkey', () => {
     assert.deepEqual(await steps(ledger), ['requested'])
   })
 
+  it('attack: a page that an agent serves on another port of localhost has the passkey touched', async t => {
+    const { ask, touch, ledger } = await scene(t)
+    const id = heldBy(await ask())
+    for (const origin of ['http://localhost:3000', 'http://localhost', 'https://localhost:7443'])
+      assert.equal(
+        (await touch(id, 'approve', kim, { clientData: { origin } })).code,
+        'passkey_elsewhere',
+        origin,
+      )
+    assert.deepEqual(await steps(ledger), ['requested'])
+  })
+
+  it('attack: a policy that an older version has sealed lets every port of localhost speak for a person', async () => {
+    const { origins: _, ...passkey } = kim.passkey
+    const challenge = Buffer.alloc(32, 1)
+    const touch = {
+      passkey,
+      assertion: kim.touch(challenge),
+      challenge: challenge.toString('base64url'),
+      origin: 'http://localhost:7443',
+      counter: 0,
+    }
+    await assert.rejects(checkTouchAgain(touch, 0), { code: 'passkey_elsewhere' })
+    await checkTouchAgain({ ...touch, passkey: kim.passkey }, 0)
+  })
+
   it('attack: a copy of a passkey shows a number that was shown before, over a restart too', async t => {
     const { ask, touch, house, stop, presented } = await scene(t)
     assert.equal((await touch(heldBy(await ask('7')), 'approve', kim, { counter: 5 })).state, 'approved')
@@ -305,6 +386,32 @@ describe('an approval by passkey', () => {
     const [seven, eight] = [heldBy(await ask('7')), heldBy(await ask('8'))]
     const answers = await Promise.all([seven, eight].map(id => touch(id, 'approve', kim, { counter: 3 })))
     assert.deepEqual(answers.map(({ code }) => code).sort(), ['passkey_counted_back', undefined])
+  })
+})
+
+describe('what stands in the way of an approval', () => {
+  it('is said while its agent is halted, and once its policy is replaced', async t => {
+    const { ask, waiting, sign, house, keeper } = await scene(t)
+    const id = heldBy(await ask())
+    const obstacles = async () => (await waiting()).map(({ obstacle }) => obstacle)
+    assert.deepEqual(await obstacles(), [null])
+    await house.admin('POST', '/v1/stops/halt', { of: { scope: 'agent', agent: 'coder' }, by: 'jo' })
+    assert.deepEqual(await obstacles(), ['stopped'])
+    assert.equal((await sign(id, 'approve', maria)).status, 200)
+    house.shelf.put(policyFor(1, 2))
+    await until(() => keeper.activation.inForce()?.version === 2)
+    assert.deepEqual(await obstacles(), ['superseded'])
+    const { body } = await house.admin('GET', `/v1/approvals/${id}`)
+    assert.equal((body.approval as unknown as ShownApproval).obstacle, 'superseded')
+  })
+
+  it('is nothing once it was used, and that is told', async t => {
+    const { ask, sign, house } = await scene(t)
+    const id = heldBy(await ask())
+    await sign(id, 'approve', maria)
+    await ask()
+    const { status, body } = await house.admin('GET', `/v1/approvals/${id}`)
+    assert.deepEqual([status, body.code], [404, 'approval_used'])
   })
 })
 

@@ -71,6 +71,8 @@ export interface CloudChoices {
   /** Stands between the keeper and the network. */
   readonly network?: (real: Outbound) => Pick<Outbound, 'send'>
   readonly viewer?: string
+  /** Stands between the keeper and its ledger. */
+  readonly ledger?: (real: Ledger) => Ledger
 }
 
 export async function askedCloud(t: TestContext, choices: CloudChoices): Promise<AskedCloud> {
@@ -98,7 +100,7 @@ export async function askedCloud(t: TestContext, choices: CloudChoices): Promise
   }
   const house = await House.build(t)
   house.shelf.next = askingPolicy(url, choices.rules)
-  const ledger = await house.openLedger()
+  const realLedger = await house.openLedger()
   const held = [
     { name: 'railway', material: { secret: WRITER } },
     { name: 'viewer', material: { secret: choices.viewer ?? VIEWER } },
@@ -107,8 +109,9 @@ export async function askedCloud(t: TestContext, choices: CloudChoices): Promise
     vault: { entry: name => held.map(each => each.entry(name)).find(each => each !== undefined) },
     minters: standardMinters(real, ORIGIN),
     clock: house.clock.nowMs,
-    onMint: recordMint(ledger),
+    onMint: recordMint(realLedger),
   })
+  const ledger = choices.ledger?.(realLedger) ?? realLedger
   const { keeper } = await house.start({
     ledger,
     broker,
@@ -116,8 +119,7 @@ export async function askedCloud(t: TestContext, choices: CloudChoices): Promise
     ...(choices.bounds === undefined ? {} : { probeBounds: choices.bounds }),
   })
   const link = await house.connect()
-  const waiting = async () =>
-    (await house.admin('GET', '/v1/approvals')).body.approvals as unknown as readonly ShownApproval[]
+  const waiting = () => house.waiting()
   return {
     house,
     ledger,

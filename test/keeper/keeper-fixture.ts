@@ -29,6 +29,7 @@ import {
 } from '../../src/credential/index.js'
 import { type AdmitCall, connectKeeper, type KeeperClient } from '../../src/gate/index.js'
 import {
+  type ApprovalSummary,
   carryOver,
   type HighestPolicy,
   type InstanceKeys,
@@ -37,6 +38,7 @@ import {
   loadRevocations,
   type OpenedPolicy,
   type SealedSource,
+  type ShownApproval,
   startKeeper,
 } from '../../src/keeper/index.js'
 import {
@@ -459,6 +461,14 @@ export class House {
       request.on('error', reject)
       request.end(body === undefined ? undefined : JSON.stringify(body))
     })
+  }
+
+  /** Everything that waits, each as people are shown it. */
+  async waiting(): Promise<readonly ShownApproval[]> {
+    const { approvals } = (await this.admin('GET', '/v1/approvals')).body
+    const ids = (approvals as unknown as readonly ApprovalSummary[]).map(({ id }) => id)
+    const answers = await Promise.all(ids.map(id => this.admin('GET', `/v1/approvals/${id}`)))
+    return answers.map(({ body }) => body.approval as unknown as ShownApproval)
   }
 
   /** Keys that nothing follows. */

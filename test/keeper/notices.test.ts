@@ -1,7 +1,10 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
+import { CountersignError } from '../../src/canon/index.js'
+import { type Evidence, EvidenceAlarm, type Trouble, troublesOf } from '../../src/keeper/evidence-alarm.js'
 import type { Notice, NoticePlace } from '../../src/keeper/index.js'
 import { NOTICES, Notices } from '../../src/keeper/notices.js'
+import { ledgerErrors } from '../../src/ledger/error-table.js'
 import { House, operation, until } from './keeper-fixture.js'
 
 const VOID = 'POST /invoices/{id}/void'
@@ -151,5 +154,120 @@ describe('what a keeper tells of', () => {
     assert.deepEqual(body.notices, [{ name: 'pager', delivered: 0, queued: 2, dropped: 0, failing: null }])
     await link.close()
     await keeper.stop()
+  })
+})
+
+describe('alarms about the evidence', () => {
+  const trouble = { alarm: 'witness_failing', name: 'w1', code: 'witness_timeout', sinceMs: 0 } as const
+
+  function alarm() {
+    const told: string[] = []
+    const evidence = new EvidenceAlarm(({ type, data }) => told.push(`${type} ${data.alarm} ${data.name}`))
+    return { told, look: (nowMs: number, ...troubles: Trouble[]) => evidence.look(troubles, nowMs) }
+  }
+
+  it('are told once a witness has failed for a minute, and once when it has been well for one', () => {
+    const { told, look } = alarm()
+    for (const nowMs of [0, 59_999]) look(nowMs, trouble)
+    assert.deepEqual(told, [])
+    for (const nowMs of [60_000, 61_000, 500_000]) look(nowMs, trouble)
+    assert.deepEqual(told, ['alarm.raised witness_failing w1'])
+    for (const nowMs of [501_000, 560_999]) look(nowMs)
+    assert.equal(told.length, 1)
+    look(561_000)
+    assert.deepEqual(told, ['alarm.raised witness_failing w1', 'alarm.ended witness_failing w1'])
+  })
+
+  it('attack: something that comes and goes fills nobody’s pager', () => {
+    const { told, look } = alarm()
+    for (let nowMs = 0; nowMs < 3_600_000; nowMs += 2_000) {
+      look(nowMs, { ...trouble, alarm: 'unshipped', name: null, sinceMs: nowMs })
+      look(nowMs + 1_000)
+    }
+    assert.deepEqual(told, [], 'shorter than the grace each time')
+    for (let nowMs = 3_600_000; nowMs < 7_200_000; nowMs += 60_000) {
+      look(nowMs, trouble)
+      look(nowMs + 30_000)
+    }
+    assert.deepEqual(told, ['alarm.raised witness_failing w1'])
+  })
+
+  it('are about each place and bound by itself', async t => {
+    const house = await House.build(t)
+    const failing = {
+      code: 'ship_unreachable',
+      message: 'at https://user:secret@there',
+      sinceMs: 5,
+      tries: 2,
+    }
+    const lag = { entries: 200, seconds: 0 }
+    const shipping = {
+      lag: () => lag,
+      status: () => [
+        { name: 'bucket', failing },
+        { name: 'fine', failing: null },
+      ],
+    }
+    const witnesses = { lag: () => null }
+    const parts = { shipping, followers: { shipping, witnesses } } as unknown as Evidence
+    const bounds = {
+      maxUnshipped: { entries: 100, seconds: null },
+      maxUnwitnessed: { entries: null, seconds: 5 },
+    }
+    const found = troublesOf(parts, bounds, house.clock.nowMs())
+    assert.deepEqual(
+      found.map(({ alarm, name, code }) => [alarm, name, code]),
+      [
+        ['shipping_failing', 'bucket', 'ship_unreachable'],
+        ['unshipped', null, 'evidence_unshipped'],
+        ['unwitnessed', null, 'evidence_unwitnessed'],
+      ],
+    )
+    assert.doesNotMatch(JSON.stringify(found), /secret/)
+    assert.deepEqual(troublesOf(parts, null, 0).length, 1, 'without bounds nobody stands still')
+  })
+})
+
+describe('the last words of a keeper', () => {
+  it('are that it ends in order', async t => {
+    const house = await House.build(t)
+    const place = new APlace()
+    const { keeper, ledger } = await house.start({ noticePlaces: [place] })
+    const { size } = ledger.head()
+    await keeper.stop()
+    assert.deepEqual(
+      place.arrived.map(({ type, data }) => [type, data]),
+      [['keeper.closing', { log: ledger.chain, size }]],
+    )
+    assert.ok(place.closed)
+  })
+
+  it('are that the ledger takes nothing more', async t => {
+    const house = await House.build(t)
+    const place = new APlace()
+    const opened = await house.openLedger()
+    let fail = (_: CountersignError): void => undefined
+    const failed = new Promise<CountersignError>(resolve => {
+      fail = resolve
+    })
+    const ledger = new Proxy(opened, {
+      get: (target, name) => {
+        const value = name === 'failed' ? failed : Reflect.get(target, name)
+        return typeof value === 'function' ? value.bind(target) : value
+      },
+    })
+    const { keeper } = await house.start({ ledger, noticePlaces: [place] })
+    fail(
+      new CountersignError('ledger_write_failed', ledgerErrors.ledger_write_failed, 'at /srv/secret-place'),
+    )
+    await failed
+    await keeper.told(5_000)
+    const [notice] = place.arrived
+    assert.deepEqual(
+      [notice?.type, notice?.data.alarm, notice?.data.code],
+      ['alarm.raised', 'ledger_refused', 'ledger_write_failed'],
+    )
+    assert.equal(notice?.id, `alarm.ledger_refused.${ledger.chain}.${ledger.head().size}.ledger_write_failed`)
+    assert.doesNotMatch(JSON.stringify(notice), /secret-place/)
   })
 })

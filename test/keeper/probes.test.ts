@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
-import { approvalLines } from '../../src/cli/approval-card.js'
+import { approvalCard } from '../../src/cli/approval-card.js'
 import { PROBES } from '../../src/keeper/index.js'
 import { RAILWAY_IDS } from '../../src/sandbox/index.js'
 import { askedCloud, unmount, VIEWER, WRITER } from './asked-cloud.js'
@@ -14,6 +14,12 @@ const ALLOW = `
     probe: volume
     when: probe.environments.all(e, ${OWN})
 `
+const RENAME = `
+  - id: names
+    allow: { api: railway, operations: [volumeUpdate] }
+    to: [coder]
+`
+const RENAMED = { name: 'volumeUpdate', args: { volumeId: RAILWAY_IDS.volume, input: { name: 'data' } } }
 const DENY = `
   - id: never-shared
     deny: { api: railway, operations: [volumeDelete] }
@@ -169,6 +175,36 @@ describe('a rule that asks the API first', () => {
     assert.ok(sent.length > once)
   })
 
+  it('attack: an answer from while something is under way is not remembered', async t => {
+    const { ask, sent } = await askedCloud(t, { rules: `${ALLOW}${RENAME}` })
+    assert.equal(outcome(await ask(RENAMED)), 'forward')
+    await ask()
+    const once = sent.length
+    await ask()
+    assert.equal(sent.length, 2 * once, 'nobody has settled the renaming')
+  })
+
+  it('attack: what was asked before midnight and answered behind it is decided on the new day', async t => {
+    let whenAsked = (): void => undefined
+    const { ask, cloud, house } = await askedCloud(t, {
+      rules: `${ALLOW}    limit: { count: 1, per: day }\n`,
+      network: real => ({
+        send: call => {
+          whenAsked()
+          return real.send(call)
+        },
+      }),
+    })
+    unmount(cloud, RAILWAY_IDS.production)
+    const toMidnight = 86_400_000 - (Date.now() % 86_400_000)
+    house.aheadMs = toMidnight - 10_000
+    whenAsked = () => {
+      house.aheadMs = toMidnight + 10_000
+    }
+    assert.equal(outcome(await ask()), 'forward')
+    assert.equal(outcome(await ask()), 'deny over_limit volumes-of-its-own')
+  })
+
   it('asks nothing where a rule that asks nothing denies', async t => {
     const rules = `${ALLOW}  - { id: never, deny: { api: railway, operations: [volumeDelete] }, because: No. }\n`
     const { ask, sent } = await askedCloud(t, { rules })
@@ -195,7 +231,7 @@ describe('a hold that asks the API first', () => {
     const id = heldAs(await ask())
     const [approval] = await waiting()
     assert.ok(approval !== undefined)
-    const lines = approvalLines(approval, Date.now())
+    const { lines } = approvalCard(approval, Date.now())
     assert.ok(lines.includes(`  blast radius volume ${RAILWAY_IDS.volume}`), lines.join('\n'))
     assert.ok(lines.includes('               mounted in: "staging", "production" (2)'))
     assert.ok(lines.includes('               backups: "nightly-1", "nightly-2", "weekly-1" (3)'))
@@ -256,7 +292,7 @@ describe('a hold that asks the API first', () => {
     const [approval] = await waiting()
     assert.ok(approval !== undefined)
     const line = `  blast radius volume ${RAILWAY_IDS.volume}: could not be asked (refused)`
-    assert.ok(approvalLines(approval, Date.now()).includes(line))
+    assert.ok(approvalCard(approval, Date.now()).lines.includes(line))
     await approve(id)
     assert.equal(outcome(await ask()), 'forward')
   })

@@ -10,7 +10,7 @@ import { CountersignError, encodeEnvelope, type JsonObject, parseStrictJson } fr
 import type { RemoteAdminOptions, RemoteTls } from '../../src/keeper/index.js'
 import { type SignedOperateOrder, sealOperateOrder } from '../../src/policy/index.js'
 import { type Issued, TestCa } from '../certificates.js'
-import { House, ORIGIN, ofType, onTheWire, signingKey } from './keeper-fixture.js'
+import { House, ORIGIN, ofType, onTheWire, signingKey, until } from './keeper-fixture.js'
 
 const LOOPBACK = { names: 'IP:127.0.0.1' }
 
@@ -143,13 +143,13 @@ describe('a keeper that is served to other machines', () => {
       'signing_key_unknown',
     )
     assert.equal((await ask('POST', '/v1/stops/resume', order())).status, 200)
-    const notes = house.logged.filter(({ sentence }) => sentence === 'another machine asked')
+    const notes = house.logged.filter(({ sentence }) => sentence === 'another machine asks')
     assert.deepEqual(
       notes.map(({ facts }) => {
-        const { client, route, status } = facts as Record<string, unknown>
-        return [client, route, status]
+        const { client, route, fingerprint } = facts as Record<string, unknown>
+        return [client, route, typeof fingerprint]
       })[0],
-      ['maria’s laptop', '/v1/stops/halt', 200],
+      ['maria’s laptop', '/v1/stops/halt', 'string'],
     )
   })
 
@@ -232,6 +232,39 @@ describe('the door for other machines', () => {
     }
     await reused()
     for (const session of [undefined, ...sessions]) assert.equal(await reused(session), false)
+  })
+
+  it('attack: who asks and hangs up is in the log', async t => {
+    const { port, ca, client, house, ledger } = await scene(t)
+    const { cert, key } = client
+    const socket = connect({ host: '127.0.0.1', port, ca: ca.cert, cert, key })
+    await once(socket, 'secureConnect')
+    const body = JSON.stringify(HALT)
+    const head = `POST /v1/stops/halt HTTP/1.1\r\nHost: k\r\nContent-Type: application/json\r\nContent-Length: ${body.length}`
+    socket.write(`${head}\r\n\r\n${body}`, () => socket.destroy())
+    await until(async () => (await ofType(ledger, 'halt')).length === 1)
+    const [note] = house.logged.filter(({ sentence }) => sentence === 'another machine asks')
+    assert.ok(note !== undefined && 'client' in note.facts)
+    assert.equal(note.facts.client, 'maria’s laptop')
+  })
+
+  it('attack: a client that never pauses is parted from once its CA is replaced', async t => {
+    const { port, ca, client, keeper, files, house } = await scene(t)
+    const { cert, key } = client
+    const socket = connect({ host: '127.0.0.1', port, ca: ca.cert, cert, key })
+    t.after(() => socket.destroy())
+    await once(socket, 'secureConnect')
+    const body = JSON.stringify(HALT)
+    const head = `POST /v1/stops/halt HTTP/1.1\r\nHost: k\r\nContent-Type: application/json\r\nContent-Length: ${body.length}`
+    socket.write(`${head}\r\n\r\n`)
+    await until(() => house.logged.some(({ sentence }) => sentence === 'another machine asks'))
+    files.tls = { cert: keeper.cert, key: keeper.key, ca: new TestCa(t).cert }
+    files.changed()
+    const ended = once(socket, 'end')
+    const told = once(socket, 'data')
+    socket.write(body)
+    assert.match(String(await told), /^HTTP\/1\.1 200 .*connection: close/is)
+    await ended
   })
 
   it('follows its files: another CA lets other machines in, and what can’t be used changes nothing', async t => {

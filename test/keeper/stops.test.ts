@@ -92,6 +92,15 @@ describe('a halt', () => {
     assert.equal(codeOf(await ask()), 'allowed', 'a grant that was issued elsewhere is not known here')
   })
 
+  it('of a name that nobody has is in force, and said to be of nobody', async t => {
+    const { stop } = await scene(t)
+    const known = async (of: object) => (await stop('halt', { ...CODER, of })).body.known
+    assert.equal(await known({ scope: 'agent', agent: 'codr' }), false)
+    assert.equal(await known({ scope: 'agent', agent: 'coder' }), true)
+    assert.equal(await known({ scope: 'task', task: 't-unheard-of' }), false)
+    assert.equal(await known({ scope: 'all' }), true)
+  })
+
   it('survives a restart, and only an order of the operate role ends it', async t => {
     const { stop, house, order, link, keeper } = await scene(t)
     await stop('halt', CODER)
@@ -107,6 +116,20 @@ describe('a halt', () => {
     assert.equal(codeOf(await ask()), 'agent_halted')
     assert.equal((await stop('resume', order({ action: 'resume', of: CODER.of }))).status, 200)
     assert.equal(codeOf(await ask()), 'allowed')
+  })
+
+  it('attack: halts without end fill neither memory nor log, and everything can be halted all the same', async t => {
+    const { stop, ask, ledger } = await scene(t)
+    const halted = (of: object) => stop('halt', { ...CODER, of })
+    const tasks = Array.from({ length: 1_000 }, (_, index) => ({ scope: 'task', task: `t-${index}` }))
+    for (let at = 0; at < tasks.length; at += 50) await Promise.all(tasks.slice(at, at + 50).map(halted))
+    const size = ledger.head().size
+    assert.equal((await halted({ scope: 'task', task: 't-7' })).status, 200)
+    const refused = await halted({ scope: 'task', task: 't-one-more' })
+    assert.deepEqual([refused.status, refused.body.code], [409, 'halts_full'])
+    assert.equal(ledger.head().size, size)
+    assert.equal((await halted({ scope: 'all' })).status, 200)
+    assert.equal(codeOf(await ask()), 'agent_halted')
   })
 
   it('attack: an order to do something else, or a used one, resumes nothing', async t => {

@@ -79,7 +79,14 @@ const KEEPER_MESSAGES: readonly KeeperMessage[] = [
       awaitMark: true,
       chunkKey: `${'A'.repeat(43)}=`,
       budgets: [
-        { rule: 'small-refunds', limit: 5_000, used: 1_200, windowSeconds: 86_400, resetsSeconds: 60 },
+        {
+          rule: 'small-refunds',
+          limit: 5_000,
+          used: 1_200,
+          unit: 'eur',
+          windowSeconds: 86_400,
+          resetsSeconds: 60,
+        },
       ],
     },
     receipt: { seq: 12, leaf: 'e'.repeat(64) },

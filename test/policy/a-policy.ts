@@ -11,6 +11,7 @@ import {
 import type { CatalogDocument, Operation } from '../../src/protocol/index.js'
 
 export const A_KEY = 'ed25519:11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo'
+export const ANOTHER_KEY = 'ed25519:PUAXw-hDiVqStwqnTRt-vJyYLM8uxJaMwM1V8Sr0Zgw'
 
 /** A policy of one API with four routes; the rules are given, everything else may be replaced. */
 export function policyText(

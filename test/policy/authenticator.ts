@@ -38,14 +38,19 @@ export class Authenticator {
   counter = 0
   private readonly key: KeyObject
 
-  constructor(kind: 'es256' | 'ed25519', { rpId = 'localhost', credential = 'AAEC' } = {}) {
+  /** Of a console at port 7443 of this machine, unless told. */
+  constructor(
+    kind: 'es256' | 'ed25519',
+    { rpId = 'localhost', credential = 'AAEC', origins }: Partial<Passkey> = {},
+  ) {
     const { publicKey, privateKey } =
       kind === 'es256' ? generateKeyPairSync('ec', { namedCurve: 'P-256' }) : generateKeyPairSync('ed25519')
     const { x, y } = publicKey.export({ format: 'jwk' })
     const [left, right] = [x ?? '', y ?? ''].map(fromBase64url) as [Uint8Array, Uint8Array]
     const key = kind === 'es256' ? formatP256Key(Buffer.from([4, ...left, ...right])) : formatPublicKey(left)
     this.key = privateKey
-    this.passkey = { credential, key, rpId }
+    const named = origins ?? (rpId === 'localhost' ? ['http://localhost:7443'] : undefined)
+    this.passkey = { credential, key, rpId, ...(named === undefined ? {} : { origins: named }) }
   }
 
   touch(challenge: Uint8Array, changes: TouchChanges = {}): PasskeyAssertion {

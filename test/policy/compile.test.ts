@@ -3,6 +3,13 @@ import { describe, it } from 'node:test'
 import { canonicalize, type JsonObject } from '../../src/canon/index.js'
 import { activate, compilePolicy } from '../../src/policy/index.js'
 import { activeOf, codesOf, compiledOf, findingsOf, policyText, sourceOf } from './a-policy.js'
+import { Authenticator } from './authenticator.js'
+
+/** A passkey as a policy writes it. */
+function passkeyFor(rpId: string, origins?: readonly string[]): string {
+  const { credential, key } = new Authenticator('es256').passkey
+  return JSON.stringify({ credential, key, rpId, ...(origins === undefined ? {} : { origins }) })
+}
 
 const READ = '  - { id: read, allow: { api: shop, class: read }, to: coder }'
 
@@ -240,6 +247,37 @@ describe('what does not compile', () => {
         '{ passkey: { credential: "a+b", key: "es256:short", rpId: 127.0.0.1 } }',
       ),
       ['credential', 'key', 'rpId'].map(name => `bad_key approvers.finance.keys.maria.passkey.${name}`),
+    ],
+    [
+      'a passkey for every port of localhost',
+      policyText(READ).replace(/"ed25519:[^"]*"/, `{ passkey: ${passkeyFor('localhost')} }`),
+      ['origin_required approvers.finance.keys.maria.passkey'],
+    ],
+    [
+      'a passkey for every page at a name that spells an address',
+      policyText(READ).replace(/"ed25519:[^"]*"/, `{ passkey: ${passkeyFor('10.0.0.1.nip.test')} }`),
+      ['origin_required approvers.finance.keys.maria.passkey'],
+    ],
+    [
+      'origins that no browser writes, or of another host',
+      policyText(READ).replace(
+        /"ed25519:[^"]*"/,
+        `{ passkey: ${passkeyFor('console.acme.test', [
+          'https://console.acme.test:443',
+          'http://console.acme.test',
+          'https://evil.test',
+          'https://console.acme.test/',
+        ])} }`,
+      ),
+      [0, 1, 2, 3].map(index => `bad_origin approvers.finance.keys.maria.passkey.origins.${index}`),
+    ],
+    [
+      'one key under two names in two groups',
+      policyText(READ).replace(
+        /( {2}finance: .*)("ed25519:[^"]*")(.*)/,
+        '$1$2$3\n  board: { keys: { jo: $2 } }\n  audit: { keys: { maria: $2 } }',
+      ),
+      ['duplicate approvers.board.keys.jo'],
     ],
     [
       'a threshold above the keys',

@@ -1,11 +1,11 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import { activate, diffPolicies, openSurvey } from '../../src/policy/index.js'
-import { A_KEY, compiledOf, policyText } from './a-policy.js'
+import { A_KEY, ANOTHER_KEY, compiledOf, policyText } from './a-policy.js'
 
 const GROUPS = `approvers:
   finance: { keys: { maria: "${A_KEY}" } }
-  interns: { keys: { kim: "${A_KEY}" } }
+  interns: { keys: { kim: "${ANOTHER_KEY}" } }
 `
 
 function surveyOf(rules: string) {

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import { lintPolicy } from '../../src/policy/index.js'
 import { policyText, sourceOf } from './a-policy.js'
+import { Authenticator } from './authenticator.js'
 
 const NOW = Date.parse('2027-01-10T12:00:00Z')
 
@@ -26,6 +27,14 @@ describe('linting', () => {
       'a fixed secret',
       quiet().replace('minter: jwt, audience: https://shop.internal', 'minter: static'),
       ['static_credential credentials.shop'],
+    ],
+    [
+      'a passkey that every page of its host may ask',
+      quiet().replace(
+        /"ed25519:[^"]*"/,
+        `{ passkey: ${JSON.stringify(new Authenticator('es256', { rpId: 'console.acme.test' }).passkey)} }`,
+      ),
+      ['origin_open approvers.finance.keys.maria.passkey'],
     ],
     [
       'an API without a credential',

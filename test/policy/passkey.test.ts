@@ -73,13 +73,22 @@ describe('a word that is signed by touching a passkey', () => {
         )
       })
 
-  it('may come from a page behind https, and from any port of localhost', () => {
+  it('may come from any page of a host behind https, where the policy names no origins', () => {
     const elsewhere = new Authenticator('es256', { rpId: 'console.acme.test' })
-    assert.equal(opened(elsewhere.countersign(APPROVE), elsewhere).touch?.origin, 'https://console.acme.test')
-    for (const origin of ['http://localhost', 'http://localhost:1', 'https://localhost:8443']) {
-      const word = maria.es256.countersign(APPROVE, { clientData: { origin } })
-      assert.equal(opened(word, maria.es256).touch?.origin, origin)
+    for (const origin of ['https://console.acme.test', 'https://console.acme.test:8443']) {
+      const word = elsewhere.countersign(APPROVE, { clientData: { origin } })
+      assert.equal(opened(word, elsewhere).touch?.origin, origin)
     }
+  })
+
+  it('may come from each origin that the policy names', () => {
+    const origins = ['http://localhost:8467', 'https://localhost:8443']
+    const twice = new Authenticator('es256', { origins })
+    for (const origin of origins)
+      assert.equal(
+        opened(twice.countersign(APPROVE, { clientData: { origin } }), twice).touch?.origin,
+        origin,
+      )
   })
 
   it('may have what browsers and authenticators add: other members, extensions, a backup', () => {
@@ -113,6 +122,14 @@ describe('attacks on words by passkeys', () => {
     'a touch that was asked for something else': [{ clientData: { challenge: 'AAAA' } }, 'passkey_challenge'],
     'a page of another host': [
       { clientData: { origin: 'https://localhost.evil.test' } },
+      'passkey_elsewhere',
+    ],
+    'a page on another port of this machine': [
+      { clientData: { origin: 'http://localhost:3000' } },
+      'passkey_elsewhere',
+    ],
+    'the same port without the scheme that the policy names': [
+      { clientData: { origin: 'https://localhost:7443' } },
       'passkey_elsewhere',
     ],
     'a page without https': [{ clientData: { origin: 'http://127.0.0.1:7443' } }, 'passkey_elsewhere'],

@@ -13,6 +13,7 @@ import { type Sidecar, startSidecar } from './supervised-sidecar.js'
 
 const CARD = '#waiting article'
 const APPROVE = `${CARD} .buttons button:nth-of-type(1)`
+const WITHDRAW = `${CARD} .buttons button:nth-of-type(3)`
 const REJECT = `${CARD} .buttons button:nth-of-type(2)`
 
 interface Scene {
@@ -38,7 +39,7 @@ describe('the operator’s page', { skip: NO_BROWSER }, () => {
     t.after(() => rmSync(folder, { recursive: true, force: true }))
     const jo = join(folder, 'jo.jwk')
     const tab = await OperatorTab.open(t, browser)
-    const line = await registerPasskey(t, tab, 'kim')
+    const { line, listen } = await registerPasskey(tab, 'kim')
     const invoices = await startInvoices(t)
     const sidecar = await startSidecar(t, {
       billing: invoices.address,
@@ -53,6 +54,7 @@ approvers:
       ${line}
       jo: "${createKeyFile(jo)}"
     threshold: 2
+limits: { perAgent: { count: 50, per: 1h } }
 `,
     })
     const authorization = `Bearer ${await sidecar.grant()}`
@@ -60,7 +62,7 @@ approvers:
       tab,
       sidecar,
       jo,
-      link: await startConsole(t, '--config', sidecar.loaded.file, '--by', 'anna'),
+      link: await startConsole(t, '--config', sidecar.loaded.file, '--by', 'anna', '--listen', listen),
       run: (...argv) => countersign(...argv, '--config', sidecar.loaded.file),
       ask: async (body = {}) => {
         const answer = await fetch(`${sidecar.url}/billing/invoices`, {
@@ -80,7 +82,8 @@ approvers:
     assert.equal((await ask({ amount: 7 })).status, 403)
     await tab.reads('#news', /^1 new request for approval, 1 in all\.$/)
     await tab.reads(`${CARD} h3`, /^coder asks for POST \/invoices$/)
-    const told = await tab.reads(`${CARD} dl`, /amount = 7/)
+    await tab.press(`${CARD} summary`)
+    const told = await tab.reads(`${CARD} details dl`, /amount = 7/)
     for (const fact of [
       ...[/agentcoder/, /environmentstaging/, /acting formaria/, /held bycreate-with-two-people/],
       ...[/becauseNew invoices are read by two people first\./, /classcreate/, /requestPOST \/invoices/],
@@ -107,6 +110,7 @@ approvers:
     assert.equal((await ask({ amount: 7 })).status, 200)
     await tab.page.waitForFunction(`document.querySelector('${CARD}') === null`)
     await tab.reads('#decisions tr.allow', /ALLOWcoderbilling POST \/invoices/)
+    await tab.reads('#budgets tr', /^coderall its taskslimits\.perAgent1 of 50 1 h/)
 
     const verified = await run('receipts', 'verify')
     assert.equal(verified.code, 0, verified.out + verified.err)
@@ -129,13 +133,17 @@ approvers:
     const { tab, link, ask } = await scene(t)
     await tab.go(link)
     await ask()
+    await tab.reads(`${CARD} h3`, /^coder asks/)
     await tab.press(APPROVE)
+    await tab.reads('#sign-title', /^Approve this\?$/)
     await tab.press('#sign-touch')
     await tab.reads('#news', /^Approved/)
-    await tab.press(`${CARD} .buttons button:nth-of-type(3)`)
+    await tab.press(WITHDRAW)
+    await tab.reads('#sign-title', /^Take your approval back\?$/)
     await tab.press('#sign-touch')
     await tab.reads('#news', /^Withdrawn/)
     await tab.press(REJECT)
+    await tab.reads('#sign-title', /^Reject this\?$/)
     await tab.press('#sign-touch')
     assert.equal(await tab.ask(`document.getElementById('sign').open`), true, 'a rejection has a reason')
     await tab.write('#sign-because', 'Not before the audit is over.')
@@ -170,6 +178,39 @@ approvers:
     assert.equal(halt?.type === 'halt' && halt.data.by, 'anna')
   })
 
+  it('freezes changes and halts one task without a mouse, by a reason that agents read', async t => {
+    const { tab, link, ask, sidecar } = await scene(t)
+    await tab.go(link)
+    await tab.press('#freeze-all')
+    await tab.tabTo('#freeze-hours')
+    await tab.page.keyboard.press('ArrowDown')
+    await tab.write('#freeze-because', 'The release goes out.')
+    await tab.press('#freeze-go')
+    assert.equal((await sidecar.status()).stops.freeze, null, 'nothing without the word that it is meant')
+    await tab.tabTo('#freeze-sure')
+    await tab.page.keyboard.press('Space')
+    await tab.press('#freeze-go')
+    await tab.reads('#stops', /FROZEN since .+ by anna, until .+: The release goes out\./)
+    assert.match((await ask()).text, /frozen[\s\S]*The release goes out\./)
+    const { freeze } = (await sidecar.status()).stops
+    assert.equal((freeze?.untilMs ?? 0) - Date.now() > 3 * 3_600_000, true, 'the second choice: four hours')
+
+    const [task] = (await tab.reads('#agents .buttons bdi', /^Halt task/)).match(/(?<=“).+(?=”)/) ?? []
+    await tab.press('#agents .buttons button')
+    await tab.reads('#halt-title', new RegExp(`^Halt task ${task}\\?$`))
+    await tab.tabTo('#halt-sure')
+    await tab.page.keyboard.press('Space')
+    await tab.press('#halt-go')
+    await tab.reads('#stops', new RegExp(`HALTED: task ${task}, since`))
+    await tab.press('#halt-one-task')
+    await tab.write('#halt-task', 'another-task')
+    await tab.tabTo('#halt-sure')
+    await tab.page.keyboard.press('Space')
+    await tab.press('#halt-go')
+    await tab.reads('#stops', /HALTED: task another-task, since/)
+    assert.deepEqual(tab.complaints, [])
+  })
+
   it('attack: an agent’s words reverse, hide or imitate the page', async t => {
     const { tab, link, ask } = await scene(t)
     await tab.go(link)
@@ -180,7 +221,9 @@ approvers:
       long: 'x'.repeat(5_000),
       lines: 'harmless\nagent\tmaria',
     })
-    const told = await tab.reads(`${CARD} dl`, /U\+202E/)
+    await tab.reads(`${CARD} h3`, /^coder asks/)
+    await tab.press(`${CARD} summary`)
+    const told = await tab.reads(`${CARD} details dl`, /U\+202E/)
     assert.match(told, /U\+200B/)
     assert.match(told, /"<img src=x onerror=/)
     assert.match(told, /5002 characters/)

@@ -25,6 +25,7 @@ interface Scene {
   ask(
     path?: string,
     prefer?: string,
+    body?: object,
   ): Promise<{ status: number; text: string; approval: string; applied: string | null }>
 }
 
@@ -55,10 +56,15 @@ approvers:
     seen: invoices.seen,
     keys: { jo: file('jo'), max: file('max'), stranger: file('stranger') },
     run: (...argv) => countersign(...argv, '--config', sidecar.loaded.file),
-    ask: async (path = '/invoices', prefer) => {
+    ask: async (path = '/invoices', prefer, body) => {
       const answer = await fetch(`${sidecar.url}/billing${path}`, {
         method: 'POST',
-        headers: { authorization, ...(prefer === undefined ? {} : { prefer }) },
+        headers: {
+          authorization,
+          ...(prefer === undefined ? {} : { prefer }),
+          ...(body === undefined ? {} : { 'content-type': 'application/json' }),
+        },
+        ...(body === undefined ? {} : { body: JSON.stringify(body) }),
       })
       const text = await answer.text()
       const applied = answer.headers.get('preference-applied')
@@ -94,6 +100,10 @@ test('a held call passes once two people have countersigned it, and the whole lo
   assert.equal((await ask()).status, 200)
   assert.equal(seen.length, 1)
   assert.equal((await ask()).status, 403, 'once')
+  const used = await run('approvals', 'wait', id)
+  assert.deepEqual([used.code, used.out], [0, 'It was approved, and its call has passed.\n'])
+  const never = await run('approvals', 'wait', id.slice(0, 8))
+  assert.equal(never.code, 1)
   assert.equal(seen.length, 1)
 
   const verified = await run('receipts', 'verify')
@@ -193,6 +203,32 @@ test('approving shows everything that is bound, and signs nothing that was not l
     JSON.parse((await run('approvals', 'show', approval, '--json')).out).approval.digest,
   )
   assert.match(stranger.err, /approver_unknown/)
+})
+
+test('attack: a person approves by digest what the card could not show to its end', async t => {
+  const { run, ask, keys } = await scene(t)
+  const note = `${'x'.repeat(3_000)} and drop the customer`
+  const { approval } = await ask('/invoices', undefined, { note, last: true })
+  const card = await run('approvals', 'show', approval)
+  assert.match(card.out, /^ {2}argument {5}last = true$/m)
+  assert.match(
+    card.out,
+    /^Not shown to the end: argument note \(3024 characters\)\. Show all of it with --whole\.$/m,
+  )
+  assert.doesNotMatch(card.out, /drop the customer/)
+  assert.match((await run('approvals', 'show', approval, '--whole')).out, /drop the customer/)
+  const { digest } = JSON.parse((await run('approvals', 'show', approval, '--json')).out).approval
+  const approve = (...argv: string[]) =>
+    run('approve', approval, '--key', keys.jo, '--digest', digest, ...argv)
+  const unseen = await approve()
+  assert.equal(unseen.code, 2)
+  assert.match(unseen.err, /the card doesn’t show all of it\. Not shown to the end: argument note/)
+  assert.match((await approve('--seen-whole', '00'.repeat(32))).err, /has another digest/)
+  assert.match((await approve('--seen-whole', digest)).out, /^Approved\./m)
+  const rejected = await run(
+    ...(['reject', approval, '--key', keys.max, '--digest', digest, '--because', 'No.'] as const),
+  )
+  assert.equal(rejected.code, 0, 'to refuse it takes no look at all of it')
 })
 
 test('a halt that cuts ends what is under way in every gate, and both refuse the next request', async t => {

@@ -19,7 +19,7 @@ export interface Invoices {
   answer: (request: IncomingMessage, response: ServerResponse) => void
 }
 
-export async function startInvoices(t: TestContext): Promise<Invoices> {
+export async function startInvoices(t: Pick<TestContext, 'after'>): Promise<Invoices> {
   const seen: Seen[] = []
   const server: Server = createServer((request, response) => {
     seen.push({

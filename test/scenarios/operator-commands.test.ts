@@ -1,10 +1,10 @@
 import assert from 'node:assert/strict'
 import { writeFileSync } from 'node:fs'
-import { type TestContext, test } from 'node:test'
+import { after, before, describe, test } from 'node:test'
 import { sealedFileOf } from '../../src/cli/policy-location.js'
 import { countersign } from '../cli/command-line.js'
 import { invoicesPolicy, startInvoices } from './invoices.js'
-import { eventually, type Sidecar, startSidecar } from './supervised-sidecar.js'
+import { eventually, type Lasting, Shared, type Sidecar, startSidecar } from './supervised-sidecar.js'
 
 const HOLDING = `
   - id: create-with-a-second-person
@@ -18,7 +18,7 @@ approvers:
     expires: 30m
 `
 
-async function running(t: TestContext): Promise<Sidecar> {
+async function running(t: Lasting): Promise<Sidecar> {
   const invoices = await startInvoices(t)
   const policy = `${invoicesPolicy(invoices.address)}${HOLDING.replace(/^\n/, '')}`
   return startSidecar(t, { policy, billing: invoices.address })
@@ -62,25 +62,6 @@ test('status says that all is well, and exits with 1 when it is not', async t =>
   assert.match(gone.out, /cannot reach the keeper/)
 })
 
-test('why explains a receipt by number and by the header that the agent got', async t => {
-  const sidecar = await running(t)
-  const { status, receipt } = await ask(sidecar, 'POST', '/invoices/in-1/void')
-  assert.equal(status, 403)
-  const byHeader = await command(sidecar, 'why', receipt, '--json')
-  assert.equal(byHeader.code, 0, byHeader.err)
-  const explained = JSON.parse(byHeader.out)
-  assert.equal(explained.entry.decision.rule, 'never-void')
-  assert.equal(explained.because, "A voided invoice can't be reopened.")
-  assert.match(explained.mend, /operator/)
-  const byNumber = await command(sidecar, 'why', String(explained.seq))
-  assert.match(byNumber.out, /coder asked for POST \/invoices\/\{id\}\/void; decided deny by rule never-void/)
-  assert.match(byNumber.out, /because {5}A voided invoice/)
-
-  const allowed = await ask(sidecar, 'GET', '/invoices/in-1')
-  const why = await command(sidecar, 'why', allowed.receipt)
-  assert.match(why.out, /decided allow by rule ordinary-work[\s\S]*outcome .*completed 200/)
-})
-
 test('why explains the attempt of an outcome, and says of every other entry what it records', async t => {
   const sidecar = await running(t)
   await ask(sidecar, 'GET', '/invoices/in-1')
@@ -119,67 +100,103 @@ test('why explains the attempt of an outcome, and says of every other entry what
   )
 })
 
-test('why notices an anchor that is not from this log', async t => {
-  const sidecar = await running(t)
-  const { receipt } = await ask(sidecar, 'GET', '/invoices/in-1')
-  for (const [forged, says] of [
-    [receipt.replace(/leaf="[0-9a-f]{2}/, 'leaf="00'), /The log was changed/],
-    [receipt.replace(/seq=\d+/, 'seq=999'), /Entries are missing/],
-    [receipt.replace('localhost', 'elsewhere'), /it names elsewhere/],
-  ] as const) {
-    const answer = await command(sidecar, 'why', forged)
-    assert.equal(answer.code, 1, forged)
-    assert.match(answer.out, says)
-  }
-  const nonsense = await command(sidecar, 'why', 'nonsense')
-  assert.equal(nonsense.code, 2)
-  assert.match(nonsense.err, /no receipt/)
-  const unknown = await command(sidecar, 'why', '999')
-  assert.equal(unknown.code, 2)
-  assert.match(unknown.err, /receipt_unknown/)
-})
+describe('commands at one running sidecar', () => {
+  const shared = new Shared()
+  let sidecar: Sidecar
+  before(async () => {
+    sidecar = await running(shared)
+  })
+  after(() => shared.end())
 
-test('approvals shows what a held request is bound to', async t => {
-  const sidecar = await running(t)
-  assert.match((await command(sidecar, 'approvals', 'list')).out, /Nothing waits/)
-  assert.equal((await ask(sidecar, 'POST', '/invoices')).status, 403)
-  const { approvals } = JSON.parse((await command(sidecar, 'approvals', 'list', '--json')).out)
-  assert.equal(approvals.length, 1)
-  const [{ id }] = approvals
-  assert.match((await command(sidecar, 'approvals', 'list')).out, new RegExp(`${id}  coder .*POST /invoices`))
-  const shown = await command(sidecar, 'approvals', 'show', id)
-  assert.match(shown.out, /acting for {3}maria, who can’t approve it/)
-  assert.match(shown.out, /New invoices are read by somebody first/)
-  assert.match(shown.out, /^ {2}operation {4}billing POST \/invoices$/m)
-  assert.equal((await command(sidecar, 'approvals', 'show', 'no-such')).code, 1)
-})
+  test('why explains a receipt by number and by the header that the agent got', async () => {
+    const { status, receipt } = await ask(sidecar, 'POST', '/invoices/in-1/void')
+    assert.equal(status, 403)
+    const byHeader = await command(sidecar, 'why', receipt, '--json')
+    assert.equal(byHeader.code, 0, byHeader.err)
+    const explained = JSON.parse(byHeader.out)
+    assert.equal(explained.entry.decision.rule, 'never-void')
+    assert.equal(explained.because, "A voided invoice can't be reopened.")
+    assert.match(explained.mend, /operator/)
+    const byNumber = await command(sidecar, 'why', String(explained.seq))
+    assert.match(
+      byNumber.out,
+      /coder asked for POST \/invoices\/\{id\}\/void; decided deny by rule never-void/,
+    )
+    assert.match(byNumber.out, /because {5}A voided invoice/)
 
-test('grant list shows the grants in force', async t => {
-  const sidecar = await running(t)
-  await sidecar.grant()
-  const listed = await command(sidecar, 'grant', 'list')
-  assert.equal(listed.code, 0, listed.err)
-  assert.match(listed.out, /coder .* until 20/)
-})
+    const allowed = await ask(sidecar, 'GET', '/invoices/in-1')
+    // The outcome is written after the agent has its answer.
+    const why = await eventually('the outcome', async () => {
+      const said = await command(sidecar, 'why', allowed.receipt)
+      return /outcome +none found/.test(said.out) ? undefined : said
+    })
+    assert.match(why.out, /decided allow by rule ordinary-work[\s\S]*outcome .*completed 200/)
+  })
 
-test('receipts erase closes an attempt for ever, and the log says so and still verifies', async t => {
-  const sidecar = await running(t)
-  const { receipt } = await ask(sidecar, 'GET', '/invoices/7')
-  const [, seq = ''] = /seq=([0-9]+)/.exec(receipt) ?? []
-  const erase = (...more: string[]) =>
-    command(sidecar, 'receipts', 'erase', seq, '--because', 'ticket 77', '--by', 'maria', ...more)
+  test('why notices an anchor that is not from this log', async () => {
+    const { receipt } = await ask(sidecar, 'GET', '/invoices/in-1')
+    for (const [forged, says] of [
+      [receipt.replace(/leaf="[0-9a-f]{2}/, 'leaf="00'), /The log was changed/],
+      [receipt.replace(/seq=\d+/, 'seq=999'), /Entries are missing/],
+      [receipt.replace('localhost', 'elsewhere'), /it names elsewhere/],
+    ] as const) {
+      const answer = await command(sidecar, 'why', forged)
+      assert.equal(answer.code, 1, forged)
+      assert.match(answer.out, says)
+    }
+    const nonsense = await command(sidecar, 'why', 'nonsense')
+    assert.equal(nonsense.code, 2)
+    assert.match(nonsense.err, /no receipt/)
+    const unknown = await command(sidecar, 'why', '999')
+    assert.equal(unknown.code, 2)
+    assert.match(unknown.err, /receipt_unknown/)
+  })
 
-  const stranger = await erase('--key', sidecar.loaded.path('trust/keys/enrol.jwk'))
-  assert.equal(stranger.code, 2, stranger.err)
-  assert.match(stranger.err, /signing_key_unknown/)
+  test('approvals shows what a held request is bound to', async () => {
+    assert.match((await command(sidecar, 'approvals', 'list')).out, /Nothing waits/)
+    assert.equal((await ask(sidecar, 'POST', '/invoices')).status, 403)
+    const { approvals } = JSON.parse((await command(sidecar, 'approvals', 'list', '--json')).out)
+    assert.equal(approvals.length, 1)
+    const [{ id }] = approvals
+    assert.match(
+      (await command(sidecar, 'approvals', 'list')).out,
+      new RegExp(`${id}  coder .*POST /invoices`),
+    )
+    const shown = await command(sidecar, 'approvals', 'show', id)
+    assert.match(shown.out, /acting for {3}maria, who can’t approve it/)
+    assert.match(shown.out, /New invoices are read by somebody first/)
+    assert.match(shown.out, /^ {2}operation {4}billing POST \/invoices$/m)
+    assert.equal((await command(sidecar, 'approvals', 'show', 'no-such')).code, 1)
+  })
 
-  const done = await erase()
-  assert.equal(done.code, 0, done.err)
-  const [, said = ''] = /^Attempt \d+ is closed for ever; receipt (\d+) says so\.\n$/.exec(done.out) ?? []
-  const shown = JSON.parse((await command(sidecar, 'receipts', 'show', said, '--json')).out)
-  assert.deepEqual([shown.type, shown.data.attempt, shown.data.because], ['erase', Number(seq), 'ticket 77'])
-  assert.equal((await command(sidecar, 'receipts', 'verify')).code, 0)
+  test('grant list shows the grants in force', async () => {
+    await sidecar.grant()
+    const listed = await command(sidecar, 'grant', 'list')
+    assert.equal(listed.code, 0, listed.err)
+    assert.match(listed.out, /coder .* until 20/)
+  })
 
-  const twice = await erase()
-  assert.match(twice.err, /no decision inputs/)
+  test('receipts erase closes an attempt for ever, and the log says so and still verifies', async () => {
+    const { receipt } = await ask(sidecar, 'GET', '/invoices/7')
+    const [, seq = ''] = /seq=([0-9]+)/.exec(receipt) ?? []
+    const erase = (...more: string[]) =>
+      command(sidecar, 'receipts', 'erase', seq, '--because', 'ticket 77', '--by', 'maria', ...more)
+
+    const stranger = await erase('--key', sidecar.loaded.path('trust/keys/enrol.jwk'))
+    assert.equal(stranger.code, 2, stranger.err)
+    assert.match(stranger.err, /signing_key_unknown/)
+
+    const done = await erase()
+    assert.equal(done.code, 0, done.err)
+    const [, said = ''] = /^Attempt \d+ is closed for ever; receipt (\d+) says so\.\n$/.exec(done.out) ?? []
+    const shown = JSON.parse((await command(sidecar, 'receipts', 'show', said, '--json')).out)
+    assert.deepEqual(
+      [shown.type, shown.data.attempt, shown.data.because],
+      ['erase', Number(seq), 'ticket 77'],
+    )
+    assert.equal((await command(sidecar, 'receipts', 'verify')).code, 0)
+
+    const twice = await erase()
+    assert.match(twice.err, /no decision inputs/)
+  })
 })

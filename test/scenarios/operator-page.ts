@@ -6,33 +6,41 @@ import type { Browser, CDPSession, Page } from 'puppeteer-core'
 
 const MAIN = fileURLToPath(new URL('../../bin/main.js', import.meta.url))
 
-/** `countersign console …` as an operator runs it; answers its one-time link. The test ends it. */
+/** `countersign console …` as an operator runs it, on a port that the system picks unless told; answers its one-time link. The test ends it. */
 export async function startConsole(
   t: Pick<TestContext, 'after'>,
   ...argv: readonly string[]
 ): Promise<string> {
-  const child = spawn(process.execPath, [MAIN, 'console', '--json', ...argv], {
+  const { link, stop } = await openConsole(...argv)
+  t.after(stop)
+  return link
+}
+
+async function openConsole(
+  ...argv: readonly string[]
+): Promise<{ readonly link: string; readonly stop: () => Promise<void> }> {
+  const listen = argv.includes('--listen') ? [] : ['--listen', '127.0.0.1:0']
+  const child = spawn(process.execPath, [MAIN, 'console', '--json', ...listen, ...argv], {
     stdio: ['ignore', 'pipe', 'pipe'],
   })
-  t.after(
-    () =>
-      new Promise<void>(resolve => {
-        if (child.exitCode !== null) return resolve()
-        child.once('exit', () => resolve())
-        child.kill('SIGTERM')
-      }),
-  )
-  return new Promise((resolve, reject) => {
+  const stop = () =>
+    new Promise<void>(resolve => {
+      if (child.exitCode !== null) return resolve()
+      child.once('exit', () => resolve())
+      child.kill('SIGTERM')
+    })
+  const link = await new Promise<string>((resolve, reject) => {
     let printed = ''
     const take = (chunk: Buffer) => {
       printed += chunk
-      const link = /"link": "(\S+)"/.exec(printed)?.[1]
-      if (link !== undefined) resolve(link)
+      const found = /"link": "(\S+)"/.exec(printed)?.[1]
+      if (found !== undefined) resolve(found)
     }
     child.stdout.on('data', take)
     child.stderr.on('data', take)
     child.once('exit', () => reject(new Error(printed)))
   })
+  return { link, stop }
 }
 
 /** A tab whose person has an authenticator, and who uses the keyboard alone. */
@@ -84,8 +92,10 @@ export class OperatorTab {
     await this.page.goto(link)
   }
 
-  /** Presses Tab until the element has the focus, as whoever has no mouse does. */
+  /** Presses Tab until the element has the focus, as whoever has no mouse does; the page may still have to show it. */
   async tabTo(selector: string): Promise<void> {
+    const shown = `document.querySelector(${JSON.stringify(selector)})?.checkVisibility() === true`
+    await this.page.waitForFunction(shown, { polling: 50, timeout: 30_000 })
     const found = `document.activeElement?.matches(${JSON.stringify(selector)}) === true`
     for (let presses = 0; presses < 80; presses++) {
       if (await this.page.evaluate(found)) return
@@ -120,15 +130,25 @@ export class OperatorTab {
   }
 }
 
-/** Makes a passkey in the page of `console --register`, and answers the line that names it in a policy. */
-export async function registerPasskey(
-  t: Pick<TestContext, 'after'>,
-  tab: OperatorTab,
-  name: string,
-): Promise<string> {
-  await tab.go(await startConsole(t, '--register'))
+/** A passkey that was made in the page of `console --register`, and where its console has to listen. */
+export interface Registered {
+  /** Names it in a policy. */
+  readonly line: string
+  /** `127.0.0.1:PORT` */
+  readonly listen: string
+}
+
+export async function registerPasskey(tab: OperatorTab, name: string): Promise<Registered> {
+  const { link, stop } = await openConsole('--register')
+  await tab.go(link)
   await tab.reads('#connection', /no keeper is asked/)
-  await tab.write('#registration-name', name)
+  await tab.write('#registration-name', `${name}@acme.test`)
   await tab.page.keyboard.press('Enter')
-  return tab.reads('#registration-line', /passkey/)
+  await tab.reads('#registration-error', /A policy has no approver of this name/)
+  for (const _ of '@acme.test') await tab.page.keyboard.press('Backspace')
+  await tab.page.keyboard.press('Enter')
+  const line = await tab.reads('#registration-line', /passkey/)
+  await tab.page.goto('about:blank')
+  await stop()
+  return { line, listen: `127.0.0.1:${new URL(link).port}` }
 }

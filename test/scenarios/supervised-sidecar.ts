@@ -36,6 +36,22 @@ export interface Setup {
   readonly env?: Readonly<Record<string, string>>
 }
 
+/** A test, or a suite whose tests share what it starts. */
+export type Lasting = Pick<TestContext, 'after'>
+
+/** What a suite starts before its tests; its `after` ends it, the last first. */
+export class Shared implements Lasting {
+  private readonly ends: (() => unknown)[] = []
+
+  after(end: () => unknown): void {
+    this.ends.push(end)
+  }
+
+  async end(): Promise<void> {
+    for (const end of this.ends.splice(0).reverse()) await end()
+  }
+}
+
 /** A sidecar as real processes, under the real command line. */
 export class Sidecar {
   readonly folder: string
@@ -163,7 +179,7 @@ function commandOf(pid: string): string {
 }
 
 /** Makes a sidecar's whole state in a folder of its own, without starting it; the test removes it when it ends. */
-export async function prepareSidecar(t: TestContext, setup: Setup): Promise<Sidecar> {
+export async function prepareSidecar(t: Lasting, setup: Setup): Promise<Sidecar> {
   const folder = mkdtempSync(join(tmpdir(), 'countersign-supervised-'))
   const clouds = setup.clouds ?? {
     railway: '127.0.0.1:1',
@@ -186,7 +202,7 @@ export async function prepareSidecar(t: TestContext, setup: Setup): Promise<Side
   return sidecar
 }
 
-export async function startSidecar(t: TestContext, setup: Setup): Promise<Sidecar> {
+export async function startSidecar(t: Lasting, setup: Setup): Promise<Sidecar> {
   const sidecar = await prepareSidecar(t, setup)
   await sidecar.start()
   return sidecar

@@ -1,8 +1,8 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Command } from 'commander'
-import type { ShownApproval } from '../../keeper/index.js'
+import type { ApprovalSummary, ShownApproval } from '../../keeper/index.js'
 import { type AdminClient, connectAdmin } from '../admin-client.js'
-import { approvalLines, checkApproval, neededWords, shown, stateWords } from '../approval-card.js'
+import { approvalCard, checkApproval, neededWords, shown, stateWords } from '../approval-card.js'
 import { loadConfig } from '../config.js'
 import { AnswerNo, type Io, printJson, printLine, UsageError } from '../io.js'
 import { group } from '../program-group.js'
@@ -17,6 +17,10 @@ export interface AdminOptions extends RemoteFlags {
 
 interface ApprovalOptions extends AdminOptions {
   readonly json?: true
+}
+
+interface ShowOptions extends ApprovalOptions {
+  readonly whole?: true
 }
 
 interface WaitOptions extends ApprovalOptions {
@@ -35,12 +39,13 @@ export function registerApprovals(program: Command, io: Io): void {
   addAdminOptions(approvals.command('show'))
     .summary('show everything that one approval is bound to')
     .argument('<id>', 'its id, from `approvals list`')
+    .option('--whole', 'cut no value, however long')
     .option('--json', 'one JSON document')
     .addHelpText(
       'after',
       '\nExit code 1: nothing with this id waits.\n\nExample:\n  countersign approvals show 0198c3a2-…\n',
     )
-    .action((id: string, options: ApprovalOptions) => show(id, options, io))
+    .action((id: string, options: ShowOptions) => show(id, options, io))
   addAdminOptions(approvals.command('wait'))
     .summary('wait until people have decided')
     .argument('<id>', 'its id, from `approvals list` or the refusal')
@@ -49,7 +54,7 @@ export function registerApprovals(program: Command, io: Io): void {
     .addHelpText(
       'after',
       `
-Exit code 0 once it is approved: the same call passes now. 1 where it was rejected, has expired or the time was up.
+Exit code 0 once it is approved, used since or not: the same call passes. 1 where it was rejected, has expired or the time was up.
 
 Example:
   countersign approvals wait 0198c3a2-… --timeout 120
@@ -83,29 +88,43 @@ export function adminOf(options: AdminOptions): AdminClient {
   return connectAdmin(loaded.path(loaded.config.keeper.admin))
 }
 
-/** Null where nothing with this id waits. */
+/** Everything that is bound to it, and who has agreed; null where nothing with this id waits. */
 export async function approvalOf(admin: AdminClient, id: string): Promise<ShownApproval | null> {
-  const { approvals } = await admin.get<{ approvals: readonly ShownApproval[] }>('/v1/approvals')
-  return approvals.find(each => each.id === id) ?? null
+  const found = await lookedUp(admin, id)
+  return found === 'used' ? null : found
+}
+
+async function lookedUp(admin: AdminClient, id: string): Promise<ShownApproval | 'used' | null> {
+  try {
+    return (await admin.get<{ approval: ShownApproval }>(`/v1/approvals/${encodeURIComponent(id)}`)).approval
+  } catch (error) {
+    if ((error as Error).message.startsWith('approval_unknown')) return null
+    if ((error as Error).message.startsWith('approval_used')) return 'used'
+    throw error
+  }
 }
 
 async function list(options: ApprovalOptions, io: Io): Promise<void> {
   const admin = adminOf(options)
   const { approvals } = await admin
-    .get<{ approvals: readonly ShownApproval[] }>('/v1/approvals')
+    .get<{ approvals: readonly ApprovalSummary[] }>('/v1/approvals')
     .finally(() => admin.close())
   if (options.json === true) return printJson(io, { approvals })
   for (const approval of approvals) {
-    const { id, statement, rule } = approval
-    const names = statement.operations.map(({ name }) => shown(name)).join(', ')
-    printLine(io, `${id}  ${shown(statement.agent)}  ${shown(statement.task)}  ${names}`)
+    const { id, agent, task, rule } = approval
+    printLine(io, `${id}  ${shown(agent)}  ${shown(task)}  ${namesOf(approval)}`)
     printLine(io, `  held by ${shown(rule ?? 'a limit')}, ${stateWords(approval, Date.now())}`)
     printLine(io, `  needs ${neededWords(approval)}`)
   }
   if (approvals.length === 0) printLine(io, 'Nothing waits for approval.')
 }
 
-async function show(id: string, options: ApprovalOptions, io: Io): Promise<void> {
+function namesOf({ operations, operationCount }: ApprovalSummary): string {
+  const more = operationCount - operations.length
+  return `${operations.map(each => shown(each)).join(', ')}${more > 0 ? ` and ${more} more` : ''}`
+}
+
+async function show(id: string, options: ShowOptions, io: Io): Promise<void> {
   const admin = adminOf(options)
   const approval = await approvalOf(admin, id).finally(() => admin.close())
   if (approval === null) {
@@ -115,7 +134,17 @@ async function show(id: string, options: ApprovalOptions, io: Io): Promise<void>
   }
   checkApproval(approval)
   if (options.json === true) return printJson(io, { approval })
-  for (const line of approvalLines(approval, Date.now())) printLine(io, line)
+  const { lines, cut } = approvalCard(approval, Date.now(), { whole: options.whole === true })
+  for (const line of lines) printLine(io, line)
+  if (cut.length > 0) printLine(io, `\n${cutWords(cut)} Show all of it with --whole.`)
+}
+
+const MAX_LISTED = 10
+
+/** Which values the card doesn't show to their end, in one sentence. */
+export function cutWords(cut: readonly string[]): string {
+  const more = cut.length > MAX_LISTED ? ` and ${cut.length - MAX_LISTED} more` : ''
+  return `Not shown to the end: ${cut.slice(0, MAX_LISTED).join(', ')}${more}.`
 }
 
 async function wait(id: string, options: WaitOptions, io: Io): Promise<void> {
@@ -123,23 +152,22 @@ async function wait(id: string, options: WaitOptions, io: Io): Promise<void> {
   const admin = adminOf(options)
   try {
     for (;;) {
-      const approval = await admin
-        .get<{ approval: ShownApproval }>(`/v1/approvals/${encodeURIComponent(id)}`)
-        .then(
-          answer => answer.approval,
-          (error: Error) => {
-            if (error.message.startsWith('approval_unknown')) return null
-            throw error
-          },
-        )
-      if (approval?.state === 'requested' && Date.now() < untilMs) {
+      const approval = await lookedUp(admin, id)
+      if (approval === 'used') {
+        if (options.json === true) printJson(io, { state: 'used' })
+        else printLine(io, 'It was approved, and its call has passed.')
+        return
+      }
+      const waits = approval?.state === 'requested' && approval.obstacle !== 'superseded'
+      if (waits && Date.now() < untilMs) {
         await sleep(EVERY_MS)
         continue
       }
       if (options.json === true) printJson(io, { state: approval?.state ?? 'gone' })
-      else if (approval === null) printLine(io, 'It was used or has expired.')
+      else if (approval === null)
+        printLine(io, `No approval ${shown(id)} waits: it has expired, was used long ago, or never was.`)
       else printLine(io, stateWords(approval, Date.now()))
-      if (approval?.state !== 'approved') throw new AnswerNo()
+      if (approval?.state !== 'approved' || approval.obstacle === 'superseded') throw new AnswerNo()
       return
     }
   } finally {

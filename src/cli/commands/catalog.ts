@@ -2,7 +2,7 @@ import type { Command } from 'commander'
 import { OPERATION_CLASSES, type OperationClass, type OperationSpec } from '../../protocol/index.js'
 import { catalogShelf, type OpenedCatalog, type ShelvedCatalog } from '../catalog-shelf.js'
 import { AnswerNo, type Io, printJson, printLine, UsageError } from '../io.js'
-import { type OperationCard, operationCard } from '../operation-card.js'
+import { type OperationCard, operationCard, type ProbeCard, probeCards } from '../operation-card.js'
 import { group } from '../program-group.js'
 import { repeatable } from '../repeatable.js'
 
@@ -40,7 +40,7 @@ Examples:
 `
 
 const SHOW_HELP = `
-What is listed under arguments is what a rule's \`when\` can ask; an argument of the type any is not for an allow.
+What is listed under arguments is what a rule's \`when\` can ask; an argument of the type any is not for an allow. A probe is what a rule with \`probe: NAME\` has the API asked first, and what its \`when\` reads of the answer.
 
 Examples:
   countersign catalog show volumeDelete
@@ -169,6 +169,7 @@ interface Summary {
   readonly scope: readonly string[]
   readonly resources: readonly string[]
   readonly effects: readonly string[]
+  readonly probes: readonly ProbeCard[]
 }
 
 function summaryOf(name: string, { catalog, source }: OpenedCatalog): Summary {
@@ -189,6 +190,7 @@ function summaryOf(name: string, { catalog, source }: OpenedCatalog): Summary {
     scope: all(spec => spec.scope),
     resources: all(spec => spec.resources),
     effects: all(spec => spec.effects),
+    probes: probeCards(catalog),
   }
 }
 
@@ -203,6 +205,7 @@ function printSummary(summary: Summary, io: Io): void {
   printList('scope', summary.scope, io)
   printList('resources', summary.resources, io)
   printList('effects', summary.effects, io)
+  printProbes(summary.probes, io)
 }
 
 function printCard(card: OperationCard, io: Io): void {
@@ -212,10 +215,19 @@ function printCard(card: OperationCard, io: Io): void {
   printList('scope', card.scope, io)
   printList('resources', card.resources, io)
   printList('effects', card.effects, io)
+  printProbes(card.probes, io)
   if (card.caseless.length > 0) printLine(io, `  lower case  ${card.caseless.join(', ')}`)
   if (card.args.length === 0) return
   printLine(io, '  arguments')
   for (const { path, type } of card.args) printLine(io, `    ${path}: ${type}`)
+}
+
+function printProbes(probes: readonly ProbeCard[], io: Io): void {
+  for (const { name, about, given, facts } of probes) {
+    const beside = given.length === 0 ? '' : `, given ${given.join(', ')}`
+    printLine(io, `  probe       ${name}, about ${about.join(', ')}${beside}`)
+    for (const { path, type } of facts) printLine(io, `    ${path}: ${type}`)
+  }
 }
 
 function printList(title: string, values: readonly string[], io: Io): void {

@@ -20,12 +20,15 @@ interface ConsoleFlags extends AdminOptions {
   readonly json?: true
 }
 
+/** The same each time: the policy names it in the `origins` of passkeys. */
+const USUAL = '127.0.0.1:8467'
+
 export function registerConsole(program: Command, io: Io): void {
   addAdminOptions(program.command('console'))
     .summary(
       'serve the operator’s page on this machine: what waits, what is decided, approving by passkey, halting',
     )
-    .option('--listen <host:port>', 'a port of loopback; 0 picks a free one', '127.0.0.1:0')
+    .option('--listen <host:port>', 'a port of loopback; the passkeys of the policy know it', USUAL)
     .option('--behind <origin>', 'https origin of a proxy in front of it, whose host the passkeys are for')
     .option('--by <person>', 'who halts; stands in the receipt', defaultOwner())
     .option('--register', 'only make passkeys and the lines that name them in a policy; asks no keeper')
@@ -37,8 +40,8 @@ Prints a link that opens the page once, in one tab, within ten minutes. The page
 the gate; it shows what the keeper's admin socket shows. Reaching it is enough to read and to halt. To approve takes a passkey
 that the sealed policy names, and the keeper verifies it; to resume, \`countersign resume\`. SIGTERM or Ctrl-C ends it.
 
-A passkey belongs to the host of the page, \`localhost\` unless there is a proxy, whatever its port. A proxy has to
-keep the Host header, and to let nobody else in.
+A passkey signs in pages of exactly the origins that the policy names for it, so that the port stays the same:
+http://localhost:8467 unless told, and whatever \`--behind\` says. A proxy has to keep the Host header, and to let nobody else in.
 
 Examples:
   countersign console

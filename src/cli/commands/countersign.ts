@@ -2,17 +2,18 @@ import type { Command } from 'commander'
 import { encodeEnvelope, parseStrictJson } from '../../canon/index.js'
 import type { ShownApproval } from '../../keeper/index.js'
 import { type ApprovalVerdict, sealCountersignature } from '../../policy/index.js'
-import { approvalLines, neededWords } from '../approval-card.js'
+import { type ApprovalCard, approvalCard, neededWords, OBSTACLES } from '../approval-card.js'
 import { confirmed } from '../confirm.js'
 import { type Io, printJson, printLine, UsageError } from '../io.js'
 import { openSigningKey } from '../locked-key.js'
-import { type AdminOptions, addAdminOptions, adminOf, approvalOf } from './approvals.js'
+import { type AdminOptions, addAdminOptions, adminOf, approvalOf, cutWords } from './approvals.js'
 
 interface SignFlags extends AdminOptions {
   readonly key: string
   readonly passphraseFile?: string
   readonly because?: string
   readonly digest?: string
+  readonly seenWhole?: string
   readonly json?: true
 }
 
@@ -50,6 +51,11 @@ function signing(program: Command, verdict: ApprovalVerdict, summary: string, io
     .option('--passphrase-file <file>', 'passphrase of the key; asked for otherwise')
     .option('--digest <hex>', 'digest that you were shown, instead of being asked')
     .option('--json', 'one JSON document')
+  if (verdict === 'approve')
+    command.option(
+      '--seen-whole <hex>',
+      'with --digest, the same once more: you have seen values that the card cuts (`approvals show --whole`)',
+    )
   const because = 'in your words; stands in the receipt, and the agent reads it of a rejection'
   if (verdict === 'reject') command.requiredOption('--because <text>', because)
   else command.option('--because <text>', because)
@@ -58,7 +64,11 @@ function signing(program: Command, verdict: ApprovalVerdict, summary: string, io
       'after',
       `
 What is signed is made again here from what is shown: its digest is yours, whatever the keeper says. You are asked before
-anything is signed, unless you pass the digest that you have looked at.
+anything is signed, unless you pass the digest that you have looked at.${
+        verdict === 'approve'
+          ? ' Where a value is too long to be shown to its end, you\nare asked once more, or pass the digest as --seen-whole as well.'
+          : ''
+      }
 
 Example:
   countersign ${verdict} 0198c3a2-… --key ~/keys/maria.jwk${verdict === 'reject' ? ' --because "not during the audit"' : ''}
@@ -71,22 +81,15 @@ async function sign(id: string, verdict: ApprovalVerdict, flags: SignFlags, io: 
   const admin = adminOf(flags)
   try {
     const approval = await approvalOf(admin, id)
-    if (approval === null)
+    if (approval === null || approval.state === 'rejected')
       throw new UsageError(
         `no approval ${id} waits`,
-        'List what waits with `countersign approvals list`; what was used or has expired is not there.',
+        'List what waits with `countersign approvals list`; what was used, was rejected or has expired is not there.',
       )
     // Checks that statement, arguments and digest belong together.
-    const lines = approvalLines(approval, Date.now())
-    if (flags.digest === undefined) {
-      for (const line of lines) printLine(io, line)
-      if (!(await confirmed(`\n${verdict} this? Type yes: `, io)))
-        throw new UsageError(
-          'nothing was signed',
-          'Type yes to sign, or pass --digest with what you have looked at.',
-        )
-    } else if (flags.digest !== approval.digest)
-      throw new UsageError('the approval has another digest', 'Look at it with `countersign approvals show`.')
+    const card = approvalCard(approval, Date.now())
+    if (flags.digest === undefined) await askFor(verdict, card, approval.digest, io)
+    else checkDigests(verdict, card, approval.digest, flags)
     const key = await openSigningKey(flags.key, flags.passphraseFile, io)
     const envelope = sealCountersignature(
       {
@@ -111,10 +114,46 @@ async function sign(id: string, verdict: ApprovalVerdict, flags: SignFlags, io: 
   }
 }
 
+/** Shows the card and asks; where the card cuts something, once more, for a word that isn't typed without looking. */
+async function askFor(
+  verdict: ApprovalVerdict,
+  { lines, cut }: ApprovalCard,
+  digest: string,
+  io: Io,
+): Promise<void> {
+  for (const line of lines) printLine(io, line)
+  const unsigned = (mend: string) => new UsageError('nothing was signed', mend)
+  if (!(await confirmed(`\n${verdict} this? Type yes: `, io)))
+    throw unsigned('Type yes to sign, or pass --digest with what you have looked at.')
+  if (verdict !== 'approve' || cut.length === 0) return
+  const begin = digest.slice(0, 8)
+  const question = `\n${cutWords(cut)}\n\`countersign approvals show ID --whole\` shows it. Type ${begin}, with which the digest begins, to approve it all the same: `
+  if (!(await confirmed(question, io, begin)))
+    throw unsigned('Look at it whole: `countersign approvals show ID --whole`.')
+}
+
+function checkDigests(
+  verdict: ApprovalVerdict,
+  { cut }: ApprovalCard,
+  digest: string,
+  flags: SignFlags,
+): void {
+  if (flags.digest !== digest || (flags.seenWhole !== undefined && flags.seenWhole !== digest))
+    throw new UsageError('the approval has another digest', 'Look at it with `countersign approvals show`.')
+  // ATTACK: what matters stands where the card has been cut.
+  if (verdict === 'approve' && cut.length > 0 && flags.seenWhole === undefined)
+    throw new UsageError(
+      `the card doesn’t show all of it. ${cutWords(cut)}`,
+      'Look at it with `countersign approvals show ID --whole`, and pass its digest as --seen-whole as well.',
+    )
+}
+
 function nextWords(approval: ShownApproval): string {
   switch (approval.state) {
     case 'approved':
-      return 'The agent’s same call passes now, once.'
+      return approval.obstacle === null
+        ? 'The agent’s same call passes now, once.'
+        : `But ${OBSTACLES[approval.obstacle]}.`
     case 'rejected':
       return 'The same call of this task is refused from now on.'
     case 'requested':

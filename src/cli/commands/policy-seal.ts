@@ -129,6 +129,7 @@ async function seal(file: string, options: SealFlags, io: Io): Promise<void> {
     ...(config === undefined ? {} : { config }),
   }
   const unsigned = sealPolicy(options.next === true ? await asNextVersion(payload, before) : payload, [])
+  refuseOlder(out, unsigned)
   const envelope = await signWith(withSignaturesOf(out, unsigned), options, io)
   writeSealedPolicy(out, envelope, catalogs)
   print(io, { file: out, ...summaryOf(envelope) }, options.json === true)
@@ -145,6 +146,23 @@ function withSignaturesOf(file: string, unsigned: Envelope): Envelope {
     // What stands there is no envelope, and is replaced as any other file.
     return unsigned
   }
+}
+
+/** No sidecar that has seen the later version takes an earlier one again. */
+function refuseOlder(file: string, unsigned: Envelope): void {
+  if (!existsSync(file)) return
+  let known: Summary
+  try {
+    known = { file, ...summaryOf(decodeEnvelope(readFileSync(file))) }
+  } catch {
+    return
+  }
+  const { name, version } = summaryOf(unsigned)
+  if (known.name === name && known.version > version)
+    throw new UsageError(
+      `${file} holds version ${known.version} of ${name}, and this is version ${version}`,
+      'Pass --next to seal it as the version after that one, or raise metadata.version.',
+    )
 }
 
 /** INVARIANT: nothing is signed that lets happen what it says never happens; not by a second holder either, who was handed it. */

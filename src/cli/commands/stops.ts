@@ -100,10 +100,24 @@ function scoped(command: Command): Command {
 async function halt(flags: StopFlags, io: Io): Promise<void> {
   const of = scopeOf(flags)
   const said = { of, by: flags.by, because: flags.because, cut: flags.cut === true }
-  const answer = (await posted(flags, '/v1/stops/halt', said)) as { readonly cut: number | null }
+  const answer = (await posted(flags, '/v1/stops/halt', said)) as HaltAnswer
   if (flags.json === true) return printJson(io, answer)
   printLine(io, `Halted: ${words(of)}. Nothing of it passes until \`countersign resume\` ends it.`)
+  if (!answer.known) printLine(io, `Is that the one you mean? ${unknownWords(of)}`)
   if (answer.cut !== null) printLine(io, `${answer.cut} request(s) under way were broken off.`)
+}
+
+interface HaltAnswer {
+  /** Requests that were broken off; null where none were to be. */
+  readonly cut: number | null
+  /** Whether the policy in force has such an agent, or somebody a grant for such a task. */
+  readonly known: boolean
+}
+
+function unknownWords(of: HaltScope): string {
+  return of.scope === 'task'
+    ? 'No grant of that task is known: `countersign grant list`.'
+    : 'The policy in force has no such agent: `countersign policy show`.'
 }
 
 async function resume(flags: GoOnFlags, io: Io): Promise<void> {

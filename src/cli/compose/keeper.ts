@@ -12,7 +12,14 @@ import {
   standardMinters,
   type Vault,
 } from '../../credential/index.js'
-import { type Log, loadRevocations, recordMint, recordVaultChange, startKeeper } from '../../keeper/index.js'
+import {
+  type Keeper,
+  type Log,
+  loadRevocations,
+  recordMint,
+  recordVaultChange,
+  startKeeper,
+} from '../../keeper/index.js'
 import {
   type Cosigning,
   type Ledger,
@@ -126,7 +133,7 @@ async function serve(loaded: LoadedConfig, signers: InstanceSigners, log: Log, i
     if (change.kind === 'kept')
       log.error({ code: change.code }, 'the vault’s file can’t be used; the open one stays in use')
   })
-  endWith(ledger, log)
+  endWith(ledger, keeper, log)
   reportFullCheck(ledger, log)
   await serveUntilStopped(null, async () => {
     unwatch()
@@ -138,15 +145,18 @@ async function serve(loaded: LoadedConfig, signers: InstanceSigners, log: Log, i
 
 /** For the answers to the requests that were under way. */
 const LAST_ANSWERS_MS = 250
+/** For those who are told that the ledger takes nothing more. */
+const LAST_NOTICES_MS = 2_000
 
 /**
  * A ledger that failed once takes nothing more, because what is on disk then only an opening can tell. So this process
  * ends, and the next start of it looks: a full disk is got over by making room, and by nothing else.
  */
-function endWith(ledger: Ledger, log: Log): void {
+function endWith(ledger: Ledger, keeper: Keeper, log: Log): void {
   void ledger.failed.then(fault => {
     log.error({ code: fault.code }, `the keeper ends, to be started again: ${fault.message}`)
-    setTimeout(() => process.exit(1), LAST_ANSWERS_MS)
+    const answered = new Promise(resolve => setTimeout(resolve, LAST_ANSWERS_MS))
+    void Promise.all([answered, keeper.told(LAST_NOTICES_MS)]).finally(() => process.exit(1))
   })
 }
 

@@ -45,6 +45,7 @@ type OpenInputs = Extract<Known, { kind: 'inputs' }>
 /** Refusals that came after the policy had decided, and what it had decided. */
 const AFTERWARDS: Readonly<Record<string, Decision['effect']>> = {
   approvals_full: 'hold',
+  approval_arguments_full: 'hold',
   approval_too_large: 'hold',
   approval_rejected: 'hold',
   probe_unanswered: 'hold',

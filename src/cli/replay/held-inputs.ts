@@ -11,6 +11,8 @@ type Attempt = Entry & AttemptBody
 
 /** A target from so many characters on may have been cut in the inputs; its commitment covers all of it. */
 const WHOLE_TARGET = 8_192
+/** A clock may be set by so much while an upstream is asked. */
+const CLOCK_SET_MS = 5_000
 
 /**
  * Where the decision inputs depart from the receipt whose commitment they open: another request, agent or time;
@@ -30,8 +32,15 @@ export function otherRequest(entry: Attempt, { inputs, secret }: OpenInputs): st
   const { facts: _, ...who } = inputs.agent
   const { grant, ...named } = agent
   if (canonicalize(who) !== canonicalize(grant === '' ? {} : named)) return 'the agent'
-  if (id[14] === '7' && timeOf(id) !== inputs.now % 2 ** 48) return 'the time'
+  if (id[14] === '7' && !isDecidedAt(inputs.now, entry)) return 'the time'
   return undefined
+}
+
+/** When the request came, as its id says; what the upstream was asked about is decided when that has answered. */
+function isDecidedAt(nowMs: number, { id, t, probes }: Attempt): boolean {
+  const cameMs = timeOf(id)
+  if (probes === undefined) return nowMs % 2 ** 48 === cameMs
+  return cameMs - CLOCK_SET_MS <= nowMs && nowMs <= t + CLOCK_SET_MS
 }
 
 function timeOf(id: string): number {

@@ -2,6 +2,7 @@ import type {
   AttemptAgent,
   AttemptBody,
   AttemptOperation,
+  AttemptProbe,
   OutcomeStatus,
   Verification,
 } from '../../receipt/index.js'
@@ -193,12 +194,24 @@ export interface AttemptStep {
   readonly decision: AttemptBody['decision']
   readonly because: string | null
   readonly policy: AttemptBody['policy']
+  /** What the API was asked before the decision. */
+  readonly probes: readonly StepProbe[]
   readonly approval: string | null
   readonly credential: NonNullable<AttemptBody['credential']> | null
   /** Null for what was not admitted, and where it is not here. */
   readonly outcome: StepOutcome | null
   /** What a bundle discloses of it. */
   readonly disclosed: readonly { readonly field: string; readonly value: string }[]
+}
+
+export interface StepProbe {
+  readonly probe: string
+  /** Of the resource that was asked about; null where the list of resources was cut before it. */
+  readonly type: string | null
+  readonly id: string | null
+  readonly status: AttemptProbe['status']
+  /** Entry that says it was sent; null where nothing was. */
+  readonly asked: number | null
 }
 
 export interface StepOutcome {
@@ -214,6 +227,7 @@ export interface ControlStep {
   readonly type:
     | 'grant'
     | 'mint'
+    | 'probe'
     | 'approval'
     | 'halt'
     | 'freeze'

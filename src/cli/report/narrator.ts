@@ -154,7 +154,7 @@ export class Narrator implements EntryAudit {
   }
 
   private stepOf(entry: Entry & AttemptBody): ToldAttempt {
-    const { seq, t, agent, req, ops, decision, policy, approval, credential } = entry
+    const { seq, t, agent, req, ops, decision, policy, probes = [], approval, credential } = entry
     return {
       type: 'attempt',
       seq,
@@ -166,6 +166,13 @@ export class Narrator implements EntryAudit {
       decision,
       because: null,
       policy,
+      probes: probes.map(({ probe, op, resource, status, asked }) => ({
+        probe,
+        type: ops[op]?.resources[resource]?.type ?? null,
+        id: ops[op]?.resources[resource]?.id ?? null,
+        status,
+        asked: asked ?? null,
+      })),
       approval: approval ?? null,
       credential: credential ?? null,
       outcome: null,
@@ -195,6 +202,9 @@ export class Narrator implements EntryAudit {
         break
       case 'mint':
         this.credentials.add(entry)
+        if (fits) this.addStep(controlOf(entry))
+        break
+      case 'probe':
         if (fits) this.addStep(controlOf(entry))
         break
       case 'approval':

@@ -61,6 +61,7 @@ export function attemptFacts(step: AttemptStep): readonly Fact[] {
         ] as const)),
     ['request', api === '' ? method : `${quoted(method)} to ${quoted(api)}`],
     ...operations.flatMap(operationFacts),
+    ...step.probes.map((each): Fact => ['asked first', probeWords(each)]),
     ['decision', `${EFFECT_WORDS[decision.effect]}, code ${decision.code}`],
     ['rule', decision.rule ?? 'none decided'],
     ...(because === null ? [] : [['because', because] as const]),
@@ -78,6 +79,14 @@ export function attemptFacts(step: AttemptStep): readonly Fact[] {
     ...(decision.effect === 'allow' ? [['outcome', outcomeWords(step)] as const] : []),
     ...step.disclosed.map(({ field, value }): Fact => [`${field} (disclosed)`, value]),
   ]
+}
+
+/** What the API was asked, and whether it has answered: the facts are disclosed or nobody’s but the auditor’s. */
+export function probeWords({ probe, type, id, status, asked }: AttemptStep['probes'][number]): string {
+  const about =
+    type === null || id === null ? 'a resource that is not listed' : `${quoted(type)} ${quoted(id)}`
+  const sent = asked === null ? 'nothing was sent' : `entry ${asked}`
+  return `${quoted(probe)} about ${about}: ${status.replaceAll('_', ' ')} (${sent})`
 }
 
 export function outcomeWords({ outcome }: AttemptStep): string {

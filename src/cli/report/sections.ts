@@ -9,6 +9,7 @@ import {
   grantFacts,
   outcomeWords,
   policyFacts,
+  probeWords,
   questionFacts,
   quoted,
   stopFacts,
@@ -208,6 +209,7 @@ function attemptCard(step: AttemptStep): Block {
     brief: [
       `${who}: ${what}, by ${by}`,
       ...(because === null ? [] : [`because ${quoted(because)}`]),
+      ...step.probes.map(each => `asked first ${probeWords(each)}`),
       ...(decision.effect === 'allow' ? [`outcome ${outcomeWords(step)}`] : []),
     ],
   }

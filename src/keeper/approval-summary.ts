@@ -1,0 +1,61 @@
+import type { Approval, ApprovalObstacle } from './approval.js'
+
+/** Operations that are named; the others are counted. */
+const MAX_NAMES = 20
+const MAX_NAME = 200
+
+/**
+ * An approval as it stands in a list that people look at again and again: who asks for what, and who has agreed. What is signed is
+ * made from the whole approval (`GET /v1/approvals/ID`), which says its arguments. At most some 8 KiB, whatever the agent has sent.
+ */
+export interface ApprovalSummary
+  extends Pick<
+    Approval,
+    | 'id'
+    | 'state'
+    | 'digest'
+    | 'argumentBytes'
+    | 'rule'
+    | 'because'
+    | 'approvers'
+    | 'signed'
+    | 'rejected'
+    | 'createdMs'
+    | 'expiresMs'
+  > {
+  readonly obstacle: ApprovalObstacle
+  readonly agent: string
+  readonly environment: string
+  readonly task: string
+  readonly owner: string
+  readonly api: string
+  /** Names of the first 20. */
+  readonly operations: readonly string[]
+  readonly operationCount: number
+}
+
+export function approvalSummary(approval: Approval, obstacle: ApprovalObstacle): ApprovalSummary {
+  const { id, state, digest, argumentBytes, rule, because, approvers, signed, rejected } = approval
+  const { agent, environment, task, owner, api, operations } = approval.statement
+  return {
+    id,
+    state,
+    obstacle,
+    digest,
+    agent,
+    environment,
+    task,
+    owner,
+    api,
+    operations: operations.slice(0, MAX_NAMES).map(({ name }) => name.slice(0, MAX_NAME).toWellFormed()),
+    operationCount: operations.length,
+    argumentBytes,
+    rule,
+    because,
+    approvers,
+    signed,
+    rejected,
+    createdMs: approval.createdMs,
+    expiresMs: approval.expiresMs,
+  }
+}
