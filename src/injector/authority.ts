@@ -25,9 +25,7 @@ const ALGORITHM = { name: 'ECDSA', namedCurve: 'P-256', hash: 'SHA-256' } as con
 
 /** Makes a CA for the names of one service; `dnsNames[0]` is the one that the API server asks for. */
 export async function newAuthority(dnsNames: readonly string[], nowMs: number): Promise<Authority> {
-  // The next package asks for it as it is loaded; neither is loaded anywhere else.
-  await import('reflect-metadata')
-  const x509 = await import('@peculiar/x509')
+  const x509 = await import('./x509.js')
   const caKeys = await newKeys()
   const notAfterMs = nowMs + CA_MS
   const span = (untilMs: number) => ({ notBefore: new Date(nowMs - SKEW_MS), notAfter: new Date(untilMs) })

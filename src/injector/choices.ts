@@ -59,13 +59,19 @@ export function choicesOf(
     return null
   }
   if (namespace !== null && !profile.namespaces.includes(namespace)) refusals.add('profile_elsewhere', at)
-  if (!profile.serviceAccounts.includes(pod.spec.serviceAccountName ?? 'default'))
+  if (!profile.serviceAccounts.includes(accountOf(pod)))
     refusals.add('profile_elsewhere', 'spec.serviceAccountName')
   return {
     profile,
     apis: apisOf(annotations, profile, refusals),
     limits: limitsOf(annotations, profile, refusals),
   }
+}
+
+/** The older name counts where the newer one is absent, as for the API server. */
+function accountOf({ spec }: Pod): string {
+  const { serviceAccountName, serviceAccount } = spec
+  return serviceAccountName || (serviceAccount as string | null | undefined) || 'default'
 }
 
 /** ATTACK: an annotation that another version, or another injector, would obey. Labels are none of ours at all, apart from the namespace's own. */

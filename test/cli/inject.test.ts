@@ -10,7 +10,7 @@ import {
   symlinkSync,
   writeFileSync,
 } from 'node:fs'
-import { request } from 'node:https'
+import { createServer as createTlsServer, request } from 'node:https'
 import { createServer } from 'node:net'
 import { join } from 'node:path'
 import process from 'node:process'
@@ -186,15 +186,75 @@ describe('countersign inject serve', () => {
   })
 })
 
-function post(url: string, ca: string, body: string): Promise<string> {
-  return new Promise((resolve, reject) => {
-    const asked = request(url, { method: 'POST', ca, agent: false }, response => {
-      let text = ''
-      response.on('data', chunk => {
-        text += chunk
-      })
-      response.once('end', () => resolve(text))
+describe('countersign inject serve with a CA of its own', () => {
+  it('gives it to the API server, serves under the service’s name, and stops at SIGTERM', async t => {
+    const at = await folderWithProfiles(t)
+    const api = await startApiServer(t)
+    writeFileSync(at('token'), 'service-account-token')
+    const words = ['inject', 'serve', '--profiles', at('profiles.yaml'), '--listen', '127.0.0.1:0']
+    const files = ['--api-token-file', at('token'), '--api-ca-file', api.caFile]
+    const child = spawn(
+      process.execPath,
+      [PROGRAM, ...words, '--service', 'injector.countersign', '--api-server', api.url, ...files],
+      { stdio: ['ignore', 'pipe', 'ignore'] },
+    )
+    t.after(() => child.kill('SIGKILL'))
+    const [said] = (await once(child.stdout, 'data')) as [Buffer]
+    const [url] = /https:\/\/[0-9.]+:[0-9]+/.exec(String(said)) ?? []
+    assert.ok(url)
+    const ca = Buffer.from(api.bundles[0] ?? '', 'base64').toString()
+    const answered = await post(
+      `${url}/inject`,
+      ca,
+      JSON.stringify(reviewOf(agentPod())),
+      'injector.countersign.svc',
+    )
+    assert.match(answered, /"patchType":"JSONPatch"/)
+    assert.equal(api.bundles[0], api.bundles[1])
+    child.kill('SIGTERM')
+    assert.deepEqual(await once(child, 'exit'), [0, null])
+  })
+})
+
+/** Two webhook configurations as an API server keeps them. */
+async function startApiServer(t: TestContext) {
+  const authority = new TestCa(t)
+  const { cert, key } = authority.issue('kubernetes', { names: 'IP:127.0.0.1', usage: 'serverAuth' })
+  const bundles = ['', '']
+  const server = createTlsServer({ cert, key }, (asked, response) => {
+    let text = ''
+    asked.on('data', chunk => {
+      text += chunk
     })
+    asked.once('end', () => {
+      const i = asked.url?.includes('/validating') ? 1 : 0
+      if (asked.method === 'PATCH') bundles[i] = JSON.parse(text)[1].value
+      const webhooks = [{ clientConfig: { caBundle: bundles[i] } }]
+      response.end(JSON.stringify({ metadata: { resourceVersion: '1' }, webhooks }))
+    })
+  })
+  await once(server.listen(0, '127.0.0.1'), 'listening')
+  t.after(() => {
+    server.closeAllConnections()
+    server.close()
+  })
+  const { port } = server.address() as { port: number }
+  return { url: `https://127.0.0.1:${port}`, caFile: authority.certFile, bundles }
+}
+
+function post(url: string, ca: string, body: string, servername?: string): Promise<string> {
+  return new Promise((resolve, reject) => {
+    const asked = request(
+      url,
+      { method: 'POST', ca, agent: false, ...(servername === undefined ? {} : { servername }) },
+      response => {
+        let text = ''
+        response.on('data', chunk => {
+          text += chunk
+        })
+        response.once('end', () => resolve(text))
+      },
+    )
     asked.once('error', reject)
     asked.end(body)
   })
