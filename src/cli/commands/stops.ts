@@ -1,6 +1,6 @@
 import { userInfo } from 'node:os'
 import type { Command } from 'commander'
-import type { HaltScope } from '../../keeper/index.js'
+import type { Freeze, HaltScope } from '../../keeper/index.js'
 import { type Io, printJson, printLine, UsageError } from '../io.js'
 import { addOrderOptions, type OrderFlags, signedOrder } from '../operate-order.js'
 import { type AdminOptions, addAdminOptions, adminOf } from './approvals.js'
@@ -68,7 +68,7 @@ export function registerFreeze(program: Command, io: Io): void {
     .addHelpText(
       'after',
       `
-Freezing again changes reason and end. ${AFTERWARDS} Times that come again belong into the policy: \`during\`.
+Freezing again changes the reason, and may put the end off; it never comes sooner. ${AFTERWARDS} Times that come again belong into the policy: \`during\`.
 
 Example:
   countersign freeze --until 2027-01-13T18:00:00Z --because 'the release is going out'
@@ -134,9 +134,10 @@ async function resume(flags: GoOnFlags, io: Io): Promise<void> {
 async function freeze(flags: StopFlags, io: Io): Promise<void> {
   const untilMs = flags.until === undefined ? null : timeOf(flags.until)
   const said = { by: flags.by, because: flags.because, untilMs }
-  const answer = await posted(flags, '/v1/stops/freeze', said)
+  const answer = (await posted(flags, '/v1/stops/freeze', said)) as { readonly freeze: Freeze }
   if (flags.json === true) return printJson(io, answer)
-  const end = untilMs === null ? '`countersign thaw` ends it' : new Date(untilMs).toISOString()
+  const { untilMs: endMs } = answer.freeze
+  const end = endMs === null ? '`countersign thaw` ends it' : new Date(endMs).toISOString()
   printLine(io, `Frozen until ${end}: only plain reads pass.`)
 }
 
