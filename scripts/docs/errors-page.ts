@@ -3,6 +3,7 @@ import { cliErrors } from '../../src/cli/error-table.js'
 import { consoleErrors } from '../../src/console/index.js'
 import { credentialErrors } from '../../src/credential/index.js'
 import { gateErrors } from '../../src/gate/index.js'
+import { injectorErrors } from '../../src/injector/index.js'
 import { keeperErrors } from '../../src/keeper/index.js'
 import { ledgerErrors } from '../../src/ledger/index.js'
 import { linkErrors } from '../../src/link/index.js'
@@ -68,6 +69,12 @@ export const ERROR_TABLES: readonly RoomErrors[] = [
     room: 'ledger',
     about: 'The ledger on disk. An agent that meets one of these is told `keeper_fault`.',
     table: ledgerErrors,
+  },
+  {
+    room: 'injector',
+    about:
+      'Why a pod is not admitted: the API server hands on every reason that was found, in `status.details.causes` as well. Codes without a status are of `countersign inject` itself.',
+    table: injectorErrors,
   },
   {
     room: 'witness',

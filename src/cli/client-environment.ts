@@ -15,6 +15,9 @@ export interface ReachableApi {
   readonly region: string | null
 }
 
+/** As far as its clients' variables need it. */
+type NamedApi = Omit<ReachableApi, 'dialect'>
+
 /** What an agent's clients present: a grant, and for AWS where credentials made of one come from. */
 export interface Presented {
   readonly grant: string
@@ -22,7 +25,7 @@ export interface Presented {
 }
 
 /** What each catalog's own clients read, beside COUNTERSIGN_URL_<API>. One entry per client convention. */
-const CLIENTS: Readonly<Record<string, (api: ReachableApi, presented: Presented) => Variables>> = {
+const CLIENTS: Readonly<Record<string, (api: NamedApi, presented: Presented) => Variables>> = {
   railway: (api, { grant }) => ({
     RAILWAY_GRAPHQL_ENDPOINT: `${api.url}/graphql/v2`,
     RAILWAY_API_TOKEN: grant,
@@ -47,7 +50,7 @@ const CLIENTS: Readonly<Record<string, (api: ReachableApi, presented: Presented)
 }
 
 /** Base URLs and the grant for every API of the policy, in the names that the APIs' own clients read. */
-export function clientEnvironment(apis: readonly ReachableApi[], presented: Presented): Variables {
+export function clientEnvironment(apis: readonly NamedApi[], presented: Presented): Variables {
   const variables: Record<string, string> = { COUNTERSIGN_GRANT: presented.grant }
   for (const api of apis) {
     variables[`COUNTERSIGN_URL_${api.name.toUpperCase().replaceAll(/[^A-Z0-9]/g, '_')}`] = api.url

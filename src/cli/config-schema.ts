@@ -28,6 +28,14 @@ const Gate = Type.Object(
       ),
     ),
     unix: Type.Optional(path('A Unix socket with all prefixes.')),
+    probes: Type.Optional(
+      address('Where /livez, /readyz and /metrics are served as well, and nothing else: for a kubelet.'),
+    ),
+    podToken: Type.Optional(
+      path(
+        'The pod’s identity, a token that the kubelet renews: the gate presents it for requests that have `countersign-pod` in the place of a grant. Whoever reaches the gate is the pod then: listen on loopback.',
+      ),
+    ),
     maxInspectBytes: Type.Optional(
       Type.Integer({
         minimum: 1024,
@@ -71,6 +79,40 @@ const signers = (description: string) =>
     { ...strict, description },
   )
 
+const server = {
+  ca: Type.Optional(path('The CA, PEM, of this server’s certificate, instead of the system’s.')),
+  token: Type.Optional(path('File with a token that it wants to see.')),
+}
+const httpsUrl = (description: string) =>
+  Type.String({ pattern: '^https://[^\\s/@?#]+(/[^\\s@?#]*)?$', description })
+
+const IdentityIssuer = Type.Object(
+  {
+    issuer: text('`iss` of its tokens, as the policy’s `agents.X.identity` has it.'),
+    keys: Type.Union(
+      [
+        Type.Object({ file: path('Its public keys, a JWKS.') }, strict),
+        Type.Object({ url: httpsUrl('Where its JWKS is served.'), ...server }, strict),
+      ],
+      { description: 'Its public keys: a file, or a URL. Asked for again when a key is unknown.' },
+    ),
+    review: Type.Optional(
+      Type.Object(
+        {
+          server: Type.String({ pattern: '^https://[^\\s/@?#]+$', description: 'The API server.' }),
+          ...server,
+        },
+        {
+          ...strict,
+          description:
+            'Asks it by TokenReview as well, so that a token ends with its pod; a yes holds for a minute.',
+        },
+      ),
+    ),
+  },
+  strict,
+)
+
 const Keeper = Type.Object(
   {
     socket: path('The socket between gate and keeper.'),
@@ -84,6 +126,21 @@ const Keeper = Type.Object(
       signers('Where the keys are that follow them: asked for by `countersign trust request`.'),
     ),
     notify: Type.Optional(Notify),
+    identities: Type.Optional(
+      Type.Array(IdentityIssuer, {
+        minItems: 1,
+        description: 'Who vouches for agents that have no grant of this sidecar: Kubernetes, for its pods.',
+      }),
+    ),
+    pod: Type.Optional(
+      Type.Object(
+        { env: text('Variable with the id (UID) of this pod.') },
+        {
+          ...strict,
+          description: 'Only the identity of this one pod is taken; leave it out in a gateway for many.',
+        },
+      ),
+    ),
     remote: Type.Optional(
       Type.Object(
         {

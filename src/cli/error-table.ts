@@ -2,6 +2,11 @@ import { type ErrorTable, errorsOf } from '../canon/index.js'
 
 /** What keeps a command or the sidecar from starting; held against docs/errors.md by a test. */
 export const cliErrors = {
+  pod_unknown: {
+    status: null,
+    sentence: 'The variable that should have the id of this pod is not set.',
+    mend: 'Give it to the keeper by the downward API (metadata.uid), or leave `keeper.pod` out where it serves many pods.',
+  },
   config_missing: {
     status: null,
     sentence: 'The configuration can’t be read.',

@@ -8,7 +8,7 @@ import { type LineBounds, LineCount } from './line-count.js'
  * target or a credential by accident. Lines of one kind beyond a number in each interval are counted instead.
  */
 export function processLog(
-  name: 'gate' | 'keeper' | 'witness',
+  name: 'gate' | 'keeper' | 'witness' | 'injector',
   level: string,
   destination: DestinationStream,
   bounds?: LineBounds,

@@ -68,6 +68,7 @@ const COMMANDS: readonly (readonly [word: string, verbs: string | null, load: ()
   ['ledger', 'check', async () => (await import('./commands/ledger.js')).registerLedger],
   ['witness', null, async () => (await import('./commands/witness.js')).registerWitness],
   ['ledger', 'archive', async () => (await import('./commands/ledger-archive.js')).registerLedgerArchive],
+  ['inject', null, async () => (await import('./commands/inject.js')).registerInject],
   ['ledger', 'recover', async () => (await import('./commands/ledger-recover.js')).registerLedgerRecover],
 ]
 

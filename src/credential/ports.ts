@@ -132,6 +132,8 @@ export interface Grant {
   readonly expiresMs: number
   /** RFC 9396; null where the grant has none. */
   readonly authorizationDetails: readonly JsonObject[] | null
+  /** Whose word the grant stands on, where it isn't one of this sidecar's own. */
+  readonly identity?: { readonly issuer: string; readonly subject: string }
 }
 
 export type GrantVerdict =

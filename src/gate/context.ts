@@ -16,6 +16,8 @@ export interface GateContext {
   readonly metrics: Metrics
   readonly log: Logger
   readonly outcomes: Outcomes
+  /** The identity of the gate's own pod; null where it has none. */
+  readonly podToken: () => string | null
   /** Memory for the bodies that are looked at. */
   readonly inspection: InspectionRoom
   /** Held requests whose agents wait for people. */

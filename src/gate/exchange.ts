@@ -5,7 +5,7 @@ import { headersOf } from './framing.js'
 
 /** Where a request came in, and with that how the agent addresses the API. */
 export interface Entrance {
-  readonly kind: 'main' | 'tls' | 'unix' | 'port'
+  readonly kind: 'main' | 'tls' | 'unix' | 'port' | 'probes'
   /** The API of a port of its own; null where the first segment of the path names it. */
   readonly api: string | null
 }

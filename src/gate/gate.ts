@@ -15,7 +15,8 @@ import { Metrics } from './metrics.js'
 import { Mounts } from './mount.js'
 import { Outcomes } from './outcomes.js'
 import { pass } from './pass.js'
-import { answerProbe } from './probes.js'
+import { podToken } from './pod-token.js'
+import { answerNothing, answerProbe } from './probes.js'
 import { refusalOfFault } from './refusal.js'
 import { Upstreams, type UpstreamTls } from './upstream.js'
 import { WaitingRoom } from './waiting-room.js'
@@ -32,6 +33,10 @@ export interface GateOptions {
   readonly tls?: ListenerTls & { readonly listen: string }
   /** Path of a Unix socket with all prefixes. */
   readonly unix?: string
+  /** Where the probes alone are served, on an address that isn't the agent's. */
+  readonly probes?: string
+  /** The pod's identity, for requests with `POD_GRANT` in a slot; nothing stands for that unless told. */
+  readonly podTokenFile?: string
   readonly keeper: KeeperPort
   readonly limits?: Partial<GateLimits>
   readonly logger: Logger
@@ -67,6 +72,11 @@ export async function startGate(options: GateOptions): Promise<Gate> {
   return gate
 }
 
+/** CONNECT is no probe either. */
+function turnAway({ response }: Exchange): void {
+  answerNothing(response)
+}
+
 class RunningGate implements Gate {
   private readonly context: GateContext
   private readonly upstreams: Upstreams
@@ -100,6 +110,7 @@ class RunningGate implements Gate {
         fullCheck: () => keeper.fullCheck(),
       }),
       outcomes: new Outcomes(keeper, logger),
+      podToken: options.podTokenFile === undefined ? () => null : podToken(options.podTokenFile),
       transfers,
       cuts: new Cuts(transfers),
       inspection: new InspectionRoom(limits.maxInspectingBytes),
@@ -121,6 +132,8 @@ class RunningGate implements Gate {
       await this.listen('tls', { kind: 'tls', api: null }, options.tls.listen, options.tls)
     if (options.unix !== undefined)
       await this.listen('unix', { kind: 'unix', api: null }, `unix:${options.unix}`, null)
+    if (options.probes !== undefined)
+      await this.listen('probes', { kind: 'probes', api: null }, options.probes, null)
   }
 
   addresses(): GateAddresses {
@@ -162,12 +175,24 @@ class RunningGate implements Gate {
       address,
       tls,
       limits: this.context.limits,
-      onExchange: exchange => this.take(exchange),
-      onProbe: entrance.kind === 'main' ? this.probe : () => false,
+      onExchange: entrance.kind === 'probes' ? turnAway : exchange => this.take(exchange),
+      onProbe: this.probesOf(entrance),
       onMalformed: () => this.context.metrics.malformedConnection(),
     })
     this.listeners.set(door, listener)
     this.context.log.info({ door, address: listener.url }, 'listening')
+  }
+
+  private probesOf({ kind }: Entrance): (request: IncomingMessage, response: ServerResponse) => boolean {
+    switch (kind) {
+      case 'main':
+        return this.probe
+      case 'probes':
+        // INVARIANT: no exchange begins at this door.
+        return (request, response) => this.probe(request, response) || answerNothing(response)
+      default:
+        return () => false
+    }
   }
 
   private readonly probe = (request: IncomingMessage, response: ServerResponse): boolean =>

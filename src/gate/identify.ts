@@ -1,4 +1,5 @@
 import { fromBase64, fromBase64url, fromUtf8, parseStrictJson } from '../canon/index.js'
+import { POD_GRANT } from '../link/index.js'
 import type { Header, Slot } from '../protocol/index.js'
 import {
   credentialParameters,
@@ -87,6 +88,13 @@ export function identify(slots: readonly Slot[], headers: readonly Header[], que
   return { presented, foreign: [...new Set(foreign)].slice(0, MAX_FOREIGN) }
 }
 
+/** The same with the pod's own token where the word stands that means it; without one there, nothing was presented. */
+export function asPod(identity: Identity, podToken: () => string | null): Identity {
+  if (identity.presented?.token !== POD_GRANT) return identity
+  const token = podToken()
+  return { ...identity, presented: token === null ? null : { ...identity.presented, token } }
+}
+
 /** AWS names parameters of its operations `x-amz-…-token`: there the value alone tells. */
 function isForeignHeader(name: string, value: string, signing: boolean): boolean {
   return signing && name.startsWith('x-amz-') ? hasCredentialShape(value) : isCredentialHeader(name, value)
@@ -133,11 +141,18 @@ function basicUser(encoded: string): string {
 /** The JOSE header is the same in every grant of one keeper: the last one seen is remembered. It holds no secret. */
 let lastHeader: { readonly encoded: string; readonly ours: boolean } = { encoded: '', ours: false }
 
-/** True for a compact JWS whose header says `at+jwt` (RFC 9068 §2.1). The keeper alone verifies it. */
+/**
+ * True for a compact JWS whose header says `at+jwt` (RFC 9068 §2.1), for one that is meant for a sidecar, and for the
+ * word that stands for the pod's. The keeper alone verifies them.
+ */
 function isGrantShaped(token: string): boolean {
+  if (token === POD_GRANT) return true
   if (token.length > MAX_GRANT_CHARACTERS) return false
   const encoded = COMPACT_JWS.exec(token)?.[1]
-  if (encoded === undefined) return false
+  return encoded !== undefined && (isOurHeader(encoded) || isForSidecar(token))
+}
+
+function isOurHeader(encoded: string): boolean {
   if (encoded === lastHeader.encoded) return lastHeader.ours
   let ours = false
   try {
@@ -153,4 +168,19 @@ function isGrantShaped(token: string): boolean {
   }
   lastHeader = { encoded, ours }
   return ours
+}
+
+/** `aud` of a token that was made for a sidecar: its origin, and nobody else (RFC 7519 §4.1.3). */
+const ORIGIN = /^[a-z0-9.-]+\/countersign\/[a-z0-9-]+$/
+
+/** A pod's identity has no type. What an API server itself would take, or anybody else, is a found credential. */
+function isForSidecar(token: string): boolean {
+  try {
+    const payload = parseStrictJson(fromBase64url(token.split('.')[1] ?? ''), { maxDepth: 8 })
+    if (typeof payload !== 'object' || payload === null || Array.isArray(payload)) return false
+    const audiences = Array.isArray(payload.aud) ? payload.aud : [payload.aud]
+    return audiences.length === 1 && typeof audiences[0] === 'string' && ORIGIN.test(audiences[0])
+  } catch {
+    return false
+  }
 }

@@ -14,7 +14,7 @@ import { type ReadBody, readBody } from './body.js'
 import type { GateContext } from './context.js'
 import type { Exchange } from './exchange.js'
 import { framingRefusal } from './framing.js'
-import { type Identity, identify } from './identify.js'
+import { asPod, type Identity, identify } from './identify.js'
 import type { Holding } from './inspection.js'
 import type { AdmitCall } from './keeper-port.js'
 import { notSent } from './outcomes.js'
@@ -99,7 +99,10 @@ async function examine(
   const raw = targetToForward(api, exchange)
   const target = (api?.catalog.parseTarget ?? parseTarget)(raw)
   // Where the address names no API, a grant is still looked for, so that the refusal has a name on it.
-  const identity = identify(api?.slots ?? SLOTS, exchange.headers, rawQuery(exchange.target))
+  const identity = asPod(
+    identify(api?.slots ?? SLOTS, exchange.headers, rawQuery(exchange.target)),
+    context.podToken,
+  )
   const subject: Subject = { routing, exchange, api, identity, target: raw }
   const refused = (code: string, body: ReadBody | null = null): Examined =>
     examinedAs(subject, { kind: 'refused', code }, body)

@@ -31,6 +31,13 @@ export function answerProbe(
   }
 }
 
+/** There is nothing else at a door for probes. */
+export function answerNothing(response: ServerResponse): true {
+  response.shouldKeepAlive = false
+  plain(response, 404, 'not found\n')
+  return true
+}
+
 function plain(response: ServerResponse, status: number, text: string, type = 'text/plain'): void {
   response
     .writeHead(status, {

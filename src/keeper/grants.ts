@@ -1,6 +1,7 @@
 import { type Crypto, contentId } from '../canon/index.js'
-import type { CredentialBroker, GrantIssuer, GrantOrder } from '../credential/index.js'
+import type { CredentialBroker, Grant, GrantIssuer, GrantOrder } from '../credential/index.js'
 import type { Ledger } from '../ledger/index.js'
+import type { GrantRefusal } from '../link/index.js'
 import {
   type ActivePolicy,
   GRANT_ORDER_WINDOW_MS,
@@ -13,10 +14,13 @@ import { recoveredMs } from './recovered.js'
 import { RENEWABLE_MS, renewedFrom } from './renewal.js'
 import type { StateChange } from './state-change.js'
 
-/** Durable forms: `grant/<jti>` → the JSON of `IssuedGrant`; `grant-nonce/<nonce>` → Unix milliseconds until which it is refused. */
+/** Durable forms: `grant/<jti>` → the JSON of `IssuedGrant`; `grant-nonce/<nonce>` → Unix milliseconds until which it is refused; `grant-ended/<session>` → `1`. */
 const GRANT = 'grant/'
 const NONCE = 'grant-nonce/'
+const ENDED = 'grant-ended/'
 const MAX_GRANT_MS = 3_600_000
+/** A kubelet renews a token before it ends, so that two are about; whoever makes more can't fill the ledger with them. */
+const MAX_LIVING_OF_SESSION = 8
 
 /** A grant that was issued here. */
 export interface IssuedGrant {
@@ -32,6 +36,8 @@ export interface IssuedGrant {
   /** `jti` of the first grant of its chain of renewals; its own where it renews none. */
   readonly session: string
   readonly sessionStartedMs: number
+  /** Whose word it stands on; absent where it was ordered. */
+  readonly identity?: NonNullable<Grant['identity']>
 }
 
 export interface GrantsParts {
@@ -54,6 +60,9 @@ export class Grants {
   private readonly revocations: Revocations
   private readonly issued: Map<string, IssuedGrant>
   private readonly nonces: Map<string, number>
+  /** Sessions of pods that were ended: their next token would begin anew. */
+  private readonly ended: Set<string>
+  private readonly recording = new Map<string, Promise<unknown>>()
   private readonly recoveredMs: number | null
 
   private constructor(parts: GrantsParts, revocations: Revocations, memory: GrantMemory) {
@@ -61,6 +70,7 @@ export class Grants {
     this.revocations = revocations
     this.issued = memory.issued
     this.nonces = memory.nonces
+    this.ended = memory.ended
     this.recoveredMs = memory.recoveredMs
   }
 
@@ -73,8 +83,10 @@ export class Grants {
     const nonces = new Map<string, number>()
     for (const [key, value] of await parts.ledger.state.list(NONCE))
       nonces.set(key.slice(NONCE.length), Number(value))
+    const sessions = await parts.ledger.state.list(ENDED)
+    const ended = new Set(sessions.map(([key]) => key.slice(ENDED.length)))
     const recovered = await recoveredMs(parts.ledger.state)
-    return new Grants(parts, revocations, { issued, nonces, recoveredMs: recovered })
+    return new Grants(parts, revocations, { issued, nonces, ended, recoveredMs: recovered })
   }
 
   /** Grants that have not expired. */
@@ -136,6 +148,39 @@ export class Grants {
   }
 
   /**
+   * Notes a grant that somebody else vouches for, once, and answers when it is in the ledger: null where it holds, or
+   * why it doesn't. `issuedMs` is that one's own word.
+   */
+  async recognise(grant: IssuedGrant, issuedMs: number): Promise<GrantRefusal | null> {
+    if (this.hasEnded(grant, issuedMs)) return 'grant_revoked'
+    const { jti } = grant
+    if (!this.issued.has(jti)) {
+      const nowMs = this.parts.clock.nowMs()
+      const living = [...this.issued.values()].filter(
+        ({ session, expiresMs }) => session === grant.session && expiresMs > nowMs,
+      )
+      if (living.length >= MAX_LIVING_OF_SESSION) return 'grant_too_many'
+      this.issued.set(jti, grant)
+      const { issuer, subject } = grant.identity ?? { issuer: '', subject: '' }
+      const appended = this.parts.ledger.append(
+        { type: 'grant', data: { action: 'issued', ...written(grant), issuer, subject } },
+        {
+          state: [...this.forgetExpired(nowMs), { key: `${GRANT}${jti}`, value: JSON.stringify(grant) }],
+        },
+      )
+      this.recording.set(jti, appended)
+      appended.catch(() => this.issued.delete(jti)).finally(() => this.recording.delete(jti))
+    }
+    await this.recording.get(jti)
+    // ATTACK: it was revoked while it was written down.
+    return this.hasEnded(grant, issuedMs) ? 'grant_revoked' : null
+  }
+
+  private hasEnded({ jti, session }: IssuedGrant, issuedMs: number): boolean {
+    return this.ended.has(session) || this.revocations.isRevoked(jti, issuedMs)
+  }
+
+  /**
    * Ends a grant and every other of its session from the next request on, and the credentials that were minted for
    * its agent and task; nothing renews the session any more. Throws `grant_unknown`.
    */
@@ -150,11 +195,19 @@ export class Grants {
       this.issued.set(grant.jti, grant)
       this.revocations.add(grant.jti)
     }
+    // A pod's token is renewed by others, so its session is what has to be remembered.
+    const endsSession = named.identity !== undefined
+    if (endsSession) this.ended.add(session)
     await Promise.all(
       ended.map(grant =>
         ledger.append(
           { type: 'grant', data: { action: 'revoked', ...written(grant) } },
-          { state: [{ key: `${GRANT}${grant.jti}`, value: JSON.stringify(grant) }] },
+          {
+            state: [
+              { key: `${GRANT}${grant.jti}`, value: JSON.stringify(grant) },
+              ...(endsSession ? [{ key: `${ENDED}${session}`, value: '1' }] : []),
+            ],
+          },
         ),
       ),
     )
@@ -197,6 +250,7 @@ export class Grants {
 interface GrantMemory {
   readonly issued: Map<string, IssuedGrant>
   readonly nonces: Map<string, number>
+  readonly ended: Set<string>
   readonly recoveredMs: number | null
 }
 

@@ -1,3 +1,4 @@
+import type { IdentityVerifier } from '../credential/index.js'
 import type { Cosigning, Shipping } from '../ledger/index.js'
 import type { PolicyView } from '../link/index.js'
 import type { SignedGrantOrder, SignedOperateOrder, TrustRoot } from '../policy/index.js'
@@ -20,6 +21,7 @@ import { approvalNotice, stopNotice } from './notice-words.js'
 import { type Notice, type NoticePlace, Notices } from './notices.js'
 import { OpenAttempts } from './open-attempts.js'
 import { OperateOrders } from './operate-orders.js'
+import { podGrants } from './pod-grants.js'
 import type { EvidenceFollowers, KeeperPorts } from './ports.js'
 import { type ProbeBounds, Probing } from './probing.js'
 import { type RateBounds, RefusalRate } from './refusal-rate.js'
@@ -44,6 +46,8 @@ export interface KeeperOptions extends KeeperPorts {
   readonly revocations: Revocations
   /** This sidecar’s keys, and those that follow them. */
   readonly instanceKeys: InstanceKeys
+  /** Takes identities that others vouch for as grants; only this sidecar's own grants unless told. */
+  readonly identities?: IdentityVerifier | null
   /** Between two `heartbeat` entries; 60,000 unless told. */
   readonly heartbeatMs?: number
   /** A gate must settle an attempt by then; 3,900,000 unless told: longer than the longest upstream timeout. */
@@ -150,8 +154,10 @@ export async function startKeeper(options: KeeperOptions): Promise<Keeper> {
       return attempts.length
     },
   })
+  const { identities = null, verifier: own } = options
   const admission = new Admission({
     ...options,
+    verifier: identities === null ? own : podGrants({ own, identities, policies: activation, grants }),
     policies: activation,
     counters,
     spent,

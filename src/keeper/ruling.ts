@@ -7,6 +7,7 @@ import type { ApprovalRequest, Approvals } from './approvals.js'
 import { type Case, resultsOf } from './attempt-entry.js'
 import type { Counters } from './counters.js'
 import { EVIDENCE_RETRY_MS, evidenceRefusal } from './evidence-bound.js'
+import { mayIdentify } from './pod-grants.js'
 import type { EvidenceFollowers } from './ports.js'
 import type { RefusalRate } from './refusal-rate.js'
 import { type VerifiedSignature, verifySignature } from './signature.js'
@@ -99,7 +100,7 @@ export function rule(c: Case, presented: GrantVerdict | 'missing', memory: Rulin
   const agent = policy.agents.get(presented.grant.agent)
   if (agent === undefined) return denied(c, 'agent_unknown')
   if (agent.environment !== presented.grant.environment) return denied(c, 'agent_environment')
-  if (!agent.identities.some(({ kind }) => kind === 'grant')) return denied(c, 'agent_identity')
+  if (!mayIdentify(agent, presented.grant)) return denied(c, 'agent_identity')
   const api = policy.apis.get(request.api)
   if (api === undefined) return denied(c, 'unknown_api')
   // ATTACK: a gate that hands on another grant of the agent, so that nothing has to be signed.

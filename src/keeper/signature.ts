@@ -1,7 +1,7 @@
 import { timingSafeEqual } from 'node:crypto'
 import type { Crypto } from '../canon/index.js'
 import type { AwsGrantKeys, Grant } from '../credential/index.js'
-import type { AdmitRequest, BodySummary, SignedRequest } from '../link/index.js'
+import { type AdmitRequest, type BodySummary, POD_GRANT, type SignedRequest } from '../link/index.js'
 import {
   EMPTY_PAYLOAD,
   type Operation,
@@ -10,6 +10,7 @@ import {
   SIGV4_ALGORITHM,
   scopeText,
   signedHeaderNames,
+  signingKey,
   UNSIGNED_PAYLOAD,
 } from '../protocol/index.js'
 
@@ -95,18 +96,35 @@ export function verifySignature(
     return signed === null ? { kind: 'good', signature: null } : flawed('signature_stray')
   if (signed === null) return flawed('signature_missing')
   const code =
-    (signed.accessKeyId === grant.jti ? null : 'signature_access_key') ??
+    (signed.accessKeyId === accessKeyOf(grant) ? null : 'signature_access_key') ??
     timeFlaw(signed, at.nowMs) ??
     scopeFlaw(signed, at) ??
     headerFlaw(signed) ??
     targetFlaw(signed, request) ??
     payloadFlaw(signed, request.body, at.operations)
   if (code !== null) return flawed(code)
-  const key = keys
-    .signingKeys(grant.jti, signed)
-    .find(each => isSignedWith(each, signed, request.method, crypto))
+  const key = keysOf(grant, signed, keys, crypto).find(each =>
+    isSignedWith(each, signed, request.method, crypto),
+  )
   if (key === undefined) return flawed('signature_mismatch')
   return { kind: 'good', signature: { signed, key, untilMs: Math.min(endMs(signed), grant.expiresMs) } }
+}
+
+/**
+ * A pod's client signs with a word that everybody knows: its grant is what identifies it, and the signature says only
+ * that nothing was changed on the way by mistake. It is held to everything else all the same.
+ */
+function accessKeyOf({ identity, jti }: Grant): string {
+  return identity === undefined ? jti : POD_GRANT
+}
+
+function keysOf(
+  { identity, jti }: Grant,
+  signed: SignedRequest,
+  keys: AwsGrantKeys,
+  crypto: Pick<Crypto, 'sha256' | 'hmacSha256'>,
+): readonly Uint8Array[] {
+  return identity === undefined ? keys.signingKeys(jti, signed) : [signingKey(POD_GRANT, signed, crypto)]
 }
 
 /** Base64 of the key that every chunk of the body is signed with as well; null where none is. */

@@ -17,6 +17,16 @@ const grantRefusals = {
     sentence: 'The grant was sent in a place that it is not for.',
     mend: 'Send it where `countersign env` puts it, or ask your operator for one for this place.',
   },
+  grant_identity: {
+    status: 403,
+    sentence: 'The policy in force has no agent with the identity of this pod.',
+    mend: 'Tell your operator: the policy names agents of pods by issuer and subject.',
+  },
+  grant_too_many: {
+    status: 429,
+    sentence: 'Too many tokens of one pod are in use.',
+    mend: 'Use the token that the pod has, until it is renewed.',
+  },
   grant_revoked: { status: 401, sentence: 'The grant was revoked.', mend: askForGrant },
   grant_unverifiable: {
     status: 503,

@@ -35,3 +35,4 @@ export type {
   WitnessReading,
   WitnessUpdate,
 } from './messages.js'
+export { POD_GRANT } from './pod-grant.js'

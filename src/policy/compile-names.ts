@@ -108,7 +108,17 @@ export function compileAgents(
   nowMs: number | null,
 ): CompiledPolicy['agents'] {
   const compiled: CompiledPolicy['agents'] = {}
+  const holders = new Map<string, string>()
   for (const [id, agent] of Object.entries(document.agents)) {
+    for (const [i, identity] of (agent.identity ?? []).entries()) {
+      if ('grant' in identity) continue
+      const name = JSON.stringify([identity.issuer, identity.subject])
+      const holder = holders.get(name)
+      // Nobody could say which of the two asks.
+      if (holder !== undefined)
+        findings.add('duplicate', ['agents', id, 'identity', i], `It is the identity of ${holder} as well.`)
+      holders.set(name, id)
+    }
     const observeUntil = compileObserving(agent, ['agents', id], findings, nowMs)
     compiled[id] = {
       environment: agent.environment,

@@ -32,7 +32,7 @@ export const CONTROL_FORMATS: Readonly<
       slot: text,
       expires: count,
     },
-    { order: contentId, by: text, session: text },
+    { order: contentId, by: text, session: text, issuer: text, subject: text },
   ],
   mint: [
     {

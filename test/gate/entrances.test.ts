@@ -101,6 +101,31 @@ describe('the entrances of a gate', () => {
     }
   })
 
+  it('answer probes at a door of their own, and nothing else there', async () => {
+    const running = await open({ probes: '127.0.0.1:0' })
+    const line = running.log.map(text => JSON.parse(text)).find(({ door }) => door === 'probes')
+    for (const path of ['/livez', '/readyz', '/metrics'])
+      assert.equal((await fetch(line.address + path)).status, 200, path)
+    const headers = { authorization: `Bearer ${GRANT}` }
+    assert.equal((await fetch(`${line.address}/billing/invoices`, { headers })).status, 404)
+    const answer = await exchangeRaw(line.address, rawRequest('CONNECT evil.example:443', [BEARER]))
+    assert.equal(answer.status, 404)
+    assert.deepEqual(running.keeper.admitted, [])
+  })
+
+  it('present the pod’s identity where the word for it stands, as it is in the file by then', async t => {
+    const dir = await mkdtemp(join(tmpdir(), 'gate-'))
+    t.after(() => rm(dir, { recursive: true, force: true }))
+    const podTokenFile = join(dir, 'grant')
+    const running = await open({ podTokenFile })
+    const headers = { authorization: 'Bearer countersign-pod' }
+    assert.equal((await running.call('/invoices', { headers })).status, 401)
+    await writeFile(podTokenFile, `${GRANT}\n`)
+    assert.equal((await running.call('/invoices', { headers })).status, 200)
+    assert.deepEqual(running.keeper.admitted.at(-1)?.presented, { slot: 'bearer', token: GRANT })
+    assert.ok(!running.log.join('').includes(GRANT))
+  })
+
   it('answer probes on the main listener alone', async () => {
     const running = await open({ ports: { billing: '127.0.0.1:0' } })
     for (const path of ['/livez', '/readyz', '/metrics'])

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
-import { identify } from '../../src/gate/identify.js'
+import { asPod, identify } from '../../src/gate/identify.js'
 import type { Header, Slot } from '../../src/protocol/index.js'
 import { encoded, GRANT } from './a-gate.js'
 
@@ -31,6 +31,48 @@ describe('the one grant of a request', () => {
       foreign: ['project-access-token'],
     })
   })
+})
+
+const header = encoded({ alg: 'RS256', kid: 'k1' })
+const podToken = (aud: unknown) => `${header}.${encoded({ iss: 'https://kubernetes.default.svc', aud })}.c2ln`
+
+describe('the identity of a pod', () => {
+  const token = podToken(['acme.example/countersign/coder'])
+
+  it('is found where a grant would be', () =>
+    assert.deepEqual(of(['authorization', `Bearer ${token}`]), {
+      presented: { slot: 'bearer', token },
+      foreign: [],
+    }))
+
+  for (const aud of [
+    ['https://kubernetes.default.svc'],
+    ['acme.example/countersign/coder', 'https://kubernetes.default.svc'],
+    'sts.amazonaws.com',
+    undefined,
+  ])
+    it(`attack: is not a token for ${JSON.stringify(aud)}, which is foreign`, () =>
+      assert.deepEqual(of(['authorization', `Bearer ${podToken(aud)}`]), {
+        presented: null,
+        foreign: ['authorization'],
+      }))
+
+  it('takes the place of the word that stands for it, and nothing does where there is none', () => {
+    const word = of(['project-access-token', 'countersign-pod'])
+    assert.deepEqual(asPod(word, () => token).presented, { slot: 'project-access-token', token })
+    assert.equal(asPod(word, () => null).presented, null)
+    const own = of(['authorization', `Bearer ${GRANT}`])
+    assert.equal(
+      asPod(own, () => token),
+      own,
+    )
+  })
+
+  it('attack: the word in a second place is foreign, as a second grant is', () =>
+    assert.deepEqual(
+      of(['authorization', `Bearer ${GRANT}`], ['countersign-grant', 'countersign-pod']).foreign,
+      ['countersign-grant'],
+    ))
 })
 
 describe('a foreign credential', () => {

@@ -26,7 +26,11 @@ const CLASSES: Readonly<Record<string, OperationClass>> = {
  * A policy with an API `aws`: its catalog admits every target, takes a grant in the AWS slot alone, and describes
  * the operations above. What the real catalog makes of requests is tested with it; here only signatures count.
  */
-export function awsPolicy(slots: readonly Slot[] = ['aws-sigv4'], sts?: string): OpenedPolicy {
+export function awsPolicy(
+  slots: readonly Slot[] = ['aws-sigv4'],
+  sts?: string,
+  identity = '[{ grant: true }]',
+): OpenedPolicy {
   const endpoint = sts === undefined ? '' : `, insecureTestEndpoint: "${sts}"`
   const opened = openedPolicy(`
 apiVersion: countersign.dev/v1
@@ -40,7 +44,7 @@ apis:
 credentials:
   aws: { minter: aws-sts, role: "arn:aws:iam::111122223333:role/agents", region: ${REGION}${endpoint} }
 agents:
-  coder: { environment: staging, session: 8h, identity: [{ grant: true }] }
+  coder: { environment: staging, session: 8h, identity: ${identity} }
 rules:
   - { id: aws, allow: { api: aws, class: [read, update, irreversible, privilege] }, to: coder }
 `)

@@ -339,6 +339,15 @@ describe('what does not compile', () => {
     ])
   })
 
+  it('ATTACK: one identity of two agents would be either of them', () => {
+    const identity = 'identity: [{ issuer: "https://k8s.example", subject: "system:serviceaccount:a:b" }]'
+    const text = policyText(READ).replace(
+      /^agents:\n/m,
+      `agents:\n  one: { environment: staging, ${identity} }\n  two: { environment: staging, ${identity} }\n`,
+    )
+    assert.deepEqual(codesOf(text), ['duplicate agents.two.identity.0'])
+  })
+
   it('is reported all at once', () => {
     const rules =
       '  - { id: a, allow: { api: shop }, to: codr }\n  - { id: a, hold: { api: shp }, to: coder }'

@@ -108,15 +108,20 @@ function roleOf(name: Role['name'], loaded: LoadedConfig, separation: Separation
     // Its young objects are short-lived: a smaller nursery keeps it some 25 MiB smaller under load.
     ...(name === 'keeper' ? { node: ['--max-semi-space-size=4'] } : {}),
     argv: [ROLE_PROGRAM, '--config', loaded.file, '--role', name],
-    env: name === 'keeper' ? { ...vaultVariables(loaded, io) } : {},
+    env: name === 'keeper' ? keeperVariables(loaded, io) : {},
     identity: name === 'sandbox' ? null : separation[name],
   }
 }
 
-/** The keeper alone gets what opens the vault, and only where the configuration says it comes that way. */
-function vaultVariables(loaded: LoadedConfig, io: Io): Record<string, string> {
-  const { key } = loaded.config.vault
-  const name = 'env' in key ? key.env : 'systemd' in key ? 'CREDENTIALS_DIRECTORY' : null
-  const value = name === null ? undefined : io.env[name]
-  return name === null || value === undefined ? {} : { [name]: value }
+/** The keeper alone gets what opens the vault, and the id of its pod, and only where the configuration says that they come that way. */
+function keeperVariables(loaded: LoadedConfig, io: Io): Record<string, string> {
+  const { vault, keeper } = loaded.config
+  const { key } = vault
+  const names = ['env' in key ? key.env : 'systemd' in key ? 'CREDENTIALS_DIRECTORY' : null, keeper.pod?.env]
+  return Object.fromEntries(
+    names.flatMap(name => {
+      const value = name == null ? undefined : io.env[name]
+      return name == null || value === undefined ? [] : [[name, value]]
+    }),
+  )
 }

@@ -31,7 +31,8 @@ async function openGate(
   keeper: KeeperClient,
   logger: GateOptions['logger'],
 ): Promise<Gate> {
-  const { listen, ports, tls, unix, maxInspectBytes, upstreamTimeoutSeconds, upstreamCa } = config.gate
+  const { listen, ports, tls, unix, probes, podToken, maxInspectBytes, upstreamTimeoutSeconds, upstreamCa } =
+    config.gate
   return startGate({
     listen,
     keeper,
@@ -47,6 +48,8 @@ async function openGate(
           },
         }),
     ...(unix === undefined ? {} : { unix: path(unix) }),
+    ...(probes === undefined ? {} : { probes }),
+    ...(podToken === undefined ? {} : { podTokenFile: path(podToken) }),
     ...(upstreamCa === undefined
       ? {}
       : { upstreamTls: { ca: readNeeded(path(upstreamCa)).toString('utf8') } }),

@@ -43,6 +43,7 @@ import { type InstanceSigners, startInstanceSigners } from '../signer/instance-s
 import { serveUntilStopped } from '../supervise.js'
 import { readTrustVersions } from '../trust-files.js'
 import { vaultLocation } from '../vault-location.js'
+import { podIdentities } from './identities.js'
 import { openKeyRing, retiringCheckpointKey, successionOf } from './key-ring.js'
 import { noticePlaces } from './notices.js'
 import { policySource } from './policy-source.js'
@@ -68,6 +69,7 @@ async function serve(loaded: LoadedConfig, signers: InstanceSigners, log: Log, i
   const trust = versions.at(-1) as TrustRoot
   // Before the ledger is opened, as everything that an operator may have got wrong.
   const remote = remoteAdmin(loaded)
+  const identities = podIdentities(loaded, io)
   const start = openInstance(loaded, versions, signers)
   const vault = await openVault(vaultLocation(loaded, io.env))
   const witnesses = await configuredWitnesses(loaded, checkpointKeysOf(loaded, start, signers))
@@ -101,6 +103,7 @@ async function serve(loaded: LoadedConfig, signers: InstanceSigners, log: Log, i
     crypto: nativeCrypto,
     random: length => randomBytes(length),
     verifier: ring.verifier,
+    identities,
     issuer: ring.issuer,
     awsKeys: ring.awsKeys,
     instanceKeys: ring.instanceKeys,

@@ -67,7 +67,9 @@ function refusalOf(policy: ActivePolicy, { entry }: RecordedAttempt): Refusal['c
   const agent = policy.agents.get(entry.agent.id)
   if (agent === undefined) return 'agent_unknown'
   if (agent.environment !== entry.agent.environment) return 'agent_environment'
-  if (!agent.identities.some(({ kind }) => kind === 'grant')) return 'agent_identity'
+  // The receipt doesn't say how the agent identified itself; only where it could by a grant alone does this say something.
+  const refused = entry.decision.code === 'agent_identity'
+  if (refused && !agent.identities.some(({ kind }) => kind === 'grant')) return 'agent_identity'
   return policy.apis.has(entry.req.api) ? null : 'unknown_api'
 }
 

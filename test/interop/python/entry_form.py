@@ -44,7 +44,7 @@ CONTROL = {
     "boot": of("size# root@ software side_key~"),
     "policy": of("action=activated|refused|expired cid%~ version# code?"),
     "grant": of(
-        "action=issued|revoked jti agent environment task owner slot expires# order%? by? session?"
+        "action=issued|revoked jti agent environment task owner slot expires# order%? by? session? issuer? subject?"
     ),
     "mint": of(
         "action=minted|revoked|reaped|failed minter credential scope expires# "

@@ -1,0 +1,120 @@
+import assert from 'node:assert/strict'
+import { describe, it } from 'node:test'
+import { parseAllDocuments, stringify as yamlOf } from 'yaml'
+import { renderManifests } from '../../src/injector/index.js'
+import { agentPod, PARTS } from './agents.js'
+import { strangersOf } from './strict-schema.js'
+
+const { metadata: _, apiVersion: __, kind: ___, ...template } = agentPod()
+
+const workload = (kind: string, apiVersion: string, spec: object) => ({
+  apiVersion,
+  kind,
+  metadata: { name: 'agent', namespace: 'agents' },
+  spec,
+})
+const LABELS = { selector: { matchLabels: { app: 'agent' } } }
+
+const KINDS: readonly (readonly [object, string])[] = [
+  [agentPod(), 'V1Pod'],
+  [workload('Deployment', 'apps/v1', { ...LABELS, template }), 'V1Deployment'],
+  [workload('ReplicaSet', 'apps/v1', { ...LABELS, template }), 'V1ReplicaSet'],
+  [workload('ReplicationController', 'v1', { template }), 'V1ReplicationController'],
+  [workload('StatefulSet', 'apps/v1', { ...LABELS, serviceName: 'agent', template }), 'V1StatefulSet'],
+  [workload('DaemonSet', 'apps/v1', { ...LABELS, template }), 'V1DaemonSet'],
+  [workload('Job', 'batch/v1', { template }), 'V1Job'],
+  [workload('CronJob', 'batch/v1', { schedule: '@daily', jobTemplate: { spec: { template } } }), 'V1CronJob'],
+]
+
+const stringify = (value: unknown) => yamlOf(value, { aliasDuplicateObjects: false })
+
+const CHOICES = { passOthers: false, namespace: null }
+const documents = (yaml: string | null) => {
+  assert.ok(yaml !== null)
+  return parseAllDocuments(yaml, { version: '1.1' }).map(
+    document => document.toJS() as Record<string, unknown>,
+  )
+}
+
+describe('rendered manifests', () => {
+  for (const [object, model] of KINDS)
+    it(`have the sidecar in a ${model.slice(2)}, and only fields that it has`, () => {
+      const { yaml, objects } = renderManifests(stringify(object), CHOICES, PARTS)
+      assert.deepEqual(
+        objects.map(({ outcome }) => outcome.kind),
+        ['injected'],
+      )
+      assert.match(yaml ?? '', /name: countersign-keeper/)
+      const [rendered] = documents(yaml)
+      assert.deepEqual(strangersOf(rendered, model), [])
+    })
+
+  it('are what rendering makes of them again', () => {
+    const once = renderManifests(KINDS.map(([object]) => stringify(object)).join('---\n'), CHOICES, PARTS)
+    const twice = renderManifests(once.yaml ?? '', CHOICES, PARTS)
+    assert.equal(twice.yaml, once.yaml)
+  })
+
+  it('keep several documents and lists together, in their order', () => {
+    const list = { apiVersion: 'v1', kind: 'List', items: [agentPod(), KINDS[1]?.[0]] }
+    const text = [stringify(agentPod()), stringify(list)].join('---\n')
+    const { yaml, objects } = renderManifests(text, CHOICES, PARTS)
+    assert.deepEqual(
+      objects.map(({ kind }) => kind),
+      ['Pod', 'Pod', 'Deployment'],
+    )
+    assert.deepEqual(
+      documents(yaml).map(({ kind }) => kind),
+      ['Pod', 'List'],
+    )
+  })
+
+  it('are none where one pod is refused, which says where', () => {
+    const bad = workload('CronJob', 'batch/v1', {
+      jobTemplate: { spec: { template: { spec: { ...template.spec, hostPID: true } } } },
+    })
+    const { yaml, objects } = renderManifests(
+      [agentPod(), bad].map(each => stringify(each)).join('---\n'),
+      CHOICES,
+      PARTS,
+    )
+    assert.equal(yaml, null)
+    assert.deepEqual(objects[1]?.outcome, {
+      kind: 'refused',
+      refusals: [{ code: 'host_namespace', at: 'spec.jobTemplate.spec.template.spec.hostPID' }],
+    })
+  })
+
+  it('pass what has no pod only where that was asked for', () => {
+    const service = stringify({ apiVersion: 'v1', kind: 'Service', metadata: { name: 'x' }, spec: {} })
+    assert.throws(() => renderManifests(service, CHOICES, PARTS), { code: 'kind_unsupported' })
+    const { objects } = renderManifests(service, { ...CHOICES, passOthers: true }, PARTS)
+    assert.deepEqual(
+      objects.map(({ outcome }) => outcome.kind),
+      ['passed'],
+    )
+  })
+
+  it('attack: a kind that is called like a member of every object has no pod', () =>
+    assert.throws(() => renderManifests('kind: constructor', CHOICES, PARTS), { code: 'kind_unsupported' }))
+
+  it('are read as kubectl reads them: a mode with a leading zero is octal, and `on` is no text', () => {
+    const text = stringify(
+      agentPod({ spec: { volumes: [{ name: 'c', configMap: { name: 'x', defaultMode: 420 } }] } }),
+    )
+    const { yaml } = renderManifests(text.replace('420', '0644'), CHOICES, PARTS)
+    assert.match(yaml ?? '', /defaultMode: 420\n/)
+    const { objects } = renderManifests(text.replace('image: agent:1', 'image: on'), CHOICES, PARTS)
+    assert.equal(objects[0]?.outcome.kind, 'refused')
+  })
+
+  for (const [what, text] of [
+    ['a duplicate key', 'kind: Pod\nkind: Pod'],
+    ['an alias', 'a: &x [1]\nb: *x\nkind: Pod'],
+    ['nothing', ''],
+    ['a list', '- 1'],
+    ['broken YAML', '{'],
+  ] as const)
+    it(`can’t be made of ${what}`, () =>
+      assert.throws(() => renderManifests(text, CHOICES, PARTS), { code: 'manifest_unreadable' }))
+})

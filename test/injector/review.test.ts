@@ -1,0 +1,114 @@
+import assert from 'node:assert/strict'
+import { describe, it } from 'node:test'
+import { answerReview, judge } from '../../src/injector/index.js'
+import { agentPod, type Json, PARTS, reviewOf } from './agents.js'
+
+const ours = (() => {
+  const judgement = judge(agentPod(), 'agents', PARTS)
+  assert.equal(judgement.kind, 'injected')
+  return judgement.pod as unknown as Json & {
+    spec: Json & { containers: Json[]; initContainers: Json[] }
+    metadata: Json
+  }
+})()
+
+function update(change: (pod: typeof ours) => void, subResource = ''): readonly string[] {
+  const after = structuredClone(ours)
+  change(after)
+  const { response } = answerReview(
+    reviewOf(after, { operation: 'UPDATE', oldObject: ours, subResource }),
+    'inject',
+    PARTS,
+  )
+  assert.equal(response.allowed, response.status === undefined)
+  return (response.status?.details.causes ?? []).map(({ reason }) => reason)
+}
+
+function imageOf(member: 'containers' | 'initContainers', i: number) {
+  return (pod: typeof ours): void => {
+    Object.assign(pod.spec[member][i] as Json, { image: 'evil:1' })
+  }
+}
+
+describe('a pod that was admitted', () => {
+  it('may have its labels, tolerations and deadline changed', () => {
+    const codes = update(pod => {
+      pod.metadata.labels = { app: 'x' }
+      pod.spec.tolerations = []
+      pod.spec.activeDeadlineSeconds = 60
+    })
+    assert.deepEqual(codes, [])
+  })
+
+  it('attack: keeps the image of each container', () => {
+    assert.deepEqual(update(imageOf('containers', 0)), ['pod_changed'])
+    assert.deepEqual(update(imageOf('initContainers', 2)), ['pod_changed'])
+  })
+
+  it('attack: keeps the resources of the sidecar when it is resized', () => {
+    const starve = (pod: typeof ours) => {
+      const keeper = pod.spec.initContainers[2] as Json
+      keeper.resources = { limits: { memory: '1Mi', cpu: '1m' } }
+    }
+    assert.deepEqual(update(starve, 'resize'), ['pod_changed'])
+  })
+
+  it('attack: keeps every annotation of the injector', () => {
+    const without = (pod: typeof ours) => {
+      pod.metadata.annotations = {}
+    }
+    const further = (pod: typeof ours) => {
+      Object.assign(pod.metadata.annotations as Json, { 'countersign.dev/apis': 'x' })
+    }
+    assert.deepEqual(update(without), ['pod_changed'])
+    assert.deepEqual(update(further), ['pod_changed'])
+  })
+
+  it('attack: gets no ephemeral container', () => {
+    const debug = (pod: typeof ours) => {
+      pod.spec.ephemeralContainers = [{ name: 'debug', image: 'busybox' }]
+    }
+    assert.deepEqual(update(debug, 'ephemeralcontainers'), ['ephemeral_container'])
+    assert.deepEqual(update(debug), ['ephemeral_container'])
+  })
+
+  for (const subResource of ['exec', 'attach', 'portforward', 'proxy'])
+    it(`attack: is not entered by ${subResource}`, () => {
+      const review = reviewOf({ kind: 'PodExecOptions' }, { operation: 'CONNECT', subResource })
+      const { response } = answerReview(review, 'validate', PARTS)
+      assert.deepEqual(response.status?.details.causes, [{ reason: 'pod_entered', field: subResource }])
+    })
+
+  it('may be deleted', () =>
+    assert.equal(
+      answerReview(reviewOf(null, { operation: 'DELETE' }), 'inject', PARTS).response.allowed,
+      true,
+    ))
+})
+
+describe('the validating review', () => {
+  it('refuses a pod that the mutating one has not changed', () => {
+    const { response } = answerReview(reviewOf(agentPod()), 'validate', PARTS)
+    assert.deepEqual(response.status?.details.causes, [{ reason: 'not_injected', field: 'spec' }])
+  })
+
+  it('lets pass what the mutating one made', () =>
+    assert.equal(answerReview(reviewOf(ours), 'validate', PARTS).response.allowed, true))
+})
+
+describe('a review that is none', () => {
+  for (const [what, review] of [
+    ['nothing', null],
+    ['an older version', { ...reviewOf(agentPod()), apiVersion: 'admission.k8s.io/v1beta1' }],
+    ['another resource', reviewOf(agentPod(), { resource: { group: '', resource: 'secrets' } })],
+    [
+      'pods of another group',
+      reviewOf(agentPod(), { resource: { group: 'metrics.k8s.io', resource: 'pods' } }),
+    ],
+    ['no id', reviewOf(agentPod(), { uid: '' })],
+    ['an unknown operation', reviewOf(agentPod(), { operation: 'PATCH' })],
+    ['an update of nothing', reviewOf(null, { operation: 'UPDATE' })],
+  ] as const)
+    it(`is not answered with a yes: ${what}`, () =>
+      assert.throws(() => answerReview(review, 'inject', PARTS), { code: 'review_malformed' }))
+})
