@@ -32,6 +32,8 @@ export function askToSign(
   open = { approval, verdict, groups }
   say(byId('sign-title'), TITLES[verdict])
   byId('sign-facts').replaceChildren(...facts(approvalFacts(approval)))
+  // ATTACK: what matters is folded away while a passkey is touched.
+  for (const fold of byId('sign-facts').querySelectorAll('details')) fold.open = true
   say(
     byId('sign-because-label'),
     verdict === 'reject'

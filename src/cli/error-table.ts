@@ -64,8 +64,8 @@ export const cliErrors = {
   },
   key_unusable: {
     status: null,
-    sentence: 'A file is not a private key that only its owner can read.',
-    mend: 'Restore it, with mode 0600.',
+    sentence: 'A file with a key or another secret is missing, is something else, or can be read by others.',
+    mend: 'Restore it, with mode 0600: `chmod 600 FILE`.',
   },
   remote_tls_unusable: {
     status: null,

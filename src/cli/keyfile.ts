@@ -84,7 +84,7 @@ function statOf(file: string) {
   try {
     return statSync(file)
   } catch {
-    throw cliFault('key_unusable', `there is no key file ${file}`)
+    throw cliFault('key_unusable', `there is no file ${file}`)
   }
 }
 

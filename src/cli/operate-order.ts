@@ -37,7 +37,7 @@ export function addOrderOptions(command: Command, because?: string): Command {
     .option('--by <person>', 'who orders it; stands in the receipt', userInfo().username)
     .option(
       '--key <file>',
-      'private key with the operate role; repeatable where the trust root asks for several. The first run keeps one in trust/keys',
+      'private key with the operate role; repeatable where the trust root asks for several. trust/keys/operate.jwk beside the configuration unless told',
       repeatable,
     )
     .option('--passphrase-file <file>', 'passphrase of the key; asked for otherwise')

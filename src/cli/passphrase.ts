@@ -10,8 +10,8 @@ export async function askPassphrase(question: string, io: Io): Promise<string> {
   const { stdin } = io
   if (!(stdin instanceof ReadStream)) {
     throw new UsageError(
-      'the key is locked, and there is no terminal to ask at',
-      'Pass --passphrase-file FILE.',
+      'a passphrase is needed, and there is no terminal to ask at',
+      'Run it in a terminal, or pass --passphrase-file FILE, a file that only you can read (mode 0600).',
     )
   }
   io.stderr.write(question)

@@ -32,7 +32,10 @@ export function addSessionOptions(command: Command): Command {
       'narrow the grant to operations of an API, such as railway:variable*; repeatable',
       repeatable,
     )
-    .option('--key <file>', 'private key with the enrol role; the first run keeps one in trust/keys')
+    .option(
+      '--key <file>',
+      'private key with the enrol role; $COUNTERSIGN_ENROL_KEY, or trust/keys/enrol.jwk beside the configuration, unless told',
+    )
 }
 
 export function addConfigOption(command: Command): Command {

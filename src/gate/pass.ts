@@ -1,5 +1,5 @@
 import { CountersignError } from '../canon/index.js'
-import type { AdmitReply, BodySummary, Finding, Verdict } from '../link/index.js'
+import { type AdmitReply, areSayable, type BodySummary, type Finding, type Verdict } from '../link/index.js'
 import {
   headersAsSigned,
   isUnclassifiable,
@@ -130,6 +130,7 @@ async function examine(
   const classification = api.catalog.recognise({ ...head, body: factsOf(body) })
   if (isUnclassifiable(classification)) return refused(classification.code, body)
   const { operations } = classification
+  if (!areSayable(operations)) return refused('arguments_too_complex', body)
   const upstream = api.upstreams.get(api.catalog.originOf(head, operations))
   if (upstream === undefined) return refused('upstream_unknown', body)
   const signed =

@@ -1,4 +1,12 @@
-import { base64, type Crypto, canonicalBytes, canonicalize, hex, type JsonValue } from '../canon/index.js'
+import {
+  base64,
+  type Crypto,
+  canonicalBytes,
+  canonicalize,
+  hex,
+  type JsonObject,
+  type JsonValue,
+} from '../canon/index.js'
 import type { Grant } from '../credential/index.js'
 import {
   type ApprovalStatement,
@@ -302,7 +310,39 @@ function askedFor(c: Case, grant: Grant): JsonValue {
   }
 }
 
+/**
+ * What people sign of each operation.
+ * ATTACK: one unrouted call is approved, and another is sent; or a file of the same length. Where the arguments don't
+ * say everything, the request itself stands among them, as a member that no API has.
+ */
 function argumentsOf(c: Case): readonly JsonValue[] {
   const catalog = c.policy.apis.get(c.request.api)?.catalog
-  return c.operations.map(operation => (catalog?.lastingArgs(operation) ?? operation.args) as JsonValue)
+  return c.operations.map(operation => {
+    const args = (catalog?.lastingArgs(operation) ?? operation.args) as JsonObject
+    return saysAll(operation.classes, args) ? args : { ...args, [WHOLE_REQUEST]: wholeRequest(c) }
+  })
+}
+
+const WHOLE_REQUEST = '(request)'
+
+function saysAll(classes: readonly string[], args: JsonValue): boolean {
+  return !classes.some(each => each === 'unknown' || each === 'opaque') && !hasMeasured(args)
+}
+
+/** A file or a blob of which the arguments say the length alone. */
+function hasMeasured(value: JsonValue): boolean {
+  if (typeof value !== 'object' || value === null) return false
+  if (Array.isArray(value)) return value.some(hasMeasured)
+  return 'lengthBytes' in value || Object.values(value).some(hasMeasured)
+}
+
+function wholeRequest({ request: { method, target, body } }: Case): JsonObject {
+  switch (body.kind) {
+    case 'none':
+      return { method, target }
+    case 'inspected':
+      return { method, target, bodySha256: body.sha256 }
+    case 'streamed':
+      return { method, target, body: 'streamed: nobody knows its content' }
+  }
 }

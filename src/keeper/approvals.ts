@@ -267,6 +267,9 @@ export class Approvals {
 
   giveBack({ id }: TakenApproval): void {
     this.taken.delete(id)
+    const approval = this.byId.get(id)
+    // Who came meanwhile was asked anew; what people have agreed to goes before it.
+    if (approval !== undefined) this.byMatch.set(approval.match, approval)
   }
 
   used({ id }: TakenApproval): void {
@@ -305,7 +308,8 @@ export class Approvals {
         },
         counted,
       )
-      this.keep(next)
+      // It has expired meanwhile, and another may wait in its place.
+      if (this.byId.has(id)) this.keep(next)
     } finally {
       this.changing.delete(id)
     }

@@ -112,6 +112,11 @@ export const keeperErrors = {
     sentence: 'The agent or its task is halted, and gets no grant.',
     mend: 'Look at `countersign status`, and end the halt with `countersign resume` once it may go on.',
   },
+  freeze_past: {
+    status: 400,
+    sentence: 'The freeze would have ended already.',
+    mend: 'Pass a time to come as --until, or none.',
+  },
   halts_full: {
     status: 409,
     sentence: 'A thousand agents and tasks are halted one by one already.',

@@ -169,10 +169,17 @@ export class Stops {
     return halt
   }
 
-  /** Lets nothing but reads pass, from this moment on. */
-  async freeze(by: string, because: string | null, untilMs: number | null): Promise<Freeze> {
+  /**
+   * Lets nothing but reads pass, from this moment on. Throws `freeze_past`.
+   * ATTACK: who may freeze ends a freeze by freezing again, for a moment. Of two ends the later one holds.
+   */
+  async freeze(by: string, because: string | null, orderedMs: number | null): Promise<Freeze> {
     const { clock, log, interrupt } = this.parts
-    const freeze: Freeze = { by, because, sinceMs: clock.nowMs(), untilMs }
+    const sinceMs = clock.nowMs()
+    if (orderedMs !== null && orderedMs <= sinceMs) throw keeperFault('freeze_past')
+    const before = this.frozen()
+    const untilMs = before === null ? orderedMs : laterEnd(before.untilMs, orderedMs)
+    const freeze: Freeze = { by, because, sinceMs, untilMs }
     this.freezing = freeze
     log.warn({ code: 'frozen', by, untilMs }, 'frozen: only reads pass')
     interrupt()
@@ -232,6 +239,10 @@ function covers(scope: HaltScope, { agent, task }: Pick<Grant, 'agent' | 'task'>
     case 'all':
       return true
   }
+}
+
+function laterEnd(one: number | null, other: number | null): number | null {
+  return one === null || other === null ? null : Math.max(one, other)
 }
 
 interface StopCompanion {

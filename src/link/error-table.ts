@@ -181,6 +181,11 @@ export const linkErrors = {
     sentence: 'The request asks for no operation.',
     mend: 'Ask for an operation of the API.',
   },
+  arguments_too_complex: {
+    status: 413,
+    sentence: 'The arguments of the request are nested too deep, or have names that are too long.',
+    mend: 'Nest them at most 64 levels deep, and write names of at most 65,536 characters.',
+  },
   operations_too_many: {
     status: 413,
     sentence: 'The request asks for more than 128 operations at once.',

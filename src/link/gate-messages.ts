@@ -140,6 +140,19 @@ function readFinding(value: unknown): Finding {
   }
 }
 
+/**
+ * Whether operations can be said over the link at all.
+ * ATTACK: a request whose arguments the keeper would close the link over, with everybody's requests on it.
+ */
+export function areSayable(operations: readonly Recognised[]): boolean {
+  try {
+    listOf(operations, MAX_OPERATIONS, readRecognised)
+    return true
+  } catch {
+    return false
+  }
+}
+
 function readRecognised(value: unknown): Recognised {
   const m = membersOf(value, ['name', 'args'], ['account', 'region', 'opaque'])
   return {

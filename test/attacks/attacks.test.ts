@@ -29,6 +29,17 @@ function casesOf(family: string): readonly AttackCase[] {
   return JSON.parse(readFileSync(file, 'utf8')) as readonly AttackCase[]
 }
 
+it('a name that the link can’t carry is refused, and the keeper never sees it', async () => {
+  const body = `${'k'.repeat(65_537)}=1`
+  const head = `POST /billing/forms HTTP/1.1\r\nHost: gate.test\r\n${BEARER}\r\nContent-Type: application/x-www-form-urlencoded`
+  const bytes = Buffer.from(`${head}\r\nContent-Length: ${body.length}\r\nConnection: close\r\n\r\n${body}`)
+  const answer = await exchangeRaw(running.url, bytes)
+  assert.equal(answer.status, 413, answer.body)
+  assert.equal(running.upstream.received.length, 0)
+  const [refused] = running.keeper.admitted.slice(-1)
+  assert.deepEqual(refused?.finding, { kind: 'refused', code: 'arguments_too_complex' })
+})
+
 for (const family of ['framing', 'bodies']) {
   describe(`attacks, byte for byte: ${family}`, () => {
     for (const { name, request, status, code } of casesOf(family)) {

@@ -34,7 +34,7 @@ function wrongWith(command: string): string | null {
   if (program === 'countersign') return words[0] === '…' ? null : objectionTo(words)
   if (program !== 'npm') return null
   const script = words[0] === 'run' ? words[1] : words[0]
-  if (script === 'ci' || script === 'install' || script === 'pack') return null
+  if (script === 'ci' || script === 'install' || script === 'pack' || script === 'link') return null
   return scripts[script ?? ''] === undefined ? `there is no script ${script}` : null
 }
 

@@ -29,7 +29,7 @@ const lea = new Authenticator('ed25519', { credential: 'AwQF' })
 const stranger = signingKey(Buffer.alloc(32, 9))
 
 /** A policy under which voiding takes so many of maria and jo. */
-function policyFor(threshold: number, version = 1) {
+function policyFor(threshold: number, version = 1, classes: string | null = null) {
   return openedPolicy(`
 apiVersion: countersign.dev/v1
 kind: RoutePolicy
@@ -50,7 +50,7 @@ approvers:
     threshold: ${threshold}
 rules:
   - id: finance-voids
-    hold: { api: billing, operations: ["${VOID}"] }
+    hold: { api: billing, ${classes === null ? `operations: ["${VOID}"]` : `class: ${classes}`} }
     to: [coder]
     approvers: finance
 `)
@@ -386,6 +386,46 @@ describe('an approval by passkey', () => {
     const [seven, eight] = [heldBy(await ask('7')), heldBy(await ask('8'))]
     const answers = await Promise.all([seven, eight].map(id => touch(id, 'approve', kim, { counter: 3 })))
     assert.deepEqual(answers.map(({ code }) => code).sort(), ['passkey_counted_back', undefined])
+  })
+})
+
+describe('a call whose arguments don’t say all of it', () => {
+  it('attack: one unrouted call is approved, and another is sent', async t => {
+    const { house, link, presented, sign } = await scene(t)
+    house.shelf.put(policyFor(1, 2, '["*", unknown]'))
+    await until(() => link.policy()?.version === 2)
+    const ask = (target: string, sha256: string): Promise<Asked> =>
+      house.ask(link, {
+        ...operation('POST /exports/ping'),
+        target,
+        body: { kind: 'inspected', sha256, lengthBytes: 2 },
+        finding: { kind: 'operations', operations: [{ name: 'POST unrouted', args: {} }] },
+        presented,
+      })
+    const [ping, other] = ['1'.repeat(64), '2'.repeat(64)]
+    const id = heldBy(await ask('/exports/ping', ping))
+    assert.equal((await sign(id, 'approve', maria)).state, 'approved')
+    assert.notEqual(heldBy(await ask('/admin/tenants/42/wipe', ping)), id)
+    assert.notEqual(heldBy(await ask('/exports/ping', other)), id)
+    assert.equal((await ask('/exports/ping', ping)).verdict.kind, 'forward')
+  })
+
+  it('attack: one file is approved, and another of its length is sent', async t => {
+    const { house, link, presented, sign } = await scene(t)
+    const ask = (sha256: string): Promise<Asked> =>
+      house.ask(link, {
+        ...operation(VOID),
+        body: { kind: 'inspected', sha256, lengthBytes: 200 },
+        finding: {
+          kind: 'operations',
+          operations: [{ name: VOID, args: { id: '7', file: { filename: 'a.txt', lengthBytes: 8 } } }],
+        },
+        presented,
+      })
+    const id = heldBy(await ask('1'.repeat(64)))
+    await sign(id, 'approve', maria)
+    assert.notEqual(heldBy(await ask('2'.repeat(64))), id)
+    assert.equal((await ask('1'.repeat(64))).verdict.kind, 'forward')
   })
 })
 

@@ -228,6 +228,23 @@ describe('a freeze', () => {
     assert.equal(codeOf(await remind()), 'allowed')
   })
 
+  it('attack: who may freeze doesn’t end a freeze by freezing again', async t => {
+    const { stop, house } = await scene(t)
+    const ends = async (untilMs?: number) => {
+      const { status, body } = await stop('freeze', {
+        by: 'jo',
+        ...(untilMs === undefined ? {} : { untilMs }),
+      })
+      return status === 200 ? (body.freeze as { untilMs: number | null }).untilMs : body.code
+    }
+    const nowMs = house.clock.nowMs()
+    assert.equal(await ends(1), 'freeze_past')
+    assert.equal(await ends(nowMs + 60_000), nowMs + 60_000)
+    assert.equal(await ends(nowMs + 30_000), nowMs + 60_000)
+    assert.equal(await ends(), null)
+    assert.equal(await ends(nowMs + 90_000), null)
+  })
+
   it('ends by itself where it has an end', async t => {
     const { ask, stop, house } = await scene(t)
     await stop('freeze', { by: 'maria', untilMs: house.clock.nowMs() + 60_000 })

@@ -49,7 +49,7 @@ function signing(program: Command, verdict: ApprovalVerdict, summary: string, io
       'your private key; the policy names its public one in a group of approvers',
     )
     .option('--passphrase-file <file>', 'passphrase of the key; asked for otherwise')
-    .option('--digest <hex>', 'digest that you were shown, instead of being asked')
+    .option('--digest <hex>', 'digest that you were shown, all 64 digits, instead of being asked')
     .option('--json', 'one JSON document')
   if (verdict === 'approve')
     command.option(
@@ -139,7 +139,10 @@ function checkDigests(
   flags: SignFlags,
 ): void {
   if (flags.digest !== digest || (flags.seenWhole !== undefined && flags.seenWhole !== digest))
-    throw new UsageError('the approval has another digest', 'Look at it with `countersign approvals show`.')
+    throw new UsageError(
+      'the approval has another digest',
+      'Look at it with `countersign approvals show`, and pass all 64 digits.',
+    )
   // ATTACK: what matters stands where the card has been cut.
   if (verdict === 'approve' && cut.length > 0 && flags.seenWhole === undefined)
     throw new UsageError(

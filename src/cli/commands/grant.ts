@@ -28,7 +28,7 @@ export function registerGrant(program: Command, io: Io): void {
     )
     .addHelpText(
       'after',
-      '\nFor aws-sigv4 it prints what `credential_process` of an AWS configuration expects.\n\nExample:\n  countersign grant issue --agent coder --task fix-login --owner maria\n',
+      '\nFor aws-sigv4 it prints what `credential_process` of an AWS configuration expects. After a halt and `resume`, issue a new one.\n\nExample:\n  countersign grant issue --agent coder --task fix-login --owner maria\n',
     )
     .action(async (options: SessionOptions & { readonly slot: Slot }) => {
       const session = await openGrantSession(options, io)

@@ -74,7 +74,8 @@ export function registerPolicySeal(program: Command, io: Io): void {
 
 const SEAL_HELP = `
 Writes the sealed file and, beside it, the catalogs that it pins as catalogs/<digest>.json; keep them together. Where
-the file holds the very same policy already, the signature is added to those of the others.
+the file holds the very same policy already, the signature is added to those of the others; any other is replaced. Keep
+every sealed file: the evidence is checked against it (\`receipts verify --policies DIR\`).
 
 --next sets the version in the sealed policy to the one after the last; the source is not edited, and where it is
 further ahead, its own version stays. One person seals with --next; the others add theirs with \`policy sign\`.
@@ -82,6 +83,7 @@ further ahead, its own version stays. One person seals with --next; the others a
 Examples:
   countersign policy seal policy.yaml --key maria.jwk -o policy.sealed.json
   countersign policy seal policy.yaml --key maria.jwk --next --after in-force/policy.sealed.json
+  countersign policy seal .countersign/policy/policy.yaml --next --key .countersign/trust/keys/policy.jwk
 `
 
 const SIGN_HELP = `

@@ -1,6 +1,6 @@
 import { userInfo } from 'node:os'
 import type { Command } from 'commander'
-import type { HaltScope } from '../../keeper/index.js'
+import type { Freeze, HaltScope } from '../../keeper/index.js'
 import { type Io, printJson, printLine, UsageError } from '../io.js'
 import { addOrderOptions, type OrderFlags, signedOrder } from '../operate-order.js'
 import { type AdminOptions, addAdminOptions, adminOf } from './approvals.js'
@@ -26,6 +26,10 @@ interface GoOnFlags extends AdminOptions, ScopeFlags, OrderFlags {
 const AFTERWARDS =
   'It takes no key: whoever reaches the keeper may stop, and only the operate role lets things go on.'
 
+const DEFAULT_KEY = `Without --key it is signed with
+trust/keys/operate.jwk beside the configuration, where that is there. In production keep the operate key off this host, or
+whoever can read it and reaches the keeper lets things go on.`
+
 export function registerHalt(program: Command, io: Io): void {
   scoped(addAdminOptions(program.command('halt')))
     .summary('stop an agent, a task or everything, from the next request on')
@@ -36,7 +40,8 @@ export function registerHalt(program: Command, io: Io): void {
     .addHelpText(
       'after',
       `
-Its grants are revoked, and the credentials that were minted for them. A restart doesn't end a halt. ${AFTERWARDS}
+Its grants are revoked, and the credentials that were minted for them; after \`resume\` it needs a new grant. A restart
+doesn't end a halt. ${AFTERWARDS}
 
 Examples:
   countersign halt --agent coder --because 'it goes on deleting'
@@ -53,7 +58,12 @@ export function registerResume(program: Command, io: Io): void {
     .option('--json', 'one JSON document')
     .addHelpText(
       'after',
-      "\nWhat was revoked stays so: the agent needs a new grant.\n\nExample:\n  countersign resume --agent coder --because 'the task was withdrawn' --key operate.jwk\n",
+      `
+What was revoked stays so: the agent needs a new grant, from \`grant issue\` or \`exec\`. ${DEFAULT_KEY}
+
+Example:
+  countersign resume --agent coder --because 'the task was withdrawn' --key operate.jwk
+`,
     )
     .action((flags: GoOnFlags) => resume(flags, io))
 }
@@ -68,7 +78,7 @@ export function registerFreeze(program: Command, io: Io): void {
     .addHelpText(
       'after',
       `
-Freezing again changes reason and end. ${AFTERWARDS} Times that come again belong into the policy: \`during\`.
+Freezing again changes the reason, and may put the end off; it never comes sooner. ${AFTERWARDS} Times that come again belong into the policy: \`during\`.
 
 Example:
   countersign freeze --until 2027-01-13T18:00:00Z --because 'the release is going out'
@@ -81,7 +91,15 @@ export function registerThaw(program: Command, io: Io): void {
   addOrderOptions(addOrigin(addAdminOptions(program.command('thaw'))))
     .summary('end a freeze, by order of the operate role')
     .option('--json', 'one JSON document')
-    .addHelpText('after', "\nExample:\n  countersign thaw --because 'the release is out' --key operate.jwk\n")
+    .addHelpText(
+      'after',
+      `
+${DEFAULT_KEY}
+
+Example:
+  countersign thaw --because 'the release is out' --key operate.jwk
+`,
+    )
     .action((flags: GoOnFlags) => thaw(flags, io))
 }
 
@@ -134,9 +152,10 @@ async function resume(flags: GoOnFlags, io: Io): Promise<void> {
 async function freeze(flags: StopFlags, io: Io): Promise<void> {
   const untilMs = flags.until === undefined ? null : timeOf(flags.until)
   const said = { by: flags.by, because: flags.because, untilMs }
-  const answer = await posted(flags, '/v1/stops/freeze', said)
+  const answer = (await posted(flags, '/v1/stops/freeze', said)) as { readonly freeze: Freeze }
   if (flags.json === true) return printJson(io, answer)
-  const end = untilMs === null ? '`countersign thaw` ends it' : new Date(untilMs).toISOString()
+  const { untilMs: endMs } = answer.freeze
+  const end = endMs === null ? '`countersign thaw` ends it' : new Date(endMs).toISOString()
   printLine(io, `Frozen until ${end}: only plain reads pass.`)
 }
 

@@ -41,7 +41,7 @@ export function registerTrust(program: Command, io: Io): void {
     .option('--passphrase-file <file>', 'put it under the passphrase in this file')
     .addHelpText(
       'after',
-      '\nPrints the public key, for `trust rotate --add`.\n\nExample:\n  countersign trust key maria.jwk --lock\n',
+      '\nPrints the public key, for `trust rotate --add` or for a group of approvers in a policy. Never make an approver’s key on the\nmachine that the agent works on.\n\nExample:\n  countersign trust key maria.jwk --lock\n',
     )
     .action((file: string, options: LockFlags) => key(file, options, io))
   trust
