@@ -15,7 +15,7 @@ import { UpstreamAccess } from './access.js'
 import type { Approvals } from './approvals.js'
 import { type AttemptResult, type Case, newAttempt, writeAttempt } from './attempt-entry.js'
 import { toldBudgets } from './budgets.js'
-import { takeClaim } from './claim.js'
+import { type Claim, takeClaim } from './claim.js'
 import type { Counters } from './counters.js'
 import { keeperFault } from './error-table.js'
 import type { GateConnection } from './link-server.js'
@@ -108,8 +108,9 @@ export class Admission {
     if (this.parts.policies.inForce()?.cid !== c.policy.cid) return reply(c.request, { kind: 'stale' }, null)
     const outdated = !again && this.parts.probing.changesOf(route.api.name) !== changes
     if (outdated) return this.askFirst(asking, from, true)
+    const answersAsOf = this.parts.probing.changesOf(route.api.name)
     // ATTACK: what was asked before midnight is answered behind it, when the day's counters are others.
-    const ruling = rule({ ...c, ...this.moment(), grant, probes }, presented, this.parts)
+    const ruling = rule({ ...c, ...this.moment(), grant, probes, answersAsOf }, presented, this.parts)
     const usesApproval = ruling.kind === 'allow' && ruling.approval !== null
     return usesApproval && remembered ? this.askFirst(asking, from, true) : this.act(ruling, from)
   }
@@ -118,7 +119,7 @@ export class Admission {
   private async open(request: AdmitRequest, policy: ActivePolicy): Promise<OpenedCase> {
     const moment = this.moment()
     const { presented, grant } = await this.present(request)
-    const nothingYet = { classifier: 'none', operations: [], counters: {}, probes: null }
+    const nothingYet = { classifier: 'none', operations: [], counters: {}, probes: null, answersAsOf: null }
     const identity = newAttempt(this.parts.random, moment.nowMs)
     return { c: { ...identity, ...nothingYet, ...moment, request, policy, grant }, presented }
   }
@@ -193,7 +194,7 @@ export class Admission {
     const claim = takeClaim(ruling, this.parts)
     const access = await this.access.obtain(c, route)
     // INVARIANT: no await from these looks to the append, so that in the ledger nothing is admitted behind its halt.
-    if (!this.stillHolds(c, route)) {
+    if (!this.stillHolds(c, route) || this.isOutdated(c, claim, route)) {
       claim.giveBack()
       return this.admit(c.request, from)
     }
@@ -262,6 +263,12 @@ export class Admission {
     const isRevoked = this.parts.revocations.has(grant.jti)
     const isInForce = this.parts.policies.inForce()?.cid === c.policy.cid
     return isInForce && !isRevoked && nowMs < grant.expiresMs && nowMs < c.policy.expiresMs
+  }
+
+  /** ATTACK: while something is minted for what was answered, the agent has the answer changed by another call. */
+  private isOutdated({ answersAsOf }: Case, { changing }: Claim, { api }: Route): boolean {
+    const own = changing === null ? 0 : 1
+    return answersAsOf !== null && this.parts.probing.changesOf(api.name) !== answersAsOf + own
   }
 
   private told(c: Case, counted: readonly LimitWindow[]): readonly BudgetReading[] {

@@ -31,6 +31,8 @@ export interface Case {
   readonly operations: readonly Operation[]
   /** What the upstream was asked for this decision; null while nothing was. */
   readonly probes: readonly AskedProbe[] | null
+  /** How often what the API answers may have changed by the time of its answers, see `Probing.changesOf`; null where nothing was asked. */
+  readonly answersAsOf: number | null
   /** Usage under each limit that the decision asked for, by counter. */
   readonly counters: Readonly<Record<string, number>>
   readonly nowMs: number

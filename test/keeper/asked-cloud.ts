@@ -2,7 +2,13 @@ import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import type { TestContext } from 'node:test'
 import { encodeEnvelope, formatPublicKey, parseStrictJson, type SigningKey } from '../../src/canon/index.js'
-import { credentialBroker, type Outbound, outbound, standardMinters } from '../../src/credential/index.js'
+import {
+  type CredentialBroker,
+  credentialBroker,
+  type Outbound,
+  outbound,
+  standardMinters,
+} from '../../src/credential/index.js'
 import { type ProbeBounds, recordMint, type ShownApproval } from '../../src/keeper/index.js'
 import type { Ledger } from '../../src/ledger/index.js'
 import { type ApprovalStatement, sealCountersignature } from '../../src/policy/index.js'
@@ -71,6 +77,8 @@ export interface CloudChoices {
   /** Stands between the keeper and the network. */
   readonly network?: (real: Outbound) => Pick<Outbound, 'send'>
   readonly viewer?: string
+  /** Stands between the keeper and what it mints with. */
+  readonly broker?: (real: CredentialBroker) => CredentialBroker
   /** Stands between the keeper and its ledger. */
   readonly ledger?: (real: Ledger) => Ledger
 }
@@ -114,7 +122,7 @@ export async function askedCloud(t: TestContext, choices: CloudChoices): Promise
   const ledger = choices.ledger?.(realLedger) ?? realLedger
   const { keeper } = await house.start({
     ledger,
-    broker,
+    broker: choices.broker?.(broker) ?? broker,
     network: choices.network?.(recording) ?? recording,
     ...(choices.bounds === undefined ? {} : { probeBounds: choices.bounds }),
   })

@@ -184,6 +184,32 @@ describe('a rule that asks the API first', () => {
     assert.equal(sent.length, 2 * once, 'nobody has settled the renaming')
   })
 
+  it('attack: the answer is changed by another call while something is minted for it', async t => {
+    let atMinting: (() => Promise<unknown>) | null = null
+    const { ask, cloud } = await askedCloud(t, {
+      rules: `${ALLOW}${RENAME}`,
+      broker: real => ({
+        ...real,
+        obtain: async scope => {
+          const first = scope.credential === 'railway' ? atMinting : null
+          if (first !== null) {
+            atMinting = null
+            await first()
+          }
+          return real.obtain(scope)
+        },
+      }),
+    })
+    unmount(cloud, RAILWAY_IDS.production)
+    atMinting = async () => {
+      assert.equal(outcome(await ask(RENAMED)), 'forward')
+      const volume = cloud.railway.world.volumes.get(RAILWAY_IDS.volume)
+      const [mounted] = volume?.instances ?? []
+      if (mounted !== undefined) volume?.instances.push({ ...mounted, environmentId: RAILWAY_IDS.production })
+    }
+    assert.equal(outcome(await ask()), 'deny no_matching_rule -')
+  })
+
   it('attack: what was asked before midnight and answered behind it is decided on the new day', async t => {
     let whenAsked = (): void => undefined
     const { ask, cloud, house } = await askedCloud(t, {
