@@ -317,17 +317,17 @@ function askedFor(c: Case, grant: Grant): JsonValue {
  */
 function argumentsOf(c: Case): readonly JsonValue[] {
   const catalog = c.policy.apis.get(c.request.api)?.catalog
-  return c.operations.map(operation => {
+  const { finding } = c.request
+  return c.operations.map((operation, index) => {
     const args = (catalog?.lastingArgs(operation) ?? operation.args) as JsonObject
-    return saysAll(operation.classes, args) ? args : { ...args, [WHOLE_REQUEST]: wholeRequest(c) }
+    const notUnderstood =
+      operation.classes.includes('unknown') ||
+      (finding.kind === 'operations' && finding.operations[index]?.opaque !== undefined)
+    return notUnderstood || hasMeasured(args) ? { ...args, [WHOLE_REQUEST]: wholeRequest(c) } : args
   })
 }
 
 const WHOLE_REQUEST = '(request)'
-
-function saysAll(classes: readonly string[], args: JsonValue): boolean {
-  return !classes.some(each => each === 'unknown' || each === 'opaque') && !hasMeasured(args)
-}
 
 /** A file or a blob of which the arguments say the length alone. */
 function hasMeasured(value: JsonValue): boolean {
