@@ -64,6 +64,21 @@ describe('a pod that was admitted', () => {
     assert.deepEqual(update(further), ['pod_changed'])
   })
 
+  for (const key of ['k8s.v1.cni.cncf.io/networks', 'io.kubernetes.cri-o.Devices', 'userns-mode.crio.io'])
+    it(`attack: is given nothing more by ${key} while it runs`, () => {
+      const given = (pod: typeof ours) => {
+        Object.assign(pod.metadata.annotations as Json, { [key]: 'macvlan' })
+      }
+      assert.deepEqual(update(given), ['pod_changed'])
+    })
+
+  it('may be told by a network plugin what it has done', () => {
+    const told = (pod: typeof ours) => {
+      Object.assign(pod.metadata.annotations as Json, { 'k8s.v1.cni.cncf.io/network-status': '[]' })
+    }
+    assert.deepEqual(update(told), [])
+  })
+
   it('attack: gets no ephemeral container', () => {
     const debug = (pod: typeof ours) => {
       pod.spec.ephemeralContainers = [{ name: 'debug', image: 'busybox' }]
@@ -94,6 +109,15 @@ describe('the validating review', () => {
 
   it('lets pass what the mutating one made', () =>
     assert.equal(answerReview(reviewOf(ours), 'validate', PARTS).response.allowed, true))
+})
+
+describe('a pod with very many faults', () => {
+  it('attack: holds up nobody else, and is answered in few words', () => {
+    const env = Array.from({ length: 100_000 }, (_, i) => ({ name: `A${i}_TOKEN`, value: 'x' }))
+    const { response } = answerReview(reviewOf(agentPod({ container: { env } })), 'inject', PARTS)
+    assert.equal(response.status?.details.causes.length, 64)
+    assert.match(response.status?.message ?? '', / \| and 99936 more$/)
+  })
 })
 
 describe('a review that is none', () => {
