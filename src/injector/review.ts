@@ -67,7 +67,8 @@ function isPod({ subResource }: ReviewRequest): boolean {
 }
 
 function created(request: ReviewRequest, kind: ReviewKind, parts: InjectorParts): ReviewAnswer {
-  const judgement = judge(request.object, request.namespace ?? null, parts)
+  // A pod has a namespace; one that isn't told is none that a profile is for.
+  const judgement = judge(request.object, request.namespace ?? '', parts)
   if (judgement.kind === 'refused') return refusedOr(request, judgement.refusals)
   const patch = patchOf(request.object as Pod, judgement.pod)
   if (patch.length === 0) return allowed(request)
