@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { spawnSync } from 'node:child_process'
-import { mkdirSync, renameSync, writeFileSync } from 'node:fs'
+import { createHash } from 'node:crypto'
+import { existsSync, mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import process from 'node:process'
 import { test } from 'node:test'
@@ -107,6 +108,31 @@ test('the startup probe of a keeper passes while there is no gate, and not witho
   assert.notEqual(probe(sidecar.loaded.file), 0)
   await sidecar.start('keeper')
   assert.equal(probe(sidecar.loaded.file), 0)
+})
+
+test('attack: who rewrites the configuration of a pinned sidecar has none that starts', async t => {
+  const invoices = await startInvoices(t)
+  const sidecar = await startSidecar(t, {
+    policy: invoicesPolicy(invoices.address),
+    billing: invoices.address,
+  })
+  await sidecar.stop()
+  const { file } = sidecar.loaded
+  const text = readFileSync(file, 'utf8')
+  const pin = `sha256:${createHash('sha256').update(text).digest('hex')}`
+  await sidecar.start(undefined, '--config-digest', pin)
+  await sidecar.stop()
+  const evil = join(sidecar.folder, 'evil')
+  writeFileSync(
+    file,
+    text.replace(
+      /^keeper:$/m,
+      `keeper:\n  signers: { receipt: { command: [touch, ${JSON.stringify(evil)}] } }`,
+    ),
+  )
+  await assert.rejects(sidecar.start('keeper', '--config-digest', pin), /config_altered/)
+  await assert.rejects(sidecar.start(undefined, '--config-digest', pin), /config_altered/)
+  assert.equal(existsSync(evil), false)
 })
 
 /** As the kubelet runs what the injector wrote, with this program and this configuration. */
