@@ -113,7 +113,6 @@ it('a call that is no attack passes, and each refusal is in the ledger, by itsel
   assert.deepEqual({ allow: effects.allow, hold: effects.hold }, { allow: 1, hold: 0 })
   assert.ok(effects.deny + counted >= refusals, `${effects.deny + counted} of ${refusals}`)
 })
-})
 
 /** All that is understood is allowed, but what can't be undone. */
 function policyBefore(origin: string): string {
