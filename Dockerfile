@@ -14,6 +14,7 @@ RUN mkdir /build && cp package.json package-lock.json /build && cd /build && nod
   npm ci --ignore-scripts --no-audit --no-fund && mv node_modules /app
 COPY LICENSE SECURITY.md ./
 COPY src src
+COPY verifier verifier
 COPY console-page console-page
 COPY config config
 # Types are for the checks; the program is what the bundler makes of the sources.
