@@ -10,7 +10,8 @@ import { sidecarTree } from './image/sidecar.js'
 const [which, folder] = process.argv.slice(2)
 const trees = { sidecar: sidecarTree, firewall: firewallTree }
 const make = Object.entries(trees).find(([name]) => name === which)?.[1]
-if (make === undefined || folder === undefined) throw new Error('expected an image, sidecar or firewall, and a folder')
+if (make === undefined || folder === undefined)
+  throw new Error('expected an image, sidecar or firewall, and a folder')
 // As in https://reproducible-builds.org/specs/source-date-epoch/
 const time = new Date(Number(process.env.SOURCE_DATE_EPOCH ?? 0) * 1000)
 const tree = await make(folder, time)

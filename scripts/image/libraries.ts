@@ -22,8 +22,16 @@ export function copyLibraries(tree: Tree, files: readonly string[]): readonly Co
 /** The Debian package that a file of this machine belongs to. */
 export function debianPackage(file: string): Component {
   const name = ownerOf(file)
-  const fields = ['Package', 'Version', 'Architecture', 'source:Package'].map(field => `\${${field}}`).join('\t')
-  const [binary = name, version = '', architecture = '', source = ''] = run('dpkg-query', '-W', '-f', fields, name)
+  const fields = ['Package', 'Version', 'Architecture', 'source:Package']
+    .map(field => `\${${field}}`)
+    .join('\t')
+  const [binary = name, version = '', architecture = '', source = ''] = run(
+    'dpkg-query',
+    '-W',
+    '-f',
+    fields,
+    name,
+  )
     .split('\t')
     .map(each => each.trim())
   const query = new URLSearchParams({ arch: architecture, distro: 'debian', upstream: source })

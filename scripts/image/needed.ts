@@ -13,7 +13,9 @@ interface Asked {
 }
 
 for (const file of ['package.json', 'package-lock.json']) {
-  const document = JSON.parse(readFileSync(file, 'utf8')) as Asked & { readonly packages?: Record<string, Asked> }
+  const document = JSON.parse(readFileSync(file, 'utf8')) as Asked & {
+    readonly packages?: Record<string, Asked>
+  }
   const asked = document.packages?.[''] ?? document
   asked.devDependencies = { [BUNDLER]: asked.devDependencies[BUNDLER] as string }
   writeFileSync(file, `${JSON.stringify(document, null, 2)}\n`)

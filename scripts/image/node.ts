@@ -15,7 +15,9 @@ export function copyNode(tree: Tree, path: string): Component {
   execFileSync('strip', ['--strip-all', tree.at(path)])
   const licence = join(dirname(process.execPath), '../LICENSE')
   if (existsSync(licence)) tree.copy(licence, '/usr/share/doc/node/LICENSE')
-  const sha256 = createHash('sha256').update(readFileSync(tree.at(path))).digest('hex')
+  const sha256 = createHash('sha256')
+    .update(readFileSync(tree.at(path)))
+    .digest('hex')
   return {
     type: 'platform',
     name: 'node',

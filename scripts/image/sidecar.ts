@@ -45,6 +45,9 @@ export async function sidecarTree(folder: string, time: Date): Promise<Tree> {
   const npm = new Map([...bundled, ...packages].map(each => [each.folder, npmComponent(each)]))
   const { name, version, license } = JSON.parse(read('package.json')) as Package
   const whole = { type: 'application' as const, name, version, license, purl: `pkg:npm/${name}@${version}` }
-  tree.write('/usr/share/doc/countersign/sbom.cdx.json', sbom(whole, [node, ...npm.values(), ...libraries], time))
+  tree.write(
+    '/usr/share/doc/countersign/sbom.cdx.json',
+    sbom(whole, [node, ...npm.values(), ...libraries], time),
+  )
   return tree
 }
