@@ -39,6 +39,7 @@ export async function sidecarTree(folder: string, time: Date): Promise<Tree> {
   tree.write('/etc/passwd', USERS)
   tree.write('/etc/group', GROUPS)
   tree.write('/etc/nsswitch.conf', 'passwd: files\ngroup: files\nhosts: files dns\n')
+  tree.makeFolder('/etc/countersign', 0o755)
   tree.makeFolder('/tmp', 0o1777)
 
   const bundled = JSON.parse(readFileSync(BUNDLED, 'utf8')) as readonly Package[]

@@ -1,4 +1,4 @@
-import { mkdtempSync, readFileSync, rmSync, statSync } from 'node:fs'
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import { packageRoot } from '../../src/cli/catalogs.js'
 import { CACHE, ran } from './engine.js'
@@ -37,6 +37,7 @@ export class Opened {
   readonly digest: string
   readonly config: { readonly User: string; readonly Labels: Readonly<Record<string, string>> }
   private readonly folder: string
+  private readonly root: string
 
   constructor(image: string) {
     this.folder = mkdtempSync(join(CACHE, 'opened-'))
@@ -52,18 +53,17 @@ export class Opened {
     this.entries = layers.flatMap(layer =>
       ran('tar', '--numeric-owner', '-tvf', layer).split('\n').map(entryOf),
     )
-    this.layers = layers
+    this.root = join(this.folder, 'root')
+    mkdirSync(this.root)
+    for (const layer of layers) ran('tar', '--no-same-owner', '-C', this.root, '-xf', layer)
   }
-
-  private readonly layers: readonly string[]
 
   get bytes(): number {
     return this.entries.reduce((sum, { bytes }) => sum + bytes, 0)
   }
 
   read(path: string): string {
-    const layer = this.layers.at(0) as string
-    return ran('tar', '-xOf', layer, path.slice(1))
+    return readFileSync(join(this.root, path), 'utf8')
   }
 
   remove(): void {
