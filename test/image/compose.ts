@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { parse } from 'yaml'
 import { packageRoot } from '../../src/cli/catalogs.js'
+import { LIMITS } from './engine.js'
 
 interface Service {
   readonly command: readonly string[]
@@ -33,6 +34,7 @@ export function confinement(
     '--read-only-tmpfs=false',
     ...cap_drop.map(name => `--cap-drop=${name}`),
     ...security_opt.map(option => `--security-opt=${option.replace(/:true$/, '')}`),
+    ...LIMITS.map(limit => `--ulimit=${limit}`),
     ...Object.entries(ulimits).map(([name, most]) => `--ulimit=${name}=${most}:${most}`),
     ...volumes.map(
       volume => `--volume=${volume.replace(/^\.\/countersign/, folder).replace(/^(?=\w)/, volumePrefix)}`,

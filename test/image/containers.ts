@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto'
 import { chownSync, readdirSync, symlinkSync } from 'node:fs'
 import { join } from 'node:path'
 import type { Config } from '../../src/cli/config-schema.js'
+import { openLikeInit } from '../scenarios/init-modes.js'
 import { invoicesPolicy } from '../scenarios/invoices.js'
 import { eventually, type Lasting, prepareSidecar, type Sidecar } from '../scenarios/supervised-sidecar.js'
 import { confinement, service } from './compose.js'
@@ -46,15 +47,16 @@ export class Containers {
       ...containers.script(ANSWERS),
     )
     containers.startRole('keeper')
-    await eventually('a keeper that is well', () => containers.isWell('keeper') || undefined)
+    await containers.well('keeper')
     containers.startRole('gate')
-    await eventually('a gate that is well', () => containers.isWell('gate') || undefined)
+    await containers.well('gate')
     return containers
   }
 
   /** As the comment at the top of deploy/compose.yaml says, and what the test's own client needs. */
   private prepare(): void {
     const { folder } = this.sidecar
+    openLikeInit(folder)
     const keeper = join(folder, 'keeper')
     for (const path of [
       keeper,
@@ -81,6 +83,13 @@ export class Containers {
       this.image,
       ...command,
     )
+  }
+
+  private async well(role: Role): Promise<void> {
+    const look = () => this.isWell(role) || undefined
+    await eventually(`a ${role} that is well`, look).catch(error => {
+      throw new Error(this.logs(role), { cause: error })
+    })
   }
 
   isWell(role: Role): boolean {

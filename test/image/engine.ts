@@ -10,12 +10,14 @@ export const SUITE = 'bookworm'
 /** Kept between runs, for the base image in it. */
 export const CACHE = join(tmpdir(), `countersign-image-${SUITE}`)
 
-const TOOLS = ['buildah', 'podman', 'runc', 'debootstrap', 'npm', 'tar'] as const
+const TOOLS = ['buildah', 'podman', 'runc', 'debootstrap', 'npm', 'tar', 'ip'] as const
+/** Podman would ask for more open files and processes than a container may that it runs in itself. */
+export const LIMITS = ['nofile=1024:1024', 'nproc=1024:1024'] as const
 const FILES = {
   // The engine's own store and no other, without a kernel's help.
   'storage.conf': `[storage]\ndriver = "vfs"\nrunroot = "${CACHE}/runroot"\ngraphroot = "${CACHE}/storage"\n`,
   // Works without systemd, and with no more of cgroups and limits than a container has itself.
-  'containers.conf': `[containers]\ndefault_ulimits = ["nofile=1024:1024", "nproc=1024:1024"]\nlog_driver = "k8s-file"\n[engine]\ncgroup_manager = "cgroupfs"\nevents_logger = "file"\nruntime = "runc"\n`,
+  'containers.conf': `[containers]\ndefault_ulimits = ${JSON.stringify(LIMITS)}\nlog_driver = "k8s-file"\n[engine]\ncgroup_manager = "cgroupfs"\nevents_logger = "file"\nruntime = "runc"\n`,
 }
 
 const env = {

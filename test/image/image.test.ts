@@ -1,8 +1,9 @@
 import assert from 'node:assert/strict'
+import { randomBytes } from 'node:crypto'
 import { after, before, describe, it } from 'node:test'
 import { packageVersion } from '../../src/cli/package-version.js'
 import { judge } from '../../src/injector/index.js'
-import { agentPod, PARTS } from '../injector/agents.js'
+import { agentPod, PARTS, USERS } from '../injector/agents.js'
 import { Shared } from '../scenarios/supervised-sidecar.js'
 import { buildBase } from './base.js'
 import { build, bundledHere, Opened, packagesIn } from './built.js'
@@ -176,17 +177,19 @@ describe('the image of the firewall', { skip: missing() }, () => {
     assert.equal(judgement.kind, 'injected')
     const [program, rules] = (judgement.pod.spec.initContainers?.[0]?.command ?? []) as readonly string[]
     assert.ok(program && rules)
+    const network = `cs-${randomBytes(3).toString('hex')}`
+    ran('ip', 'netns', 'add', network)
+    shared.after(() => tried('ip', 'netns', 'del', network))
     const confined = [
       '--rm',
-      '--network=none',
       '--read-only',
       '--cap-drop=ALL',
+      '--cap-add=NET_ADMIN',
       '--security-opt=no-new-privileges',
     ]
-    const listed = ran(
-      ...(['podman', 'run', ...confined, '--cap-add=NET_ADMIN', `--entrypoint=${program}`, image] as const),
-      `${rules}\nlist ruleset`,
-    )
-    assert.match(listed, /meta skuid/)
+    const inPod = ['run', ...confined, `--network=ns:/run/netns/${network}`, `--entrypoint=${program}`, image]
+    ran('podman', ...inPod, rules)
+    const listed = ran('podman', ...inPod, 'list ruleset')
+    for (const id of [USERS.gate, USERS.keeper]) assert.match(listed, new RegExp(`skuid .*${id}`))
   })
 })

@@ -8,6 +8,7 @@ import { type TestContext, test } from 'node:test'
 import { fileURLToPath } from 'node:url'
 import { packageRoot } from '../../src/cli/catalogs.js'
 import type { Config } from '../../src/cli/config-schema.js'
+import { openLikeInit } from './init-modes.js'
 import { invoicesPolicy, startInvoices } from './invoices.js'
 import { prepareSidecar, type Setup, type Sidecar } from './supervised-sidecar.js'
 
@@ -130,8 +131,7 @@ test(
       give(join(folder, tree))
       chmodSync(join(folder, tree), tree === 'run' ? 0o750 : 0o700)
     }
-    chownSync(folder, 0, GROUP)
-    chmodSync(folder, 0o750)
+    openLikeInit(folder)
 
     const as = (uid: number, of: string) => [
       ...[`--reuid=${uid}`, `--regid=${GROUP}`, '--clear-groups'],
