@@ -1,7 +1,10 @@
 import { randomBytes } from 'node:crypto'
-import { chownSync, readdirSync, symlinkSync } from 'node:fs'
+import { chownSync, readdirSync } from 'node:fs'
 import { join } from 'node:path'
+import { connectAdmin } from '../../src/cli/admin-client.js'
 import type { Config } from '../../src/cli/config-schema.js'
+import { orderGrant } from '../../src/cli/grant-session.js'
+import { readSigningKey } from '../../src/cli/keyfile.js'
 import { openLikeInit } from '../scenarios/init-modes.js'
 import { invoicesPolicy } from '../scenarios/invoices.js'
 import { eventually, type Lasting, prepareSidecar, type Sidecar } from '../scenarios/supervised-sidecar.js'
@@ -53,7 +56,7 @@ export class Containers {
     return containers
   }
 
-  /** As the comment at the top of deploy/compose.yaml says, and what the test's own client needs. */
+  /** As the comment at the top of deploy/compose.yaml says. */
   private prepare(): void {
     const { folder } = this.sidecar
     openLikeInit(folder)
@@ -63,11 +66,6 @@ export class Containers {
       ...readdirSync(keeper, { recursive: true, encoding: 'utf8' }).map(name => join(keeper, name)),
     ])
       chownSync(path, KEEPER.uid, KEEPER.gid)
-    ran('podman', 'volume', 'create', `${this.prefix}run`)
-    symlinkSync(
-      ran('podman', 'volume', 'inspect', '--format={{.Mountpoint}}', `${this.prefix}run`),
-      join(folder, 'run'),
-    )
   }
 
   private startRole(role: Role): void {
@@ -79,7 +77,7 @@ export class Containers {
       `--name=${this.nameOf(role)}`,
       `--network=container:${this.nameOf('upstream')}`,
       ...confinement(role, this.sidecar.folder, this.prefix),
-      `--health-cmd=${JSON.stringify(['CMD', ...healthcheck])}`,
+      `--health-cmd=${JSON.stringify(healthcheck)}`,
       this.image,
       ...command,
     )
@@ -98,13 +96,27 @@ export class Containers {
 
   /** What an agent gets that sends this, from where it can reach the gate alone. */
   async ask(method: string, path: string): Promise<{ status: number; text: string }> {
-    const init = { method, headers: { authorization: `Bearer ${await this.sidecar.grant()}` } }
+    const init = { method, headers: { authorization: `Bearer ${await this.grant()}` } }
     const asked = JSON.stringify([`http://127.0.0.1:7070${path}`, init])
     const script = `fetch(...${asked}).then(async r => console.log(JSON.stringify({ status: r.status, text: await r.text() })))`
     const network = `--network=container:${this.nameOf('upstream')}`
     return JSON.parse(ran('podman', 'run', '--rm', network, ...this.script(script))) as {
       status: number
       text: string
+    }
+  }
+
+  /** Issued from outside, over the keeper's admin socket in its volume. */
+  private async grant(): Promise<string> {
+    const { loaded } = this.sidecar
+    const run = ran('podman', 'volume', 'inspect', '--format={{.Mountpoint}}', `${this.prefix}run`)
+    const admin = connectAdmin(join(run, 'admin.sock'))
+    try {
+      const key = readSigningKey(loaded.path('trust/keys/enrol.jwk'))
+      const task = { agent: 'coder', environment: 'staging', task: 'read', owner: 'maria' }
+      return (await orderGrant(admin, key, loaded, { ...task, slot: 'bearer', ttlSeconds: 600 })).token
+    } finally {
+      await admin.close()
     }
   }
 
