@@ -120,10 +120,19 @@ export class Containers {
     }
   }
 
-  /** A command of the program with all that the keeper has. */
+  /** A command of the program with all that the keeper has; some want a place for a copy. */
   asKeeper(...command: readonly string[]): Ran {
     const options = confinement('keeper', this.sidecar.folder, this.prefix)
-    return tried('podman', 'run', '--rm', '--network=none', ...options, this.image, ...command)
+    return tried(
+      'podman',
+      'run',
+      '--rm',
+      '--network=none',
+      '--tmpfs=/tmp',
+      ...options,
+      this.image,
+      ...command,
+    )
   }
 
   /** What the kernel says about the first process of a role. */
