@@ -1,5 +1,5 @@
 # Two images without a shell: the sidecar (the last stage), and `--target firewall`. What is in them, scripts/image/ says;
-# how to build them so that others get the same bytes, docs/image.md.
+# how to build them so that others get the same bytes, docs/image.md. `--target pipeline` is the program beside a shell.
 ARG BUILD_BASE=node:24-bookworm-slim
 
 FROM ${BUILD_BASE} AS build
@@ -25,6 +25,11 @@ RUN node_modules/.bin/esbuild scripts/program.ts scripts/image.ts --bundle --pac
   node dist/scripts/bundle/image.js firewall /firewall
 # What a container writes to; a volume mounted there starts with this owner and mode.
 RUN mkdir -p /state/run /state/ledger /state/mark && chmod 0750 /state/run /state/ledger /state/mark
+
+# For the scripts of a policy repository, which hold no secret and want a shell.
+FROM ${BUILD_BASE} AS pipeline
+COPY --from=build /sidecar/app/ /app/
+RUN ln -s /app/dist/bin/main.js /usr/local/bin/countersign
 
 FROM scratch AS firewall
 ARG VERSION=0.1.0

@@ -87,6 +87,14 @@ describe('the image', () => {
     assert.equal(objectionTo(command), null)
   })
 
+  it('is there with a shell as well, under the name that the workflow of a policy repository wants', () => {
+    const [, , pipeline = ''] = dockerfile.split(/^FROM /m)
+    assert.match(pipeline, /^\$\{BUILD_BASE\} AS pipeline$/m)
+    assert.match(pipeline, /^RUN ln -s \/app\/dist\/bin\/main\.js \/usr\/local\/bin\/countersign$/m)
+    const workflow = read('config/policy-repository/.github/workflows/policy.yml')
+    assert.match(workflow, /^ +image: \S+\/countersign-pipeline:\S+$/m)
+  })
+
   it('is labelled with the version of the package', () => {
     const versions = [...dockerfile.matchAll(/^ARG VERSION=(.+)$/gm)].map(([, version]) => version)
     assert.deepEqual(versions, Array(2).fill(packageVersion()))
