@@ -147,8 +147,9 @@ describe('the image of the sidecar', { skip: missing() }, () => {
     const verified = containers.asKeeper(
       'receipts',
       'verify',
-      '--config',
-      '/etc/countersign/countersign.yaml',
+      '/etc/countersign/ledger',
+      '--trust',
+      '/etc/countersign/trust/root.json',
     )
     assert.equal(verified.status, 0, verified.stdout + verified.stderr)
     assert.match(verified.stdout, /valid/i)
