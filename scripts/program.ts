@@ -2,7 +2,9 @@ import { chmodSync, mkdirSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { build } from 'esbuild'
 import { consolePage } from './bundle/console-page.js'
+import { BUNDLED, EXTERNAL } from './bundle/external.js'
 import { licencesOf } from './bundle/licences.js'
+import { packagesOf } from './bundle/packages.js'
 import { pureSources } from './bundle/pure-sources.js'
 import { ROOT } from './bundle/root.js'
 
@@ -21,9 +23,6 @@ const ENTRIES = [
   'src/ledger/probe-process.ts',
 ]
 
-/** What stays a package: native code that finds its binary by its own folder, and undici, of which there is to be one. */
-const EXTERNAL = ['classic-level', 'sodium-native', 'undici']
-
 const outdir = join(ROOT, 'dist/bin')
 rmSync(outdir, { recursive: true, force: true })
 const { metafile } = await build({
@@ -37,7 +36,7 @@ const { metafile } = await build({
   chunkNames: 'part-[hash]',
   entryNames: '[name]',
   entryPoints: ENTRIES,
-  external: EXTERNAL,
+  external: [...EXTERNAL],
   format: 'esm',
   legalComments: 'none',
   logLevel: 'warning',
@@ -55,4 +54,5 @@ const page = await consolePage()
 mkdirSync(join(outdir, 'console'))
 for (const [name, text] of page.files) writeFileSync(join(outdir, 'console', name), text)
 const inputs = { ...metafile.inputs, ...page.metafile.inputs }
-writeFileSync(join(outdir, 'licences.txt'), `${licencesOf({ ...metafile, inputs })}\n`)
+writeFileSync(join(outdir, 'licences.txt'), `${licencesOf({ inputs })}\n`)
+writeFileSync(BUNDLED, `${JSON.stringify(packagesOf({ inputs }))}\n`)

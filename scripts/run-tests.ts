@@ -4,7 +4,7 @@ import { availableParallelism } from 'node:os'
 import process from 'node:process'
 
 /**
- * Runs one lane of the tests: `quick`, or `slow` (`*.slow.test.ts`). What
+ * Runs one lane of the tests: `quick`, `slow` (`*.slow.test.ts`), or `image` (`test/image`, which builds images). What
  * follows goes to `node --test`, such as `--test-name-pattern`.
  */
 const ROOT = 'dist/test'
@@ -13,19 +13,21 @@ const GROUPS = 'dist/groups'
 const GROUP_FILES = 12
 /** Whole stories over processes of their own: nothing is gained by loading them into one. */
 const ALONE = 'scenarios'
+const IMAGE = 'image/'
 
 const [lane, ...more] = process.argv.slice(2)
-if (lane !== 'quick' && lane !== 'slow') throw new Error('expected a lane: quick or slow')
+if (lane !== 'quick' && lane !== 'slow' && lane !== 'image')
+  throw new Error('expected a lane: quick, slow or image')
 
 const files = readdirSync(ROOT, { recursive: true, encoding: 'utf8' })
-  .filter(name => name.endsWith('.test.js') && name.endsWith('.slow.test.js') === (lane === 'slow'))
+  .filter(name => name.endsWith('.test.js') && laneOf(name) === lane)
   .sort()
 
 const child = spawn(
   process.execPath,
   [
     '--test',
-    '--test-timeout=300000',
+    `--test-timeout=${lane === 'image' ? 1_800_000 : 300_000}`,
     `--test-concurrency=${availableParallelism()}`,
     '--test-reporter=spec',
     '--test-reporter-destination=stdout',
@@ -39,6 +41,11 @@ const child = spawn(
 child.once('exit', code => {
   process.exitCode = code ?? 1
 })
+
+function laneOf(name: string): typeof lane {
+  if (name.startsWith(IMAGE)) return 'image'
+  return name.endsWith('.slow.test.js') ? 'slow' : 'quick'
+}
 
 /** The longest first, so that none of them is left alone at the end. */
 function groupsOf(names: readonly string[]): (readonly string[])[] {

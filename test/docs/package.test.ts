@@ -5,6 +5,7 @@ import { before, describe, it } from 'node:test'
 import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
 import { parse } from 'yaml'
+import { packageVersion } from '../../src/cli/package-version.js'
 import { objectionTo } from './commands.js'
 
 const ROOT = new URL('../../../', import.meta.url)
@@ -39,6 +40,8 @@ describe('the package', () => {
       'config/schema/policy.v1.json',
       'deploy/compose.yaml',
       'deploy/systemd/countersign.service',
+      'deploy/systemd/countersign-keeper.service',
+      'deploy/systemd/countersign.sysusers.conf',
       'docs/dependencies.md',
       'docs/errors.md',
       'docs/policy.md',
@@ -75,18 +78,26 @@ describe('the image', () => {
     }
   })
 
-  it('has the program under its name on the PATH, for the scripts of a policy repository', () => {
-    const [, made, last] = dockerfile.split(/^FROM /m)
-    const program = /^ENTRYPOINT \["node", "(.+)"\]$/m.exec(last ?? '')?.[1]
-    assert.ok(made?.includes(`ln -s ${program} /bin-links/countersign`))
-    assert.match(last ?? '', /^COPY --from=build \/bin-links\/ \/usr\/local\/bin\/$/m)
-    assert.match(last ?? '', /^ENV .*\bPATH=\S*\/usr\/local\/bin:/m)
+  it('is what a build without a target makes, and starts the program by its name as nobody’s root', () => {
+    const last = dockerfile.split(/^FROM /m).at(-1) ?? ''
+    assert.match(last, /^scratch AS sidecar$/m)
+    assert.match(last, /^ENTRYPOINT \["countersign"\]$/m)
+    assert.match(last, /^USER 65532:65530$/m)
+    const command = JSON.parse(/^CMD (\[.*\])$/m.exec(last)?.[1] ?? '[]') as string[]
+    assert.equal(objectionTo(command), null)
   })
 
-  it('runs as nobody’s root, and starts a command that there is', () => {
-    assert.match(dockerfile.split(/^FROM /m).at(-1) ?? '', /^USER 65532:65530$/m)
-    const command = JSON.parse(/^CMD (\[.*\])$/m.exec(dockerfile)?.[1] ?? '[]') as string[]
-    assert.equal(objectionTo(command), null)
+  it('is there with a shell as well, under the name that the workflow of a policy repository wants', () => {
+    const [, , pipeline = ''] = dockerfile.split(/^FROM /m)
+    assert.match(pipeline, /^\$\{BUILD_BASE\} AS pipeline$/m)
+    assert.match(pipeline, /^RUN ln -s \/app\/dist\/bin\/main\.js \/usr\/local\/bin\/countersign$/m)
+    const workflow = read('config/policy-repository/.github/workflows/policy.yml')
+    assert.match(workflow, /^ +image: \S+\/countersign-pipeline:\S+$/m)
+  })
+
+  it('is labelled with the version of the package', () => {
+    const versions = [...dockerfile.matchAll(/^ARG VERSION=(.+)$/gm)].map(([, version]) => version)
+    assert.deepEqual(versions, Array(2).fill(packageVersion()))
   })
 })
 
@@ -114,10 +125,23 @@ describe('deploy/', () => {
     )
   })
 
-  it('countersign.service starts a command that there is', () => {
-    const start = /^ExecStart=\/usr\/bin\/env countersign (.+)$/m.exec(
-      read('deploy/systemd/countersign.service'),
-    )
-    assert.equal(objectionTo((start?.[1] ?? '').split(' ')), null)
+  it('compose.yaml asks gate and keeper how they are without a shell', () => {
+    const { services } = parse(read('deploy/compose.yaml')) as {
+      services: Record<string, { healthcheck: { test: readonly string[] }; ulimits: { core: number } }>
+    }
+    const [kind, program, ...words] = services.keeper?.healthcheck.test ?? []
+    assert.deepEqual([kind, program, objectionTo(words)], ['CMD', 'countersign', null])
+    const ofImage = JSON.parse(/^HEALTHCHECK .*\n? *CMD (\[.*\])$/m.exec(read('Dockerfile'))?.[1] ?? '[]')
+    assert.deepEqual(services.gate?.healthcheck.test, ['CMD', ...ofImage])
+    for (const { ulimits } of Object.values(services)) assert.equal(ulimits.core, 0)
+  })
+
+  it('the units for systemd start commands that there are', () => {
+    const units = readdirSync(new URL('deploy/systemd/', ROOT)).filter(name => name.endsWith('.service'))
+    assert.equal(units.length, 3)
+    for (const unit of units) {
+      const start = /^ExecStart=\/usr\/bin\/env countersign (.+)$/m.exec(read(`deploy/systemd/${unit}`))
+      assert.equal(objectionTo((start?.[1] ?? '?').split(' ')), null, unit)
+    }
   })
 })
