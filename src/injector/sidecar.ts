@@ -66,6 +66,7 @@ export function keeper(profile: Profile, limits: Limits): Container {
     ...base(KEEPER, profile.images.sidecar, { requests: profile.resources.keeper.requests, limits }),
     args: ['run', '--role', 'keeper', '--config', CONFIG_FILE],
     env: [
+      podMode(profile),
       {
         name: 'COUNTERSIGN_POD_UID',
         valueFrom: { fieldRef: { apiVersion: 'v1', fieldPath: 'metadata.uid' } },
@@ -92,6 +93,7 @@ export function gate(profile: Profile, limits: Limits): Container {
   return {
     ...base(GATE, profile.images.sidecar, { requests: profile.resources.gate.requests, limits }),
     args: ['run', '--role', 'gate', '--config', CONFIG_FILE],
+    env: [podMode(profile)],
     ports: [{ name: 'csgn-probes', containerPort: PROBE_PORT, protocol: 'TCP' }],
     securityContext: confined(profile.users.gate, profile.users.group),
     startupProbe: {
@@ -178,6 +180,11 @@ function configSources({ config }: Profile) {
       ...(files === undefined ? {} : { items: Object.entries(files).map(([key, path]) => ({ key, path })) }),
     },
   }))
+}
+
+/** Both say at their start, and `status` says, what this mode lacks. */
+function podMode({ mode }: Profile) {
+  return { name: 'COUNTERSIGN_POD_MODE', value: mode }
 }
 
 const SMALL = { cpu: '100m', memory: '128Mi' }

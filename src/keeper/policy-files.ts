@@ -1,10 +1,10 @@
 import { readFile } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
+import { watchFiles } from '../native/index.js'
 import { readTrustChain, type TrustRoot } from '../policy/index.js'
 import type { SealedSource } from './activation.js'
 import { keeperFault } from './error-table.js'
 import { catalogFile, openSealedPolicy, type SealParts } from './open-sealed.js'
-import { watchFiles } from './watch-files.js'
 
 export interface PolicyFilesOptions extends SealParts {
   /** JSON array of trust-root envelopes, oldest first. */
