@@ -1,11 +1,9 @@
 import { writeFileSync } from 'node:fs'
-import { renderedInstall } from './kubernetes/tools.js'
+import { MODES, renderedInstall, renderedMode } from './kubernetes/render.js'
 import { valuesSchema } from './kubernetes/values-schema.js'
 
 // `npm run manifests`: what is written here of the chart, and into the chart.
-const ROOT = new URL('../../', import.meta.url)
-writeFileSync(
-  new URL('deploy/chart/values.schema.json', ROOT),
-  `${JSON.stringify(valuesSchema(), null, 2)}\n`,
-)
-writeFileSync(new URL('deploy/kubernetes/install.yaml', ROOT), renderedInstall())
+const write = (file: string, text: string) => writeFileSync(new URL(`../../${file}`, import.meta.url), text)
+write('deploy/chart/values.schema.json', `${JSON.stringify(valuesSchema(), null, 2)}\n`)
+write('deploy/kubernetes/install.yaml', renderedInstall())
+for (const mode of MODES) write(`deploy/kustomize/${mode}/rendered.yaml`, renderedMode(mode))

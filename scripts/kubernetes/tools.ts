@@ -26,15 +26,3 @@ export function runTool(tool: Tool, args: readonly string[], input = ''): string
     env: { PATH: '/usr/bin:/bin', HOME: '/nonexistent', KUBECONFIG: '/dev/null' },
   })
 }
-
-/** What the chart makes with its default values: `deploy/kubernetes/install.yaml`. */
-export function renderedInstall(): string {
-  return `${INSTALL_HEAD}${template('countersign')}`
-}
-
-const INSTALL_HEAD = `# Made from deploy/chart with its default values by \`npm run manifests\`; a test holds the two in step.
-`
-
-export function template(namespace: string, ...args: readonly string[]): string {
-  return runTool('helm', ['template', 'countersign', 'deploy/chart', '--namespace', namespace, ...args])
-}

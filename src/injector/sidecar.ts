@@ -25,7 +25,7 @@ import {
   VALIDATOR,
 } from './names.js'
 import type { Container, Volume } from './pod.js'
-import type { Profile } from './profile.js'
+import { isGuarded, type Profile } from './profile.js'
 
 /*
  * The containers and volumes of the sidecar. Every field that the API server would fill in is written out, so that a
@@ -183,8 +183,12 @@ function configSources({ config }: Profile) {
 }
 
 /** Both say at their start, and `status` says, what this mode lacks. */
-function podMode({ mode }: Profile) {
-  return { name: 'COUNTERSIGN_POD_MODE', value: mode }
+function podMode(profile: Profile) {
+  const { mode } = profile
+  return {
+    name: 'COUNTERSIGN_POD_MODE',
+    value: mode === 'sidecar' && isGuarded(profile) ? 'sidecar-cni' : mode,
+  }
 }
 
 const SMALL = { cpu: '100m', memory: '128Mi' }
