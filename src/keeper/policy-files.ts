@@ -20,11 +20,14 @@ export interface PolicyFilesOptions extends SealParts {
 /** The trust root and the sealed policy as files on disk. */
 export function policyFiles(options: PolicyFilesOptions): SealedSource {
   const { trustRootFile, sealedFile } = options
-  const folder = join(dirname(sealedFile), 'catalogs')
+  const beside = dirname(sealedFile)
+  // A ConfigMap has no folders: its keys lie beside the policy. A catalog is what its digest says, wherever it lies.
+  const catalog = async (digest: string) =>
+    (await bytesIn(join(beside, 'catalogs'), digest)) ?? (await bytesIn(beside, digest))
   return {
     trust: async () => options.openTrust(readTrustChain(await bytesOf(trustRootFile))),
     policy: async (trust, highest, nowMs) =>
-      openSealedPolicy(options, await bytesOf(sealedFile), digest => bytesIn(folder, digest), {
+      openSealedPolicy(options, await bytesOf(sealedFile), catalog, {
         trust,
         highest,
         nowMs,
