@@ -169,10 +169,7 @@ describe('the injector of the chart', { skip: TOOLS_MISSING }, () => {
   it('is asked and asks by one port, and resolves no name', () => {
     const { ingress, egress } = only(objectsOf(template()), 'NetworkPolicy').spec as Record<string, Json[]>
     assert.deepEqual(ingress, [{ ports: [{ protocol: 'TCP', port: 8443 }] }])
-    assert.deepEqual(
-      (egress?.[0]?.ports as { port: number }[]).map(({ port }) => port),
-      [443, 6443],
-    )
+    assert.deepEqual(portsOf(egress?.[0]), [443, 6443])
     const narrowed = objectsOf(template('--set', 'injector.networkPolicy.apiServers={10.0.0.1/32}'))
     const rules = only(narrowed, 'NetworkPolicy').spec as { ingress: Json[]; egress: Json[] }
     const block = [{ ipBlock: { cidr: '10.0.0.1/32' } }]
@@ -184,9 +181,9 @@ describe('the injector of the chart', { skip: TOOLS_MISSING }, () => {
     assert.deepEqual((only(objects, 'PodDisruptionBudget').spec as Json).minAvailable, 2)
     const deployment = only(objects, 'Deployment')
     assert.equal((deployment.spec as Json).replicas, 3)
-    const [injector] = containersOf(deployment)
+    const [injector = {}] = containersOf(deployment)
     for (const probe of ['startupProbe', 'readinessProbe', 'livenessProbe'])
-      assert.equal(((injector?.[probe] as Json).httpGet as Json).scheme, 'HTTPS')
+      assert.equal((injector[probe] as { httpGet: Json }).httpGet.scheme, 'HTTPS')
   })
 
   it('reads the profiles of the values as they are', () => {
@@ -202,4 +199,8 @@ describe('the injector of the chart', { skip: TOOLS_MISSING }, () => {
 function containersOf(manifest: Manifest): readonly Json[] {
   const { initContainers = [], containers } = podOf(manifest).spec as Record<string, Json[]>
   return [...initContainers, ...(containers ?? [])]
+}
+
+function portsOf(rule: Json | undefined): readonly unknown[] {
+  return ((rule?.ports ?? []) as Json[]).map(({ port }) => port)
 }
