@@ -14,29 +14,17 @@ import { join } from 'node:path'
 import process from 'node:process'
 import { test } from 'node:test'
 import { fileURLToPath } from 'node:url'
-import { parse } from 'yaml'
 import type { Config } from '../../src/cli/config-schema.js'
 import { TestCa } from '../certificates.js'
 import { Cluster, ISSUER, SUBJECT } from '../credential/pod-tokens.js'
-import { objectsOf, only, read } from '../deploy/manifests.js'
+import { makeVolumes, settingsOf } from '../deploy/gateway-pod.js'
+import { objectsOf, read } from '../deploy/manifests.js'
 import { invoicesPolicy, startInvoices } from './invoices.js'
 import { startSidecar } from './supervised-sidecar.js'
 
 const MAIN = fileURLToPath(new URL('../../bin/main.js', import.meta.url))
+const RENDERED = 'deploy/kustomize/gateway/rendered.yaml'
 const POD = `identity: [{ issuer: "${ISSUER}", subject: "${SUBJECT}" }]`
-
-/** The configuration that the chart writes for the gateway, its folders being in one of the test's. */
-function fromChart(folder: string, file: string): Config {
-  const { data } = only(
-    objectsOf(read('deploy/kustomize/gateway/rendered.yaml')),
-    'ConfigMap',
-    'countersign-gateway-settings',
-  ) as unknown as { data: Record<string, string> }
-  const text = (data[file] ?? '')
-    .replaceAll(/\/(?:etc|run|var\/lib|var\/run)\/[\w./-]*/g, path => `${folder}/pod${path}`)
-    .replaceAll(/(127\.0\.0\.1|0\.0\.0\.0):\d+/g, '127.0.0.1:0')
-  return parse(text) as Config
-}
 
 test('a gateway as the chart sets it up: one keeper, two gates, TLS, and pods that present themselves', async t => {
   const cluster = await Cluster.start()
@@ -46,15 +34,9 @@ test('a gateway as the chart sets it up: one keeper, two gates, TLS, and pods th
     policy: invoicesPolicy(invoices.address).replace('session: 8h', POD),
     billing: invoices.address,
     configure: (config, folder) => {
-      const made = fromChart(folder, 'countersign.yaml')
       const pod = join(folder, 'pod')
-      for (const path of [
-        'etc/countersign',
-        'etc/countersign-tls',
-        'run/countersign',
-        'var/lib/countersign-mark',
-      ])
-        mkdirSync(join(pod, path), { recursive: true })
+      const made = settingsOf(objectsOf(read(RENDERED)), 'countersign.yaml', pod)
+      makeVolumes(pod)
       // As `inject unpack` leaves them.
       const secrets = join(pod, 'run/countersign-keeper/secrets')
       mkdirSync(secrets, { recursive: true, mode: 0o700 })
