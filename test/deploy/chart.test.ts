@@ -30,6 +30,14 @@ const SETUPS: readonly (readonly [string, readonly string[]])[] = [
   ...MODES.map(mode => [`the values of ${mode}`, ['--values', valuesOf(mode), ...WATCHED]] as const),
 ]
 
+/** Each setup is rendered once. */
+const known = new Map<string, readonly Manifest[]>()
+function rendered(...args: readonly string[]): readonly Manifest[] {
+  const found = known.get(args.join()) ?? objectsOf(template(...args))
+  known.set(args.join(), found)
+  return found
+}
+
 function refusal(...args: readonly string[]): string {
   try {
     template(...args)
@@ -43,13 +51,11 @@ describe('the chart', { skip: TOOLS_MISSING }, () => {
   for (const [what, args] of SETUPS) {
     it(`is lint-free and has only fields that Kubernetes has, with ${what}`, () => {
       assert.match(runTool('helm', ['lint', '--strict', 'deploy/chart', ...args]), / 0 chart\(s\) failed/)
-      assert.deepEqual(strangersIn(objectsOf(template(...args))), [])
+      assert.deepEqual(strangersIn(rendered(...args)), [])
     })
 
     it(`makes pods that Pod Security restricted admits, with ${what}`, () => {
-      const pods = objectsOf(template(...args)).filter(({ kind }) =>
-        ['Deployment', 'StatefulSet'].includes(kind),
-      )
+      const pods = rendered(...args).filter(({ kind }) => ['Deployment', 'StatefulSet'].includes(kind))
       assert.ok(pods.length > 0)
       for (const pod of pods) {
         assert.deepEqual(violations(podOf(pod)), [])
@@ -143,7 +149,7 @@ describe('the schema of the chart’s values', () => {
 
 describe('the injector of the chart', { skip: TOOLS_MISSING }, () => {
   it('has a token and rights only where it gives its own CA to the API server', () => {
-    const own = objectsOf(template())
+    const own = rendered()
     assert.equal(podOf(only(own, 'Deployment')).spec.automountServiceAccountToken, true)
     assert.deepEqual(only(own, 'ClusterRole').rules, [
       {
@@ -153,7 +159,7 @@ describe('the injector of the chart', { skip: TOOLS_MISSING }, () => {
         verbs: ['get', 'patch'],
       },
     ])
-    const given = objectsOf(template(...CERTIFICATE))
+    const given = rendered(...CERTIFICATE)
     assert.equal(podOf(only(given, 'Deployment')).spec.automountServiceAccountToken, false)
     assert.deepEqual(
       given.filter(({ kind }) => kind.startsWith('ClusterRole')),
@@ -167,17 +173,17 @@ describe('the injector of the chart', { skip: TOOLS_MISSING }, () => {
   })
 
   it('is asked and asks by one port, and resolves no name', () => {
-    const { ingress, egress } = only(objectsOf(template()), 'NetworkPolicy').spec as Record<string, Json[]>
+    const { ingress, egress } = only(rendered(), 'NetworkPolicy').spec as Record<string, Json[]>
     assert.deepEqual(ingress, [{ ports: [{ protocol: 'TCP', port: 8443 }] }])
     assert.deepEqual(portsOf(egress?.[0]), [443, 6443])
-    const narrowed = objectsOf(template('--set', 'injector.networkPolicy.apiServers={10.0.0.1/32}'))
+    const narrowed = rendered('--set', 'injector.networkPolicy.apiServers={10.0.0.1/32}')
     const rules = only(narrowed, 'NetworkPolicy').spec as { ingress: Json[]; egress: Json[] }
     const block = [{ ipBlock: { cidr: '10.0.0.1/32' } }]
     assert.deepEqual([rules.ingress[0]?.from, rules.egress[0]?.to], [block, block])
   })
 
   it('survives a drain with several replicas, and its probes are HTTPS', () => {
-    const objects = objectsOf(template(...HA))
+    const objects = rendered(...HA)
     assert.deepEqual((only(objects, 'PodDisruptionBudget').spec as Json).minAvailable, 2)
     const deployment = only(objects, 'Deployment')
     assert.equal((deployment.spec as Json).replicas, 3)
@@ -188,7 +194,7 @@ describe('the injector of the chart', { skip: TOOLS_MISSING }, () => {
 
   it('reads the profiles of the values as they are', () => {
     for (const mode of MODES) {
-      const profiles = profilesOf(objectsOf(template('--values', valuesOf(mode))))
+      const profiles = profilesOf(rendered('--values', valuesOf(mode)))
       const { profiles: written } = parse(read(valuesOf(mode))) as { profiles: Record<string, Json> }
       assert.deepEqual([...profiles.byName.keys()], Object.keys(written))
       assert.equal(profiles.default, 'coder')
