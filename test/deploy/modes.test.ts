@@ -108,6 +108,23 @@ describe('what keeps agents from going around', { skip: TOOLS_MISSING }, () => {
       assert.ok((profile.blocked ?? []).length > 0)
   })
 
+  it('is tried by every pod but those that nothing guards, and these say so', () => {
+    for (const mode of MODES) {
+      const { yaml } = renderManifests(
+        read(`deploy/examples/${EXAMPLES[mode][0]}.yaml`),
+        { passOthers: false, namespace: null },
+        injectorParts(profilesOf(of(mode))),
+      )
+      const { initContainers } = podOf(objectsOf(yaml ?? '')[0] as Manifest).spec as {
+        initContainers: { name: string; env?: { name: string; value?: string }[] }[]
+      }
+      const names = initContainers.map(({ name }) => name)
+      assert.equal(names.includes('countersign-validator'), mode !== 'sidecar', mode)
+      for (const { env = [] } of initContainers)
+        for (const { name, value } of env) if (name === 'COUNTERSIGN_POD_MODE') assert.equal(value, mode)
+    }
+  })
+
   it('is a name for each upstream, with Cilium', () => {
     const [cilium] = objectsOf(read('deploy/kustomize/sidecar-cni/cilium.yaml'))
     const egress = egressOf(cilium)
