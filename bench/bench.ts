@@ -3,208 +3,171 @@ import { cpus } from 'node:os'
 import { dirname } from 'node:path'
 import process from 'node:process'
 import { parseArgs } from 'node:util'
-import { type Latency, latency, loadGenerator, type Shot, throughput } from './load.js'
+import { drawBars } from './bars.js'
+import { CASES } from './cases.js'
+import { type CaseResult, compare, memoryOf, ratioIn } from './compare.js'
+import { type Contender, contenders, isBare, isSidecar } from './contenders.js'
+import { type Latency, latency, loadGenerator } from './load.js'
 import { measurePolicy, policyLines } from './policy.js'
-import { cpuSeconds, residentMiB, roleOf, start } from './processes.js'
-import { type BenchSidecar, startSidecar } from './sidecar.js'
-import { signedHeaders } from './signed.js'
+import { start } from './processes.js'
 
 /**
- * Measures the whole sidecar, both receipts durable, against bare `@fastify/http-proxy`, side by side in one run.
- * Figures are only comparable within a run; what is published are ratios.
+ * Measures the whole sidecar, both receipts durable, side by side in one run with bare `@fastify/http-proxy` and the
+ * proxies that are installed. Figures are only comparable within a run; what is published are ratios.
  */
 const { values } = parseArgs({
   options: {
-    seconds: { type: 'string', default: '5' },
+    seconds: { type: 'string', default: '3' },
     rounds: { type: 'string', default: '3' },
     samples: { type: 'string', default: '2000' },
-    connections: { type: 'string', default: '64' },
+    connections: { type: 'string', default: '1,64,256' },
+    contenders: { type: 'string' },
+    cases: { type: 'string' },
     json: { type: 'string', default: 'bench/results/latest.json' },
+    svg: { type: 'string', default: 'bench/results/latest.svg' },
     'policy-rounds': { type: 'string' },
     help: { type: 'boolean', default: false },
   },
 })
 if (values.help) {
   process.stdout.write(
-    'npm run bench -- [--seconds 5] [--rounds 3] [--samples 2000] [--connections 64] [--policy-rounds 31] [--json FILE]\n',
+    `npm run bench -- [--seconds 3] [--rounds 3] [--samples 2000] [--connections 1,64,256] [--policy-rounds 31]
+                 [--cases "REST read,Stripe form"] [--contenders "nginx,haproxy"] [--json FILE] [--svg FILE]
+
+npm run bench -- --connections 64 --contenders @fastify/http-proxy     # what is compared with the target, in about a minute
+`,
   )
   process.exit(0)
 }
-const seconds = Number(values.seconds)
-const rounds = Number(values.rounds)
+const list = (text: string | undefined) => text?.split(',').map(each => each.trim()) ?? null
+const plan = { seconds: Number(values.seconds), rounds: Number(values.rounds), warmUpSeconds: 1 }
 const samples = Number(values.samples)
-const connections = Number(values.connections)
+const connections = list(values.connections)?.map(Number) ?? []
+const names = list(values.cases)
+const cases = CASES.filter(({ name }) => names === null || names.includes(name))
+if (cases.length === 0) throw new Error(`no such case: ${CASES.map(({ name }) => name).join(', ')}`)
+const tell = (line: string) => process.stderr.write(`${line}\n`)
 
-interface Case {
+/** One request at a time, timed one by one. */
+interface Alone {
   readonly name: string
-  /** Path at the upstream, and with the API's prefix at the gate. */
-  readonly path: string
-  readonly prefix: string
-  readonly method: Shot['method']
-  readonly type?: string
-  readonly body?: string
-  /** Signed with the keys of a grant instead of carrying it: the service's signing name. */
-  readonly signedFor?: string
-}
-
-const CASES: readonly Case[] = [
-  { name: 'REST read', prefix: '/billing', path: '/invoices/in_1001', method: 'GET' },
-  {
-    name: 'Railway GraphQL',
-    prefix: '/railway',
-    path: '/graphql/v2',
-    method: 'POST',
-    type: 'application/json',
-    body: JSON.stringify({
-      query:
-        'mutation Redeploy($e: String!, $s: String!) { serviceInstanceRedeploy(environmentId: $e, serviceId: $s) }',
-      variables: { e: '7c9e6679-7425-40de-944b-e07fc1f90ae7', s: '5e0d7a9c-3b1f-4d62-8e47-b1c2d3e4f506' },
-    }),
-  },
-  {
-    name: 'Stripe form',
-    prefix: '/stripe',
-    path: '/v1/customers/cus_1001',
-    method: 'POST',
-    type: 'application/x-www-form-urlencoded',
-    body: 'name=Harbour+Rentals&metadata[order]=6735&email=desk%40example.com',
-  },
-  {
-    // Signature verified, classified, decided, signed anew with an assumed role's credential.
-    name: 'AWS query',
-    prefix: '/aws',
-    path: '/',
-    method: 'POST',
-    type: 'application/x-www-form-urlencoded; charset=utf-8',
-    body: 'Action=DescribeInstances&Version=2016-11-15&Filter.1.Name=instance-state-name&Filter.1.Value.1=running',
-    signedFor: 'ec2',
-  },
-]
-
-interface Result {
-  readonly name: string
-  readonly bare: { readonly requestsPerSecond: number; readonly latency: Latency }
-  readonly sidecar: {
-    readonly requestsPerSecond: number
-    readonly latency: Latency
-    /** Processor microseconds a request at 64 connections, or as many as were asked for. */
-    readonly gateMicros: number
-    readonly keeperMicros: number
-  }
-  /** Sidecar's throughput as a share of bare's, at as many connections. */
-  readonly throughputRatio: number
-  /** Added p50 at one connection, milliseconds. */
+  readonly bare: Latency
+  readonly sidecar: Latency
   readonly addedP50Ms: number
 }
 
-process.stderr.write('policy: deciding, compiling, surveying …\n')
+tell('policy: deciding, compiling, surveying …')
 const policy = measurePolicy(
   values['policy-rounds'] === undefined ? undefined : Number(values['policy-rounds']),
 )
 const upstream = await start('./upstream.js')
-const bare = await start('./bare.js', `http://127.0.0.1:${upstream.port}`)
-const sidecar = await startSidecar(upstream.port)
+const running: Contender[] = []
 try {
-  const pids = { gate: roleOf(sidecar.supervisor, 'gate'), keeper: roleOf(sidecar.supervisor, 'keeper') }
-  const idleMiB = { gate: residentMiB(pids.gate), keeper: residentMiB(pids.keeper) }
-  const results: Result[] = []
-  for (const each of CASES) results.push(await measure(each, sidecar, pids))
-  report(results, idleMiB, { gate: residentMiB(pids.gate), keeper: residentMiB(pids.keeper) })
+  for (const kind of contenders(list(values.contenders), tell)) running.push(await kind.start(upstream.port))
+  const idle = running.map(memoryOf)
+  const results: CaseResult[] = []
+  for (const each of cases)
+    for (const count of connections) results.push(await compare(each, count, running, plan, tell))
+  const alone: Alone[] = []
+  for (const each of cases) alone.push(await measureAlone(each))
+  const memoryMiB = running.map((contender, place) => ({
+    contender: contender.name,
+    idle: idle[place],
+    loaded: memoryOf(contender),
+  }))
+  report({
+    machine: {
+      cores: cpus().length,
+      model: cpus()[0]?.model ?? 'unknown',
+      node: process.version,
+      load: loadGenerator(),
+    },
+    ...plan,
+    contenders: running.map(({ name, version }) => ({ name, version })),
+    results,
+    alone,
+    memoryMiB,
+    policy,
+  })
 } finally {
-  await sidecar.stop()
-  bare.stop()
+  for (const contender of running) await contender.stop()
   upstream.stop()
 }
 
-async function measure(
-  each: Case,
-  { main, grant, keys }: BenchSidecar,
-  pids: { gate: number; keeper: number },
-): Promise<Result> {
-  const plain = shotOf(each, `http://127.0.0.1:${bare.port}${each.path}`, {})
-  const url = `${main}${each.prefix}${each.path}`
-  const guarded = shotOf(
-    each,
-    url,
-    each.signedFor === undefined
-      ? { authorization: `Bearer ${grant}` }
-      : signedHeaders(each.method, url, each.signedFor, each.type ?? '', each.body ?? '', keys),
-  )
-  process.stderr.write(`${each.name}: warming up …\n`)
-  for (const shot of [plain, guarded]) await throughput(shot, connections, Math.min(seconds, 3))
-  const rates = { plain: [] as number[], guarded: [] as number[] }
-  const micros = { gate: [] as number[], keeper: [] as number[] }
-  for (let round = 1; round <= rounds; round++) {
-    process.stderr.write(`${each.name}: round ${round} of ${rounds}\n`)
-    rates.plain.push(await throughput(plain, connections, seconds))
-    const before = { gate: cpuSeconds(pids.gate), keeper: cpuSeconds(pids.keeper) }
-    const rate = await throughput(guarded, connections, seconds)
-    rates.guarded.push(rate)
-    micros.gate.push(((cpuSeconds(pids.gate) - before.gate) * 1e6) / (rate * seconds))
-    micros.keeper.push(((cpuSeconds(pids.keeper) - before.keeper) * 1e6) / (rate * seconds))
-  }
-  const alone = { plain: await latency(plain, samples), guarded: await latency(guarded, samples) }
-  return {
-    name: each.name,
-    bare: { requestsPerSecond: median(rates.plain), latency: alone.plain },
-    sidecar: {
-      requestsPerSecond: median(rates.guarded),
-      latency: alone.guarded,
-      gateMicros: median(micros.gate),
-      keeperMicros: median(micros.keeper),
-    },
-    throughputRatio: median(rates.guarded) / median(rates.plain),
-    addedP50Ms: alone.guarded.p50Ms - alone.plain.p50Ms,
-  }
+async function measureAlone(each: (typeof CASES)[number]): Promise<Alone> {
+  tell(`${each.name}, one request at a time`)
+  const [bare, sidecar] = [running.find(isBare), running.find(isSidecar)]
+  if (bare === undefined || sidecar === undefined) throw new Error('nothing to compare')
+  const [plain, guarded] = [
+    await latency(bare.shot(each), samples),
+    await latency(sidecar.shot(each), samples),
+  ]
+  return { name: each.name, bare: plain, sidecar: guarded, addedP50Ms: guarded.p50Ms - plain.p50Ms }
 }
 
-function shotOf({ method, type, body }: Case, url: string, headers: Readonly<Record<string, string>>): Shot {
-  return {
-    url,
-    method,
-    headers: { ...headers, ...(type === undefined ? {} : { 'content-type': type }) },
-    ...(body === undefined ? {} : { body }),
+function report(figures: {
+  readonly machine: {
+    readonly cores: number
+    readonly model: string
+    readonly node: string
+    readonly load: string
   }
-}
-
-function median(numbers: readonly number[]): number {
-  return [...numbers].sort((a, b) => a - b)[Math.floor(numbers.length / 2)] as number
-}
-
-type Memory = { readonly gate: number; readonly keeper: number }
-
-function report(results: readonly Result[], idleMiB: Memory, loadedMiB: Memory): void {
+  readonly contenders: readonly { readonly name: string; readonly version: string }[]
+  readonly results: readonly CaseResult[]
+  readonly alone: readonly Alone[]
+  readonly memoryMiB: readonly {
+    readonly contender: string
+    readonly idle?: Readonly<Record<string, number>> | undefined
+    readonly loaded: Readonly<Record<string, number>>
+  }[]
+  readonly policy: ReturnType<typeof measurePolicy>
+}): void {
   const say = (line: string) => process.stdout.write(`${line}\n`)
-  say(
-    `\nWhole sidecar against bare @fastify/http-proxy, ${connections} connections, ${loadGenerator()}, ${cpus().length} cores\n`,
-  )
-  say('case              throughput ratio   added p50 (1 conn.)   gate CPU   keeper CPU')
-  for (const {
-    name,
-    throughputRatio,
-    addedP50Ms,
-    sidecar: { gateMicros, keeperMicros },
-  } of results) {
-    say(
-      `${name.padEnd(18)}${`${throughputRatio.toFixed(2)} ×`.padEnd(19)}${`${addedP50Ms.toFixed(2)} ms`.padEnd(22)}${`${gateMicros.toFixed(0)} µs`.padEnd(11)}${keeperMicros.toFixed(0)} µs`,
-    )
+  const { machine, results, alone, memoryMiB } = figures
+  for (const result of results) {
+    say(`\n${result.name}, ${result.connections} connections (${machine.load}, ${machine.cores} cores)`)
+    say('                          to bare   requests/s      p50       p99   processor a request')
+    for (const { contender, toBare, requestsPerSecond, p50Ms, p99Ms, cpuMicros } of result.showings)
+      say(
+        [
+          contender.padEnd(24),
+          `${toBare.toFixed(2)} ×`.padStart(9),
+          requestsPerSecond.toFixed(0).padStart(12),
+          `${p50Ms.toFixed(2)} ms`.padStart(11),
+          `${p99Ms.toFixed(1)} ms`.padStart(10),
+          `   ${microsText(cpuMicros)}`,
+        ].join(''),
+      )
   }
-  say(`\nresident memory, gate and keeper: idle ${sum(idleMiB)} MiB, after load ${sum(loadedMiB)} MiB`)
-  for (const line of policyLines(policy)) say(line)
-  mkdirSync(dirname(values.json), { recursive: true })
-  const machine = {
-    cores: cpus().length,
-    model: cpus()[0]?.model ?? 'unknown',
-    node: process.version,
-    load: loadGenerator(),
-  }
-  writeFileSync(
-    values.json,
-    `${JSON.stringify({ machine, seconds, rounds, connections, results, idleMiB, loadedMiB, policy }, null, 2)}\n`,
-  )
-  say(`written to ${values.json}`)
+  say('\none request at a time       added p50')
+  for (const { name, addedP50Ms } of alone)
+    say(`${name.padEnd(24)}${`${addedP50Ms.toFixed(2)} ms`.padStart(13)}`)
+  say('')
+  for (const { contender, idle = {}, loaded } of memoryMiB)
+    say(`resident memory of ${contender}: idle ${mibText(idle)}, after load ${mibText(loaded)}`)
+  for (const line of policyLines(figures.policy)) say(line)
+  for (const file of [values.json, values.svg]) mkdirSync(dirname(file), { recursive: true })
+  writeFileSync(values.json, `${JSON.stringify(figures, rounded, 2)}\n`)
+  writeFileSync(values.svg, drawBars(figures))
+  say(`written to ${values.json} and ${values.svg}`)
+  for (const result of results)
+    if (!(ratioIn(result) > 0)) throw new Error(`${result.name}: the sidecar was not measured`)
 }
 
-function sum({ gate, keeper }: Memory): string {
-  return (gate + keeper).toFixed(0)
+function microsText(micros: Readonly<Record<string, number>>): string {
+  const parts = Object.entries(micros).filter(([, value]) => value >= 0.5)
+  const whole = parts.reduce((total, [, value]) => total + value, 0).toFixed(0)
+  const named = parts.map(([role, value]) => `${role} ${value.toFixed(0)}`).join(', ')
+  return `${whole} µs${parts.length > 1 ? ` (${named})` : ''}`
+}
+
+/** The supervisor counts as well: it is part of what an operator pays. */
+function mibText(memory: Readonly<Record<string, number>>): string {
+  const parts = Object.entries(memory)
+  const named = parts.map(([role, value]) => `${role} ${value.toFixed(0)}`).join(', ')
+  return `${parts.reduce((total, [, value]) => total + value, 0).toFixed(0)} MiB${parts.length > 1 ? ` (${named})` : ''}`
+}
+
+function rounded(_name: string, value: unknown): unknown {
+  return typeof value === 'number' ? Number(value.toPrecision(4)) : value
 }

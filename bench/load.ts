@@ -1,10 +1,11 @@
 import { spawn } from 'node:child_process'
-import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
-import { delimiter, join } from 'node:path'
+import { join } from 'node:path'
 import process from 'node:process'
 import autocannon from 'autocannon'
 import { Client } from 'undici'
+import { installed } from './processes.js'
 
 /** One request that is sent over and over. */
 export interface Shot {
@@ -14,20 +15,28 @@ export interface Shot {
   readonly body?: string
 }
 
-/** What fires the shots: wrk where it is installed, because it takes little of the two cores; autocannon otherwise. */
-export function loadGenerator(): 'wrk' | 'autocannon' {
-  const folders = (process.env.PATH ?? '').split(delimiter)
-  return folders.some(folder => existsSync(join(folder, 'wrk'))) ? 'wrk' : 'autocannon'
+export interface Latency {
+  readonly p50Ms: number
+  readonly p99Ms: number
 }
 
-/** Requests a second over a number of connections. Throws unless every answer was a 2xx: a fast refusal is no throughput. */
-export function throughput(shot: Shot, connections: number, seconds: number): Promise<number> {
+export interface Load extends Latency {
+  readonly requestsPerSecond: number
+}
+
+/** What fires the shots: wrk where it is installed, because it takes little of the two cores; autocannon otherwise. */
+export function loadGenerator(): 'wrk' | 'autocannon' {
+  return installed('wrk') ? 'wrk' : 'autocannon'
+}
+
+/** Requests over a number of connections. Throws where an answer wasn't a 2xx: a fast refusal is no throughput. None in time is a rate of 0. */
+export function fire(shot: Shot, connections: number, seconds: number): Promise<Load> {
   return loadGenerator() === 'wrk'
     ? byWrk(shot, connections, seconds)
     : byAutocannon(shot, connections, seconds)
 }
 
-async function byAutocannon(shot: Shot, connections: number, seconds: number): Promise<number> {
+async function byAutocannon(shot: Shot, connections: number, seconds: number): Promise<Load> {
   const { url, method, headers, body } = shot
   const result = await autocannon({
     url,
@@ -37,27 +46,35 @@ async function byAutocannon(shot: Shot, connections: number, seconds: number): P
     duration: seconds,
     ...(body === undefined ? {} : { body }),
   })
-  if (result.non2xx > 0 || result.errors > 0 || result['2xx'] === 0) {
+  if (result.non2xx > 0 || result.errors > 0) {
     throw new Error(`${url}: ${result['2xx']} good answers, ${result.non2xx} others, ${result.errors} errors`)
   }
-  return result['2xx'] / result.duration
+  const { p50: p50Ms, p99: p99Ms } = result.latency
+  return { requestsPerSecond: result['2xx'] / result.duration, p50Ms, p99Ms }
 }
 
-async function byWrk(shot: Shot, connections: number, seconds: number): Promise<number> {
+async function byWrk(shot: Shot, connections: number, seconds: number): Promise<Load> {
   const folder = mkdtempSync(join(tmpdir(), 'bench-'))
   const script = join(folder, 'shot.lua')
   const lines = [`wrk.method = ${lua(shot.method)}`]
   for (const [name, value] of Object.entries(shot.headers))
     lines.push(`wrk.headers[${lua(name)}] = ${lua(value)}`)
   if (shot.body !== undefined) lines.push(`wrk.body = ${lua(shot.body)}`)
+  lines.push(
+    'function done(_, latency) print(string.format("p50 %d p99 %d", latency:percentile(50), latency:percentile(99))) end',
+  )
   writeFileSync(script, lines.join('\n'))
   try {
-    const text = await run('wrk', ['-t1', `-c${connections}`, `-d${seconds}s`, '-s', script, shot.url])
-    const bad = /Non-2xx or 3xx responses: (\d+)/.exec(text)?.[1]
+    const text = await run('wrk', [
+      ...['-t1', `-c${connections}`, `-d${seconds}s`, '--timeout', '30s'],
+      ...['-s', script, shot.url],
+    ])
+    const bad = /Non-2xx or 3xx responses: (\d+)/.exec(text)?.[1] ?? /Socket errors: (.+)/.exec(text)?.[1]
     const rate = Number(/Requests\/sec:\s+([\d.]+)/.exec(text)?.[1])
-    if (bad !== undefined || !(rate > 0))
+    const [p50, p99] = (/^p50 (\d+) p99 (\d+)$/m.exec(text) ?? []).slice(1).map(Number)
+    if (bad !== undefined || !(rate >= 0) || p50 === undefined || p99 === undefined)
       throw new Error(`${shot.url}: ${bad ?? 'no'} answers were not 2xx\n${text}`)
-    return rate
+    return { requestsPerSecond: rate, p50Ms: p50 / 1_000, p99Ms: p99 / 1_000 }
   } finally {
     rmSync(folder, { recursive: true, force: true })
   }
@@ -79,11 +96,6 @@ function run(command: string, args: readonly string[]): Promise<string> {
   })
 }
 
-export interface Latency {
-  readonly p50Ms: number
-  readonly p99Ms: number
-}
-
 /** Sequential requests on one kept-alive connection, timed one by one. */
 export async function latency(shot: Shot, count: number): Promise<Latency> {
   const url = new URL(shot.url)
@@ -98,7 +110,7 @@ export async function latency(shot: Shot, count: number): Promise<Latency> {
         headers: shot.headers,
         body: shot.body ?? null,
       })
-      await answer.body.dump()
+      await answer.body.dump({ limit: Number.POSITIVE_INFINITY })
       if (answer.statusCode !== 200) throw new Error(`${shot.url}: status ${answer.statusCode}`)
       times.push(Number(process.hrtime.bigint() - start) / 1e6)
     }

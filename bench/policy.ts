@@ -64,6 +64,22 @@ export function measurePolicy(rounds = ROUNDS): PolicyFigures {
   }
 }
 
+/** Of a decision with as many routes and rules, medians of rounds in turns. */
+export function decisionMicros(
+  sizes: readonly number[],
+  rounds: number,
+): readonly { readonly routes: number; readonly micros: number }[] {
+  const deciders = sizes.map(deciderOf)
+  for (const decide of deciders) decide(DECISIONS * 3)
+  const times = sizes.map(() => [] as number[])
+  for (let round = 0; round < rounds; round++)
+    for (const [place, decide] of deciders.entries()) times[place]?.push(timed(() => decide(DECISIONS)))
+  return sizes.map((routes, place) => ({
+    routes,
+    micros: (median(times[place] ?? []) * 1_000) / DECISIONS,
+  }))
+}
+
 export function policyLines(figures: PolicyFigures): readonly string[] {
   const { manyRoutesRatio, fewRoutesMicros, manyRoutesMicros } = figures
   return [

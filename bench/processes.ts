@@ -1,5 +1,8 @@
 import { type ChildProcess, fork } from 'node:child_process'
-import { readdirSync, readFileSync } from 'node:fs'
+import { existsSync, readdirSync, readFileSync } from 'node:fs'
+import { createRequire } from 'node:module'
+import { delimiter, join } from 'node:path'
+import process from 'node:process'
 import { fileURLToPath } from 'node:url'
 
 /** A process of the benchmark that reported its port. */
@@ -39,6 +42,30 @@ export function roleOf(supervisor: ChildProcess, role: string): number {
     })
   if (pid === undefined) throw new Error(`no ${role} process`)
   return Number(pid)
+}
+
+/** A process and all that descend from it. */
+export function familyOf(pid: number): readonly number[] {
+  const children = readdirSync('/proc').filter(name => {
+    try {
+      return /^\d+$/.test(name) && readFileSync(`/proc/${name}/status`, 'utf8').includes(`PPid:\t${pid}\n`)
+    } catch {
+      return false
+    }
+  })
+  return [pid, ...children.flatMap(child => familyOf(Number(child)))]
+}
+
+/** Whether a program is on the PATH. */
+export function installed(program: string): boolean {
+  return (process.env.PATH ?? '').split(delimiter).some(folder => existsSync(join(folder, program)))
+}
+
+/** Of a package: this one, or one that it uses. */
+export function versionOf(name: string): string {
+  const require = createRequire(import.meta.url)
+  const file = name === 'countersign' ? '../../package.json' : `${name}/package.json`
+  return (require(file) as { version: string }).version
 }
 
 const TICKS_PER_SECOND = 100

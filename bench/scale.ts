@@ -20,7 +20,7 @@ import { parseArgs } from 'node:util'
 import { connectAdmin } from '../src/cli/admin-client.js'
 import { loadConfig } from '../src/cli/config.js'
 import type { KeeperStatus } from '../src/cli/keeper-status.js'
-import { throughput } from './load.js'
+import { fire } from './load.js'
 import { peakMiB, residentMiB, roleOf, type Started, start } from './processes.js'
 import { curveOf, type WholeSidecar } from './scale-curve.js'
 import type { WriterAnswer, WriterOrder } from './scale-writer.js'
@@ -228,7 +228,7 @@ async function measureSidecar(size: number): Promise<WholeSidecar> {
     }
     const looks: number[] = []
     const looking = setInterval(() => looks.push(residentMiB(keeper)), 100)
-    const requestsPerSecond = await throughput(shot, concurrency, seconds)
+    const { requestsPerSecond } = await fire(shot, concurrency, seconds)
     clearInterval(looking)
     let status = (await statusNow()).fullCheck
     let readerMiB = 0

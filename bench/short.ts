@@ -16,17 +16,10 @@ const MOST_MS = 300_000
 type Place = readonly string[]
 
 const SIDECAR: readonly Place[] = [
-  ['results', '*', 'bare', 'requestsPerSecond'],
-  ['results', '*', 'bare', 'latency', 'p50Ms'],
-  ['results', '*', 'sidecar', 'requestsPerSecond'],
-  ['results', '*', 'sidecar', 'latency', 'p50Ms'],
-  ['results', '*', 'sidecar', 'gateMicros'],
-  ['results', '*', 'sidecar', 'keeperMicros'],
-  ['results', '*', 'throughputRatio'],
-  ...['gate', 'keeper'].flatMap(role => [
-    ['idleMiB', role],
-    ['loadedMiB', role],
-  ]),
+  ...['requestsPerSecond', 'p50Ms', 'p99Ms', 'toBare'].map(name => ['results', '*', 'showings', '*', name]),
+  ...['gate', 'keeper'].map(role => ['results', '*', 'showings', '0', 'cpuMicros', role]),
+  ...['bare', 'sidecar'].map(name => ['alone', '*', name, 'p50Ms']),
+  ...['idle', 'loaded'].map(name => ['memoryMiB', '*', name, '*']),
   ...['manyRoutesRatio', 'largestSampleMs', 'matrixMs'].map(name => ['policy', name]),
 ]
 
@@ -39,25 +32,27 @@ const SCALE: readonly Place[] = [
   ['sidecar', 'full', 'fullCheck', 'seconds'],
 ]
 
+const GROWTH: readonly Place[] = [
+  ...['gateMiB', 'keeperMiB', 'p50Ms'].map(name => ['connections', '*', name]),
+  ['routes', '*', 'micros'],
+]
+
 const folder = mkdtempSync(join(tmpdir(), 'countersign-bench-short-'))
 try {
   const json = join(folder, 'figures.json')
+  const svg = join(folder, 'figures.svg')
   // Few connections: a machine that does other things as well is not to make the keeper late.
-  const short = [
-    '--seconds',
-    '1',
-    '--rounds',
-    '1',
-    '--samples',
-    '50',
-    '--connections',
-    '8',
-    '--policy-rounds',
-    '1',
-  ]
-  await finished('bench.js', ...short, '--json', json)
+  const short = ['--seconds', '1', '--rounds', '1', '--samples', '50', '--connections', '8']
+  await finished('bench.js', ...short, '--policy-rounds', '1', '--json', json, '--svg', svg)
   const figures: unknown = JSON.parse(readFileSync(json, 'utf8'))
   for (const place of SIDECAR) aboveZero('bench.js', figures, place)
+  isDrawing('bench.js', svg)
+
+  const growth = ['--most', '200', '--rounds', '1']
+  const grown = { json: join(folder, 'growth.json'), svg: join(folder, 'growth') }
+  await finished('growth.js', ...growth, '--json', grown.json, '--svg', grown.svg)
+  for (const place of GROWTH) aboveZero('growth.js', JSON.parse(readFileSync(grown.json, 'utf8')), place)
+  for (const name of ['connections', 'routes']) isDrawing('growth.js', `${grown.svg}-${name}.svg`)
 
   const ledger: unknown = JSON.parse(await finished('ledger.js', '2000', '16'))
   for (const name of ['entries', 'entriesPerSecond', 'residentMiB']) aboveZero('ledger.js', ledger, [name])
@@ -73,7 +68,7 @@ try {
     await finished('scale.js', ...scale, '--seconds', '1', '--full-check', ...places),
   )
   for (const place of SCALE) aboveZero('scale.js', sizes, place)
-  if (!/^<svg .*<\/svg>\n$/s.test(readFileSync(drawn, 'utf8'))) throw new Error('scale.js drew nothing')
+  isDrawing('scale.js', drawn)
 
   const policy = await finished('policy.js', '1')
   const lines = policy.trim().split('\n')
@@ -109,6 +104,10 @@ function aboveZero(file: string, document: unknown, place: Place): void {
   const found = figuresAt(document, place)
   if (found.length > 0 && found.every(each => Number.isFinite(each) && (each as number) > 0)) return
   throw new Error(`${file}: ${place.join('.')} is ${JSON.stringify(found)}`)
+}
+
+function isDrawing(benchmark: string, file: string): void {
+  if (!/^<svg .*<\/svg>\n$/s.test(readFileSync(file, 'utf8'))) throw new Error(`${benchmark} drew nothing`)
 }
 
 function figuresAt(document: unknown, [name, ...rest]: Place): readonly unknown[] {

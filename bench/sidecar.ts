@@ -8,10 +8,12 @@ import { readRunning } from '../src/cli/addresses.js'
 import { loadConfig } from '../src/cli/config.js'
 import { type IssuedGrant, openGrantSession } from '../src/cli/grant-session.js'
 import { initSandbox } from '../src/cli/init-sandbox.js'
+import { roleOf } from './processes.js'
 
 /** The whole sidecar as `countersign run` starts it, with the benchmark's upstream behind every API. */
 export interface BenchSidecar {
   readonly supervisor: ChildProcess
+  pidOf(role: 'gate' | 'keeper'): number
   readonly folder: string
   /** From the command until it answers. */
   readonly startSeconds: number
@@ -88,7 +90,16 @@ export async function runSidecar(folder: string): Promise<BenchSidecar> {
     const { token: grant } = await session.issue('bearer')
     const keys = await session.issue('aws-sigv4')
     await session.leave()
-    return { supervisor, folder, startSeconds, main: readRunning(loaded).main, grant, keys, stop }
+    return {
+      supervisor,
+      pidOf: role => roleOf(supervisor, role),
+      folder,
+      startSeconds,
+      main: readRunning(loaded).main,
+      grant,
+      keys,
+      stop,
+    }
   } catch (error) {
     process.stderr.write(`${readFileSync(log, 'utf8').trim().split('\n').slice(-LAST_LINES).join('\n')}\n`)
     // A sidecar that came up halfway would outlive the benchmark.

@@ -22,6 +22,9 @@ const ANSWER = Buffer.from(
   }),
 )
 
+/** What a large read is answered with. */
+const LARGE_ANSWER = Buffer.alloc(1_000_000, 'The quick brown fox jumps over the lazy dog. ')
+
 /** What STS answers; asked once, when the first credential is made. */
 const SESSION = Buffer.from(
   `<AssumeRoleResponse xmlns="https://sts.amazonaws.com/doc/2011-06-15/"><AssumeRoleResult><Credentials><AccessKeyId>ASIABENCHBENCHBENCH1</AccessKeyId><SecretAccessKey>bench-secret-access-key</SecretAccessKey><SessionToken>bench-session-token-0123456789</SessionToken><Expiration>${new Date(Date.now() + 3_600_000).toISOString()}</Expiration></Credentials></AssumeRoleResult></AssumeRoleResponse>`,
@@ -38,8 +41,9 @@ const server = createServer((request, response) => {
       response.end(SESSION)
       return
     }
-    response.writeHead(200, { 'content-type': 'application/json', 'content-length': ANSWER.length })
-    response.end(ANSWER)
+    const answer = request.url?.startsWith('/exports/') ? LARGE_ANSWER : ANSWER
+    response.writeHead(200, { 'content-type': 'application/json', 'content-length': answer.length })
+    response.end(answer)
   })
 })
 server.keepAliveTimeout = 60_000

@@ -1,5 +1,7 @@
 import { readFileSync } from 'node:fs'
 import { dirname, resolve } from 'node:path'
+import { contentId } from '../canon/index.js'
+import { nativeCrypto } from '../native/index.js'
 import { parseSource } from '../policy/index.js'
 import { type Config, ConfigSchema } from './config-schema.js'
 import { cliFault } from './error-table.js'
@@ -8,12 +10,19 @@ import { cliFault } from './error-table.js'
 export interface LoadedConfig {
   readonly file: string
   readonly config: Config
+  /** Content id that the file was held to, if any. */
+  readonly pin?: string
   path(relative: string): string
 }
 
-/** Reads and checks a configuration file; throws `config_missing`, or `config_malformed` that lists everything wrong with it as file:line:column. */
-export function loadConfig(file: string): LoadedConfig {
-  const source = parseSource(ConfigSchema, readText(file))
+/**
+ * Reads and checks a configuration file; throws `config_missing`, `config_altered` where it has another content id than
+ * the pin, or `config_malformed` that lists everything wrong with it as file:line:column.
+ */
+export function loadConfig(file: string, pin?: string): LoadedConfig {
+  const bytes = readBytes(file)
+  if (pin !== undefined && contentId(nativeCrypto, bytes) !== pin) throw cliFault('config_altered', file)
+  const source = parseSource(ConfigSchema, bytes.toString('utf8'))
   if (source.kind === 'findings') {
     const lines = source.findings.map(
       ({ line, column, path, message }) =>
@@ -22,12 +31,17 @@ export function loadConfig(file: string): LoadedConfig {
     throw cliFault('config_malformed', [file, ...lines].join('\n'))
   }
   const folder = dirname(resolve(file))
-  return { file: resolve(file), config: source.document, path: relative => resolve(folder, relative) }
+  return {
+    file: resolve(file),
+    config: source.document,
+    ...(pin === undefined ? {} : { pin }),
+    path: relative => resolve(folder, relative),
+  }
 }
 
-function readText(file: string): string {
+function readBytes(file: string): Buffer {
   try {
-    return readFileSync(file, 'utf8')
+    return readFileSync(file)
   } catch {
     throw cliFault('config_missing', file)
   }

@@ -17,6 +17,11 @@ export const cliErrors = {
     sentence: 'The file is not the configuration of a sidecar.',
     mend: 'Mend what is listed; the schema is config/schema/config.v1.json.',
   },
+  config_altered: {
+    status: null,
+    sentence: 'The configuration is not the one that this sidecar was pinned to.',
+    mend: 'Find out who has changed the file; after a change of your own, pin its new digest: `sha256sum`.',
+  },
   policy_plaintext: {
     status: null,
     sentence: 'A production audience doesn’t fetch its policy over plain HTTP.',

@@ -26,18 +26,22 @@ export async function runRole(role: RoleName, loaded: LoadedConfig, io: Io): Pro
   }
 }
 
-/** Entry of the process that the supervisor starts: `role-main.js --config FILE --role ROLE`. Returns the exit code. */
+/** Entry of the process that the supervisor starts: `role-main.js --config FILE --role ROLE [--config-digest ID]`. Returns the exit code. */
 export async function runRoleCommandLine(argv: readonly string[], io: Io): Promise<number> {
   ignoreInspectorSignal()
   try {
     const { values } = parseArgs({
       args: [...argv],
-      options: { config: { type: 'string' }, role: { type: 'string' } },
+      options: {
+        config: { type: 'string' },
+        'config-digest': { type: 'string' },
+        role: { type: 'string' },
+      },
     })
     const role = ROLES.find(each => each === values.role)
     if (role === undefined || values.config === undefined)
       throw new Error('expected --config FILE --role ROLE')
-    await runRole(role, loadConfig(values.config), io)
+    await runRole(role, loadConfig(values.config, values['config-digest']), io)
     return 0
   } catch (error) {
     return reportFault(error, io)

@@ -34,7 +34,7 @@ export interface IdentityIssuer {
   readonly issuer: string
   readonly keys: IssuerKeys
   /** Asks the issuer itself whether the token still holds; null where its signature is enough. May throw. */
-  readonly review: ((token: string, nowMs: number) => Promise<boolean>) | null
+  readonly review: ((token: string, subject: string, nowMs: number) => Promise<boolean>) | null
 }
 
 export interface IdentityVerifierOptions {
@@ -111,7 +111,8 @@ export function identityVerifier({ issuers, origin, podUid }: IdentityVerifierOp
       if (podUid !== null && identity.pod?.uid !== podUid) return refused('grant_audience')
       const review = known.get(identity.issuer)?.review ?? null
       try {
-        if (review !== null && !(await review(token, nowMs))) return refused('grant_revoked')
+        if (review !== null && !(await review(token, identity.subject, nowMs)))
+          return refused('grant_revoked')
       } catch {
         return refused('grant_unverifiable')
       }

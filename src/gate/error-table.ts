@@ -22,6 +22,11 @@ export const gateErrors = {
     sentence: 'The request uses a transfer coding other than chunked.',
     mend: 'Send a Content-Length, or Transfer-Encoding: chunked alone.',
   },
+  http_version: {
+    status: 505,
+    sentence: 'The request line names a version of HTTP other than 1.0 and 1.1.',
+    mend: 'Use plain HTTP/1.1 requests.',
+  },
   expectation_refused: {
     status: 417,
     sentence: 'The request expects something other than 100-continue.',

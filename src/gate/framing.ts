@@ -16,11 +16,13 @@ export function headersOf(request: IncomingMessage): Header[] {
 }
 
 /**
- * The first reason in method and framing not to look further: another method, an expectation, an upgrade, a
+ * The first reason in request line and framing not to look further: another version or method, an expectation, an upgrade, a
  * transfer coding, a Connection header that names others. Null where there is none. What holds for headers of
  * every protocol (one of each, plain names) is `refuseHeaders` of the protocol room.
  */
-export function framingRefusal(method: string, headers: readonly Header[]): GateCode | null {
+export function framingRefusal(version: string, method: string, headers: readonly Header[]): GateCode | null {
+  // ATTACK: the parser reads `HTTP/2.0` in a request line as if it were 1.1.
+  if (version !== '1.1' && version !== '1.0') return 'http_version'
   if (!METHOD_SET.has(method)) return 'method_refused'
   for (const [name, value] of headers) {
     const refusal = headerRefusal(name, value)

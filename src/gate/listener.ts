@@ -116,6 +116,8 @@ function hardenedServer(options: ListenerOptions): Server {
       ? createServer(settings)
       : createTlsServer({ ...settings, cert: tls.cert, key: tls.key, minVersion: MIN_TLS })
   server.maxConnections = limits.maxConnections
+  // ATTACK: what comes behind the first 2,000 headers would be left out unseen. `maxHeaderSize` bounds them all.
+  server.maxHeadersCount = 0
   // An idle agent, or one that doesn't read its answer, lets go of its connection after the upstream would have.
   server.timeout = limits.upstreamMs + limits.keepAliveMs
   server.on('request', take(false))

@@ -107,7 +107,7 @@ async function examine(
   const refused = (code: string, body: ReadBody | null = null): Examined =>
     examinedAs(subject, { kind: 'refused', code }, body)
 
-  const framing = framingRefusal(exchange.method, exchange.headers)
+  const framing = framingRefusal(exchange.request.httpVersion, exchange.method, exchange.headers)
   if (framing !== null) return refused(framing)
   if (api === null) return refused('unknown_api')
   if (isUnclassifiable(target)) return refused(target.code)

@@ -8,7 +8,7 @@ import {
   type PodSpec,
   userOf,
 } from './pod.js'
-import type { Profile } from './profile.js'
+import { type Profile, repositoryOf } from './profile.js'
 import type { Refusals } from './refusal.js'
 
 /** What an agent's containers are told, and what they must not be told. */
@@ -47,6 +47,9 @@ function checkSecurity(
   const at = `${place}.securityContext`
   checkUsers(security, at, profile, refusals)
   checkConfinement(security, at, refusals)
+  // ATTACK: unconfined, it may have sockets that no firewall sees: AF_VSOCK leads to the node's host.
+  if (isEmpty((security.seccompProfile ?? spec.securityContext?.seccompProfile)?.type))
+    refusals.add('confinement', `${at}.seccompProfile`)
   const nonRoot = security.runAsNonRoot ?? spec.securityContext?.runAsNonRoot
   if (nonRoot !== true) refusals.add('root_user', `${at}.runAsNonRoot`)
   if ((userOf(container, spec) ?? 0) <= 0) refusals.add('root_user', `${at}.runAsUser`)
@@ -120,17 +123,11 @@ export function isOurValue(
   return isEmpty(valueFrom) && Object.hasOwn(ours, name ?? '') && ours[name ?? ''] === value
 }
 
-export function isOurSecret(name: string | null | undefined, { secret }: Profile): boolean {
-  return name === secret
+export function isOurSecret(name: string | null | undefined, { reserved }: Profile): boolean {
+  return reserved.secrets.has(name ?? '')
 }
 
-/** Whatever tag or digest: a sidecar with other arguments is no agent. */
-function isOurImage(image: Container['image'], { images }: Profile): boolean {
-  const repository = repositoryOf(image ?? '')
-  return Object.values(images).some(ours => repositoryOf(ours) === repository)
-}
-
-function repositoryOf(image: string): string {
-  const [named = ''] = image.split('@')
-  return named.replace(/:[^:/]*$/, '')
+/** A sidecar with other arguments is no agent. */
+function isOurImage(image: Container['image'], { reserved }: Profile): boolean {
+  return reserved.repositories.has(repositoryOf(image ?? ''))
 }

@@ -49,20 +49,20 @@ export function checkVolumes(spec: PodSpec, profile: Profile, refusals: Refusals
 }
 
 function isOurs({ secret, persistentVolumeClaim, projected, ephemeral }: Volume, profile: Profile): boolean {
-  const claim = 'claim' in profile.ledger ? profile.ledger.claim : undefined
+  const { claims } = profile.reserved
   return (
     isOurSecret(secret?.secretName, profile) ||
-    (claim !== undefined && persistentVolumeClaim?.claimName === claim) ||
-    (claim !== undefined && isClonedFrom(claim, ephemeral)) ||
+    claims.has(persistentVolumeClaim?.claimName ?? '') ||
+    isClonedFrom(claims, ephemeral) ||
     (projected?.sources ?? []).some(source => isOurSecret(source.secret?.name, profile))
   )
 }
 
 /** ATTACK: a new claim that begins as a copy of the ledger. */
-function isClonedFrom(claim: string, ephemeral: unknown): boolean {
+function isClonedFrom(claims: ReadonlySet<string>, ephemeral: unknown): boolean {
   const { volumeClaimTemplate } = (ephemeral ?? {}) as { volumeClaimTemplate?: { spec?: Sourced } | null }
   const { dataSource, dataSourceRef } = volumeClaimTemplate?.spec ?? {}
-  return dataSource?.name === claim || dataSourceRef?.name === claim
+  return claims.has(dataSource?.name ?? '') || claims.has(dataSourceRef?.name ?? '')
 }
 
 interface Sourced {

@@ -80,6 +80,13 @@ const ProfileSchema = Type.Object(
         description: 'What stands in /etc/countersign: countersign.yaml, trust root, policy, catalogs.',
       },
     ),
+    configDigest: Type.Optional(
+      Type.String({
+        pattern: '^sha256:[0-9a-f]{64}$',
+        description:
+          'SHA-256 of countersign.yaml: the sidecar doesn’t start with another one. Without it, whoever may write the ConfigMap decides whom the keeper believes.',
+      }),
+    ),
     secret: Name('Secret with the keeper’s keys, enrolment and vault; only the keeper gets it.'),
     ledger: Type.Union(
       [

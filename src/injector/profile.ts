@@ -10,6 +10,15 @@ export interface Profile extends ProfileDocument {
   readonly name: string
   /** Content id of the profile: it stands in the pod's status. */
   readonly digest: string
+  readonly reserved: Reserved
+}
+
+/** What belongs to the sidecars of all profiles. ATTACK: a pod picks one profile and takes what is another's. */
+export interface Reserved {
+  readonly secrets: ReadonlySet<string>
+  readonly claims: ReadonlySet<string>
+  /** Images without tag and digest. */
+  readonly repositories: ReadonlySet<string>
 }
 
 export interface Profiles {
@@ -34,6 +43,7 @@ export function parseProfiles(text: string, file = 'profiles'): Profiles {
   if (byDefault !== null && !Object.hasOwn(profiles, byDefault))
     problems.push(`${file}: default: there is no profile ${byDefault}`)
   if (problems.length > 0) throw injectorFault('profiles_malformed', problems.join('; '))
+  const reserved = reservedBy(Object.values(profiles))
   return {
     default: byDefault,
     byName: new Map(
@@ -42,11 +52,26 @@ export function parseProfiles(text: string, file = 'profiles'): Profiles {
         {
           ...profile,
           name,
+          reserved,
           digest: contentId(nativeCrypto, canonicalBytes(profile as unknown as JsonValue)),
         },
       ]),
     ),
   }
+}
+
+function reservedBy(profiles: readonly ProfileDocument[]): Reserved {
+  return {
+    secrets: new Set(profiles.map(({ secret }) => secret)),
+    claims: new Set(profiles.flatMap(({ ledger }) => ('claim' in ledger ? ledger.claim : []))),
+    repositories: new Set(profiles.flatMap(({ images }) => Object.values(images).map(repositoryOf))),
+  }
+}
+
+/** Whatever tag or digest it is. */
+export function repositoryOf(image: string): string {
+  const [named = ''] = image.split('@')
+  return named.replace(/:[^:/]*$/, '')
 }
 
 function problemsOf({ mode, gateway, users, apis, resources, sidecars }: ProfileDocument): readonly string[] {

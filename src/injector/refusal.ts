@@ -10,15 +10,15 @@ export interface Refusal {
 
 /** Collects reasons: a person who mends a pod wants all of them at once. */
 export class Refusals {
-  private readonly found: Refusal[] = []
+  private readonly found = new Map<string, Refusal>()
 
   add(code: RefusalCode, at: string): void {
-    if (!this.found.some(known => known.code === code && known.at === at)) this.found.push({ code, at })
+    this.found.set(`${code} ${at}`, { code, at })
   }
 
   /** In the order of the pod; empty where nothing was found. */
   list(): readonly Refusal[] {
-    return this.found
+    return [...this.found.values()]
   }
 }
 

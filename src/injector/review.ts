@@ -1,3 +1,4 @@
+import { RUNTIME_ORDER } from './check-pod.js'
 import { injectorFault } from './error-table.js'
 import { type InjectorParts, judge } from './judge.js'
 import { OUR_PREFIX, RESERVED_NAME } from './names.js'
@@ -66,7 +67,8 @@ function isPod({ subResource }: ReviewRequest): boolean {
 }
 
 function created(request: ReviewRequest, kind: ReviewKind, parts: InjectorParts): ReviewAnswer {
-  const judgement = judge(request.object, request.namespace ?? null, parts)
+  // A pod has a namespace; one that isn't told is none that a profile is for.
+  const judgement = judge(request.object, request.namespace ?? '', parts)
   if (judgement.kind === 'refused') return refusedOr(request, judgement.refusals)
   const patch = patchOf(request.object as Pod, judgement.pod)
   if (patch.length === 0) return allowed(request)
@@ -100,28 +102,39 @@ function changesOf({ object, oldObject, subResource }: ReviewRequest): readonly 
   if (known.size > 0) refusals.add('pod_changed', 'spec.containers')
   const keys = new Set([before, after].flatMap(({ metadata }) => Object.keys(metadata?.annotations ?? {})))
   for (const key of keys)
-    if (
-      key.startsWith(OUR_PREFIX) &&
-      before.metadata?.annotations?.[key] !== after.metadata?.annotations?.[key]
-    )
+    if (isHeld(key) && before.metadata?.annotations?.[key] !== after.metadata?.annotations?.[key])
       refusals.add('pod_changed', `metadata.annotations[${key}]`)
   return refusals.list()
+}
+
+/** ATTACK: some plugins add an interface to a pod that runs already. What they write of it themselves is another key. */
+function isHeld(annotation: string): boolean {
+  return (
+    annotation.startsWith(OUR_PREFIX) ||
+    /\bcni\.cncf\.io\/networks$/.test(annotation) ||
+    RUNTIME_ORDER.test(annotation)
+  )
 }
 
 function placeOf({ name }: Container, at: string): string {
   return `${at.replace(/\[.*/, '')}/${name}`
 }
 
+/** Nobody reads more, and the API server takes no answer without end. */
+const MAX_SHOWN = 64
+
 function refusedOr(request: ReviewRequest, refusals: readonly Refusal[]): ReviewAnswer {
   if (refusals.length === 0) return allowed(request)
+  const shown = refusals.slice(0, MAX_SHOWN)
+  const further = refusals.length > shown.length ? ` | and ${refusals.length - shown.length} more` : ''
   return answer({
     uid: request.uid,
     allowed: false,
     status: {
       code: 403,
       reason: 'Forbidden',
-      message: refusalSentence(refusals),
-      details: { causes: refusals.map(({ code, at }) => ({ reason: code, field: at })) },
+      message: `${refusalSentence(shown)}${further}`,
+      details: { causes: shown.map(({ code, at }) => ({ reason: code, field: at })) },
     },
   })
 }

@@ -64,7 +64,7 @@ export function secrets(profile: Profile): Container {
 export function keeper(profile: Profile, limits: Limits): Container {
   return {
     ...base(KEEPER, profile.images.sidecar, { requests: profile.resources.keeper.requests, limits }),
-    args: ['run', '--role', 'keeper', '--config', CONFIG_FILE],
+    args: running('keeper', profile),
     env: [
       podMode(profile),
       {
@@ -92,7 +92,7 @@ export function gate(profile: Profile, limits: Limits): Container {
   const probe = (path: string) => ({ httpGet: { path, port: PROBE_PORT, scheme: 'HTTP' } })
   return {
     ...base(GATE, profile.images.sidecar, { requests: profile.resources.gate.requests, limits }),
-    args: ['run', '--role', 'gate', '--config', CONFIG_FILE],
+    args: running('gate', profile),
     env: [podMode(profile)],
     ports: [{ name: 'csgn-probes', containerPort: PROBE_PORT, protocol: 'TCP' }],
     securityContext: confined(profile.users.gate, profile.users.group),
@@ -114,6 +114,14 @@ export function gate(profile: Profile, limits: Limits): Container {
       mount(TOKEN_VOLUME, TOKEN_PATH, true),
     ],
   }
+}
+
+/** ATTACK: an agent's author who may write ConfigMaps gives the keeper another trust root. */
+function running(role: 'keeper' | 'gate', { configDigest }: Profile): readonly string[] {
+  return [
+    ...['run', '--role', role, '--config', CONFIG_FILE],
+    ...(configDigest === undefined ? [] : ['--config-digest', configDigest]),
+  ]
 }
 
 /** What the agent must not reach, tried as the agent's user; the pod doesn't start where it does. */

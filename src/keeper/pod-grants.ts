@@ -68,13 +68,19 @@ function grantOf({ issuer, subject, pod, id, expiresMs }: PodIdentity, agent: Po
   return {
     agent: agent.id,
     environment: agent.environment,
-    task: pod === null ? 'default' : `${pod.namespace}/${pod.name}`.slice(0, MAX_TASK),
+    task: pod === null ? 'default' : taskOf(pod),
     owner: subject,
     jti: id,
     expiresMs,
     authorizationDetails: null,
     identity: { issuer, subject },
   }
+}
+
+/** ATTACK: two pods with long names that begin alike would have one task, and each the other's approvals. */
+function taskOf({ namespace, name, uid }: NonNullable<PodIdentity['pod']>): string {
+  const task = `${namespace}/${name}`
+  return task.length > MAX_TASK ? `pod/${uid}`.slice(0, MAX_TASK) : task
 }
 
 function recorded({ issuer, subject, pod, id, issuedMs }: PodIdentity, grant: Grant): IssuedGrant {

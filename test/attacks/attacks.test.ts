@@ -1,17 +1,8 @@
 import assert from 'node:assert/strict'
-import { readFileSync } from 'node:fs'
 import { after, before, beforeEach, describe, it } from 'node:test'
 import { type ARunningGate, aGate, BEARER } from '../gate/a-gate.js'
 import { exchangeRaw } from '../gate/raw-http.js'
-
-/** One attack: the bytes on the wire, Latin-1, with `{BEARER}` for a good grant, and how it is refused. */
-interface AttackCase {
-  readonly name: string
-  readonly request: string
-  readonly status: number
-  /** Code of the recorded refusal; null where the bytes are no request at all, or break off as one. */
-  readonly code: string | null
-}
+import { attacks, bytesOf } from './corpus.js'
 
 let running: ARunningGate
 before(async () => {
@@ -22,12 +13,6 @@ beforeEach(() => {
   running.keeper.admitted.length = 0
   running.upstream.received.length = 0
 })
-
-/** Compiled tests lie in dist/test/attacks. */
-function casesOf(family: string): readonly AttackCase[] {
-  const file = new URL(`../../../test/attacks/${family}.json`, import.meta.url)
-  return JSON.parse(readFileSync(file, 'utf8')) as readonly AttackCase[]
-}
 
 it('a name that the link can’t carry is refused, and the keeper never sees it', async () => {
   const body = `${'k'.repeat(65_537)}=1`
@@ -42,10 +27,10 @@ it('a name that the link can’t carry is refused, and the keeper never sees it'
 
 for (const family of ['framing', 'bodies']) {
   describe(`attacks, byte for byte: ${family}`, () => {
-    for (const { name, request, status, code } of casesOf(family)) {
+    for (const attack of attacks(family)) {
+      const { name, status, code } = attack
       it(`${name} reaches no upstream`, async () => {
-        const bytes = Buffer.from(request.replace('{BEARER}', BEARER), 'latin1')
-        const answer = await exchangeRaw(running.url, bytes)
+        const answer = await exchangeRaw(running.url, bytesOf(attack, { BEARER }))
         assert.equal(answer.status, status, answer.body)
         assert.equal(running.upstream.received.length, 0)
         const findings = running.keeper.admitted.map(({ finding }) => finding)

@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict'
+import { createHash } from 'node:crypto'
 import { readFileSync } from 'node:fs'
 import { writeFile } from 'node:fs/promises'
 import { describe, it } from 'node:test'
@@ -147,6 +148,23 @@ describe('a configuration', () => {
       )
     })
   }
+
+  it('attack: that is not the one it was pinned to, to the byte, is refused', async t => {
+    const at = await scratch(t)
+    const file = at('countersign.yaml')
+    const pin = `sha256:${createHash('sha256').update(GOOD).digest('hex')}`
+    await writeFile(file, GOOD)
+    assert.equal(loadConfig(file, pin).config.origin, 'example.com/countersign/one')
+    for (const text of [`${GOOD}\n`, GOOD.replace('0'.repeat(64), '1'.repeat(64)), ''])
+      for (const role of ['keeper', 'gate']) {
+        await writeFile(file, text)
+        assert.throws(() => loadConfig(file, pin), { code: 'config_altered' })
+        const words = ['--role', role, '--config', file, '--config-digest', pin]
+        const { code, err } = await countersign('run', ...words)
+        assert.equal(code, 2)
+        assert.match(err, /config_altered/)
+      }
+  })
 
   it('that is empty, or no YAML, is refused', async t => {
     const at = await scratch(t)

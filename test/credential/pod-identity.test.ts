@@ -88,6 +88,46 @@ describe('the identity of a pod', () => {
     for (const forged of [hs256, none]) assert.equal((await verifier.verify(forged, NOW)).kind, 'refused')
   })
 
+  for (const [what, header, keys, code] of [
+    ['that names no key, where there are several', { alg: 'RS256' }, 2, 'grant_malformed'],
+    ['that names another key', { alg: 'RS256', kid: 'k2' }, 2, 'grant_signature'],
+    ['of another algorithm than its key’s', { alg: 'PS256', kid: 'k1' }, 1, 'grant_signature'],
+    ['with a key of its own', { alg: 'RS256', jwk: { kty: 'oct', k: 'AA' } }, 2, 'grant_malformed'],
+    [
+      'with what nobody here understands',
+      { alg: 'RS256', kid: 'k1', crit: ['x'], x: 1 },
+      1,
+      'grant_malformed',
+    ],
+    [
+      'whose payload is not encoded',
+      { alg: 'RS256', kid: 'k1', crit: ['b64'], b64: false },
+      1,
+      'grant_malformed',
+    ],
+  ] as const)
+    it(`attack: is not a token ${what}`, async () => {
+      const cluster = await Cluster.start()
+      const others = keys > 1 ? (await Cluster.start('k2')).jwks.keys : []
+      const set = { keys: [...cluster.jwks.keys, ...others] }
+      const verifier = await verifierOf(cluster, {
+        issuers: [{ issuer: ISSUER, keys: issuerKeys(async () => set), review: null }],
+      })
+      const [, payload] = (await cluster.token(ORIGIN, NOW)).split('.')
+      const encoded = Buffer.from(JSON.stringify(header)).toString('base64url')
+      const token = await cluster.signed(`${encoded}.${payload}`)
+      assert.deepEqual(await verifier.verify(token, NOW), { kind: 'refused', code })
+    })
+
+  for (const issuer of [`${ISSUER}/`, ISSUER.toUpperCase(), `${ISSUER}\u0000`, [ISSUER], { [ISSUER]: 1 }])
+    it(`attack: is not that of ${JSON.stringify(issuer)}`, async () => {
+      const cluster = await Cluster.start()
+      const verifier = await verifierOf(cluster)
+      const token = await cluster.token(ORIGIN, NOW, { iss: issuer })
+      assert.equal(verifier.claims(token), false)
+      assert.equal((await verifier.verify(token, NOW)).kind, 'refused')
+    })
+
   it('ends when the token does, also where it is remembered', async () => {
     const cluster = await Cluster.start()
     const verifier = await verifierOf(cluster)
@@ -177,7 +217,7 @@ describe('the keys of an issuer', () => {
 })
 
 describe('a TokenReview', () => {
-  const YES = { status: { authenticated: true, audiences: [ORIGIN] } }
+  const YES = { status: { authenticated: true, audiences: [ORIGIN], user: { username: SUBJECT } } }
 
   async function reviewed(ask: (review: object) => Promise<unknown>) {
     const cluster = await Cluster.start()
@@ -206,8 +246,12 @@ describe('a TokenReview', () => {
 
   for (const [what, answer, code] of [
     ['says no', { status: { authenticated: false } }, 'grant_revoked'],
-    ['knows no audiences', { status: { authenticated: true } }, 'grant_revoked'],
-    ['says yes for another audience', { status: { authenticated: true, audiences: ['x'] } }, 'grant_revoked'],
+    ['knows no audiences', { status: { ...YES.status, audiences: undefined } }, 'grant_revoked'],
+    ['says yes for another audience', { status: { ...YES.status, audiences: ['x'] } }, 'grant_revoked'],
+    ['says yes in one word', { status: { ...YES.status, audiences: ORIGIN } }, 'grant_revoked'],
+    ['says neither yes nor no', { status: { ...YES.status, authenticated: 'true' } }, 'grant_revoked'],
+    ['says yes to somebody else', { status: { ...YES.status, user: { username: 'x' } } }, 'grant_revoked'],
+    ['says yes to nobody', { status: { ...YES.status, user: null } }, 'grant_revoked'],
     ['answers something else', {}, 'grant_unverifiable'],
   ] as const)
     it(`ends the identity where it ${what}`, async () =>

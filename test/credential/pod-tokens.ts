@@ -28,6 +28,13 @@ export class Cluster {
     return cluster
   }
 
+  /** What is to be signed, with whatever header it has. */
+  async signed(text: string): Promise<string> {
+    const { privateKey } = this
+    const signature = await crypto.subtle.sign(privateKey.algorithm, privateKey, Buffer.from(text))
+    return `${text}.${Buffer.from(signature).toString('base64url')}`
+  }
+
   /** `changes` replace claims; one that is undefined is left out. */
   async token(
     origin: string,

@@ -1,9 +1,11 @@
 import assert from 'node:assert/strict'
+import { createHash } from 'node:crypto'
 import { describe, it } from 'node:test'
 import { parse } from 'yaml'
 import { MODES, renderedInstall, renderedMode, template, valuesOf } from '../../scripts/kubernetes/render.js'
 import { runTool, TOOLS_MISSING } from '../../scripts/kubernetes/tools.js'
 import { valuesSchema } from '../../scripts/kubernetes/values-schema.js'
+import { objectionTo } from '../docs/commands.js'
 import { violations } from '../injector/pod-security.js'
 import {
   type Json,
@@ -144,6 +146,56 @@ describe('the schema of the chart’s values', () => {
     }
     visit(parse(read('deploy/chart/values.yaml')), JSON.parse(read('deploy/chart/values.schema.json')), '')
     assert.deepEqual(missing, [])
+  })
+})
+
+describe('the gateway of the chart', { skip: TOOLS_MISSING }, () => {
+  const gates = ['--values', valuesOf('gateway'), '--set', 'gateway.gates[1].port=7444']
+
+  it('starts each process with the digest of the configuration that it is given', () => {
+    const objects = rendered(...gates)
+    const { data } = only(objects, 'ConfigMap', 'countersign-gateway-settings') as unknown as {
+      data: Record<string, string>
+    }
+    const [, ...processes] = containersOf(only(objects, 'StatefulSet'))
+    const files = ['countersign.yaml', 'countersign.yaml', 'gate-2.yaml']
+    assert.equal(processes.length, files.length)
+    for (const [i, { args }] of processes.entries()) {
+      const digest = createHash('sha256').update(data[files[i] ?? ''] ?? '')
+      assert.deepEqual((args as string[]).slice(3), [
+        '--config',
+        `/etc/countersign/${files[i]}`,
+        '--config-digest',
+        `sha256:${digest.digest('hex')}`,
+      ])
+      assert.equal(objectionTo(args as string[]), null)
+    }
+  })
+
+  it('has one keeper, whose secrets, ledger and token no gate has a mount of', () => {
+    const set = only(rendered(...gates), 'StatefulSet')
+    assert.equal((set.spec as Json).replicas, 1)
+    assert.match(refusal(...gates, '--set', 'gateway.replicas=2'), /replicas/)
+    const mounts = (container: Json | undefined) =>
+      (container?.volumeMounts as { name: string; readOnly?: boolean }[]).map(
+        ({ name, readOnly }) => `${name}${readOnly ? ' ro' : ''}`,
+      )
+    const [, keeper, ...all] = containersOf(set)
+    assert.ok(mounts(keeper).includes('countersign-ledger'))
+    for (const gate of all)
+      assert.deepEqual(mounts(gate), ['countersign-config ro', 'countersign-link ro', 'countersign-tls ro'])
+    const claims = (set.spec as { volumeClaimTemplates: { spec: Json }[] }).volumeClaimTemplates
+    for (const { spec } of claims) assert.deepEqual(spec.accessModes, ['ReadWriteOncePod'])
+  })
+
+  it('may ask the API server about tokens only where it is told to', () => {
+    assert.deepEqual(
+      rendered(...gates).filter(({ metadata }) => /token-review/.test(metadata.name)),
+      [],
+    )
+    const reviewing = rendered(...gates, '--set', 'gateway.tokenReview=true')
+    const binding = only(reviewing, 'ClusterRoleBinding', 'countersign-countersign-gateway-token-review')
+    assert.equal((binding.roleRef as Json).name, 'system:auth-delegator')
   })
 })
 

@@ -50,12 +50,19 @@ export function profilesText(profiles: Readonly<Record<string, object>>, byDefau
   })
 }
 
-/** One profile of each mode, `firewalled` being the default. */
+/** One profile of each mode, `firewalled` being the default; `reviewer` is another agent’s in the same namespace. */
 export const PROFILES = {
   firewalled: profileOf(),
   advisory: profileOf({ mode: 'sidecar', ledger: { shipped: true }, apiToken: true }),
   plain: profileOf({ sidecars: 'plain' }),
   remote: profileOf({ mode: 'gateway', gateway: 'https://gateway.agents.example' }),
+  reviewer: profileOf({
+    agent: 'reviewer',
+    images: { sidecar: `mirror.example/countersign@${DIGEST}` },
+    secret: 'countersign-reviewer',
+    configDigest: `sha256:${'cd'.repeat(32)}`,
+    ledger: { claim: 'countersign-reviews' },
+  }),
 }
 
 export const PARTS = injectorParts(parseProfiles(profilesText(PROFILES, 'firewalled')))

@@ -58,8 +58,7 @@ class Wire {
       ip('-n', name, 'addr', 'add', `fd99::${host}/64`, 'dev', 'eth0', 'nodad')
       ip('-n', name, 'link', 'set', 'eth0', 'up')
     }
-    const applied = spawnSync('ip', ['netns', 'exec', this.pod, 'nft', rules()], { encoding: 'utf8' })
-    assert.equal(applied.status, 0, applied.stderr)
+    this.apply()
   }
 
   /** A process in the namespace that listens on all addresses until the test ends. */
@@ -70,14 +69,40 @@ class Wire {
     await once(child.stdout, 'data')
   }
 
-  reaches(namespace: string, user: number, host: string, port: number): boolean {
+  /** `within` is a program that starts the process, and changes what it is on the way. */
+  reaches(
+    namespace: string,
+    user: number,
+    host: string,
+    port: number,
+    within: readonly string[] = [],
+  ): boolean {
     const script = `const s = require('net').connect(${port}, '${host}', () => process.exit(0)); s.on('error', () => process.exit(1)); setTimeout(() => process.exit(1), 1500)`
-    return spawnSync('ip', this.as(namespace, user, script), { stdio: 'ignore' }).status === 0
+    return spawnSync('ip', this.as(namespace, user, script, within), { stdio: 'ignore' }).status === 0
   }
 
-  private as(namespace: string, user: number, script: string): string[] {
+  /** A process in the world that answers every datagram until the test ends. */
+  async echo(t: TestContext, port: number): Promise<void> {
+    const script = `const s = require('dgram').createSocket('udp6'); s.on('message', (m, { port, address }) => s.send(m, port, address)); s.bind(${port}, '::', () => console.log('up'))`
+    const child = spawn('ip', this.as(this.world, AGENT, script), { stdio: ['ignore', 'pipe', 'inherit'] })
+    t.after(() => child.kill('SIGKILL'))
+    await once(child.stdout, 'data')
+  }
+
+  isEchoed(user: number, host: string, port: number): boolean {
+    const script = `const s = require('dgram').createSocket('${host.includes(':') ? 'udp6' : 'udp4'}'); s.on('error', () => process.exit(1)); s.on('message', () => process.exit(0)); s.send('x', ${port}, '${host}', error => error && process.exit(1)); setTimeout(() => process.exit(1), 1500)`
+    return spawnSync('ip', this.as(this.pod, user, script), { stdio: 'ignore' }).status === 0
+  }
+
+  /** Gives the rules to the kernel, as the pod's first container does when it starts, and when it starts again. */
+  apply(): void {
+    const applied = spawnSync('ip', ['netns', 'exec', this.pod, 'nft', rules()], { encoding: 'utf8' })
+    assert.equal(applied.status, 0, applied.stderr)
+  }
+
+  private as(namespace: string, user: number, script: string, within: readonly string[] = []): string[] {
     const identity = [`--reuid=${user}`, `--regid=${user}`, '--clear-groups', '--no-new-privs']
-    return ['netns', 'exec', namespace, 'setpriv', ...identity, process.execPath, '-e', script]
+    return ['netns', 'exec', namespace, 'setpriv', ...identity, ...within, process.execPath, '-e', script]
   }
 }
 
@@ -106,5 +131,39 @@ describe('the firewall of a pod', { skip: missing() }, () => {
     await wire.listen(t, wire.pod, USERS.gate, 7079)
     assert.equal(wire.reaches(wire.world, AGENT, '10.99.0.2', 8080), false)
     assert.equal(wire.reaches(wire.world, AGENT, '10.99.0.2', 7079), true)
+  })
+
+  it('attack: an agent’s datagrams reach nobody either', async t => {
+    const wire = new Wire(t)
+    await wire.echo(t, 5353)
+    for (const host of ['10.99.0.1', 'fd99::1']) {
+      assert.equal(wire.isEchoed(USERS.keeper, host, 5353), true, `keeper to ${host}`)
+      assert.equal(wire.isEchoed(AGENT, host, 5353), false, `agent to ${host}`)
+    }
+  })
+
+  it('attack: an agent that takes the gate’s place answers nobody', async t => {
+    const wire = new Wire(t)
+    await wire.listen(t, wire.pod, AGENT, 7079)
+    for (const host of ['10.99.0.2', 'fd99::2'])
+      assert.equal(wire.reaches(wire.world, AGENT, host, 7079), false, host)
+  })
+
+  it('attack: an agent that is the gate in a user namespace of its own is still the agent', async t => {
+    const within = ['unshare', '--user', `--map-user=${USERS.gate}`]
+    const wire = new Wire(t)
+    await wire.listen(t, wire.world, AGENT, 8443)
+    await wire.listen(t, wire.pod, USERS.gate, 7070)
+    if (!wire.reaches(wire.pod, AGENT, '127.0.0.1', 7070, within))
+      return t.skip('no user may make a user namespace here')
+    assert.equal(wire.reaches(wire.pod, AGENT, '10.99.0.1', 8443, within), false)
+  })
+
+  it('is the same when its container has started again', async t => {
+    const wire = new Wire(t)
+    wire.apply()
+    await wire.listen(t, wire.world, AGENT, 8443)
+    assert.equal(wire.reaches(wire.pod, USERS.gate, '10.99.0.1', 8443), true)
+    assert.equal(wire.reaches(wire.pod, AGENT, '10.99.0.1', 8443), false)
   })
 })

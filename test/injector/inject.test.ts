@@ -190,7 +190,7 @@ describe('an injected pod', () => {
     it(`keeps to Pod Security restricted, the firewall apart (${name})`, () => {
       const pod = injected(agentPod({ annotations: profile(name) }))
       assert.deepEqual(violations(pod, ['countersign-firewall']), [])
-      assert.equal(violations(pod).length > 0, ['firewalled', 'plain'].includes(name))
+      assert.equal(violations(pod).length > 0, ['firewalled', 'plain', 'reviewer'].includes(name))
     })
 
     it(`comes back unchanged when it is submitted again (${name})`, () => {
@@ -201,6 +201,16 @@ describe('an injected pod', () => {
       })
     })
   }
+
+  it('runs keeper and gate with the configuration that its profile pins, and no other', () => {
+    const { spec } = injected(agentPod({ annotations: profile('reviewer') }))
+    const pin = `sha256:${'cd'.repeat(32)}`
+    for (const role of ['keeper', 'gate'])
+      assert.deepEqual(named(spec.initContainers, `countersign-${role}`).args, [
+        ...['run', '--role', role, '--config', '/etc/countersign/countersign.yaml'],
+        ...['--config-digest', pin],
+      ])
+  })
 
   it('runs only images by digest beside the agent’s', () => {
     const { spec } = injected(agentPod())

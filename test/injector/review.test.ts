@@ -64,6 +64,21 @@ describe('a pod that was admitted', () => {
     assert.deepEqual(update(further), ['pod_changed'])
   })
 
+  for (const key of ['k8s.v1.cni.cncf.io/networks', 'io.kubernetes.cri-o.Devices', 'userns-mode.crio.io'])
+    it(`attack: is given nothing more by ${key} while it runs`, () => {
+      const given = (pod: typeof ours) => {
+        Object.assign(pod.metadata.annotations as Json, { [key]: 'macvlan' })
+      }
+      assert.deepEqual(update(given), ['pod_changed'])
+    })
+
+  it('may be told by a network plugin what it has done', () => {
+    const told = (pod: typeof ours) => {
+      Object.assign(pod.metadata.annotations as Json, { 'k8s.v1.cni.cncf.io/network-status': '[]' })
+    }
+    assert.deepEqual(update(told), [])
+  })
+
   it('attack: gets no ephemeral container', () => {
     const debug = (pod: typeof ours) => {
       pod.spec.ephemeralContainers = [{ name: 'debug', image: 'busybox' }]
@@ -94,6 +109,68 @@ describe('the validating review', () => {
 
   it('lets pass what the mutating one made', () =>
     assert.equal(answerReview(reviewOf(ours), 'validate', PARTS).response.allowed, true))
+})
+
+describe('a pod without a namespace', () => {
+  for (const namespace of [undefined, null, '', 7])
+    it(`attack: is nobody’s: ${namespace}`, () => {
+      const { response } = answerReview(reviewOf(agentPod(), { namespace }), 'inject', PARTS)
+      assert.deepEqual(
+        response.status?.details.causes.map(({ reason }) => reason),
+        ['profile_elsewhere'],
+      )
+    })
+})
+
+describe('a review from somebody who means harm', () => {
+  const deep = (depth: number) => JSON.parse(`${'{"a":'.repeat(depth)}1${'}'.repeat(depth)}`)
+  const withMember = (text: string) => JSON.parse(JSON.stringify(agentPod()).replace('"spec":{', text))
+
+  it('attack: may be as deep as it likes', () => {
+    const { response } = answerReview(
+      reviewOf(agentPod({ spec: { affinity: deep(9_000) } })),
+      'inject',
+      PARTS,
+    )
+    assert.equal(response.allowed, true)
+  })
+
+  it('attack: puts nothing behind a pod by its prototype', () => {
+    const behind = withMember('"spec":{"__proto__":{"initContainers":[]},')
+    const { response } = answerReview(reviewOf(behind), 'inject', PARTS)
+    assert.deepEqual(response.status?.details.causes, [
+      { reason: 'pod_field_unknown', field: 'spec.__proto__' },
+    ])
+  })
+
+  for (const name of ['constructor', '__proto__', 'toString'])
+    it(`attack: names no profile and no API with ${name}`, () => {
+      for (const key of ['countersign.dev/profile', 'countersign.dev/apis']) {
+        const pod = agentPod({ annotations: { [key]: name } })
+        assert.equal(answerReview(reviewOf(pod), 'inject', PARTS).response.allowed, false)
+      }
+    })
+
+  it('attack: reaches no other member with the key of an annotation', () => {
+    const annotations = JSON.parse('{"~1spec~1hostNetwork":"true","a/../b~0c":"x","__proto__":"y"}')
+    const { response } = answerReview(reviewOf(agentPod({ annotations })), 'inject', PARTS)
+    const patch = JSON.parse(Buffer.from(response.patch ?? '', 'base64').toString())
+    assert.deepEqual(patch.map(({ path }: { path: string }) => path).sort(), [
+      '/metadata/annotations/countersign.dev~1status',
+      ...['automountServiceAccountToken', 'containers', 'initContainers', 'securityContext', 'volumes'].map(
+        member => `/spec/${member}`,
+      ),
+    ])
+  })
+})
+
+describe('a pod with very many faults', () => {
+  it('attack: holds up nobody else, and is answered in few words', () => {
+    const env = Array.from({ length: 100_000 }, (_, i) => ({ name: `A${i}_TOKEN`, value: 'x' }))
+    const { response } = answerReview(reviewOf(agentPod({ container: { env } })), 'inject', PARTS)
+    assert.equal(response.status?.details.causes.length, 64)
+    assert.match(response.status?.message ?? '', / \| and 99936 more$/)
+  })
 })
 
 describe('a review that is none', () => {

@@ -27,14 +27,19 @@ interface Home {
   readonly identities: IdentityVerifier
 }
 
-async function home(t: TestContext, identity = POD): Promise<Home> {
+/** `podUid` is null where it serves several pods. */
+async function home(
+  t: TestContext,
+  identity = POD,
+  podUid: string | null = POD_CLAIMS.pod.uid,
+): Promise<Home> {
   const house = await House.build(t)
   house.shelf.next = openedPolicy(POLICY(identity))
   const cluster = await Cluster.start()
   const keys = issuerKeys(async () => cluster.jwks)
   const identities = identityVerifier({
     origin: ORIGIN,
-    podUid: POD_CLAIMS.pod.uid,
+    podUid,
     issuers: [{ issuer: ISSUER, keys, review: null }],
   })
   return { house, cluster, identities }
@@ -72,6 +77,22 @@ describe('the identity of a pod as a grant', () => {
     assert.ok(attempts.every(({ agent, seq }) => agent.grant === jti && seq > recorded.seq))
     assert.equal(attempts[0]?.agent.owner, SUBJECT)
     assert.ok(expires !== undefined && session !== undefined)
+  })
+
+  it('attack: has no task in common with a pod whose long name begins like its own', async t => {
+    const at = await home(t, POD, null)
+    const { ledger } = await at.house.start({ identities: at.identities })
+    const client = await at.house.connect()
+    for (const last of ['a', 'b']) {
+      const pod = { name: `${'x'.repeat(122)}${last}`, uid: `uid-${last}` }
+      const claims = { 'kubernetes.io': { ...POD_CLAIMS, pod } }
+      assert.equal(
+        codeOf(await askAs(at, client, await at.cluster.token(ORIGIN, Date.now(), claims))),
+        'forward',
+      )
+    }
+    const tasks = (await ofType(ledger, 'grant')).map(({ data }) => (data as { task: string }).task)
+    assert.deepEqual(tasks, ['pod/uid-a', 'pod/uid-b'])
   })
 
   it('is one grant again after the keeper has started anew', async t => {

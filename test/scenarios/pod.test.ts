@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { spawnSync } from 'node:child_process'
-import { mkdirSync, renameSync, writeFileSync } from 'node:fs'
+import { createHash } from 'node:crypto'
+import { existsSync, mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import process from 'node:process'
 import { test } from 'node:test'
@@ -123,6 +124,31 @@ test('a sidecar that nothing guards says so at its start and in `status`', async
     encoding: 'utf8',
   })
   assert.match(stdout, /^ {2}missing {5}nothing in this pod keeps the agent from going around the sidecar/m)
+})
+
+test('attack: who rewrites the configuration of a pinned sidecar has none that starts', async t => {
+  const invoices = await startInvoices(t)
+  const sidecar = await startSidecar(t, {
+    policy: invoicesPolicy(invoices.address),
+    billing: invoices.address,
+  })
+  await sidecar.stop()
+  const { file } = sidecar.loaded
+  const text = readFileSync(file, 'utf8')
+  const pin = `sha256:${createHash('sha256').update(text).digest('hex')}`
+  await sidecar.start(undefined, '--config-digest', pin)
+  await sidecar.stop()
+  const evil = join(sidecar.folder, 'evil')
+  writeFileSync(
+    file,
+    text.replace(
+      /^keeper:$/m,
+      `keeper:\n  signers: { receipt: { command: [touch, ${JSON.stringify(evil)}] } }`,
+    ),
+  )
+  await assert.rejects(sidecar.start('keeper', '--config-digest', pin), /config_altered/)
+  await assert.rejects(sidecar.start(undefined, '--config-digest', pin), /config_altered/)
+  assert.equal(existsSync(evil), false)
 })
 
 /** As the kubelet runs what the injector wrote, with this program and this configuration. */

@@ -72,9 +72,9 @@ export class Sidecar {
    * Runs it, or one role alone as a container does; resolves when it says that it is ready, rejects with what it
    * printed when it ends before.
    */
-  async start(role?: 'keeper'): Promise<void> {
+  async start(role?: 'keeper', ...words: readonly string[]): Promise<void> {
     const alone = role === undefined ? [] : ['--role', role]
-    const child = spawn(process.execPath, [MAIN, 'run', '--config', this.loaded.file, ...alone], {
+    const child = spawn(process.execPath, [MAIN, 'run', '--config', this.loaded.file, ...alone, ...words], {
       stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
       env: { ...process.env, ...this.env },
     })

@@ -14,6 +14,7 @@ import { readTrustRoot } from '../trust-files.js'
 
 interface RunOptions {
   readonly config?: string
+  readonly configDigest?: string
   readonly firstRun?: string
   readonly role?: Role['name']
 }
@@ -29,6 +30,10 @@ export function registerRun(program: Command, io: Io): void {
       'Supervises the keeper and the gate as two processes, and the sandbox cloud where the configuration has one.',
     )
     .option('--config <file>', `configuration (default: ${DEFAULT_CONFIG})`)
+    .option(
+      '--config-digest <id>',
+      'start only where this is the digest of the configuration, `sha256:<hex>`: for a file that others may write',
+    )
     .option('--first-run <dir>', 'make a sandbox sidecar in this folder if it is not there, and run it')
     .addOption(new Option('--role <role>', 'run one process only, as a container does').choices(ROLES))
     .addHelpText('after', '\nExample:\n  countersign run --config /etc/countersign/countersign.yaml\n')
@@ -41,8 +46,9 @@ export function registerRun(program: Command, io: Io): void {
 }
 
 async function configurationOf(options: RunOptions, io: Io): Promise<LoadedConfig> {
-  if (options.firstRun === undefined) return loadConfig(options.config ?? DEFAULT_CONFIG)
-  if (options.config !== undefined)
+  if (options.firstRun === undefined)
+    return loadConfig(options.config ?? DEFAULT_CONFIG, options.configDigest)
+  if (options.config !== undefined || options.configDigest !== undefined)
     throw new UsageError('--config and --first-run exclude each other', 'Give one of them.')
   const file = `${options.firstRun}/countersign.yaml`
   if (!existsSync(file)) {
@@ -107,7 +113,10 @@ function roleOf(name: Role['name'], loaded: LoadedConfig, separation: Separation
     name,
     // Its young objects are short-lived: a smaller nursery keeps it some 25 MiB smaller under load.
     ...(name === 'keeper' ? { node: ['--max-semi-space-size=4'] } : {}),
-    argv: [ROLE_PROGRAM, '--config', loaded.file, '--role', name],
+    argv: [
+      ...[ROLE_PROGRAM, '--config', loaded.file, '--role', name],
+      ...(loaded.pin === undefined ? [] : ['--config-digest', loaded.pin]),
+    ],
     env: name === 'keeper' ? keeperVariables(loaded, io) : {},
     identity: name === 'sandbox' ? null : separation[name],
   }
