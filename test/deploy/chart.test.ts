@@ -177,7 +177,7 @@ describe('the gateway of the chart', { skip: TOOLS_MISSING }, () => {
     assert.equal((set.spec as Json).replicas, 1)
     assert.match(refusal(...gates, '--set', 'gateway.replicas=2'), /replicas/)
     const mounts = (container: Json | undefined) =>
-      (container?.volumeMounts as { name: string; readOnly?: boolean }[]).map(
+      ((container?.volumeMounts ?? []) as { name: string; readOnly?: boolean }[]).map(
         ({ name, readOnly }) => `${name}${readOnly ? ' ro' : ''}`,
       )
     const [, keeper, ...all] = containersOf(set)
