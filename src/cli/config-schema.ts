@@ -23,8 +23,18 @@ const Gate = Type.Object(
           listen: address('Where HTTPS is served.'),
           cert: path('Certificate chain, PEM.'),
           key: path('Private key, PEM.'),
+          ports: Type.Optional(
+            Type.Record(Type.String(), Type.String({ minLength: 1 }), {
+              description:
+                'One more HTTPS listener per API, host:port, for SDKs that can’t take a path prefix.',
+            }),
+          ),
         },
-        { ...strict, description: 'An HTTPS listener with all prefixes.' },
+        {
+          ...strict,
+          description:
+            'An HTTPS listener with all prefixes. Certificate and key are read again when they change.',
+        },
       ),
     ),
     unix: Type.Optional(path('A Unix socket with all prefixes.')),

@@ -46,4 +46,6 @@ export interface KeeperStatus {
   /** What agents and tasks have used of the policy's limits, the fullest first. */
   readonly budgets: readonly UsedBudget[]
   readonly startedMs: number
+  /** Protections that the way of running lacks, as far as the keeper knows it: a sentence each. */
+  readonly missing: readonly string[]
 }

@@ -6,6 +6,7 @@ import { answerRefusal } from './answer.js'
 import { openRouting, type Routing } from './api.js'
 import type { GateContext } from './context.js'
 import { Cuts } from './cuts.js'
+import { gateFault } from './error-table.js'
 import type { Entrance, Exchange } from './exchange.js'
 import { InspectionRoom } from './inspection.js'
 import type { KeeperPort } from './keeper-port.js'
@@ -29,8 +30,8 @@ export interface GateOptions {
   readonly listen: string
   /** A listener of its own for an API by name, without a prefix. */
   readonly ports?: Readonly<Record<string, string>>
-  /** HTTPS with all prefixes. */
-  readonly tls?: ListenerTls & { readonly listen: string }
+  /** HTTPS with all prefixes, and at `ports` for an API by name, without one. */
+  readonly tls?: ListenerTls & { readonly listen: string; readonly ports?: Readonly<Record<string, string>> }
   /** Path of a Unix socket with all prefixes. */
   readonly unix?: string
   /** Where the probes alone are served, on an address that isn't the agent's. */
@@ -48,11 +49,15 @@ export interface GateAddresses {
   readonly main: string
   readonly ports: Readonly<Record<string, string>>
   readonly tls: string | null
+  /** HTTPS listeners of one API each, by its name. */
+  readonly tlsPorts: Readonly<Record<string, string>>
   readonly unix: string | null
 }
 
 export interface Gate {
   addresses(): GateAddresses
+  /** Shows another certificate to the next connections. Throws `listen_failed` where it can't be used; the one before stays. */
+  useCertificate(tls: ListenerTls): void
   /** Stops taking requests, lets open ones end within `closeMs`, and resolves when every outcome is with the keeper. */
   close(): Promise<void>
 }
@@ -128,8 +133,12 @@ class RunningGate implements Gate {
     await this.listen('main', { kind: 'main', api: null }, options.listen, null)
     for (const [api, address] of Object.entries(options.ports ?? {}))
       await this.listen(`port:${api}`, { kind: 'port', api }, address, null)
-    if (options.tls !== undefined)
-      await this.listen('tls', { kind: 'tls', api: null }, options.tls.listen, options.tls)
+    const { tls } = options
+    if (tls !== undefined) {
+      await this.listen('tls', { kind: 'tls', api: null }, tls.listen, tls)
+      for (const [api, address] of Object.entries(tls.ports ?? {}))
+        await this.listen(`tls-port:${api}`, { kind: 'port', api }, address, tls)
+    }
     if (options.unix !== undefined)
       await this.listen('unix', { kind: 'unix', api: null }, `unix:${options.unix}`, null)
     if (options.probes !== undefined)
@@ -138,12 +147,26 @@ class RunningGate implements Gate {
 
   addresses(): GateAddresses {
     const url = (door: string): string | null => this.listeners.get(door)?.url ?? null
-    const ports = [...this.listeners].filter(([door]) => door.startsWith('port:'))
+    const ports = (kind: string) =>
+      Object.fromEntries(
+        [...this.listeners]
+          .filter(([door]) => door.startsWith(kind))
+          .map(([door, { url }]) => [door.slice(kind.length), url]),
+      )
     return {
       main: url('main') ?? '',
-      ports: Object.fromEntries(ports.map(([door, { url }]) => [door.slice('port:'.length), url])),
+      ports: ports('port:'),
       tls: url('tls'),
+      tlsPorts: ports('tls-port:'),
       unix: url('unix'),
+    }
+  }
+
+  useCertificate(tls: ListenerTls): void {
+    try {
+      for (const [door, listener] of this.listeners) if (door.startsWith('tls')) listener.useCertificate(tls)
+    } catch (error) {
+      throw gateFault('listen_failed', `TLS: ${(error as NodeJS.ErrnoException).code ?? 'error'}`)
     }
   }
 

@@ -3,3 +3,4 @@ export { type Gate, type GateAddresses, type GateOptions, startGate } from './ga
 export { connectKeeper, type KeeperClient, type KeeperClientOptions } from './keeper-client.js'
 export type { AdmitCall, KeeperPort, SettleCall } from './keeper-port.js'
 export type { GateLimits } from './limits.js'
+export type { ListenerTls } from './listener.js'

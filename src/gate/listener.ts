@@ -1,10 +1,12 @@
 import { lstat, unlink } from 'node:fs/promises'
 import { createServer, type IncomingMessage, type Server, ServerResponse } from 'node:http'
-import { createServer as createTlsServer } from 'node:https'
+import { createServer as createTlsServer, type Server as TlsServer } from 'node:https'
 import { connect, type ListenOptions, type Socket } from 'node:net'
 import { gateFault } from './error-table.js'
 import { type Entrance, Exchange } from './exchange.js'
 import type { GateLimits } from './limits.js'
+
+const MIN_TLS = 'TLSv1.2'
 
 export interface ListenerTls {
   /** PEM. */
@@ -61,6 +63,11 @@ export class Listener {
     return new Listener(server, urlOf(server, options.tls !== null))
   }
 
+  /** Shows another certificate from the next connection on. Throws where TLS can't use it; the one before stays then. */
+  useCertificate(tls: ListenerTls): void {
+    ;(this.server as TlsServer).setSecureContext({ cert: tls.cert, key: tls.key, minVersion: MIN_TLS })
+  }
+
   /** Takes no further connection and lets go of idle ones; resolves when the last request is answered. */
   close(): Promise<void> {
     this.closing = true
@@ -105,7 +112,9 @@ function hardenedServer(options: ListenerOptions): Server {
       options.onExchange(new Exchange(entrance, request, response, awaitsContinue))
   }
   const server =
-    tls === null ? createServer(settings) : createTlsServer({ ...settings, ...tls, minVersion: 'TLSv1.2' })
+    tls === null
+      ? createServer(settings)
+      : createTlsServer({ ...settings, cert: tls.cert, key: tls.key, minVersion: MIN_TLS })
   server.maxConnections = limits.maxConnections
   // ATTACK: what comes behind the first 2,000 headers would be left out unseen. `maxHeaderSize` bounds them all.
   server.maxHeadersCount = 0

@@ -107,13 +107,10 @@ function fingerprintOf(pem: string): string {
   return new X509Certificate(pem).fingerprint256
 }
 
-/** True where the bundle has this CA. */
-export function bundleHas(bundle: string, ca: string): boolean {
-  return (bundle.match(CERTIFICATE) ?? []).some(pem => {
-    try {
-      return fingerprintOf(pem) === fingerprintOf(ca)
-    } catch {
-      return false
-    }
-  })
+/** True where the bundle has this CA, and nothing that `bundleWith` would drop. */
+export function bundleIsCurrent(bundle: string, ca: string, nowMs: number): boolean {
+  const known = bundle.match(CERTIFICATE) ?? []
+  return (
+    known.every(pem => isLivingCa(pem, nowMs)) && known.some(pem => fingerprintOf(pem) === fingerprintOf(ca))
+  )
 }

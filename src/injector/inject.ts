@@ -1,6 +1,7 @@
 import type { Choices } from './choices.js'
 import { STATUS_ANNOTATION, TOKEN_FILE, TOKEN_PATH, TOKEN_VOLUME } from './names.js'
 import { type Container, containersOf, type Pod, type PodSpec, userOf, type Volume } from './pod.js'
+import { isGuarded } from './profile.js'
 import {
   firewall,
   gate,
@@ -21,7 +22,7 @@ export function inject(pod: Pod, choices: Choices, variables: Readonly<Record<st
   const { profile, limits } = choices
   const agent = pointedAtGate(withoutApiToken(pod.spec), choices, variables)
   const netadmin = profile.mode === 'sidecar-netadmin'
-  const guards = profile.mode === 'sidecar' ? [] : validators(agent, choices)
+  const guards = isGuarded(profile) ? validators(agent, choices) : []
   switch (profile.mode) {
     case 'gateway':
       return stamped(pod, choices, {

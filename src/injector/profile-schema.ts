@@ -27,7 +27,7 @@ const ProfileSchema = Type.Object(
   {
     mode: Type.Union([Type.Literal('sidecar'), Type.Literal('sidecar-netadmin'), Type.Literal('gateway')], {
       description:
-        'sidecar: the sidecar in the pod, and nothing in it that keeps the agent from other ways out. sidecar-netadmin: with a firewall by user. gateway: the sidecar elsewhere, and a NetworkPolicy.',
+        'sidecar: the sidecar in the pod, and nothing in it that keeps the agent from other ways out; the CNI may, see `blocked`. sidecar-netadmin: with a firewall by user. gateway: the sidecar elsewhere, and a NetworkPolicy.',
     }),
     agent: Name('Agent of the policy that these pods are.'),
     origin: Type.String({
@@ -133,7 +133,7 @@ const ProfileSchema = Type.Object(
       Type.Array(Type.String({ pattern: '^[0-9a-f.:\\[\\]]+:[0-9]{1,5}$' }), {
         minItems: 1,
         description:
-          'Addresses that the validator must not reach as the agent’s user, `address:port`; 1.1.1.1:443 and the API server’s unless told.',
+          'Addresses that the validator must not reach as the agent’s user, `address:port`; 1.1.1.1:443 and the API server’s unless told. Without it there is no validator in mode sidecar: with it, a NetworkPolicy is tried.',
       }),
     ),
     resources: Type.Object({ gate: Resources, keeper: Resources }, strict),

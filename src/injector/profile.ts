@@ -111,3 +111,8 @@ export function mebibytes(text: string): number {
   const [, amount, unit] = /^([1-9][0-9]{0,4})(Mi|Gi)$/.exec(text) ?? []
   return Number(amount) * (unit === 'Gi' ? 1_024 : 1)
 }
+
+/** Whether the agent's other ways are tried before it starts: with a CNI on guard, where its addresses are told. */
+export function isGuarded({ mode, blocked }: Profile): boolean {
+  return mode !== 'sidecar' || blocked !== undefined
+}

@@ -25,7 +25,7 @@ import {
   VALIDATOR,
 } from './names.js'
 import type { Container, Volume } from './pod.js'
-import type { Profile } from './profile.js'
+import { isGuarded, type Profile } from './profile.js'
 
 /*
  * The containers and volumes of the sidecar. Every field that the API server would fill in is written out, so that a
@@ -66,6 +66,7 @@ export function keeper(profile: Profile, limits: Limits): Container {
     ...base(KEEPER, profile.images.sidecar, { requests: profile.resources.keeper.requests, limits }),
     args: running('keeper', profile),
     env: [
+      podMode(profile),
       {
         name: 'COUNTERSIGN_POD_UID',
         valueFrom: { fieldRef: { apiVersion: 'v1', fieldPath: 'metadata.uid' } },
@@ -92,6 +93,7 @@ export function gate(profile: Profile, limits: Limits): Container {
   return {
     ...base(GATE, profile.images.sidecar, { requests: profile.resources.gate.requests, limits }),
     args: running('gate', profile),
+    env: [podMode(profile)],
     ports: [{ name: 'csgn-probes', containerPort: PROBE_PORT, protocol: 'TCP' }],
     securityContext: confined(profile.users.gate, profile.users.group),
     startupProbe: {
@@ -186,6 +188,15 @@ function configSources({ config }: Profile) {
       ...(files === undefined ? {} : { items: Object.entries(files).map(([key, path]) => ({ key, path })) }),
     },
   }))
+}
+
+/** Both say at their start, and `status` says, what this mode lacks. */
+function podMode(profile: Profile) {
+  const { mode } = profile
+  return {
+    name: 'COUNTERSIGN_POD_MODE',
+    value: mode === 'sidecar' && isGuarded(profile) ? 'sidecar-cni' : mode,
+  }
 }
 
 const SMALL = { cpu: '100m', memory: '128Mi' }

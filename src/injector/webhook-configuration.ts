@@ -1,6 +1,6 @@
 import { readFile } from 'node:fs/promises'
 import { request } from 'node:https'
-import { bundleHas, bundleWith } from './authority.js'
+import { bundleIsCurrent, bundleWith } from './authority.js'
 import { injectorFault } from './error-table.js'
 
 /** The API server as a pod reaches it. Both files are read for each call: the kubelet renews the token. */
@@ -39,7 +39,7 @@ async function publishIn(server: ApiServer, path: string, ca: string, nowMs: num
       Buffer.from(clientConfig?.caBundle ?? '', 'base64').toString('latin1'),
     )
     if (bundles.length === 0) throw injectorFault('api_server_refused', `${path} has no webhooks`)
-    if (bundles.every(bundle => bundleHas(bundle, ca))) return
+    if (bundles.every(bundle => bundleIsCurrent(bundle, ca, nowMs))) return
     const patch = [
       { op: 'test', path: '/metadata/resourceVersion', value: metadata.resourceVersion },
       ...bundles.map((bundle, i) => ({

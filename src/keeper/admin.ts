@@ -47,6 +47,7 @@ export interface AdminParts {
     readonly shipping: readonly SinkStatus[]
     readonly witnesses: CosigningStatus | null
     readonly fullCheck: FullCheckStatus | null
+    readonly missing: readonly string[]
   }
 }
 

@@ -50,6 +50,8 @@ export interface KeeperOptions extends KeeperPorts {
   readonly identities?: IdentityVerifier | null
   /** Between two `heartbeat` entries; 60,000 unless told. */
   readonly heartbeatMs?: number
+  /** Protections that this way of running lacks, for `status`: a sentence each. */
+  readonly missing?: readonly string[]
   /** A gate must settle an attempt by then; 3,900,000 unless told: longer than the longest upstream timeout. */
   readonly attemptDeadlineMs?: number
   /** Between two looks at what is about to expire; 60,000 unless told. */
@@ -218,6 +220,7 @@ export async function startKeeper(options: KeeperOptions): Promise<Keeper> {
       shipping: options.shipping?.status() ?? [],
       witnesses: options.cosigning?.status() ?? null,
       fullCheck: ledger.fullCheck(),
+      missing: options.missing ?? [],
     }),
   }).catch(async error => {
     await listening.close()

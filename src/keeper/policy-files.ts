@@ -1,10 +1,10 @@
 import { readFile } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
+import { watchFiles } from '../native/index.js'
 import { readTrustChain, type TrustRoot } from '../policy/index.js'
 import type { SealedSource } from './activation.js'
 import { keeperFault } from './error-table.js'
 import { catalogFile, openSealedPolicy, type SealParts } from './open-sealed.js'
-import { watchFiles } from './watch-files.js'
 
 export interface PolicyFilesOptions extends SealParts {
   /** JSON array of trust-root envelopes, oldest first. */
@@ -20,11 +20,14 @@ export interface PolicyFilesOptions extends SealParts {
 /** The trust root and the sealed policy as files on disk. */
 export function policyFiles(options: PolicyFilesOptions): SealedSource {
   const { trustRootFile, sealedFile } = options
-  const folder = join(dirname(sealedFile), 'catalogs')
+  const beside = dirname(sealedFile)
+  // A ConfigMap has no folders: its keys lie beside the policy. A catalog is what its digest says, wherever it lies.
+  const catalog = async (digest: string) =>
+    (await bytesIn(join(beside, 'catalogs'), digest)) ?? (await bytesIn(beside, digest))
   return {
     trust: async () => options.openTrust(readTrustChain(await bytesOf(trustRootFile))),
     policy: async (trust, highest, nowMs) =>
-      openSealedPolicy(options, await bytesOf(sealedFile), digest => bytesIn(folder, digest), {
+      openSealedPolicy(options, await bytesOf(sealedFile), catalog, {
         trust,
         highest,
         nowMs,

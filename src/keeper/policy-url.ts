@@ -1,6 +1,7 @@
 import { mkdir, readFile, rename, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { CountersignError, contentId } from '../canon/index.js'
+import { watchFiles } from '../native/index.js'
 import { readTrustChain, type TrustRoot } from '../policy/index.js'
 import type { Distribution, OpenedPolicy, SealedSource } from './activation.js'
 import { keeperFault } from './error-table.js'
@@ -8,7 +9,6 @@ import { type Against, catalogFile, openSealedPolicy, type SealParts } from './o
 import type { PolicyFetch, Validators } from './policy-fetch.js'
 import { bytesOf } from './policy-files.js'
 import type { Clock, Log } from './ports.js'
-import { watchFiles } from './watch-files.js'
 
 export interface PolicyUrlOptions extends SealParts {
   /** JSON array of trust-root envelopes, oldest first. It stays a file: it is what everything fetched is held against. */

@@ -4,3 +4,4 @@ export { type DialOptions, guardedConnector, guardedSocket, type LookupAll } fro
 export { nativeErrors } from './error-table.js'
 export { SCHEMALESS } from './schemaless.js'
 export { undici } from './undici.js'
+export { watchFiles } from './watch-files.js'

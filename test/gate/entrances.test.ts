@@ -10,6 +10,7 @@ import { join } from 'node:path'
 import { after, afterEach, before, describe, it } from 'node:test'
 import { CountersignError } from '../../src/canon/index.js'
 import { startGate } from '../../src/gate/index.js'
+import { TestCa } from '../certificates.js'
 import { type AGateOptions, type ARunningGate, aGate, BEARER, billingApi, GRANT, policyOf } from './a-gate.js'
 import { exchangeRaw, rawRequest } from './raw-http.js'
 import { RecordingUpstream } from './recording-upstream.js'
@@ -61,6 +62,42 @@ describe('the entrances of a gate', () => {
       redirect: 'manual',
     })
     assert.equal(redirect.headers.get('location'), '/next')
+  })
+
+  it('are TLS at a port of its own for an API, without a prefix', async () => {
+    const running = await open({
+      tls: { ...tls, listen: '127.0.0.1:0', ports: { billing: '127.0.0.1:0' } },
+    })
+    const own = running.gate.addresses().tlsPorts.billing as string
+    assert.match(own, /^https:/)
+    const headers = { authorization: `Bearer ${GRANT}` }
+    const asked = httpsRequest(`${own}/invoices/in_1`, { headers, ca: tls.cert }).end()
+    const [response] = (await once(asked, 'response')) as [IncomingMessage]
+    assert.equal(await textOf(response), '{"ok":true}')
+    assert.equal(running.upstream.received[0]?.url, '/invoices/in_1')
+  })
+
+  it('show another certificate to the next connection, and keep theirs where that can’t be used', async t => {
+    const running = await open({
+      tls: { ...tls, listen: '127.0.0.1:0', ports: { billing: '127.0.0.1:0' } },
+    })
+    const { tls: https, tlsPorts } = running.gate.addresses()
+    const believes = async (base: string | undefined, ca: string): Promise<boolean> => {
+      const asked = httpsRequest(`${base}/`, { ca, agent: false }).end()
+      return await once(asked, 'response').then(
+        ([response]) => (response as IncomingMessage).resume() !== null,
+        () => false,
+      )
+    }
+    const authority = new TestCa(t)
+    const { cert, key } = authority.issue('gate', { names: 'IP:127.0.0.1', usage: 'serverAuth' })
+    assert.throws(() => running.gate.useCertificate({ cert, key: tls.key }), { code: 'listen_failed' })
+    assert.throws(() => running.gate.useCertificate({ cert: 'none', key }), { code: 'listen_failed' })
+    for (const base of [https as string, tlsPorts.billing])
+      assert.deepEqual([await believes(base, tls.cert), await believes(base, authority.cert)], [true, false])
+    running.gate.useCertificate({ cert, key })
+    for (const base of [https as string, tlsPorts.billing])
+      assert.deepEqual([await believes(base, tls.cert), await believes(base, authority.cert)], [false, true])
   })
 
   it('are TLS and a Unix socket with the same prefixes', async () => {

@@ -270,6 +270,50 @@ describe('the CA in the webhook configurations', () => {
     assert.equal(bundle(0).trim(), third?.trim())
   })
 
+  it('of two replicas lets the API server believe both, whichever it asks', async t => {
+    const { at, bundle } = await apiServer(t)
+    const replica = async () =>
+      serve(
+        t,
+        await ownCertificates({
+          dnsNames: NAMES,
+          publish: ca => publishCa(at, 'countersign', ca, Date.now()),
+          nowMs: Date.now,
+          log: QUIET,
+        }),
+      )
+    for (const { url } of [await replica(), await replica()])
+      assert.equal((await ask(url, bundle(1), '/readyz')).status, 200)
+  })
+
+  it('comes back where a replica that starts over and over has pushed it out', async t => {
+    const { at, bundle } = await apiServer(t)
+    let now = Date.now()
+    const [ca, ...others] = await publishedCas(41)
+    for (const each of [ca, ...others]) await publishCa(at, 'countersign', each as string, now)
+    assert.equal(bundle(0).match(/BEGIN/g)?.length, 32)
+    assert.ok(!bundle(0).includes((ca as string).trim()))
+    await publishCa(at, 'countersign', ca as string, now)
+    assert.equal(bundle(0).match(/BEGIN/g)?.length, 32)
+    assert.ok(bundle(0).includes((ca as string).trim()))
+    // What has ended goes with the next look of a replica that still runs, whether or not it has another CA.
+    const [young] = await publishedCas(1, now + 3 * 86_400_000)
+    now += 7 * 86_400_000
+    await publishCa(at, 'countersign', young as string, now - 2 * 86_400_000)
+    await publishCa(at, 'countersign', young as string, now)
+    assert.equal(bundle(0).trim(), (young as string).trim())
+  })
+
+  it('attack: drops what is no CA of an injector from the bundle', async t => {
+    const { at, bundle, state } = await apiServer(t)
+    const [ca] = await publishedCas(1)
+    await publishCa(at, 'countersign', ca as string, Date.now())
+    const foreign = new TestCa(t).cert
+    state.bundles = state.bundles.map(() => Buffer.from(`${foreign}${ca}`).toString('base64'))
+    await publishCa(at, 'countersign', ca as string, Date.now())
+    assert.equal(bundle(0).trim(), ca?.trim())
+  })
+
   it('is written again where another replica was faster', async t => {
     const { at, bundle } = await apiServer(t, 2)
     const [ca] = await publishedCas(1)
@@ -284,8 +328,8 @@ describe('the CA in the webhook configurations', () => {
   })
 })
 
-async function publishedCas(count: number): Promise<readonly string[]> {
+async function publishedCas(count: number, nowMs = Date.now()): Promise<readonly string[]> {
   const published: string[] = []
-  for (let i = 0; i < count; i++) await own(published)
+  for (let i = 0; i < count; i++) await own(published, () => nowMs)
   return published
 }

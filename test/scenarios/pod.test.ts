@@ -110,6 +110,22 @@ test('the startup probe of a keeper passes while there is no gate, and not witho
   assert.equal(probe(sidecar.loaded.file), 0)
 })
 
+test('a sidecar that nothing guards says so at its start and in `status`', async t => {
+  const invoices = await startInvoices(t)
+  const sidecar = await startSidecar(t, {
+    policy: invoicesPolicy(invoices.address),
+    billing: invoices.address,
+    env: { COUNTERSIGN_POD_MODE: 'sidecar' },
+  })
+  await sidecar.stop()
+  await sidecar.start('keeper')
+  assert.match(sidecar.output, /"msg":"nothing in this pod keeps the agent from going around the sidecar/)
+  const { stdout } = spawnSync(process.execPath, [MAIN, 'status', '--config', sidecar.loaded.file], {
+    encoding: 'utf8',
+  })
+  assert.match(stdout, /^ {2}missing {5}nothing in this pod keeps the agent from going around the sidecar/m)
+})
+
 test('attack: who rewrites the configuration of a pinned sidecar has none that starts', async t => {
   const invoices = await startInvoices(t)
   const sidecar = await startSidecar(t, {

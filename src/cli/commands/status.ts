@@ -61,7 +61,7 @@ async function statusOf(file: string): Promise<Status> {
       warnings: keeper === null ? [] : warningsOf(keeper, nowMs),
       keeper,
       addresses: running === null ? null : (addresses as RunningSidecar),
-      missing,
+      missing: [...missing, ...(keeper?.missing ?? [])],
     }
   } finally {
     await admin.close()
@@ -193,6 +193,8 @@ function print({ healthy, problems, warnings, keeper, addresses, missing }: Stat
   if (addresses !== null) {
     printLine(io, `  gate        ${addresses.main}`)
     for (const [api, url] of Object.entries(addresses.ports)) printLine(io, `              ${url} for ${api}`)
+    for (const [api, url] of Object.entries(addresses.tlsPorts ?? {}))
+      printLine(io, `              ${url} for ${api}`)
     for (const url of [addresses.tls, addresses.unix]) if (url !== null) printLine(io, `              ${url}`)
   }
   for (const sentence of missing) printLine(io, `  missing     ${sentence}`)

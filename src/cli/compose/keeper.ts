@@ -38,6 +38,7 @@ import type { Io } from '../io.js'
 import { parseListenAddress } from '../listen-address.js'
 import { readNeeded } from '../needed-file.js'
 import { packageVersion } from '../package-version.js'
+import { missingInPod } from '../pod-mode.js'
 import { processLog } from '../process-log.js'
 import { type InstanceSigners, startInstanceSigners } from '../signer/instance-signers.js'
 import { serveUntilStopped } from '../supervise.js'
@@ -54,6 +55,7 @@ import { type ConfiguredWitnesses, configuredWitnesses, ledgerCosigning } from '
 /** The keeper as a process: everything secret is opened here and handed to nobody. */
 export async function runKeeper(loaded: LoadedConfig, io: Io): Promise<void> {
   const log = processLog('keeper', loaded.config.log?.level ?? 'info', io.stderr)
+  for (const sentence of missingInPod(io.env)) log.warn({}, sentence)
   const signers = await startInstanceSigners(loaded, log)
   try {
     await serve(loaded, signers, log, io)
@@ -100,6 +102,7 @@ async function serve(loaded: LoadedConfig, signers: InstanceSigners, log: Log, i
     revocations,
     clock,
     log,
+    missing: missingInPod(io.env),
     crypto: nativeCrypto,
     random: length => randomBytes(length),
     verifier: ring.verifier,

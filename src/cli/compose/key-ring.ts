@@ -8,15 +8,9 @@ import {
   grantIssuer,
   grantVerifier,
 } from '../../credential/index.js'
-import {
-  type InstanceKeys,
-  type Log,
-  type NextKeys,
-  successionEntries,
-  watchFiles,
-} from '../../keeper/index.js'
+import { type InstanceKeys, type Log, type NextKeys, successionEntries } from '../../keeper/index.js'
 import { type KeySuccession, type Ledger, lastHandOver, type RetiringKey } from '../../ledger/index.js'
-import { nativeCrypto } from '../../native/index.js'
+import { nativeCrypto, watchFiles } from '../../native/index.js'
 import type { LoadedConfig } from '../config.js'
 import {
   dropRetired,

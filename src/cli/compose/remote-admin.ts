@@ -1,5 +1,6 @@
 import { createPrivateKey, X509Certificate } from 'node:crypto'
-import { type RemoteAdminOptions, type RemoteTls, watchFiles } from '../../keeper/index.js'
+import type { RemoteAdminOptions, RemoteTls } from '../../keeper/index.js'
+import { watchFiles } from '../../native/index.js'
 import type { LoadedConfig } from '../config.js'
 import { cliFault } from '../error-table.js'
 import { readPrivateText } from '../keyfile.js'

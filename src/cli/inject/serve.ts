@@ -9,7 +9,7 @@ import {
   type ServerTls,
   startInjector,
 } from '../../injector/index.js'
-import { watchFiles } from '../../keeper/index.js'
+import { watchFiles } from '../../native/index.js'
 import { type Io, printLine, UsageError } from '../io.js'
 import { parseListenAddress } from '../listen-address.js'
 import { readNeeded } from '../needed-file.js'
