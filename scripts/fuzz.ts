@@ -32,7 +32,7 @@ const unknown = chosen.filter(name => !every.includes(name))
 if (values.help) console.log(HELP)
 else if (unknown.length > 0) fail(`no such target: ${unknown.join(', ')}; there are ${every.join(', ')}`)
 else if (values.list) for (const name of chosen) console.log(`${name.padEnd(18)}${(await loaded(name)).about}`)
-else if (values['write-seeds']) for (const name of chosen) writeSeeds(name, (await loaded(name)).seeds())
+else if (values['write-seeds']) for (const name of chosen) writeSeeds(name, await (await loaded(name)).seeds())
 else if (values.replay !== undefined) await replay(values.replay)
 else await fuzz()
 
@@ -82,8 +82,10 @@ async function replay(file: string): Promise<void> {
 interface Loaded {
   readonly about: string
   run(bytes: Uint8Array): 'accepted' | 'refused' | Promise<'accepted' | 'refused'>
-  seeds(): Readonly<Record<string, Uint8Array | string>>
+  seeds(): Seeds | Promise<Seeds>
 }
+
+type Seeds = Parameters<typeof writeSeeds>[1]
 
 async function loaded(name: string): Promise<Loaded> {
   const module = pathToFileURL(join(ROOT, 'dist/test/fuzz/targets', `${name}.js`))

@@ -16,8 +16,10 @@ export interface FuzzTarget {
   readonly maxBytes?: number
   run(bytes: Uint8Array): Seen | Promise<Seen>
   /** Inputs to begin with, by name: some that are accepted, some that are refused. */
-  seeds(): Readonly<Record<string, Uint8Array | string>>
+  seeds(): Seeds | Promise<Seeds>
 }
+
+export type Seeds = Readonly<Record<string, Uint8Array | string>>
 
 /** A property that didn't hold. */
 export class PropertyBroken extends Error {

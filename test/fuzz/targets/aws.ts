@@ -88,12 +88,15 @@ function isNarrower(left: Binding, right: Binding): boolean {
   return left.path.source.length !== right.path.source.length
 }
 
+/** A bucket's name holds no slash, and none that an encoding hides. */
+const NO_SLASH = '(?:(?!%2F)[^/])+'
+
 function knownService(id: string): Known {
   const service = JSON.parse(shippedShelf.read(id) as string) as AwsService
   const bindings = Object.entries(service.operations).flatMap(([name, { http, needs = [] }]): Binding[] => {
     const [, method, path, query = ''] = /^([A-Z]+) ([^?]*)\??(.*)$/.exec(http ?? '') ?? []
     if (method === undefined || path === undefined) return []
-    const pattern = path.replace(/(?<=.)\/$/, '').replace(/[.*$^()|\\]/g, '\\$&').replace(/\{[^}]*\+\}/g, '.+').replace(/\{[^}]*\}/g, '[^/]+')
+    const pattern = path.replace(/(?<=.)\/$/, '').replace(/[.*$^()|\\]/g, '\\$&').replace(/\{[^}]*\+\}/g, '.+').replace(/\{[^}]*\}/g, id === 's3' ? NO_SLASH : '[^/]+')
     const fixed = query.split('&').map(part => part.split('=')[0] as string)
     const needed = needs.filter(need => need.startsWith('?')).map(need => need.slice(1))
     return [{ name, method, path: new RegExp(`^${pattern}/?$`, 's'), query: [...fixed, ...needed].filter(part => part !== '') }]
