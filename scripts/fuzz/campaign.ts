@@ -1,9 +1,9 @@
 import { createHash } from 'node:crypto'
 import { mkdirSync, writeFileSync } from 'node:fs'
-import { join } from 'node:path'
+import { join, relative } from 'node:path'
 import { Worker } from 'node:worker_threads'
 import { ROOT } from '../bundle/root.js'
-import { bundleTarget } from './bundle.js'
+import { bundleTarget, type FuzzBundle } from './bundle.js'
 import type { Progress, WorkerOrder, WorkerReport } from './worker.js'
 
 /** What came of one target. */
@@ -16,14 +16,21 @@ export interface Outcome extends Progress {
 export interface Finding {
   /** First line says what broke. */
   readonly error: string
-  /** File with the input, from the repository's folder. */
+  /** File with the input. */
   readonly file: string
 }
 
 export interface CampaignOptions {
   readonly seconds: number
   readonly seed: number
-  readonly onProgress: (target: string, progress: Progress) => void
+  readonly onProgress?: (target: string, progress: Progress) => void
+}
+
+/** Where a campaign reads and writes. */
+export interface Folders {
+  readonly seeds: string
+  readonly corpus: string
+  readonly findings: string
 }
 
 /** Longest input that is tried. */
@@ -34,9 +41,28 @@ const LOOK_EVERY_MS = 500
 /** Nothing that an input of 64 KiB asks for needs more. */
 const MAX_HEAP_MIB = 1_024
 
-/** Fuzzes one target for so long, or until something breaks. */
+/** Fuzzes one target of the repository for so long, or until something breaks. */
 export async function campaign(target: string, options: CampaignOptions): Promise<Outcome> {
-  const bundle = await bundleTarget(target)
+  const folders = {
+    seeds: seedFolder(target),
+    corpus: join(ROOT, '.fuzz', target),
+    findings: join(ROOT, '.fuzz', 'findings'),
+  }
+  const outcome = await fuzzBundle(target, await bundleTarget(target), folders, options)
+  const { finding } = outcome
+  return finding === null
+    ? outcome
+    : { ...outcome, finding: { ...finding, file: relative(ROOT, finding.file) } }
+}
+
+/** The same of a bundle, wherever it is. */
+export async function fuzzBundle(
+  target: string,
+  bundle: FuzzBundle,
+  folders: Folders,
+  options: CampaignOptions & { readonly hangMs?: number; readonly maxHeapMib?: number },
+): Promise<Outcome> {
+  const { hangMs = HANG_MS, maxHeapMib = MAX_HEAP_MIB, onProgress } = options
   const began = performance.now()
   const state = new Int32Array(new SharedArrayBuffer(8))
   const input = new Uint8Array(new SharedArrayBuffer(MAX_INPUT_BYTES))
@@ -44,8 +70,8 @@ export async function campaign(target: string, options: CampaignOptions): Promis
     bundle: bundle.file,
     branches: bundle.branches,
     words: bundle.words,
-    seedFolder: seedFolder(target),
-    corpusFolder: join(ROOT, '.fuzz', target),
+    seedFolder: folders.seeds,
+    corpusFolder: folders.corpus,
     seconds: options.seconds,
     seed: options.seed,
     state,
@@ -53,15 +79,17 @@ export async function campaign(target: string, options: CampaignOptions): Promis
   }
   const worker = new Worker(new URL('./worker.js', import.meta.url), {
     workerData: order,
-    resourceLimits: { maxOldGenerationSizeMb: MAX_HEAP_MIB },
+    resourceLimits: { maxOldGenerationSizeMb: maxHeapMib },
   })
   let last: Progress = { runs: 0, accepted: 0, features: 0, corpus: 0 }
   const tried = (): Uint8Array => Uint8Array.from(input.subarray(0, state[1]))
   const ended = await new Promise<{ error: string; bytes: Uint8Array } | null>(resolve => {
-    const watch = watchHang(state, () => resolve({ error: `hang: no answer within ${HANG_MS / 1_000} s`, bytes: tried() }))
+    const watch = watchHang(state, hangMs, () =>
+      resolve({ error: `hang: no answer within ${hangMs / 1_000} s`, bytes: tried() }),
+    )
     worker.on('message', (report: WorkerReport) => {
       last = report
-      options.onProgress(target, report)
+      onProgress?.(target, report)
       if (report.kind === 'progress') return
       clearInterval(watch)
       resolve(report.kind === 'finding' ? report : null)
@@ -72,7 +100,8 @@ export async function campaign(target: string, options: CampaignOptions): Promis
     })
   })
   await worker.terminate()
-  const finding = ended === null ? null : { error: ended.error, file: reproducer(target, ended.bytes) }
+  const finding =
+    ended === null ? null : { error: ended.error, file: reproducer(folders.findings, target, ended.bytes) }
   const { runs, accepted, features, corpus } = last
   return { target, seconds: (performance.now() - began) / 1_000, runs, accepted, features, corpus, finding }
 }
@@ -82,7 +111,7 @@ export function seedFolder(target: string): string {
   return join(ROOT, 'test/vectors/fuzz', target)
 }
 
-function watchHang(state: Int32Array<SharedArrayBuffer>, onHang: () => void): NodeJS.Timeout {
+function watchHang(state: Int32Array<SharedArrayBuffer>, hangMs: number, onHang: () => void): NodeJS.Timeout {
   let run = 0
   let sinceMs = performance.now()
   const watch = setInterval(() => {
@@ -90,7 +119,7 @@ function watchHang(state: Int32Array<SharedArrayBuffer>, onHang: () => void): No
     if (now !== run) {
       run = now
       sinceMs = performance.now()
-    } else if (run > 0 && performance.now() - sinceMs > HANG_MS) {
+    } else if (run > 0 && performance.now() - sinceMs > hangMs) {
       clearInterval(watch)
       onHang()
     }
@@ -98,10 +127,9 @@ function watchHang(state: Int32Array<SharedArrayBuffer>, onHang: () => void): No
   return watch
 }
 
-function reproducer(target: string, bytes: Uint8Array): string {
+function reproducer(folder: string, target: string, bytes: Uint8Array): string {
   const name = `${target}-${createHash('sha256').update(bytes).digest('hex').slice(0, 12)}.bin`
-  const folder = join('.fuzz', 'findings')
-  mkdirSync(join(ROOT, folder), { recursive: true })
-  writeFileSync(join(ROOT, folder, name), bytes)
+  mkdirSync(folder, { recursive: true })
+  writeFileSync(join(folder, name), bytes)
   return join(folder, name)
 }

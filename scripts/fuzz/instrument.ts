@@ -31,11 +31,7 @@ export function instrument(name: string, source: string, first: number): Instrum
   const countedAll = (statements: readonly ts.Statement[]): ts.Statement[] => {
     const place = statements.findIndex(each => !isDirective(each))
     const at = place < 0 ? statements.length : place
-    return [
-      ...statements.slice(0, at),
-      factory.createExpressionStatement(hit()),
-      ...statements.slice(at),
-    ]
+    return [...statements.slice(0, at), factory.createExpressionStatement(hit()), ...statements.slice(at)]
   }
   const countedBlock = (statement: ts.Statement): ts.Block =>
     factory.createBlock(countedAll(ts.isBlock(statement) ? statement.statements : [statement]), true)
@@ -84,16 +80,34 @@ export function instrument(name: string, source: string, first: number): Instrum
         counted(node.whenFalse),
       )
     if (ts.isForStatement(node))
-      return factory.updateForStatement(node, node.initializer, node.condition, node.incrementor, countedBlock(node.statement))
+      return factory.updateForStatement(
+        node,
+        node.initializer,
+        node.condition,
+        node.incrementor,
+        countedBlock(node.statement),
+      )
     if (ts.isForOfStatement(node))
-      return factory.updateForOfStatement(node, node.awaitModifier, node.initializer, node.expression, countedBlock(node.statement))
+      return factory.updateForOfStatement(
+        node,
+        node.awaitModifier,
+        node.initializer,
+        node.expression,
+        countedBlock(node.statement),
+      )
     if (ts.isForInStatement(node))
-      return factory.updateForInStatement(node, node.initializer, node.expression, countedBlock(node.statement))
+      return factory.updateForInStatement(
+        node,
+        node.initializer,
+        node.expression,
+        countedBlock(node.statement),
+      )
     if (ts.isWhileStatement(node))
       return factory.updateWhileStatement(node, node.expression, countedBlock(node.statement))
     if (ts.isDoStatement(node))
       return factory.updateDoStatement(node, countedBlock(node.statement), node.expression)
-    if (ts.isCaseClause(node)) return factory.updateCaseClause(node, node.expression, countedAll(node.statements))
+    if (ts.isCaseClause(node))
+      return factory.updateCaseClause(node, node.expression, countedAll(node.statements))
     if (ts.isDefaultClause(node)) return factory.updateDefaultClause(node, countedAll(node.statements))
     if (ts.isBinaryExpression(node)) return binary(node)
     return node

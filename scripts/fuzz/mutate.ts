@@ -26,14 +26,31 @@ export function mutated(input: Buffer, material: Material): Buffer {
 }
 
 /** Bytes on which grammars turn. */
-const SIGNS = Buffer.from('\0\t\n\r "#%&\'()*+,-./0123456789:;<=>?@AZ[\\]_az{|}~\x7f\x80\xbf\xc0\xe2\xff', 'latin1')
-const NUMBERS = ['0', '-1', '1', '255', '256', '65535', '65536', '2147483648', '9007199254740992', '1e999', '-0', '00']
+const SIGNS = Buffer.from(
+  '\0\t\n\r "#%&\'()*+,-./0123456789:;<=>?@AZ[\\]_az{|}~\x7f\x80\xbf\xc0\xe2\xff',
+  'latin1',
+)
+const NUMBERS = [
+  '0',
+  '-1',
+  '1',
+  '255',
+  '256',
+  '65535',
+  '65536',
+  '2147483648',
+  '9007199254740992',
+  '1e999',
+  '-0',
+  '00',
+]
 
 const MUTATIONS: readonly Mutation[] = [
   (input, { random }) => withByte(input, random, byte => byte ^ (1 << random.below(8))),
   (input, { random }) => withByte(input, random, () => random.of([...SIGNS])),
   (input, { random }) => withByte(input, random, byte => (byte + random.of([1, 255, 16, 32])) & 0xff),
-  (input, { random }) => spliced(input, random.below(input.length + 1), 0, Buffer.from([random.of([...SIGNS])])),
+  (input, { random }) =>
+    spliced(input, random.below(input.length + 1), 0, Buffer.from([random.of([...SIGNS])])),
   (input, { random }) => spliced(input, random.below(input.length + 1), 0, Buffer.from([random.below(256)])),
   (input, { random }) => spliced(input, random.below(input.length), 1 + random.below(4), NOTHING),
   (input, { random }) => {
@@ -47,7 +64,12 @@ const MUTATIONS: readonly Mutation[] = [
   (input, { random }) => {
     const [at, length] = range(input, random)
     const times = 2 + random.below(32)
-    return spliced(input, at, 0, Buffer.concat(Array.from({ length: times }, () => input.subarray(at, at + Math.min(length, 64)))))
+    return spliced(
+      input,
+      at,
+      0,
+      Buffer.concat(Array.from({ length: times }, () => input.subarray(at, at + Math.min(length, 64)))),
+    )
   },
   (input, { random, words }) => spliced(input, random.below(input.length + 1), 0, random.of(words)),
   (input, { random, words }) => spliced(input, random.below(input.length + 1), 0, random.of(words)),
@@ -60,7 +82,10 @@ const MUTATIONS: readonly Mutation[] = [
   withPartOf,
   (input, { random, another }) => {
     const other = another()
-    return Buffer.concat([input.subarray(0, random.below(input.length + 1)), other.subarray(random.below(other.length + 1))])
+    return Buffer.concat([
+      input.subarray(0, random.below(input.length + 1)),
+      other.subarray(random.below(other.length + 1)),
+    ])
   },
   withCompared,
   withCompared,
@@ -100,7 +125,9 @@ function withNumber(input: Buffer, { random }: Material): Buffer {
   if (runs.length === 0) return input
   const [at, length] = random.of(runs)
   const value = Number(input.subarray(at, at + length).toString('latin1'))
-  const near = Number.isSafeInteger(value) ? [String(value + 1), String(Math.max(0, value - 1)), String(value * 2)] : []
+  const near = Number.isSafeInteger(value)
+    ? [String(value + 1), String(Math.max(0, value - 1)), String(value * 2)]
+    : []
   return spliced(input, at, length, Buffer.from(random.of([...NUMBERS, ...near])))
 }
 

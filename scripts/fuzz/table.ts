@@ -21,6 +21,10 @@ export function table(outcomes: readonly Outcome[]): string {
   const all = [HEAD, ...rows]
   const widths = HEAD.map((_, column) => Math.max(...all.map(row => (row[column] as string).length)))
   return all
-    .map(row => row.map((cell, i) => (i === 0 ? cell.padEnd(widths[i] as number) : cell.padStart(widths[i] as number))).join('  '))
+    .map(row =>
+      row
+        .map((cell, i) => (i === 0 ? cell.padEnd(widths[i] as number) : cell.padStart(widths[i] as number)))
+        .join('  '),
+    )
     .join('\n')
 }

@@ -1,8 +1,8 @@
 import {
   type DocumentNode,
   type FieldNode,
-  getOperationAST,
   type GraphQLSchema,
+  getOperationAST,
   Kind,
   type OperationDefinitionNode,
   parse,
@@ -40,7 +40,9 @@ export function executedBy(json: Uint8Array): Executed | null {
     const variables = valuesOf(operation, body.variables ?? {})
     const roots = fieldsOf(document, operation.selectionSet).map(({ name, arguments: args = [] }) => ({
       field: name.value,
-      args: Object.fromEntries(args.map(({ name, value }) => [name.value, valueFromASTUntyped(value, variables)])),
+      args: Object.fromEntries(
+        args.map(({ name, value }) => [name.value, valueFromASTUntyped(value, variables)]),
+      ),
     }))
     return { kind: operation.operation, document, operation, roots }
   } catch {
@@ -48,7 +50,10 @@ export function executedBy(json: Uint8Array): Executed | null {
   }
 }
 
-function valuesOf(operation: OperationDefinitionNode, given: Readonly<Record<string, unknown>>): Record<string, unknown> {
+function valuesOf(
+  operation: OperationDefinitionNode,
+  given: Readonly<Record<string, unknown>>,
+): Record<string, unknown> {
   const values: Record<string, unknown> = Object.create(null)
   for (const { variable, defaultValue } of operation.variableDefinitions ?? []) {
     const name = variable.name.value
@@ -75,14 +80,24 @@ function fragment(document: DocumentNode, name: string) {
 const RULES = specifiedRules.filter(rule => !/Overlapping|Unused/.test(rule.name))
 
 /** `Type.field` of every selected field as the schema types it; null where the document isn't valid under it. */
-export function typedFields(schema: GraphQLSchema, { document, operation }: Executed): ReadonlySet<string> | null {
-  const alone = { ...document, definitions: document.definitions.filter(each => each === operation || each.kind !== Kind.OPERATION_DEFINITION) }
+export function typedFields(
+  schema: GraphQLSchema,
+  { document, operation }: Executed,
+): ReadonlySet<string> | null {
+  const alone = {
+    ...document,
+    definitions: document.definitions.filter(
+      each => each === operation || each.kind !== Kind.OPERATION_DEFINITION,
+    ),
+  }
   if (validate(schema, alone, RULES).length > 0) return null
   const names = new Set<string>()
   const types = new TypeInfo(schema)
   visit(
     { ...operation, selectionSet: inlined(document, operation.selectionSet) },
-    visitWithTypeInfo(types, { Field: node => void names.add(`${types.getParentType()?.name}.${node.name.value}`) }),
+    visitWithTypeInfo(types, {
+      Field: node => void names.add(`${types.getParentType()?.name}.${node.name.value}`),
+    }),
   )
   return names
 }

@@ -64,6 +64,9 @@ export function sortedJson(value: unknown): string {
     if (typeof member !== 'object' || member === null || Array.isArray(member)) return member
     const names = Object.keys(member).sort()
     const sorted: [string, unknown][] = names.map(name => [name, (member as Record<string, unknown>)[name]])
-    return Object.assign(Object.create(null), Object.fromEntries(sorted.map(([name, each]) => [`.${name}`, each])))
+    return Object.assign(
+      Object.create(null),
+      Object.fromEntries(sorted.map(([name, each]) => [`.${name}`, each])),
+    )
   })
 }

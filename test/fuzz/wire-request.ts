@@ -16,7 +16,9 @@ export function wireRequest(bytes: Uint8Array): RawRequest {
   const space = first.indexOf(' ')
   const headers = lines.map((line): Header => {
     const colon = line.indexOf(':')
-    return colon < 0 ? [line.toLowerCase(), ''] : [line.slice(0, colon).toLowerCase(), line.slice(colon + 1).trim()]
+    return colon < 0
+      ? [line.toLowerCase(), '']
+      : [line.slice(0, colon).toLowerCase(), line.slice(colon + 1).trim()]
   })
   const body = end < 0 ? null : bytes.subarray(end + 2)
   return {
@@ -28,7 +30,12 @@ export function wireRequest(bytes: Uint8Array): RawRequest {
 }
 
 /** The same, written. */
-export function written(method: string, target: string, headers: readonly Header[], body: string | Uint8Array = ''): Buffer {
+export function written(
+  method: string,
+  target: string,
+  headers: readonly Header[],
+  body: string | Uint8Array = '',
+): Buffer {
   const head = [`${method} ${target}`, ...headers.map(([name, value]) => `${name}: ${value}`)].join('\n')
   return Buffer.concat([Buffer.from(`${head}\n\n`, 'latin1'), Buffer.from(body)])
 }

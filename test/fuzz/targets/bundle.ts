@@ -41,14 +41,16 @@ function isPartOf(bundle: Bundle, whole: Bundle): void {
   holds(bundle.checkpoint === whole.checkpoint, 'a sound bundle has the checkpoint that was signed')
   for (const part of ['entries', 'policies', 'catalogs', 'trust', 'disclosures'] as const) {
     const there = new Set((whole[part] as readonly unknown[]).map(sortedJson))
-    for (const each of bundle[part]) holds(there.has(sortedJson(each)), `a sound bundle has ${part} that were made`, each)
+    for (const each of bundle[part])
+      holds(there.has(sortedJson(each)), `a sound bundle has ${part} that were made`, each)
   }
 }
 
 async function seeds(): Promise<Seeds> {
   const { incident, bytes } = await told()
   const bundle = await incident.bundle()
-  const changed = (change: Partial<typeof bundle>): Buffer => Buffer.from(encodeBundle({ ...bundle, ...change }))
+  const changed = (change: Partial<typeof bundle>): Buffer =>
+    Buffer.from(encodeBundle({ ...bundle, ...change }))
   return {
     sound: Buffer.from(bytes),
     'without-trust': changed({ trust: [] }),
@@ -62,7 +64,22 @@ async function seeds(): Promise<Seeds> {
 
 export const target: FuzzTarget = {
   about: 'evidence bundles: written back byte for byte, and sound only as a part of the one that was made',
-  words: ['"seq":', '"proof":[]', '"entry":"', '"trust":[]', '"policies":[]', '"catalogs":["{}"]', '"disclosures":[]', '"checkpoint":"', '\\n', '— ', '"field":"body"', '"v":1', '=', 'AAAA'],
+  words: [
+    '"seq":',
+    '"proof":[]',
+    '"entry":"',
+    '"trust":[]',
+    '"policies":[]',
+    '"catalogs":["{}"]',
+    '"disclosures":[]',
+    '"checkpoint":"',
+    '\\n',
+    '— ',
+    '"field":"body"',
+    '"v":1',
+    '=',
+    'AAAA',
+  ],
   maxBytes: 16_384,
   run: bundleWith(verifyBundle),
   seeds,

@@ -1,13 +1,27 @@
-import { canonicalBytes, canonicalize, encodeEnvelope, equalBytes, formatPublicKey, PAYLOAD_TYPES, parseCanonical } from '../../../src/canon/index.js'
+import {
+  canonicalBytes,
+  canonicalize,
+  encodeEnvelope,
+  equalBytes,
+  formatPublicKey,
+  PAYLOAD_TYPES,
+  parseCanonical,
+} from '../../../src/canon/index.js'
 import { nativeCrypto } from '../../../src/native/index.js'
-import { type ApprovalStatement, type Countersignature, decodeCountersignature, openCountersignature, sealCountersignature } from '../../../src/policy/index.js'
-import { keyNamed, signedAnyhow } from '../../policy/trust-fixture.js'
+import {
+  type ApprovalStatement,
+  type Countersignature,
+  decodeCountersignature,
+  openCountersignature,
+  sealCountersignature,
+} from '../../../src/policy/index.js'
+import { envelopeOf, quickKey } from '../keys.js'
 import { equal, type FuzzTarget, holds, latin1, read, type Seen } from '../target.js'
 
 type Open = typeof openCountersignature
 
 const T = 1_800_000_000_000
-const MARIA = keyNamed('maria')
+const MARIA = quickKey('maria')
 const STATEMENT: ApprovalStatement = {
   v: 1,
   origin: 'acme.test/countersign/edge',
@@ -18,7 +32,14 @@ const STATEMENT: ApprovalStatement = {
   owner: 'anna@acme.test',
   policy: `sha256:${'ab'.repeat(32)}`,
   api: 'billing',
-  operations: [{ name: 'POST /invoices/{id}/void', classes: ['irreversible'], scope: {}, resources: [{ type: 'invoice', id: '7' }] }],
+  operations: [
+    {
+      name: 'POST /invoices/{id}/void',
+      classes: ['irreversible'],
+      scope: {},
+      resources: [{ type: 'invoice', id: '7' }],
+    },
+  ],
   args_c: 'cd'.repeat(32),
 }
 const APPROVE: Countersignature = { v: 1, verdict: 'approve', statement: STATEMENT, t: T }
@@ -26,7 +47,14 @@ const REJECT: Countersignature = { v: 1, verdict: 'reject', statement: STATEMENT
 const SEALED = [APPROVE, REJECT].map(each => sealCountersignature(each, MARIA))
 const OPTIONS = {
   statement: STATEMENT,
-  groups: [{ name: 'finance', keys: { maria: { ed25519: formatPublicKey(MARIA.publicKey) } }, threshold: 1, expiresSeconds: 1_800 }],
+  groups: [
+    {
+      name: 'finance',
+      keys: { maria: { ed25519: formatPublicKey(MARIA.publicKey) } },
+      threshold: 1,
+      expiresSeconds: 1_800,
+    },
+  ],
   crypto: nativeCrypto,
   nowMs: T,
 }
@@ -38,7 +66,11 @@ export function countersignatureWith(open: Open): FuzzTarget['run'] {
     const opened = read(() => open(bytes, OPTIONS))
     if (opened !== null) {
       const { payload } = decodeCountersignature(bytes)
-      holds(SEALED.some(each => equalBytes(each.payload, payload)), 'only what was signed opens', latin1(bytes))
+      holds(
+        SEALED.some(each => equalBytes(each.payload, payload)),
+        'only what was signed opens',
+        latin1(bytes),
+      )
       seen.push('accepted')
     }
     return seen.includes('accepted') ? 'accepted' : 'refused'
@@ -47,7 +79,7 @@ export function countersignatureWith(open: Open): FuzzTarget['run'] {
 
 /** The bytes as what an approver has signed, whatever they are. */
 function asPayload(open: Open, payload: Uint8Array): Seen {
-  const envelope = encodeEnvelope(signedAnyhow(payload, ['maria'], PAYLOAD_TYPES.countersignature))
+  const envelope = envelopeOf(PAYLOAD_TYPES.countersignature, payload, [MARIA])
   const opened = read(() => open(envelope, OPTIONS))
   if (opened === null) return 'refused'
   const { by, groups, touch, ...said } = opened
@@ -61,7 +93,21 @@ function asPayload(open: Open, payload: Uint8Array): Seen {
 
 export const target: FuzzTarget = {
   about: 'countersignatures: only what an approver signed opens, about this very statement, just now',
-  words: ['"verdict":"approve"', '"verdict":"withdraw"', '"because":"', '"t":', String(T), '"statement":{', '"v":1', '"probes_c":"', '"account":"', '\\u202e', '"owner":"maria"', '"signatures":[', '{"keyid":"'],
+  words: [
+    '"verdict":"approve"',
+    '"verdict":"withdraw"',
+    '"because":"',
+    '"t":',
+    String(T),
+    '"statement":{',
+    '"v":1',
+    '"probes_c":"',
+    '"account":"',
+    '\\u202e',
+    '"owner":"maria"',
+    '"signatures":[',
+    '{"keyid":"',
+  ],
   maxBytes: 2_048,
   run: countersignatureWith(openCountersignature),
   seeds: () => ({
@@ -69,8 +115,15 @@ export const target: FuzzTarget = {
     reject: Buffer.from(encodeEnvelope(SEALED[1] as (typeof SEALED)[number])),
     payload: Buffer.from(canonicalBytes(APPROVE)),
     'payload-late': Buffer.from(canonicalBytes({ ...APPROVE, t: T - 600_001 })),
-    'payload-elsewhere': Buffer.from(canonicalBytes({ ...APPROVE, statement: { ...STATEMENT, agent: 'other' } })),
+    'payload-elsewhere': Buffer.from(
+      canonicalBytes({ ...APPROVE, statement: { ...STATEMENT, agent: 'other' } }),
+    ),
     'payload-unknown-member': Buffer.from(canonicalBytes({ ...APPROVE, more: 1 })),
-    'two-signatures': Buffer.from(encodeEnvelope({ ...(SEALED[0] as (typeof SEALED)[number]), signatures: SEALED.flatMap(({ signatures }) => signatures) })),
+    'two-signatures': Buffer.from(
+      encodeEnvelope({
+        ...(SEALED[0] as (typeof SEALED)[number]),
+        signatures: SEALED.flatMap(({ signatures }) => signatures),
+      }),
+    ),
   }),
 }

@@ -1,4 +1,14 @@
-import { canonicalBytes, decodeEnvelope, encodeEnvelope, equalBytes, isSignedBy, PAYLOAD_TYPES, parseStrictJson, signEnvelope, utf8 } from '../../../src/canon/index.js'
+import {
+  canonicalBytes,
+  decodeEnvelope,
+  encodeEnvelope,
+  equalBytes,
+  isSignedBy,
+  PAYLOAD_TYPES,
+  parseStrictJson,
+  signEnvelope,
+  utf8,
+} from '../../../src/canon/index.js'
 import { nativeCrypto } from '../../../src/native/index.js'
 import { keyNamed } from '../../policy/trust-fixture.js'
 import { equal, type FuzzTarget, holds, latin1, read } from '../target.js'
@@ -19,17 +29,35 @@ export function dsseWith(isSigned: IsSigned): FuzzTarget['run'] {
     if (envelope === null) return 'refused'
     const written = encodeEnvelope(envelope)
     const again = read(() => decodeEnvelope(written))
-    holds(again !== null && equalBytes(encodeEnvelope(again), written), 'an envelope is written and read back', latin1(written))
-    holds(equalBytes(canonicalBytes(parseStrictJson(bytes)), written), 'it is the canonical form of what was read', latin1(written))
-    const naive = JSON.parse(new TextDecoder().decode(bytes)) as { payload: string; payloadType: string; signatures: { keyid: string; sig: string }[] }
-    equal([envelope.payloadType, Buffer.from(envelope.payload).toString('base64')], [naive.payloadType, naive.payload], 'payload and type are those in the JSON')
+    holds(
+      again !== null && equalBytes(encodeEnvelope(again), written),
+      'an envelope is written and read back',
+      latin1(written),
+    )
+    holds(
+      equalBytes(canonicalBytes(parseStrictJson(bytes)), written),
+      'it is the canonical form of what was read',
+      latin1(written),
+    )
+    const naive = JSON.parse(new TextDecoder().decode(bytes)) as {
+      payload: string
+      payloadType: string
+      signatures: { keyid: string; sig: string }[]
+    }
+    equal(
+      [envelope.payloadType, Buffer.from(envelope.payload).toString('base64')],
+      [naive.payloadType, naive.payload],
+      'payload and type are those in the JSON',
+    )
     equal(
       envelope.signatures.map(({ keyid, sig }) => [keyid, Buffer.from(sig).toString('base64')]),
       naive.signatures.map(({ keyid, sig }) => [keyid, sig]),
       'signatures are those in the JSON',
     )
     if (!isSigned(nativeCrypto, envelope, MARIA.publicKey)) return 'refused'
-    const issued = ISSUED.some(each => each.payloadType === envelope.payloadType && equalBytes(each.payload, envelope.payload))
+    const issued = ISSUED.some(
+      each => each.payloadType === envelope.payloadType && equalBytes(each.payload, envelope.payload),
+    )
     holds(issued, 'only what was signed is signed', latin1(written))
     return 'accepted'
   }
@@ -37,11 +65,30 @@ export function dsseWith(isSigned: IsSigned): FuzzTarget['run'] {
 
 export const target: FuzzTarget = {
   about: 'DSSE envelopes: one reading, and signed only where this payload of this type was',
-  words: ['{"payload":"', '","payloadType":"', '","signatures":[', '{"keyid":"","sig":"', '"}]}', '==', '=', 'AAAA', PAYLOAD_TYPES.policy, PAYLOAD_TYPES.receipt, 'text/plain', '-', '_', '\n'],
+  words: [
+    '{"payload":"',
+    '","payloadType":"',
+    '","signatures":[',
+    '{"keyid":"","sig":"',
+    '"}]}',
+    '==',
+    '=',
+    'AAAA',
+    PAYLOAD_TYPES.policy,
+    PAYLOAD_TYPES.receipt,
+    'text/plain',
+    '-',
+    '_',
+    '\n',
+  ],
   maxBytes: 1_024,
   run: dsseWith(isSignedBy),
   seeds: () => {
-    const [policy, receipt, empty] = ISSUED.map(each => Buffer.from(encodeEnvelope(each)).toString()) as [string, string, string]
+    const [policy, receipt, empty] = ISSUED.map(each => Buffer.from(encodeEnvelope(each)).toString()) as [
+      string,
+      string,
+      string,
+    ]
     return {
       policy,
       receipt,

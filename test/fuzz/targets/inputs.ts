@@ -1,7 +1,18 @@
-import { canonicalBytes, equalBytes, type JsonObject, parseStrictJson, utf8 } from '../../../src/canon/index.js'
-import { catalogOf, JSON_TYPE, request } from '../../protocol/requests.js'
+import {
+  canonicalBytes,
+  equalBytes,
+  type JsonObject,
+  parseStrictJson,
+  utf8,
+} from '../../../src/canon/index.js'
 import { classify } from '../../../src/protocol/index.js'
-import { type DecisionInputs, encodeInputs, encodeSideRecord, openInputs } from '../../../src/receipt/index.js'
+import {
+  type DecisionInputs,
+  encodeInputs,
+  encodeSideRecord,
+  openInputs,
+} from '../../../src/receipt/index.js'
+import { catalogOf, JSON_TYPE, request } from '../../protocol/requests.js'
 import { type FuzzTarget, holds, read } from '../target.js'
 
 type Open = typeof openInputs
@@ -53,7 +64,23 @@ function inputsOf(operations: readonly JsonObject[]): DecisionInputs {
 
 export const target: FuzzTarget = {
   about: 'inputs of decisions: whatever arguments a request brought, what was committed to can be read again',
-  words: ['{"a":', '[', ']', '}', '1e20', '-0', '0.1', '1e308', '9007199254740992.5', '1e-400', '"__proto__":', '\\u0000', '\\ud83d\\ude00', ',"secret":"', '"inputs":'],
+  words: [
+    '{"a":',
+    '[',
+    ']',
+    '}',
+    '1e20',
+    '-0',
+    '0.1',
+    '1e308',
+    '9007199254740992.5',
+    '1e-400',
+    '"__proto__":',
+    '\\u0000',
+    '\\ud83d\\ude00',
+    ',"secret":"',
+    '"inputs":',
+  ],
   maxBytes: 2_048,
   run: inputsWith(openInputs),
   seeds: () => ({
@@ -61,8 +88,11 @@ export const target: FuzzTarget = {
     exponent: '{"amount":1e20}',
     rounded: '{"amount":-9007199254740992.5}',
     deep: `${'{"a":'.repeat(63)}1${'}'.repeat(63)}`,
+    broken: '{"amount":',
     prototype: '{"__proto__":{"a":1},"constructor":null}',
     record: Buffer.from(encodeSideRecord(encodeInputs(inputsOf([{ name: 'x', args: { a: 0.5 } }])), SECRET)),
-    'record-spaced': Buffer.from(utf8(` ${new TextDecoder().decode(canonicalBytes(parseStrictJson('{"inputs":{},"secret":""}')))}`)),
+    'record-spaced': Buffer.from(
+      utf8(` ${new TextDecoder().decode(canonicalBytes(parseStrictJson('{"inputs":{},"secret":""}')))}`),
+    ),
   }),
 }

@@ -1,16 +1,29 @@
-import { canonicalBytes, contentId, decodeEnvelope, encodeEnvelope, equalBytes } from '../../../src/canon/index.js'
+import {
+  canonicalBytes,
+  contentId,
+  decodeEnvelope,
+  encodeEnvelope,
+  equalBytes,
+  PAYLOAD_TYPES,
+  type SigningKey,
+} from '../../../src/canon/index.js'
 import { nativeCrypto } from '../../../src/native/index.js'
 import { activate, openPolicy, sealPolicy } from '../../../src/policy/index.js'
 import { compiledOf, policyText } from '../../policy/a-policy.js'
-import { compiled, keyNamed, NOW, signedAnyhow, trustRoot } from '../../policy/trust-fixture.js'
+import { compiled, keyNamed, NOW, trustRoot } from '../../policy/trust-fixture.js'
+import { envelopeOf, quickKey } from '../keys.js'
 import { type FuzzTarget, holds, latin1, read, type Seen } from '../target.js'
 
 type Open = typeof openPolicy
 
-const [P1, P2, P3] = ['p1', 'p2', 'p3'].map(keyNamed) as [ReturnType<typeof keyNamed>, ReturnType<typeof keyNamed>, ReturnType<typeof keyNamed>]
+const [P1, P2, P3] = ['p1', 'p2', 'p3'].map(quickKey) as [SigningKey, SigningKey, SigningKey]
 const SEALED = sealPolicy(compiled(), [P1, P2])
 const OPTIONS = { crypto: nativeCrypto, trust: trustRoot(), audience: 'staging', nowMs: NOW, highest: null }
-const REAL = compiledOf(policyText('  - { id: read, allow: { api: shop, class: read }, to: [coder], when: "request.method == \'GET\'" }'))
+const REAL = compiledOf(
+  policyText(
+    '  - { id: read, allow: { api: shop, class: read }, to: [coder], when: "request.method == \'GET\'" }',
+  ),
+)
 
 /** Only what enough keys have sealed opens; and of what they would seal, only what is exactly a policy in force. */
 export function policySealedWith(open: Open): FuzzTarget['run'] {
@@ -29,11 +42,21 @@ export function policySealedWith(open: Open): FuzzTarget['run'] {
 }
 
 function asPayload(open: Open, payload: Uint8Array): Seen {
-  const opened = read(() => open(encodeEnvelope(signedAnyhow(payload)), OPTIONS))
+  const opened = read(() => open(envelopeOf(PAYLOAD_TYPES.policy, payload, [P1, P2]), OPTIONS))
   if (opened === null) return 'refused'
   holds(equalBytes(canonicalBytes(opened.payload), payload), 'a payload is canonical')
-  const { expires, audience, version } = JSON.parse(new TextDecoder().decode(payload)) as { expires: number; audience: string[]; version: number }
-  holds(expires > NOW && audience.includes('staging') && version >= 1, 'it is in force, here', expires, audience, version)
+  const { expires, audience, version } = JSON.parse(new TextDecoder().decode(payload)) as {
+    expires: number
+    audience: string[]
+    version: number
+  }
+  holds(
+    expires > NOW && audience.includes('staging') && version >= 1,
+    'it is in force, here',
+    expires,
+    audience,
+    version,
+  )
   const active = read(() => activate(opened.payload, opened.cid, REAL.catalogs))
   if (active !== null) holds(active.cid === opened.cid, 'it is activated under its own id')
   return 'accepted'
@@ -41,7 +64,24 @@ function asPayload(open: Open, payload: Uint8Array): Seen {
 
 export const target: FuzzTarget = {
   about: 'sealed policies: only what enough keys sealed opens, and activates or is refused by a code',
-  words: ['"signatures":[', '{"keyid":"', '"sig":"', '"payloadType":"', ',"revoked":[]', '"rules":[', '"effect":"allow"', '"version":7', '"expires":', '"audience":["staging"]', '"apis":{', '{}', '[]', 'null', '1', '"__proto__":{}'],
+  words: [
+    '"signatures":[',
+    '{"keyid":"',
+    '"sig":"',
+    '"payloadType":"',
+    ',"revoked":[]',
+    '"rules":[',
+    '"effect":"allow"',
+    '"version":7',
+    '"expires":',
+    '"audience":["staging"]',
+    '"apis":{',
+    '{}',
+    '[]',
+    'null',
+    '1',
+    '"__proto__":{}',
+  ],
   maxBytes: 6_000,
   run: policySealedWith(openPolicy),
   seeds: () => {
@@ -54,8 +94,10 @@ export const target: FuzzTarget = {
       'payload-real': Buffer.from(canonicalBytes({ ...REAL.payload, expires: NOW + 1 })),
       'payload-expired': Buffer.from(canonicalBytes(compiled({ expires: NOW }))),
       'one-key': Buffer.from(encodeEnvelope(sealPolicy(compiled(), [P1]))),
-      'same-key-twice': Buffer.from(encodeEnvelope({ ...SEALED, signatures: [one, one] as typeof SEALED.signatures })),
-      'stranger': Buffer.from(encodeEnvelope(sealPolicy(compiled(), [P1, keyNamed('mallory')]))),
+      'same-key-twice': Buffer.from(
+        encodeEnvelope({ ...SEALED, signatures: [one, one] as typeof SEALED.signatures }),
+      ),
+      stranger: Buffer.from(encodeEnvelope(sealPolicy(compiled(), [P1, keyNamed('mallory')]))),
       spaced: ` ${sealed}`,
     }
   },

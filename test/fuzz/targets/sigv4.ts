@@ -1,14 +1,18 @@
-import { createHash, createHmac } from 'node:crypto'
 import { nativeCrypto } from '../../../src/native/index.js'
-import { type Header, isUnclassifiable, type RawRequest, type RequestSignature, readSignature, requestSignature, signingKey } from '../../../src/protocol/index.js'
+import {
+  type Header,
+  isUnclassifiable,
+  type RawRequest,
+  type RequestSignature,
+  readSignature,
+  requestSignature,
+  signingKey,
+} from '../../../src/protocol/index.js'
+import { canonicalRequest, SECRET, sha256, signatureOf } from '../sigv4-reference.js'
 import { type FuzzTarget, holds } from '../target.js'
 import { valuesOf, wireRequest, written } from '../wire-request.js'
 
 type Sign = typeof requestSignature
-
-const SECRET = 'wJalrXUtnFEMI/K7MDENG+bPxRfiCYEXAMPLEKEY'
-const sha256 = (data: string | Uint8Array): string => createHash('sha256').update(data).digest('hex')
-const hmac = (key: string | Uint8Array, text: string): Buffer => createHmac('sha256', key).update(text).digest()
 
 /**
  * What a signature says of itself is read in one way; it is over the canonical request that AWS describes, as written here a
@@ -20,7 +24,10 @@ export function sigv4With(sign: Sign): FuzzTarget['run'] {
     const request = wireRequest(bytes)
     const signature = readSignature(request.target, request.headers)
     if (signature === null || isUnclassifiable(signature)) {
-      holds(signature !== null || valuesOf(request, 'authorization').every(each => !/^\s*AWS/i.test(each)), 'an AWS signature is seen')
+      holds(
+        signature !== null || valuesOf(request, 'authorization').every(each => !/^\s*AWS/i.test(each)),
+        'an AWS signature is seen',
+      )
       return 'refused'
     }
     sameClaim(request, signature)
@@ -34,11 +41,19 @@ export function sigv4With(sign: Sign): FuzzTarget['run'] {
       made = sign({ method: request.method, target, headers: signed, payload }, signature, key, nativeCrypto)
     } catch (error) {
       // Encodings that are no UTF-8 have no canonical form. Whoever signs or verifies takes it for no signature.
-      holds(error instanceof URIError && asWritten === null, 'only what has no canonical form can’t be signed', String(error))
+      holds(
+        error instanceof URIError && asWritten === null,
+        'only what has no canonical form can’t be signed',
+        String(error),
+      )
       return 'refused'
     }
     holds(asWritten !== null, 'what has no canonical form isn’t signed', target)
-    holds(made === signatureOf(asWritten, signature), 'the signature is the one that AWS describes', asWritten)
+    holds(
+      made === signatureOf(asWritten, signature),
+      'the signature is the one that AWS describes',
+      asWritten,
+    )
     if (made !== signature.signature) return 'refused'
     holds(issued.has(asWritten), 'what verifies was signed', asWritten)
     return 'accepted'
@@ -53,7 +68,11 @@ function sameClaim(request: RawRequest, signature: RequestSignature): void {
   if (signature.place === 'header') {
     const [authorization, more] = valuesOf(request, 'authorization')
     holds(authorization !== undefined && more === undefined, 'one Authorization')
-    for (const part of [`Credential=${scope},`, `SignedHeaders=${signedHeaders.join(';')},`, `Signature=${signature.signature}`])
+    for (const part of [
+      `Credential=${scope},`,
+      `SignedHeaders=${signedHeaders.join(';')},`,
+      `Signature=${signature.signature}`,
+    ])
       holds(authorization.includes(part), 'the claim is the one in Authorization', part, authorization)
     for (const name of query.keys()) holds(name.toLowerCase() !== 'x-amz-signature', 'one place signs', name)
   } else {
@@ -65,76 +84,48 @@ function sameClaim(request: RawRequest, signature: RequestSignature): void {
       ['X-Amz-Expires', String(signature.expiresSeconds)],
     ] as const) {
       const values = query.getAll(name)
-      holds(values.length === 1 && values[0] === value, 'the claim is the one in the query', name, values, value)
+      holds(
+        values.length === 1 && values[0] === value,
+        'the claim is the one in the query',
+        name,
+        values,
+        value,
+      )
     }
     const left = new URLSearchParams(signature.targetWithoutSignature.split(/\?(.*)/s)[1] ?? '')
-    const names = [...query.keys()].filter(name => !/^x-amz-(?:algorithm|credential|date|expires|signedheaders|signature|security-token|content-sha256)$/i.test(name))
-    holds(names.join() === [...left.keys()].join(), 'what goes upstream is all but the signature', names, [...left.keys()])
+    const names = [...query.keys()].filter(
+      name =>
+        !/^x-amz-(?:algorithm|credential|date|expires|signedheaders|signature|security-token|content-sha256)$/i.test(
+          name,
+        ),
+    )
+    holds(names.join() === [...left.keys()].join(), 'what goes upstream is all but the signature', names, [
+      ...left.keys(),
+    ])
   }
   holds(signedHeaders.includes('host'), 'host is signed')
-  for (const [name] of request.headers) if (name.startsWith('x-amz-')) holds(signedHeaders.includes(name), 'every x-amz- header is signed', name)
-}
-
-/** https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_sigv-create-signed-request.html, from bytes; null where there is none. */
-function canonicalRequest(method: string, target: string, headers: readonly Header[], payload: string, { service }: Pick<RequestSignature, 'service'>): string | null {
-  const [path, query = ''] = target.split(/\?(.*)/s) as [string, string | undefined]
-  const pairs: (readonly [string, string])[] = []
-  for (const part of query === '' ? [] : query.split('&')) {
-    const [name, value = ''] = part.split(/=(.*)/s) as [string, string | undefined]
-    const [decodedName, decodedValue] = [decoded(name), decoded(value)]
-    if (decodedName === null || decodedValue === null) return null
-    if (decodedName !== 'X-Amz-Signature') pairs.push([encoded(decodedName), encoded(decodedValue)])
-  }
-  const compared = (a: string, b: string): number => Buffer.compare(Buffer.from(a), Buffer.from(b))
-  pairs.sort((a, b) => compared(a[0], b[0]) || compared(a[1], b[1]))
-  const isS3 = service === 's3' || service === 's3-object-lambda' || service === 's3express'
-  const segments = path.split('/').map(each => (isS3 ? decoded(each) : each))
-  if (segments.includes(null)) return null
-  const names = [...new Set(headers.map(([name]) => name))].sort()
-  const lines = names.map(name => {
-    const values = headers.filter(each => each[0] === name).map(each => each[1].trim().replace(/ +/g, ' '))
-    return `${name}:${values.join(',')}\n`
-  })
-  return [method, segments.map(each => encoded(each as string)).join('/'), pairs.map(pair => pair.join('=')).join('&'), lines.join(''), names.join(';'), payload].join('\n')
-}
-
-function decoded(text: string): string | null {
-  try {
-    return decodeURIComponent(text)
-  } catch {
-    return null
-  }
-}
-
-/** Every byte of UTF-8 but the unreserved ones. */
-function encoded(text: string): string {
-  return [...Buffer.from(text)]
-    .map(byte => (/[A-Za-z0-9._~-]/.test(String.fromCharCode(byte)) ? String.fromCharCode(byte) : `%${byte.toString(16).toUpperCase().padStart(2, '0')}`))
-    .join('')
-}
-
-interface Scope {
-  readonly date: string
-  readonly region: string
-  readonly service: string
-}
-
-function signatureOf(canonical: string, { date, region, service }: Scope): string {
-  const day = date.slice(0, 8)
-  const key = hmac(hmac(hmac(hmac(`AWS4${SECRET}`, day), region), service), 'aws4_request')
-  const text = ['AWS4-HMAC-SHA256', date, `${day}/${region}/${service}/aws4_request`, sha256(canonical)].join('\n')
-  return hmac(key, text).toString('hex')
+  for (const [name] of request.headers)
+    if (name.startsWith('x-amz-')) holds(signedHeaders.includes(name), 'every x-amz- header is signed', name)
 }
 
 const DATE = '20260422T101500Z'
 const HOST: Header = ['host', 'example.test']
 
-function signedInHeader(method: string, target: string, service: string, more: readonly Header[], body = ''): Buffer {
+function signedInHeader(
+  method: string,
+  target: string,
+  service: string,
+  more: readonly Header[],
+  body = '',
+): Buffer {
   const scope = { date: DATE, region: 'eu-west-1', service }
   const headers: readonly Header[] = [HOST, ['x-amz-date', DATE], ...more]
   const payload = more.find(([name]) => name === 'x-amz-content-sha256')?.[1] ?? sha256(body)
   const canonical = canonicalRequest(method, target, headers, payload, scope) as string
-  const names = headers.map(([name]) => name).sort().join(';')
+  const names = headers
+    .map(([name]) => name)
+    .sort()
+    .join(';')
   const authorization = `AWS4-HMAC-SHA256 Credential=grant/20260422/eu-west-1/${service}/aws4_request, SignedHeaders=${names}, Signature=${signatureOf(canonical, scope)}`
   return written(method, target, [...headers, ['authorization', authorization]], body)
 }
@@ -149,8 +140,20 @@ function presigned(target: string, service: string): Buffer {
 function signedSeeds(): Readonly<Record<string, Buffer>> {
   const unsigned: Header = ['x-amz-content-sha256', 'UNSIGNED-PAYLOAD']
   return {
-    form: signedInHeader('POST', '/', 'ec2', [['content-type', 'application/x-www-form-urlencoded']], 'Action=DescribeInstances'),
-    key: signedInHeader('PUT', '/bucket/a%20b//../%C3%BC?partNumber=1&uploadId=u%2Fv', 's3', [unsigned, ['x-amz-acl', 'private']], 'hello'),
+    form: signedInHeader(
+      'POST',
+      '/',
+      'ec2',
+      [['content-type', 'application/x-www-form-urlencoded']],
+      'Action=DescribeInstances',
+    ),
+    key: signedInHeader(
+      'PUT',
+      '/bucket/a%20b//../%C3%BC?partNumber=1&uploadId=u%2Fv',
+      's3',
+      [unsigned, ['x-amz-acl', 'private']],
+      'hello',
+    ),
     query: signedInHeader('GET', '/things?b=2&b=1&a=&a-b=x', 'lambda', []),
     presigned: presigned('/bucket/key?versionId=3', 's3'),
   }
@@ -161,19 +164,62 @@ function canonicalOfSeed(seed: Buffer): string | null {
   const names = /SignedHeaders=([^,&]+)/.exec(seed.toString('latin1'))?.[1]?.split(';') ?? []
   const service = /eu-west-1(?:\/|%2F)([a-z0-9]+)/.exec(seed.toString('latin1'))?.[1] ?? ''
   const isPresigned = target.includes('X-Amz-Signature')
-  const payload = valuesOf({ headers }, 'x-amz-content-sha256')[0] ?? (isPresigned ? 'UNSIGNED-PAYLOAD' : sha256(body ?? ''))
-  return canonicalRequest(method, target, headers.filter(([name]) => names.includes(name)), payload, { service })
+  const payload =
+    valuesOf({ headers }, 'x-amz-content-sha256')[0] ??
+    (isPresigned ? 'UNSIGNED-PAYLOAD' : sha256(body ?? ''))
+  return canonicalRequest(
+    method,
+    target,
+    headers.filter(([name]) => names.includes(name)),
+    payload,
+    { service },
+  )
 }
 
 export const target: FuzzTarget = {
-  about: 'SigV4: one reading of a signature, AWS’s canonical request, and nothing verifies that wasn’t signed',
-  words: ['authorization: ', 'AWS4-HMAC-SHA256 ', 'Credential=', ', SignedHeaders=', ', Signature=', '/aws4_request', 'X-Amz-Signature=', 'X-Amz-Credential=', 'X-Amz-Date=', 'X-Amz-Expires=', 'X-Amz-SignedHeaders=host', 'X-Amz-Security-Token=', 'x-amz-date: ', 'x-amz-content-sha256: ', 'UNSIGNED-PAYLOAD', 'STREAMING-AWS4-HMAC-SHA256-PAYLOAD', 'AWS4-ECDSA-P256-SHA256', ';x-amz-acl', '%2F', '%20', '+', '%C3%BC', '%FF', '&', '='],
+  about:
+    'SigV4: one reading of a signature, AWS’s canonical request, and nothing verifies that wasn’t signed',
+  words: [
+    'authorization: ',
+    'AWS4-HMAC-SHA256 ',
+    'Credential=',
+    ', SignedHeaders=',
+    ', Signature=',
+    '/aws4_request',
+    'X-Amz-Signature=',
+    'X-Amz-Credential=',
+    'X-Amz-Date=',
+    'X-Amz-Expires=',
+    'X-Amz-SignedHeaders=host',
+    'X-Amz-Security-Token=',
+    'x-amz-date: ',
+    'x-amz-content-sha256: ',
+    'UNSIGNED-PAYLOAD',
+    'STREAMING-AWS4-HMAC-SHA256-PAYLOAD',
+    'AWS4-ECDSA-P256-SHA256',
+    ';x-amz-acl',
+    '%2F',
+    '%20',
+    '+',
+    '%C3%BC',
+    '%FF',
+    '&',
+    '=',
+  ],
   maxBytes: 1_024,
   run: sigv4With(requestSignature),
   seeds: () => ({
     ...signedSeeds(),
-    tampered: Buffer.from(signedSeeds().form?.toString('latin1').replace('DescribeInstances', 'TerminateInstances') ?? '', 'latin1'),
-    twice: Buffer.from(signedSeeds().presigned?.toString('latin1').replace('\n\n', '\nauthorization: AWS4-HMAC-SHA256 x\n\n') ?? '', 'latin1'),
+    tampered: Buffer.from(
+      signedSeeds().form?.toString('latin1').replace('DescribeInstances', 'TerminateInstances') ?? '',
+      'latin1',
+    ),
+    twice: Buffer.from(
+      signedSeeds()
+        .presigned?.toString('latin1')
+        .replace('\n\n', '\nauthorization: AWS4-HMAC-SHA256 x\n\n') ?? '',
+      'latin1',
+    ),
     none: written('GET', '/', [HOST]),
   }),
 }

@@ -1,16 +1,29 @@
-import { canonicalBytes, canonicalize, fromUtf8, type JsonValue, parseCanonical, parseStrictJson } from '../../../src/canon/index.js'
+import {
+  canonicalBytes,
+  canonicalize,
+  fromUtf8,
+  type JsonValue,
+  parseCanonical,
+  parseStrictJson,
+} from '../../../src/canon/index.js'
 import { equal, type FuzzTarget, holds, read, readOr } from '../target.js'
 
 type Parse = typeof parseStrictJson
 
 /** Codes of refusals that `JSON.parse` doesn't share. */
-const STRICTER: ReadonlySet<string> = new Set(['json_duplicate_key', 'json_depth', 'json_number', 'json_unicode'])
+const STRICTER: ReadonlySet<string> = new Set([
+  'json_duplicate_key',
+  'json_depth',
+  'json_number',
+  'json_unicode',
+])
 
 /** Strict JSON is JSON: what is accepted says the same to everybody, and has one canonical form. */
 export function strictJsonWith(parse: Parse): FuzzTarget['run'] {
   return bytes => {
     const canonical = read(() => parseCanonical(bytes))
-    if (canonical !== null) holds(Buffer.compare(canonicalBytes(canonical), bytes) === 0, 'canonical bytes are written back')
+    if (canonical !== null)
+      holds(Buffer.compare(canonicalBytes(canonical), bytes) === 0, 'canonical bytes are written back')
     const value = readOr(
       () => parse(bytes),
       code => {
@@ -52,8 +65,32 @@ function membersIn(value: JsonValue): number {
 }
 
 export const target: FuzzTarget = {
-  about: 'strict JSON and JCS: what is accepted is what JSON.parse reads, with no member twice and one canonical form',
-  words: ['{', '}', '[', ']', '":', ',"', '\\u0064', '\\ud800', '\\udc00', '\\n', '__proto__', '"a":', 'true', 'false', 'null', '1e1', '-0', '0.1', '9007199254740993', '\ufeff', '\u2028', '{"a":{"a":'],
+  about:
+    'strict JSON and JCS: what is accepted is what JSON.parse reads, with no member twice and one canonical form',
+  words: [
+    '{',
+    '}',
+    '[',
+    ']',
+    '":',
+    ',"',
+    '\\u0064',
+    '\\ud800',
+    '\\udc00',
+    '\\n',
+    '__proto__',
+    '"a":',
+    'true',
+    'false',
+    'null',
+    '1e1',
+    '-0',
+    '0.1',
+    '9007199254740993',
+    '\ufeff',
+    '\u2028',
+    '{"a":{"a":',
+  ],
   maxBytes: 1_024,
   run: strictJsonWith(parseStrictJson),
   seeds: () => ({
