@@ -3,6 +3,9 @@ import ts from 'typescript'
 /** What is called from instrumented code; the worker puts it there before it loads the bundle. */
 export const HOOK = '__fuzz'
 
+/** Of a comparison, how much of the two texts agrees is told apart up to so many letters: each more is a place reached. */
+export const PREFIXES = 8
+
 /** A module with its branches counted. */
 export interface Instrumented {
   readonly text: string
@@ -14,7 +17,8 @@ export interface Instrumented {
 
 /**
  * Counts every branch of a module: bodies of functions and loops, arms of conditions, cases, and right sides of `&&`, `||` and
- * `??`. Comparisons of what may be text are told to the hook, so that the fuzzer learns what an input was compared with.
+ * `??`. Comparisons of what may be text are told to the hook, so that the fuzzer learns what an input was compared with, and
+ * how near it came.
  */
 export function instrument(name: string, source: string, first: number): Instrumented {
   const file = ts.createSourceFile(name, source, ts.ScriptTarget.ES2023, true)
@@ -122,8 +126,9 @@ export function instrument(name: string, source: string, first: number): Instrum
     const call = factory.createCallExpression(
       factory.createPropertyAccessExpression(hook, equal ? 'same' : 'differ'),
       undefined,
-      [left, right],
+      [left, right, factory.createNumericLiteral(next)],
     )
+    next += PREFIXES
     return call
   }
 }

@@ -116,7 +116,10 @@ function withCompared(input: Buffer, { random, compared }: Material): Buffer {
   const pair = random.of(compared)
   const [seen, wanted] = random.oneIn(2) ? pair : [pair[1], pair[0]]
   const at = seen === '' ? -1 : input.indexOf(seen)
-  if (at < 0) return spliced(input, random.below(input.length + 1), 0, Buffer.from(wanted))
+  if (at < 0) {
+    const sign = random.oneIn(2) ? '' : String.fromCharCode(random.of([...SIGNS]))
+    return spliced(input, random.below(input.length + 1), 0, Buffer.from(sign + wanted, 'utf8'))
+  }
   return spliced(input, at, Buffer.byteLength(seen), Buffer.from(wanted))
 }
 

@@ -4,7 +4,7 @@ import { createRequire } from 'node:module'
 import { join } from 'node:path'
 import { parentPort, workerData } from 'node:worker_threads'
 import { Corpus, featuresIn } from './corpus.js'
-import { HOOK } from './instrument.js'
+import { HOOK, PREFIXES } from './instrument.js'
 import { type Compared, type Material, mutated } from './mutate.js'
 import { Random } from './random.js'
 
@@ -99,22 +99,25 @@ class Fuzzing {
 
   /** What the instrumented code calls. */
   private hook(): void {
-    const { compared } = this
-    const note = (left: unknown, right: unknown): void => {
-      if (typeof left !== 'string' || typeof right !== 'string' || compared.length >= MAX_COMPARED) return
-      if (left.length <= 64 && right.length <= 64 && left.length + right.length > 1)
-        compared.push([left, right])
+    const { compared, hits } = this
+    const note = (left: unknown, right: unknown, place: number): void => {
+      const [a, b] = [textOf(left), textOf(right)]
+      if (a === null || b === null || a.length > 64 || b.length > 64) return
+      let prefix = 0
+      while (prefix < PREFIXES - 1 && prefix < a.length && a[prefix] === b[prefix]) prefix++
+      hits[place + prefix] = 1
+      if (compared.length < MAX_COMPARED) compared.push([a, b])
     }
     ;(globalThis as Record<string, unknown>)[HOOK] = {
-      hits: this.hits,
-      same: (left: unknown, right: unknown): boolean => {
+      hits,
+      same: (left: unknown, right: unknown, place: number): boolean => {
         if (left === right) return true
-        note(left, right)
+        note(left, right, place)
         return false
       },
-      differ: (left: unknown, right: unknown): boolean => {
+      differ: (left: unknown, right: unknown, place: number): boolean => {
         if (left === right) return false
-        note(left, right)
+        note(left, right, place)
         return true
       },
     }
@@ -170,6 +173,11 @@ class Fuzzing {
     const { runs, accepted, corpus } = this
     return { runs, accepted, features: corpus.features, corpus: corpus.size }
   }
+}
+
+/** Nothing is an empty text: an input may say what is missing. Null for what is no text. */
+function textOf(value: unknown): string | null {
+  return typeof value === 'string' ? value : value === undefined ? '' : null
 }
 
 function nameOf(bytes: Uint8Array): string {

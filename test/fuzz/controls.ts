@@ -140,7 +140,7 @@ export const CONTROLS: Readonly<Record<string, Control>> = {
   },
   inputs: {
     mistake: 'what was written is read back as strictly as what strangers write',
-    seed: 'exponent',
+    seed: 'finding-exponent',
     run: inputsWith(bytes => {
       parseStrictJson(bytes)
       return openInputs(bytes)

@@ -14,6 +14,8 @@ const NEVER =
 const LISTS =
   /^(?:accept|accept-charset|accept-encoding|accept-language|cache-control|connection|cookie|forwarded|link|pragma|prefer|te|via|x-forwarded-(?:for|host|proto))$/
 
+const OVERRIDES = /^x-(?:http-)?method(?:-override)?$/
+
 const forwarded = requestHeaderSet({ requestHeaders: ['x-amz-*', 'c*', 'stripe-account'] })
 const returned = responseHeaderSet({ responseHeaders: ['x-*', 's*', 'proxy-*'] })
 
@@ -35,7 +37,7 @@ export function headersWith(parse: Parse): FuzzTarget['run'] {
         'a header that is no list is there once',
         name,
       )
-      holds(!/method-override|^x-(?:http-)?method$/.test(name), 'nothing overrides the method', name)
+      holds(!OVERRIDES.test(name), 'nothing overrides the method', name)
       if (name === 'content-type')
         holds(parse(valuesOf(request, name)[0] as string) !== null, 'a type that passes can be read')
     }

@@ -85,9 +85,9 @@ export const target: FuzzTarget = {
   run: inputsWith(openInputs),
   seeds: () => ({
     plain: '{"amount":12.5,"lines":[1,null,true],"note":"\u00e4"}',
-    exponent: '{"amount":1e20}',
-    rounded: '{"amount":-9007199254740992.5}',
-    deep: `${'{"a":'.repeat(63)}1${'}'.repeat(63)}`,
+    'finding-exponent': '{"amount":1e20}',
+    'finding-rounded': '{"amount":-9007199254740992.5}',
+    'finding-deep': `${'{"a":'.repeat(63)}1${'}'.repeat(63)}`,
     broken: '{"amount":',
     prototype: '{"__proto__":{"a":1},"constructor":null}',
     record: Buffer.from(encodeSideRecord(encodeInputs(inputsOf([{ name: 'x', args: { a: 0.5 } }])), SECRET)),

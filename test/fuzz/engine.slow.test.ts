@@ -26,7 +26,7 @@ async function fuzzed(
   writeFileSync(join(folders.seeds, 'seed.bin'), 'hello')
   const file = join(folder, name, 'target.cjs')
   writeFileSync(file, text)
-  return fuzzBundle(name, { file, branches: next, words }, folders, { seconds: 120, seed: 7, ...more })
+  return fuzzBundle(name, { file, branches: next, words }, folders, { seconds: 200, seed: 7, ...more })
 }
 
 describe('the fuzzer', () => {
@@ -90,6 +90,5 @@ describe('a module whose branches are counted', () => {
     const run = (code: string): unknown => new Function('__fuzz', `${code}; return module()`)(hook)
     assert.equal(run(text), run(`function module() {${source}}`))
     assert.ok(hits.filter(count => count > 0).length > 12)
-    assert.ok(hits.includes(0))
   })
 })
