@@ -1,3 +1,5 @@
+import type { Grant } from '../../../src/credential/index.js'
+import { verifySignature } from '../../../src/keeper/signature.js'
 import { nativeCrypto } from '../../../src/native/index.js'
 import {
   type Header,
@@ -8,11 +10,23 @@ import {
   requestSignature,
   signingKey,
 } from '../../../src/protocol/index.js'
+import { anAdmit } from '../../link/messages.js'
 import { canonicalRequest, SECRET, sha256, signatureOf } from '../sigv4-reference.js'
 import { type FuzzTarget, holds } from '../target.js'
 import { valuesOf, wireRequest, written } from '../wire-request.js'
 
 type Sign = typeof requestSignature
+
+const TOKEN = 'the-grant'
+const GRANT: Grant = {
+  agent: 'coder',
+  environment: 'staging',
+  task: 't',
+  owner: 'o',
+  jti: 'grant',
+  expiresMs: Number.MAX_SAFE_INTEGER,
+  authorizationDetails: null,
+}
 
 /**
  * What a signature says of itself is read in one way; it is over the canonical request that AWS describes, as written here a
@@ -54,10 +68,53 @@ export function sigv4With(sign: Sign): FuzzTarget['run'] {
       'the signature is the one that AWS describes',
       asWritten,
     )
+    const verdict = keeperOn(request, signature, signed, payload)
+    holds(verdict !== 'good' || made === signature.signature, 'the keeper takes no other signature', verdict)
     if (made !== signature.signature) return 'refused'
     holds(issued.has(asWritten), 'what verifies was signed', asWritten)
-    return 'accepted'
+    return verdict === 'good' ? 'accepted' : 'refused'
   }
+}
+
+/** What a keeper says of it, told by a gate that tells the truth; the code where it refuses. */
+function keeperOn(
+  request: RawRequest,
+  signature: RequestSignature,
+  headers: readonly Header[],
+  payload: string,
+): string {
+  // A gate refuses a header that is signed and there twice.
+  if (new Set(headers.map(([name]) => name)).size !== headers.length) return 'aws_signature_headers'
+  const receivedSha256 = sha256(request.body ?? '')
+  const verdict = verifySignature(
+    {
+      request: {
+        ...anAdmit(),
+        api: 'aws',
+        method: request.method,
+        target: signature.targetWithoutSignature,
+        presented: { slot: 'aws-sigv4', token: TOKEN },
+        signed: { ...signature, target: request.target, headers, payload, receivedSha256, outbound: [] },
+        body:
+          request.body === null
+            ? { kind: 'none' }
+            : { kind: 'inspected', sha256: receivedSha256, lengthBytes: request.body.length },
+      },
+      grant: GRANT,
+      recognised: [{ name: 'x', args: {}, region: 'eu-west-1' }],
+      operations: [],
+      originIn: () => 'https://example.test',
+      nowMs: Date.parse('2026-04-22T10:15:00Z'),
+    },
+    {
+      secretOf: jti => (jti === GRANT.jti ? SECRET : 'of another grant'),
+      signingKeys: (jti, scope) => [
+        signingKey(jti === GRANT.jti ? SECRET : 'of another grant', scope, nativeCrypto),
+      ],
+    },
+    nativeCrypto,
+  )
+  return verdict.kind === 'good' ? 'good' : verdict.code
 }
 
 /** By naive reading of whichever place it stands in. */
@@ -132,7 +189,7 @@ function signedInHeader(
 
 function presigned(target: string, service: string): Buffer {
   const scope = { date: DATE, region: 'eu-west-1', service }
-  const joined = `${target}${target.includes('?') ? '&' : '?'}X-Amz-Algorithm=AWS4-HMAC-SHA256&X-Amz-Credential=grant%2F20260422%2Feu-west-1%2F${service}%2Faws4_request&X-Amz-Date=${DATE}&X-Amz-Expires=900&X-Amz-SignedHeaders=host`
+  const joined = `${target}${target.includes('?') ? '&' : '?'}X-Amz-Algorithm=AWS4-HMAC-SHA256&X-Amz-Credential=grant%2F20260422%2Feu-west-1%2F${service}%2Faws4_request&X-Amz-Date=${DATE}&X-Amz-Expires=900&X-Amz-SignedHeaders=host&X-Amz-Security-Token=${TOKEN}`
   const canonical = canonicalRequest('GET', joined, [HOST], 'UNSIGNED-PAYLOAD', scope) as string
   return written('GET', `${joined}&X-Amz-Signature=${signatureOf(canonical, scope)}`, [HOST])
 }
