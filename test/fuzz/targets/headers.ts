@@ -9,7 +9,7 @@ type Parse = typeof parseContentType
 
 /** What never passes in either direction, written a second time. */
 const NEVER =
-  /^(?:authorization|cookie|set-cookie|host|connection|content-length|transfer-encoding|te|trailer|upgrade|expect|proxy-.*|countersign-.*|project-access-token|x-amz-security-token|x-amz-date)$/
+  /^(?:authorization|cookie|set-cookie|host|connection|content-length|transfer-encoding|te|trailer|upgrade|expect|proxy-(?:authenticate|authentication-info|authorization|connection)|countersign-.*|project-access-token|x-amz-security-token|x-amz-date)$/
 /** Headers that servers read as lists; everything else is there once. */
 const LISTS =
   /^(?:accept|accept-charset|accept-encoding|accept-language|cache-control|connection|cookie|forwarded|link|pragma|prefer|te|via|x-forwarded-(?:for|host|proto))$/
