@@ -2,6 +2,7 @@ import { lstat, unlink } from 'node:fs/promises'
 import { createServer, type IncomingMessage, type Server, ServerResponse } from 'node:http'
 import { createServer as createTlsServer, type Server as TlsServer } from 'node:https'
 import { connect, type ListenOptions, type Socket } from 'node:net'
+import { Connections } from './connections.js'
 import { gateFault } from './error-table.js'
 import { type Entrance, Exchange } from './exchange.js'
 import type { GateLimits } from './limits.js'
@@ -25,6 +26,8 @@ export interface ListenerOptions {
   readonly onProbe: (request: IncomingMessage, response: ServerResponse) => boolean
   /** What came wasn't HTTP. */
   readonly onMalformed: () => void
+  /** A connection was closed because there were as many as there may be. */
+  readonly onCrowded: () => void
 }
 
 /** One door for agents: an HTTP/1.1 server with every bound set, over TCP, TLS or a Unix socket. */
@@ -114,8 +117,14 @@ function hardenedServer(options: ListenerOptions): Server {
   const server =
     tls === null
       ? createServer(settings)
-      : createTlsServer({ ...settings, cert: tls.cert, key: tls.key, minVersion: MIN_TLS })
-  server.maxConnections = limits.maxConnections
+      : createTlsServer({
+          ...settings,
+          handshakeTimeout: limits.headersMs,
+          cert: tls.cert,
+          key: tls.key,
+          minVersion: MIN_TLS,
+        })
+  new Connections(server, limits.maxConnections, options.onCrowded)
   // ATTACK: what comes behind the first 2,000 headers would be left out unseen. `maxHeaderSize` bounds them all.
   server.maxHeadersCount = 0
   // An idle agent, or one that doesn't read its answer, lets go of its connection after the upstream would have.
