@@ -5,6 +5,7 @@ import { connect, type ListenOptions, type Socket } from 'node:net'
 import { gateFault } from './error-table.js'
 import { type Entrance, Exchange } from './exchange.js'
 import type { GateLimits } from './limits.js'
+import { keepRoom } from './room.js'
 
 const MIN_TLS = 'TLSv1.2'
 
@@ -115,7 +116,8 @@ function hardenedServer(options: ListenerOptions): Server {
     tls === null
       ? createServer(settings)
       : createTlsServer({ ...settings, cert: tls.cert, key: tls.key, minVersion: MIN_TLS })
-  server.maxConnections = limits.maxConnections
+  if (entrance.kind === 'probes') keepRoom(server, limits.maxConnections)
+  else server.maxConnections = limits.maxConnections
   // ATTACK: what comes behind the first 2,000 headers would be left out unseen. `maxHeaderSize` bounds them all.
   server.maxHeadersCount = 0
   // An idle agent, or one that doesn't read its answer, lets go of its connection after the upstream would have.
