@@ -4,6 +4,7 @@ import { parseProfiles } from '../../src/injector/index.js'
 /** Any digest: no image is pulled here. */
 const DIGEST = `sha256:${'ab'.repeat(32)}`
 export const SIDECAR_IMAGE = `registry.example/countersign@${DIGEST}`
+export const MIRRORED_IMAGE = `mirror.example/countersign@${DIGEST}`
 export const FIREWALL_IMAGE = `registry.example/countersign-firewall@${DIGEST}`
 
 export const USERS = { gate: 64_001, keeper: 64_002, group: 64_003, storage: 64_004 }
@@ -60,7 +61,7 @@ export const PROFILES = {
   remote: profileOf({ mode: 'gateway', gateway: 'https://gateway.agents.example' }),
   reviewer: profileOf({
     agent: 'reviewer',
-    images: { sidecar: `mirror.example/countersign@${DIGEST}`, firewall: FIREWALL_IMAGE },
+    images: { sidecar: MIRRORED_IMAGE, firewall: FIREWALL_IMAGE },
     secret: 'countersign-reviewer',
     configDigest: `sha256:${'ef'.repeat(32)}`,
     runtimeClasses: ['gvisor'],
