@@ -33,6 +33,7 @@ export interface InjectorServer {
   close(): Promise<void>
 }
 
+const REQUEST_MS = 15_000
 const MAX_CONNECTIONS = 512
 /** ATTACK: who holds all of them locks the API server out. */
 const MAX_CONNECTIONS_OF_ONE = 256
@@ -50,6 +51,8 @@ export async function startInjector(options: InjectorOptions): Promise<InjectorS
   const server = hardenedServer(certificates.tls)
   server.on('request', (request: IncomingMessage, response: ServerResponse) => {
     answer(request, response).catch(error => {
+      // Who asked has left.
+      if (request.destroyed && !request.complete) return
       if (!(error instanceof CountersignError)) log.error({ err: error }, 'a review failed')
       const { code, message, status } =
         error instanceof CountersignError
@@ -95,7 +98,12 @@ export async function startInjector(options: InjectorOptions): Promise<InjectorS
       closing = true
       unwatch()
       await new Promise<void>(resolve => {
-        server.close(() => resolve())
+        // ATTACK: Node looks for requests that take too long no more, and one that never ends would hold up the end.
+        const cut = setTimeout(() => server.closeAllConnections(), REQUEST_MS)
+        server.close(() => {
+          clearTimeout(cut)
+          resolve()
+        })
         server.closeIdleConnections()
       })
     },
@@ -113,7 +121,7 @@ function hardenedServer(tls: ServerTls): Server {
       // The API server waits ten seconds for an answer.
       handshakeTimeout: 5_000,
       headersTimeout: 5_000,
-      requestTimeout: 15_000,
+      requestTimeout: REQUEST_MS,
       connectionsCheckingInterval: 5_000,
       keepAliveTimeout: 60_000,
     })

@@ -137,7 +137,11 @@ describe('countersign inject unpack', () => {
 describe('countersign inject digest', () => {
   it('prints what a profile has, of a configuration that is a good one', async t => {
     const at = await scratch(t)
-    assert.equal((await countersign('init', at('side'), '--origin', 'a.example/countersign/a', '--audience', 'staging')).code, 0)
+    assert.equal(
+      (await countersign('init', at('side'), '--origin', 'a.example/countersign/a', '--audience', 'staging'))
+        .code,
+      0,
+    )
     const file = at('side', 'countersign.yaml')
     const digest = createHash('sha256').update(readFileSync(file)).digest('hex')
     const { code, out } = await countersign('inject', 'digest', file)

@@ -55,9 +55,7 @@ export function refusals(
   assert.equal(policy.paramKind === undefined, paramRef === undefined)
   const params = objects.find(
     ({ kind, metadata }) =>
-      kind === 'ConfigMap' &&
-      metadata.name === paramRef?.name &&
-      metadata.namespace === paramRef?.namespace,
+      kind === 'ConfigMap' && metadata.name === paramRef?.name && metadata.namespace === paramRef?.namespace,
   )
   if (paramRef !== undefined && params === undefined) {
     assert.equal(paramRef.parameterNotFoundAction, 'Deny')

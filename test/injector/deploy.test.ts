@@ -3,7 +3,15 @@ import { describe, it } from 'node:test'
 import { judge } from '../../src/injector/index.js'
 import { objectsOf, read, strangersIn } from '../deploy/manifests.js'
 import { refusals as refusalsOf } from './admission-policy.js'
-import { agentPod, FIREWALL_IMAGE, type Json, MIRRORED_IMAGE, PARTS, PROFILES, SIDECAR_IMAGE } from './agents.js'
+import {
+  agentPod,
+  FIREWALL_IMAGE,
+  type Json,
+  MIRRORED_IMAGE,
+  PARTS,
+  PROFILES,
+  SIDECAR_IMAGE,
+} from './agents.js'
 
 /** As the chart renders it with its default values; test/deploy holds it to that. */
 const documents = objectsOf(read('deploy/kubernetes/install.yaml')) as unknown as readonly {
@@ -134,18 +142,28 @@ describe('the policy for new pods, without the injector', () => {
         keeper.args = (keeper.args as string[]).slice(0, -2)
       },
     ],
-    ['a flag for the sidecar’s Node', pod => Object.assign(sidecarOf(pod, 'gate'), { env: [{ name: 'NODE_OPTIONS' }] })],
+    [
+      'a flag for the sidecar’s Node',
+      pod => Object.assign(sidecarOf(pod, 'gate'), { env: [{ name: 'NODE_OPTIONS' }] }),
+    ],
     [
       'a hook in the keeper',
-      pod => Object.assign(sidecarOf(pod, 'keeper'), { lifecycle: { postStart: { exec: { command: ['node'] } } } }),
+      pod =>
+        Object.assign(sidecarOf(pod, 'keeper'), {
+          lifecycle: { postStart: { exec: { command: ['node'] } } },
+        }),
     ],
     [
       'a probe that is a program in the keeper',
-      pod => Object.assign(sidecarOf(pod, 'keeper'), { startupProbe: { exec: { command: ['node', '-e', '1'] } } }),
+      pod =>
+        Object.assign(sidecarOf(pod, 'keeper'), { startupProbe: { exec: { command: ['node', '-e', '1'] } } }),
     ],
     [
       'a folder of the agent’s in the keeper',
-      pod => Object.assign(sidecarOf(pod, 'keeper'), { volumeMounts: [{ name: 'work', mountPath: '/usr/local' }] }),
+      pod =>
+        Object.assign(sidecarOf(pod, 'keeper'), {
+          volumeMounts: [{ name: 'work', mountPath: '/usr/local' }],
+        }),
     ],
     [
       'a container that only begins like one of the sidecar',
@@ -155,15 +173,24 @@ describe('the policy for new pods, without the injector', () => {
       'a sidecar that could gain privileges',
       pod => Object.assign(sidecarOf(pod, 'secrets'), { securityContext: { runAsNonRoot: true } }),
     ],
-    ['rights over the network', pod => pod.spec.containers.push(SPY({ capabilities: { add: ['NET_ADMIN'] } }))],
+    [
+      'rights over the network',
+      pod => pod.spec.containers.push(SPY({ capabilities: { add: ['NET_ADMIN'] } })),
+    ],
     ['root', pod => pod.spec.containers.push(SPY({ runAsNonRoot: false }))],
     ['no seccomp', pod => Object.assign(pod.spec, { securityContext: { runAsNonRoot: true } })],
-    ['seccomp switched off', pod => pod.spec.containers.push(SPY({ seccompProfile: { type: 'Unconfined' } }))],
+    [
+      'seccomp switched off',
+      pod => pod.spec.containers.push(SPY({ seccompProfile: { type: 'Unconfined' } })),
+    ],
     [
       'a further network',
       pod => Object.assign(pod.metadata.annotations, { 'k8s.v1.cni.cncf.io/networks': 'macvlan' }),
     ],
-    ['devices of the runtime', pod => Object.assign(pod.metadata.annotations, { 'io.kubernetes.cri-o.Devices': '/dev/kvm' })],
+    [
+      'devices of the runtime',
+      pod => Object.assign(pod.metadata.annotations, { 'io.kubernetes.cri-o.Devices': '/dev/kvm' }),
+    ],
   ] as const satisfies readonly (readonly [string, (pod: Injected) => unknown])[])
     it(`attack: refuses one with ${what}`, () => {
       const pod = injected()
@@ -177,7 +204,9 @@ describe('the policy for new pods, without the injector', () => {
     const within = (namespace: string) =>
       refusals('countersign-pods', { object: pod, request: { namespace } })
     assert.deepEqual(within('agents'), [])
-    assert.deepEqual(within('sidecars'), ['The pod has no sidecar, and its namespace is none of a gateway’s.'.replace('’', "'")])
+    assert.deepEqual(within('sidecars'), [
+      'The pod has no sidecar, and its namespace is none of a gateway’s.'.replace('’', "'"),
+    ])
     assert.equal(within('agent').length, 1)
   })
 
@@ -374,7 +403,8 @@ function resourcesOf(policy: string): readonly string[] {
   const found = documents.find(
     ({ kind, metadata }) => kind === 'ValidatingAdmissionPolicy' && metadata.name === policy,
   )
-  const { matchConstraints } = found?.spec as unknown as {
+  assert.ok(found, policy)
+  const { matchConstraints } = found.spec as unknown as {
     matchConstraints: { resourceRules: { resources: string[] }[] }
   }
   return matchConstraints.resourceRules.flatMap(({ resources }) => resources).sort()

@@ -33,6 +33,8 @@ describe('the bounds of a review', () => {
 
   it('let pass whatever is flat enough', () => {
     const json = fc.jsonValue({ maxDepth: 20 })
-    fc.assert(fc.property(json, fc.integer({ min: 1, max: 9 }), (value, size) => take(JSON.stringify(value), size)))
+    fc.assert(
+      fc.property(json, fc.integer({ min: 1, max: 9 }), (value, size) => take(JSON.stringify(value), size)),
+    )
   })
 })
