@@ -46,7 +46,11 @@ export async function startSidecar(upstreamPort: number): Promise<BenchSidecar> 
 }
 
 /** Everything that a sidecar has before its first start, with the upstream sealed into its policy. */
-export async function makeSidecar(folder: string, upstreamPort: number): Promise<void> {
+export async function makeSidecar(
+  folder: string,
+  upstreamPort: number,
+  policy = 'bench/policy.yaml',
+): Promise<void> {
   const upstream = `127.0.0.1:${upstreamPort}`
   await initSandbox(folder, {
     addresses: {
@@ -57,7 +61,7 @@ export async function makeSidecar(folder: string, upstreamPort: number): Promise
       billing: upstream,
       aws: upstream,
     },
-    policy: readFileSync(new URL('bench/policy.yaml', PACKAGE), 'utf8'),
+    policy: readFileSync(new URL(policy, PACKAGE), 'utf8'),
     clouds: false,
   })
 }

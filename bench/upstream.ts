@@ -1,4 +1,4 @@
-import { createServer } from 'node:http'
+import { createServer, type ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import process from 'node:process'
 
@@ -25,6 +25,9 @@ const ANSWER = Buffer.from(
 /** What a large read is answered with. */
 const LARGE_ANSWER = Buffer.alloc(1_000_000, 'The quick brown fox jumps over the lazy dog. ')
 
+/** What the soak asks for is answered so late. */
+const SLOW_MS = 300
+
 /** What STS answers; asked once, when the first credential is made. */
 const SESSION = Buffer.from(
   `<AssumeRoleResponse xmlns="https://sts.amazonaws.com/doc/2011-06-15/"><AssumeRoleResult><Credentials><AccessKeyId>ASIABENCHBENCHBENCH1</AccessKeyId><SecretAccessKey>bench-secret-access-key</SecretAccessKey><SessionToken>bench-session-token-0123456789</SessionToken><Expiration>${new Date(Date.now() + 3_600_000).toISOString()}</Expiration></Credentials></AssumeRoleResult></AssumeRoleResponse>`,
@@ -41,12 +44,26 @@ const server = createServer((request, response) => {
       response.end(SESSION)
       return
     }
+    if (request.url?.startsWith('/slow/')) {
+      setTimeout(() => json(response, ANSWER), SLOW_MS)
+      return
+    }
+    if (request.url?.startsWith('/broken/')) {
+      response.writeHead(200, { 'content-type': 'application/json', 'content-length': ANSWER.length })
+      response.write(ANSWER.subarray(0, 10), () => response.destroy())
+      return
+    }
     const answer = request.url?.startsWith('/exports/') ? LARGE_ANSWER : ANSWER
-    response.writeHead(200, { 'content-type': 'application/json', 'content-length': answer.length })
-    response.end(answer)
+    json(response, answer)
   })
 })
-server.keepAliveTimeout = 60_000
+
+function json(response: ServerResponse, answer: Buffer): void {
+  response.writeHead(200, { 'content-type': 'application/json', 'content-length': answer.length })
+  response.end(answer)
+}
+
+server.keepAliveTimeout = Number(process.argv[2] ?? 60_000)
 // A sandbox that was made earlier has this port in its sealed policy.
 const port = Number(process.env.COUNTERSIGN_BENCH_PORT ?? 0)
 server.listen(port, '127.0.0.1', () => process.send?.({ port: (server.address() as AddressInfo).port }))

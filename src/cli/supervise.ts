@@ -10,7 +10,7 @@ export interface Role {
   readonly name: RoleName
   readonly argv: readonly string[]
   /** Options of Node itself. */
-  readonly node?: readonly string[]
+  readonly node: readonly string[]
   /** Added to the scrubbed environment; only what this role needs. */
   readonly env: Readonly<Record<string, string>>
   readonly identity: Identity | null
@@ -91,13 +91,16 @@ export function supervise(options: SuperviseOptions): Supervisor {
   }
 }
 
+const CONFINED = `ulimit -c 0; umask 077
+setpriv --no-new-privs true 2>/dev/null && exec setpriv --no-new-privs "$0" "$@"
+exec "$0" "$@"`
+
 /** Node options, proxies, TLS overrides and credentials of the surroundings never reach a child: its environment is built from nothing. */
 function spawnRole(role: Role): ChildProcess {
-  const node = [process.execPath, '--disable-proto=throw', ...(role.node ?? []), ...role.argv]
-  // Node can't set resource limits itself; a shell, where there is one, forbids core dumps and open modes.
-  const [command, ...args] = existsSync('/bin/sh')
-    ? ['/bin/sh', '-c', 'ulimit -c 0; umask 077; exec "$0" "$@"', ...node]
-    : node
+  const node = [process.execPath, '--disable-proto=throw', ...role.node, ...role.argv]
+  // Node can't set resource limits itself; a shell, where there is one, forbids core dumps and open modes, and
+  // setpriv, where it works, that anything setuid ever gives the process more than it has (prctl(2), PR_SET_NO_NEW_PRIVS).
+  const [command, ...args] = existsSync('/bin/sh') ? ['/bin/sh', '-c', CONFINED, ...node] : node
   return spawn(command as string, args, {
     env: { PATH: '/usr/local/bin:/usr/bin:/bin', LANG: 'C.UTF-8', ...role.env },
     stdio: ['ignore', 'inherit', 'inherit', 'ipc'],

@@ -155,11 +155,13 @@ function receive(
     const onBroken = (): void => finish('body_incomplete')
     const finish = (code: BodyCode | null): void => {
       clearTimeout(timer)
+      holding.arrived()
       request.off('data', onData).off('end', onEnd).off('close', onBroken)
       request.pause()
       if (code !== null) resolve(code)
       else resolve(parts.length === 1 ? (parts[0] as Buffer) : Buffer.concat(parts, lengthBytes))
     }
+    holding.arrive(() => finish('body_slow'))
     request.on('data', onData).on('end', onEnd).on('close', onBroken).on('error', ignore)
   })
 }

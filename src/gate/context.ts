@@ -1,6 +1,7 @@
 import type { Logger } from 'pino'
 import type { Routing } from './api.js'
 import type { Cuts } from './cuts.js'
+import type { GrantShares } from './grant-shares.js'
 import type { InspectionRoom } from './inspection.js'
 import type { KeeperPort } from './keeper-port.js'
 import type { GateLimits } from './limits.js'
@@ -20,6 +21,7 @@ export interface GateContext {
   readonly podToken: () => string | null
   /** Memory for the bodies that are looked at. */
   readonly inspection: InspectionRoom
+  readonly shares: GrantShares
   /** Held requests whose agents wait for people. */
   readonly waiting: WaitingRoom
   /** Admitted requests under way. */

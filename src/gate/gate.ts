@@ -8,6 +8,7 @@ import type { GateContext } from './context.js'
 import { Cuts } from './cuts.js'
 import { gateFault } from './error-table.js'
 import type { Entrance, Exchange } from './exchange.js'
+import { GrantShares } from './grant-shares.js'
 import { InspectionRoom } from './inspection.js'
 import type { KeeperPort } from './keeper-port.js'
 import { DEFAULT_LIMITS, type GateLimits, PROBE_LIMITS } from './limits.js'
@@ -118,7 +119,8 @@ class RunningGate implements Gate {
       podToken: options.podTokenFile === undefined ? () => null : podToken(options.podTokenFile),
       transfers,
       cuts: new Cuts(transfers),
-      inspection: new InspectionRoom(limits.maxInspectingBytes),
+      inspection: new InspectionRoom(limits),
+      shares: new GrantShares(limits.maxOpenPerGrant),
       waiting: new WaitingRoom(limits),
       routing: () => this.routing,
       routingAfter: stale => this.routingAfter(stale),
@@ -201,6 +203,10 @@ class RunningGate implements Gate {
       onExchange: entrance.kind === 'probes' ? turnAway : exchange => this.take(exchange),
       onProbe: this.probesOf(entrance),
       onMalformed: () => this.context.metrics.malformedConnection(),
+      onCrowded: () => {
+        this.context.metrics.crowded()
+        this.context.log.warn({ code: 'connections_crowded', door }, 'a connection was closed to make room')
+      },
     })
     this.listeners.set(door, listener)
     this.context.log.info({ door, address: listener.url }, 'listening')

@@ -2,6 +2,7 @@ import { lstat, unlink } from 'node:fs/promises'
 import { createServer, type IncomingMessage, type Server, ServerResponse } from 'node:http'
 import { createServer as createTlsServer, type Server as TlsServer } from 'node:https'
 import { connect, type ListenOptions, type Socket } from 'node:net'
+import { Connections } from './connections.js'
 import { gateFault } from './error-table.js'
 import { type Entrance, Exchange } from './exchange.js'
 import type { GateLimits } from './limits.js'
@@ -26,6 +27,8 @@ export interface ListenerOptions {
   readonly onProbe: (request: IncomingMessage, response: ServerResponse) => boolean
   /** What came wasn't HTTP. */
   readonly onMalformed: () => void
+  /** A connection was closed because there were as many as there may be. */
+  readonly onCrowded: () => void
 }
 
 /** One door for agents: an HTTP/1.1 server with every bound set, over TCP, TLS or a Unix socket. */
@@ -115,9 +118,15 @@ function hardenedServer(options: ListenerOptions): Server {
   const server =
     tls === null
       ? createServer(settings)
-      : createTlsServer({ ...settings, cert: tls.cert, key: tls.key, minVersion: MIN_TLS })
+      : createTlsServer({
+          ...settings,
+          handshakeTimeout: limits.headersMs,
+          cert: tls.cert,
+          key: tls.key,
+          minVersion: MIN_TLS,
+        })
   if (entrance.kind === 'probes') keepRoom(server, limits.maxConnections)
-  else server.maxConnections = limits.maxConnections
+  else new Connections(server, limits.maxConnections, options.onCrowded)
   // ATTACK: what comes behind the first 2,000 headers would be left out unseen. `maxHeaderSize` bounds them all.
   server.maxHeadersCount = 0
   // An idle agent, or one that doesn't read its answer, lets go of its connection after the upstream would have.

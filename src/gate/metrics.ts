@@ -58,6 +58,11 @@ export class Metrics {
     help: 'Connections closed because what came was not HTTP.',
     registers: [this.registry],
   })
+  private readonly crowding = new Counter({
+    name: 'countersign_crowded_connections_total',
+    help: 'Connections closed because there were as many as there may be.',
+    registers: [this.registry],
+  })
 
   constructor({
     openRequests,
@@ -222,6 +227,10 @@ export class Metrics {
 
   malformedConnection(): void {
     this.malformed.inc()
+  }
+
+  crowded(): void {
+    this.crowding.inc()
   }
 
   admitSeconds(elapsedMs: number): void {

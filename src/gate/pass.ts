@@ -14,6 +14,7 @@ import { type ReadBody, readBody } from './body.js'
 import type { GateContext } from './context.js'
 import type { Exchange } from './exchange.js'
 import { framingRefusal } from './framing.js'
+import type { Share } from './grant-shares.js'
 import { asPod, type Identity, identify } from './identify.js'
 import type { Holding } from './inspection.js'
 import type { AdmitCall } from './keeper-port.js'
@@ -41,12 +42,13 @@ interface Examined {
  */
 export async function pass(context: GateContext, exchange: Exchange): Promise<void> {
   const holding = context.inspection.open()
+  const share = context.shares.open()
   const patience = new Patience(context, exchange)
   try {
     for (let round = 0; round < MAX_ROUNDS; round++) {
       const routing = context.routing()
       if (routing === null) return refuse(context, exchange, null, unavailable('no_policy'))
-      const examined = await examine(context, routing, exchange, holding)
+      const examined = await examine(context, routing, exchange, holding, share)
       const reply = await ask(context, examined)
       const { verdict } = reply
       switch (verdict.kind) {
@@ -75,6 +77,7 @@ export async function pass(context: GateContext, exchange: Exchange): Promise<vo
     refuse(context, exchange, null, unavailable(faultCode(context, error)))
   } finally {
     holding.release()
+    share.release()
   }
 }
 
@@ -94,6 +97,7 @@ async function examine(
   routing: Routing,
   exchange: Exchange,
   holding: Holding,
+  share: Share,
 ): Promise<Examined> {
   const api = routing.apis.get(exchange.api) ?? null
   const raw = targetToForward(api, exchange)
@@ -112,6 +116,7 @@ async function examine(
   if (api === null) return refused('unknown_api')
   if (isUnclassifiable(target)) return refused(target.code)
   if (identity.presented === null && identity.foreign.length === 0) return refused('grant_missing')
+  if (identity.presented !== null && !share.claim(identity.presented.token)) return refused('gate_busy')
 
   const signature = signatureOf(api, exchange)
   if (signature !== null && isUnclassifiable(signature)) return refused(signature.code)

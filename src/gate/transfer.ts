@@ -21,6 +21,9 @@ import type { Upstream } from './upstream.js'
 /** Ended from this side: its agent is halted, the gate stops, or the answer is larger than what is drained for an agent that left. */
 class Cut extends Error {}
 
+/** ATTACK: each informational answer begins the wait for the real one anew, so that an upstream could hold a request for ever. */
+const MAX_INFORMATIONAL = 16
+
 export interface TransferOrder {
   readonly exchange: Exchange
   readonly api: GateApi
@@ -55,6 +58,7 @@ export class Transfer implements Dispatcher.DispatchHandler {
   private readonly guard: EchoGuard
   private readonly digest = new RunningDigest()
   private readonly dispatchedMs = performance.now()
+  private informational = 0
   private http = 0
   private upstreamId: string | null = null
   /** Flat headers for the agent; null until the upstream answered, and for an answer that is withheld. */
@@ -105,7 +109,10 @@ export class Transfer implements Dispatcher.DispatchHandler {
   }
 
   onResponseStart(controller: Dispatcher.DispatchController, status: number): void {
-    if (status < 200) return // informational; the answer follows
+    if (status < 200) {
+      if (++this.informational > MAX_INFORMATIONAL) controller.abort(new Error('no answer'))
+      return // the answer follows
+    }
     const { exchange, api, upstream } = this.order
     this.http = status
     this.context.metrics.upstreamSeconds(api.name, performance.now() - this.dispatchedMs)

@@ -272,26 +272,56 @@ describe('attacks with the body', () => {
     assert.equal(running.upstream.received.length, 0)
   })
 
-  it('bounds the memory of all slow bodies together, and gives it back', async () => {
+  const assertSlow = ({ status, body }: RawAnswer): void => {
+    assert.deepEqual([status, (JSON.parse(body) as { code: string }).code], [408, 'body_slow'])
+  }
+  const slowTo = (gate: ARunningGate, body: string): Promise<RawAnswer> =>
+    exchangeRaw(
+      gate.url,
+      [
+        'POST /billing/invoices HTTP/1.1',
+        'Host: gate.test',
+        ...json(4_000),
+        'Connection: close',
+        '',
+        body,
+      ].join('\r\n'),
+    )
+  const postTo = (gate: ARunningGate, bytes: number): Promise<Response> =>
+    gate.call('/invoices', {
+      method: 'POST',
+      body: `{"note":"${'n'.repeat(bytes - 11)}"}`,
+      headers: { 'Content-Type': 'application/json' },
+    })
+
+  it('bounds the memory of all bodies together, and the slowest gives it back', async () => {
     const small = await aGate({ limits: { maxInspectingBytes: 4_096 } })
     try {
-      const slow = dial(small.url)
-      slow.write(
-        ['POST /billing/invoices HTTP/1.1', 'Host: gate.test', ...json(4_000), '', ' '.repeat(3_000)].join(
-          '\r\n',
-        ),
-      )
-      const body = `{"note":"${'n'.repeat(2_000)}"}`
-      const post = () =>
-        small.call('/invoices', { method: 'POST', body, headers: { 'Content-Type': 'application/json' } })
-      let answer = await post()
-      while (answer.status === 200) answer = await post()
-      assert.equal(answer.status, 503)
-      assert.equal(((await answer.json()) as { code: string }).code, 'gate_busy')
+      const slow = slowTo(small, ' '.repeat(3_000))
+      let given: RawAnswer | null = null
+      void slow.then(answer => {
+        given = answer
+      })
+      while (given === null) assert.equal((await postTo(small, 2_000)).status, 200)
+      assertSlow(await slow)
+      const larger = await postTo(small, 5_000)
+      assert.equal(larger.status, 503)
+      assert.equal(((await larger.json()) as { code: string }).code, 'gate_busy')
       assert.deepEqual(small.keeper.admitted.at(-1)?.finding, { kind: 'refused', code: 'gate_busy' })
-      slow.destroy()
-      while (answer.status === 503) answer = await post()
-      assert.equal(answer.status, 200)
+      assert.equal((await postTo(small, 4_000)).status, 200)
+    } finally {
+      await small.close()
+    }
+  })
+
+  it('bounds the number of bodies that trickle: the longest gives way', async () => {
+    const small = await aGate({ limits: { maxArriving: 2 } })
+    try {
+      const slow = [slowTo(small, '{'), slowTo(small, '{')]
+      let given = 0
+      for (const each of slow) void each.then(() => given++)
+      while (given === 0) assert.equal((await postTo(small, 100)).status, 200)
+      assertSlow(await Promise.race(slow))
     } finally {
       await small.close()
     }

@@ -3,11 +3,12 @@ import { execFileSync } from 'node:child_process'
 import { once } from 'node:events'
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
 import { request as httpRequest, type IncomingMessage } from 'node:http'
-import { request as httpsRequest } from 'node:https'
-import { createServer } from 'node:net'
+import { Agent as HttpsAgent, request as httpsRequest } from 'node:https'
+import { connect as connectTcp, createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, afterEach, before, describe, it } from 'node:test'
+import { connect as connectTls } from 'node:tls'
 import { CountersignError } from '../../src/canon/index.js'
 import { startGate } from '../../src/gate/index.js'
 import { TestCa } from '../certificates.js'
@@ -329,6 +330,33 @@ describe('a gate under load', () => {
     for (const response of await Promise.all(first)) assert.equal(await response.text(), 'done')
     running.upstream.answer = (_request, response) => void response.end('done')
     assert.equal((await running.call('/invoices')).status, 200)
+  })
+
+  it('makes room by TLS as well: connections without a handshake, and idle ones behind theirs', async () => {
+    const running = await open({
+      tls: { ...tls, listen: '127.0.0.1:0' },
+      limits: { maxConnections: 2 },
+    })
+    const { tls: https } = running.gate.addresses()
+    const { port } = new URL(https as string)
+    const silent = connectTcp(Number(port), '127.0.0.1')
+    const idle = connectTls({ port: Number(port), host: '127.0.0.1', ca: tls.cert })
+    idle.on('error', () => undefined)
+    await once(idle, 'secureConnect')
+    idle.write('GET /billing/invoices HTTP/1.1\r\nHost: gate.test\r\n\r\n')
+    await once(idle, 'data')
+    const gone = Promise.all([once(silent, 'close'), once(idle, 'close')])
+    for (let call = 0; call < 3; call++) {
+      const headers = { authorization: `Bearer ${GRANT}` }
+      const agent = new HttpsAgent({ keepAlive: true, ca: tls.cert })
+      opened.push({ close: async () => agent.destroy() })
+      const asked = httpsRequest(`${https}/billing/invoices`, { headers, agent }).end()
+      const [response] = (await once(asked, 'response')) as [IncomingMessage]
+      assert.equal(response.statusCode, 200)
+      response.resume()
+      await once(response, 'end')
+    }
+    await gone
   })
 
   it('that closes lets open requests end and loses no outcome', async () => {

@@ -65,6 +65,22 @@ describe('an upstream that fails', () => {
     assert.equal((await keeper.outcome()).status, 'upstream_error')
     server.close()
   })
+
+  it('with informational answers without end is 502', async () => {
+    const server = createServer(socket => {
+      socket.on('error', () => undefined)
+      socket.once('data', () => {
+        for (let sent = 0; sent < 1_000; sent++)
+          socket.write('HTTP/1.1 103 Early Hints\r\nLink: </x>\r\n\r\n')
+      })
+    }).listen(0, '127.0.0.1')
+    await once(server, 'listening')
+    const { port } = server.address() as { port: number }
+    const { call, keeper } = await open({ origin: `http://127.0.0.1:${port}` })
+    await assertFault(await call('/invoices'), 502, 'upstream_broken')
+    assert.equal((await keeper.outcome()).status, 'upstream_error')
+    server.close()
+  })
 })
 
 describe('where requests may go', () => {

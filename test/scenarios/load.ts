@@ -31,9 +31,14 @@ export async function startLoad(sidecar: Sidecar, agents = 8): Promise<Load> {
   }
 }
 
-export async function readInvoice(url: string, authorization: string, id: string): Promise<Answered> {
+export async function readInvoice(
+  url: string,
+  authorization: string,
+  id: string,
+  more: Readonly<Record<string, string>> = {},
+): Promise<Answered> {
   try {
-    const answer = await fetch(`${url}/billing/invoices/${id}`, { headers: { authorization } })
+    const answer = await fetch(`${url}/billing/invoices/${id}`, { headers: { authorization, ...more } })
     const body = (await answer.json()) as { code?: string }
     return { id, status: answer.status, code: body.code ?? null }
   } catch {

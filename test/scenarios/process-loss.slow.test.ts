@@ -1,11 +1,11 @@
 import assert from 'node:assert/strict'
-import { spawnSync } from 'node:child_process'
 import process from 'node:process'
 import { type TestContext, test } from 'node:test'
 import type { Entry } from '../../src/receipt/index.js'
-import { countersign } from '../cli/command-line.js'
 import { type Invoices, invoicesPolicy, json, startInvoices } from './invoices.js'
+import { limit } from './limit.js'
 import { type Load, readInvoice, startLoad } from './load.js'
+import { assertOneOutcomeEach, attemptOf, outcomesOf, settled, stopAndVerify } from './soundness.js'
 import { eventually, type Sidecar, startSidecar } from './supervised-sidecar.js'
 
 interface Scene {
@@ -34,45 +34,12 @@ async function holdOne({ invoices, sidecar, authorization }: Scene, id: string) 
   return { answered, release: () => release() }
 }
 
-function attemptOf(entries: readonly Entry[], id: string) {
-  const attempt = entries.find(
-    entry => entry.type === 'attempt' && entry.ops.some(op => op.resources.some(each => each.id === id)),
-  )
-  return attempt?.type === 'attempt' ? attempt : undefined
-}
-
-function outcomesOf(entries: readonly Entry[], attempt: number) {
-  return entries.filter(entry => entry.type === 'outcome').filter(entry => entry.attempt === attempt)
-}
-
 function seenIds({ seen }: Invoices): string[] {
   return seen.map(({ path }) => path.slice('/invoices/'.length))
 }
 
 function countOf({ answers }: Load, status: number | null): number {
   return answers.filter(answer => answer.status === status).length
-}
-
-/** Stops the sidecar; what is on disk verifies under the pinned keys, and every admitted attempt has one outcome. */
-async function stopAndVerify(sidecar: Sidecar, entries: () => Promise<Entry[]> | Entry[]): Promise<Entry[]> {
-  const before = await entries()
-  assert.equal(await sidecar.stop(), 0)
-  const { path, config } = sidecar.loaded
-  const verified = await countersign(
-    ...['ledger', 'check', path(config.ledger.dir), '--config', sidecar.loaded.file, '--json'],
-  )
-  assert.equal(verified.code, 0, verified.out + verified.err)
-  return before
-}
-
-function assertOneOutcomeEach(entries: readonly Entry[]): void {
-  const counts = new Map<number, number>()
-  for (const entry of entries)
-    if (entry.type === 'outcome') counts.set(entry.attempt, (counts.get(entry.attempt) ?? 0) + 1)
-  for (const entry of entries) {
-    if (entry.type !== 'attempt' || entry.decision.effect !== 'allow') continue
-    assert.equal(counts.get(entry.seq), 1, `attempt ${entry.seq}`)
-  }
 }
 
 /** No request reached the upstream without a receipt that was durable before, and none reached it twice. */
@@ -199,34 +166,13 @@ test('a keeper that has stalled is answered for with 503 within the deadline, an
   )
 })
 
-/** The entries once no attempt is open any more. */
-function settled(sidecar: Sidecar): Promise<Entry[]> {
-  return eventually('the last outcome', async () => {
-    const { openAttempts } = await sidecar.status()
-    if (openAttempts > 0) return undefined
-    // An outcome that was taken rides with the next batch: it is in the ledger a few milliseconds later.
-    const entries = await sidecar.entries()
-    const admitted = entries.filter(entry => entry.type === 'attempt' && entry.decision.effect === 'allow')
-    const closed = entries.filter(entry => entry.type === 'outcome')
-    return closed.length >= admitted.length ? entries : undefined
-  })
-}
-
-/** The largest file that a running process may write, in bytes: how a disk that is full looks to it. */
-function limitFiles(pid: number, bytes: number): string | undefined {
-  const { error, status, stderr } = spawnSync('prlimit', ['--pid', String(pid), `--fsize=${bytes}`], {
-    encoding: 'utf8',
-  })
-  return error === undefined && status === 0 ? undefined : `prlimit: ${error?.message ?? stderr}`
-}
-
 test('a disk that is full refuses everything; once there is room the sidecar goes on by itself', async t => {
   const stage = await scene(t)
   const { invoices, sidecar } = stage
   const load = await startLoad(sidecar, 4)
   await eventually('traffic', () => countOf(load, 200) >= 20 || undefined)
   const full = sidecar.pid('keeper')
-  const unable = limitFiles(full, 4_096)
+  const unable = limit(full, 'fsize', 4_096)
   if (unable !== undefined) {
     await load.stop()
     return t.skip(unable)

@@ -34,6 +34,8 @@ export interface Setup {
   readonly billing?: string
   /** Beside this process's own environment. */
   readonly env?: Readonly<Record<string, string>>
+  /** Another Node than the one of this process. */
+  readonly node?: string
 }
 
 /** A test, or a suite whose tests share what it starts. */
@@ -58,12 +60,14 @@ export class Sidecar {
   readonly loaded: LoadedConfig
   readonly admin: AdminClient
   private readonly env: Readonly<Record<string, string>>
+  private readonly node: string
   private child: ChildProcess | undefined
   private printed = ''
 
-  constructor(folder: string, env: Readonly<Record<string, string>>) {
+  constructor(folder: string, { env = {}, node = process.execPath }: Pick<Setup, 'env' | 'node'>) {
     this.folder = folder
     this.env = env
+    this.node = node
     this.loaded = loadConfig(join(folder, 'countersign.yaml'))
     this.admin = connectAdmin(this.loaded.path(this.loaded.config.keeper.admin))
   }
@@ -74,7 +78,7 @@ export class Sidecar {
    */
   async start(role?: 'keeper', ...words: readonly string[]): Promise<void> {
     const alone = role === undefined ? [] : ['--role', role]
-    const child = spawn(process.execPath, [MAIN, 'run', '--config', this.loaded.file, ...alone, ...words], {
+    const child = spawn(this.node, [MAIN, 'run', '--config', this.loaded.file, ...alone, ...words], {
       stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
       env: { ...process.env, ...this.env },
     })
@@ -197,7 +201,7 @@ export async function prepareSidecar(t: Lasting, setup: Setup): Promise<Sidecar>
   const { stripe: _, ...ports } = config.gate.ports ?? {}
   const plain = setup.clouds === undefined ? { ...config, gate: { ...config.gate, ports } } : config
   writeFileSync(file, stringify(setup.configure?.(plain, folder) ?? plain))
-  const sidecar = new Sidecar(folder, setup.env ?? {})
+  const sidecar = new Sidecar(folder, setup)
   t.after(() => sidecar.remove())
   return sidecar
 }

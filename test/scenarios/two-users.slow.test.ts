@@ -122,7 +122,7 @@ test(
   },
 )
 
-test('no core dump, no inherited variable, no inspector', asRoot, async t => {
+test('no core dump, no more privileges, no inherited variable, no inspector', asRoot, async t => {
   const planted = {
     NODE_OPTIONS: '--max-http-header-size=20001',
     HTTPS_PROXY: 'http://planted.invalid:1',
@@ -133,6 +133,7 @@ test('no core dump, no inherited variable, no inspector', asRoot, async t => {
   const sidecar = await twoUsers(t, { env: planted })
   for (const role of ['keeper', 'gate'] as const) {
     const pid = sidecar.pid(role)
+    assert.deepEqual(statusLine(pid, 'NoNewPrivs'), ['1'])
     assert.match(readFileSync(`/proc/${pid}/limits`, 'utf8'), /^Max core file size\s+0\s+0\s/m)
     const names = readFileSync(`/proc/${pid}/environ`, 'utf8')
       .split('\0')

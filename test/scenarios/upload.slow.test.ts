@@ -1,10 +1,10 @@
 import assert from 'node:assert/strict'
 import { createHash, randomBytes } from 'node:crypto'
-import { readFileSync } from 'node:fs'
 import { type ClientRequest, type IncomingMessage, request } from 'node:http'
 import process from 'node:process'
 import { test } from 'node:test'
 import { invoicesPolicy, json, startInvoices } from './invoices.js'
+import { peakResidentMib } from './limit.js'
 import { eventually, type Sidecar, startSidecar } from './supervised-sidecar.js'
 
 const MIB = 1024 * 1024
@@ -88,10 +88,4 @@ function drainedSoon(upload: ClientRequest): Promise<boolean> {
       resolve(true)
     })
   })
-}
-
-/** Highest resident size that the process ever had. */
-function peakResidentMib(pid: number): number {
-  const kib = /^VmHWM:\s+(\d+) kB/m.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1]
-  return Number(kib) / 1024
 }

@@ -3,6 +3,7 @@ import { type Command, Option } from 'commander'
 import type { GateAddresses } from '../../gate/index.js'
 import { writeRunning } from '../addresses.js'
 import { type LoadedConfig, loadConfig } from '../config.js'
+import { gatePermissions } from '../gate-permissions.js'
 import { prepareFiles } from '../hand-over.js'
 import { ignoreInspectorSignal } from '../inspector.js'
 import { type Io, printLine, UsageError } from '../io.js'
@@ -111,14 +112,25 @@ async function startRoles(
 function roleOf(name: Role['name'], loaded: LoadedConfig, separation: Separation, io: Io): Role {
   return {
     name,
-    // Its young objects are short-lived: a smaller nursery keeps it some 25 MiB smaller under load.
-    ...(name === 'keeper' ? { node: ['--max-semi-space-size=4'] } : {}),
+    node: nodeOptions(name, loaded),
     argv: [
       ...[ROLE_PROGRAM, '--config', loaded.file, '--role', name],
       ...(loaded.pin === undefined ? [] : ['--config-digest', loaded.pin]),
     ],
     env: name === 'keeper' ? keeperVariables(loaded, io) : {},
     identity: name === 'sandbox' ? null : separation[name],
+  }
+}
+
+function nodeOptions(name: Role['name'], loaded: LoadedConfig): readonly string[] {
+  switch (name) {
+    case 'keeper':
+      // Its young objects are short-lived: a smaller nursery keeps it some 25 MiB smaller under load.
+      return ['--max-semi-space-size=4']
+    case 'gate':
+      return gatePermissions(loaded)
+    case 'sandbox':
+      return []
   }
 }
 

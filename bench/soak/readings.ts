@@ -1,0 +1,63 @@
+import { readdirSync, readlinkSync, statSync } from 'node:fs'
+import { join } from 'node:path'
+import { residentMiB } from '../processes.js'
+
+/** One look at a process. */
+export interface Reading {
+  readonly residentMiB: number
+  /** Open descriptors, the ledger's own files apart: their number follows its size. */
+  readonly descriptors: number
+}
+
+export function readProcess(pid: number, ledger: string): Reading {
+  const folder = `/proc/${pid}/fd`
+  const descriptors = readdirSync(folder).filter(
+    name => !targetOf(join(folder, name)).startsWith(ledger),
+  ).length
+  return { residentMiB: residentMiB(pid), descriptors }
+}
+
+/** Nothing where it was closed meanwhile. */
+function targetOf(link: string): string {
+  try {
+    return readlinkSync(link)
+  } catch {
+    return ''
+  }
+}
+
+export function ledgerMiB(folder: string): number {
+  const bytes = readdirSync(folder).map(
+    name => statSync(join(folder, name), { throwIfNoEntry: false })?.size ?? 0,
+  )
+  return bytes.reduce((sum, size) => sum + size, 0) / 1_048_576
+}
+
+/** Growth that is none: a heap isn't collected to the byte. */
+const SLACK_SHARE = 0.1
+const SLACK_MIB = 8
+
+export interface Growth {
+  readonly middleMiB: number
+  readonly lastMiB: number
+  readonly mibPerHour: number
+  readonly grows: boolean
+}
+
+/** The median of the last third against that of the middle one; `hours` is what the samples span. */
+export function growthOf(samples: readonly number[], hours: number): Growth {
+  const third = Math.floor(samples.length / 3)
+  const middleMiB = median(samples.slice(third, 2 * third))
+  const lastMiB = median(samples.slice(-third))
+  return {
+    middleMiB,
+    lastMiB,
+    mibPerHour: (lastMiB - middleMiB) / (hours / 3),
+    grows: lastMiB > middleMiB * (1 + SLACK_SHARE) + SLACK_MIB,
+  }
+}
+
+function median(values: readonly number[]): number {
+  const sorted = [...values].sort((a, b) => a - b)
+  return sorted[Math.floor(sorted.length / 2)] ?? Number.NaN
+}

@@ -1,0 +1,86 @@
+import assert from 'node:assert/strict'
+import { once } from 'node:events'
+import type { Socket } from 'node:net'
+import { afterEach, describe, it } from 'node:test'
+import { type AGateOptions, type ARunningGate, aGate, BEARER, encoded, GRANT } from './a-gate.js'
+import { dial, exchangeRaw, rawRequest } from './raw-http.js'
+
+const OTHER_GRANT = `${encoded({ typ: 'at+jwt', alg: 'Ed25519' })}.${encoded({ sub: 'other' })}.c2ln`
+
+const opened: ARunningGate[] = []
+const open = async (options: AGateOptions): Promise<ARunningGate> => {
+  const running = await aGate(options)
+  opened.push(running)
+  return running
+}
+afterEach(async () => {
+  for (const running of opened.splice(0)) await running.close()
+})
+
+/** Connected, and known to the gate: it has had an answer. */
+async function used(url: string): Promise<Socket> {
+  const socket = dial(url)
+  socket.write('GET /livez HTTP/1.1\r\nHost: gate.test\r\n\r\n')
+  await once(socket, 'data')
+  return socket
+}
+
+describe('attack: an agent that holds every connection', () => {
+  it('loses the one that was idle for longest to the next agent', async () => {
+    const { url, call } = await open({ limits: { maxConnections: 2 } })
+    const first = await used(url)
+    const second = await used(url)
+    const gone = once(first, 'close')
+    const answer = await call('/invoices', { headers: { connection: 'close' } })
+    assert.equal(answer.status, 200)
+    await gone
+    assert.equal(second.readableEnded, false)
+    second.destroy()
+    const metrics = await (await fetch(`${url}/metrics`)).text()
+    assert.match(metrics, /^countersign_crowded_connections_total [1-9]/m)
+  })
+
+  it('loses those that send half a request, and those that send nothing', async () => {
+    const { url } = await open({ limits: { maxConnections: 2 } })
+    const half = dial(url)
+    half.write('GET /billing/invoices HTTP/1.1\r\n')
+    const silent = dial(url)
+    const gone = Promise.all([half, silent].map(socket => once(socket, 'close')))
+    for (let call = 0; call < 4; call++) {
+      const answer = await exchangeRaw(url, rawRequest('GET /billing/invoices', [BEARER]))
+      assert.equal(answer.status, 200)
+      await used(url).then(socket => socket.unref())
+    }
+    await gone
+  })
+
+  it('keeps those whose requests are under way, and a further one is closed', async () => {
+    const { url, upstream } = await open({ limits: { maxConnections: 2 } })
+    const answers: (() => void)[] = []
+    upstream.answer = (_request, response) => void answers.push(() => response.end('done'))
+    const asked = [1, 2].map(() => exchangeRaw(url, rawRequest('GET /billing/invoices', [BEARER])))
+    while (answers.length < 2) await new Promise(resolve => setImmediate(resolve))
+    const third = await exchangeRaw(url, rawRequest('GET /billing/invoices', [BEARER]))
+    assert.equal(third.status, 0)
+    for (const answer of answers) answer()
+    for (const { status } of await Promise.all(asked)) assert.equal(status, 200)
+  })
+})
+
+describe('attack: a grant whose requests hang', () => {
+  it('leaves places to the others', async () => {
+    const { call, upstream, url } = await open({ limits: { maxOpenPerGrant: 2 } })
+    const answers: (() => void)[] = []
+    upstream.answer = (_request, response) => void answers.push(() => response.end('done'))
+    const hanging = [call('/invoices'), call('/invoices')]
+    while (answers.length < 2) await new Promise(resolve => setImmediate(resolve))
+    const third = await call('/invoices')
+    assert.deepEqual([third.status, ((await third.json()) as { code: string }).code], [503, 'gate_busy'])
+    upstream.answer = (_request, response) => void response.end('done')
+    const other = { authorization: `Bearer ${OTHER_GRANT}` }
+    assert.equal((await fetch(`${url}/billing/invoices`, { headers: other })).status, 200)
+    for (const answer of answers) answer()
+    for (const response of await Promise.all(hanging)) assert.equal(await response.text(), 'done')
+    assert.equal((await call('/invoices', { headers: { authorization: `Bearer ${GRANT}` } })).status, 200)
+  })
+})
