@@ -12,6 +12,8 @@ export interface StrictJsonOptions {
   readonly maxDepth?: number
   /** Refuse fractions and exponents: receipts and policies carry integers only. */
   readonly integersOnly?: boolean
+  /** Take what is beyond 2^53−1 for the double that it is: JCS writes `1e20` as an integer. For what was written here alone. */
+  readonly doubles?: boolean
 }
 
 /**
@@ -21,7 +23,7 @@ export interface StrictJsonOptions {
  */
 export function parseStrictJson(input: Uint8Array | string, options: StrictJsonOptions = {}): JsonValue {
   const text = typeof input === 'string' ? input : fromUtf8(input)
-  return new Parser(text, options.maxDepth ?? 64, options.integersOnly ?? false).document()
+  return new Parser(text, options).document()
 }
 
 const NUMBER = /-?(?:0|[1-9][0-9]*)(\.[0-9]+)?([eE][+-]?[0-9]+)?/y
@@ -43,11 +45,13 @@ class Parser {
   private readonly text: string
   private readonly maxDepth: number
   private readonly integersOnly: boolean
+  private readonly doubles: boolean
 
-  constructor(text: string, maxDepth: number, integersOnly: boolean) {
+  constructor(text: string, { maxDepth = 64, integersOnly = false, doubles = false }: StrictJsonOptions) {
     this.text = text
     this.maxDepth = maxDepth
     this.integersOnly = integersOnly
+    this.doubles = doubles
   }
 
   document(): JsonValue {
@@ -144,7 +148,8 @@ class Parser {
     if (match === null) throw this.syntax()
     const value = Number(match[0])
     const fractional = match[1] !== undefined || match[2] !== undefined
-    const exact = fractional ? !this.integersOnly && Number.isFinite(value) : Number.isSafeInteger(value)
+    const exact =
+      fractional || this.doubles ? !this.integersOnly && Number.isFinite(value) : Number.isSafeInteger(value)
     if (!exact) throw canonFault('json_number', `at offset ${this.at}`)
     this.at += match[0].length
     return value

@@ -28,7 +28,7 @@ export function loadConfig(file: string, pin?: string): LoadedConfig {
       ({ line, column, path, message }) =>
         `${file}:${line}:${column}: ${path === '' ? '' : `${path}: `}${message}`,
     )
-    throw cliFault('config_malformed', [file, ...lines].join('\n'))
+    throw cliFault('config_malformed', lines.join('; '))
   }
   const folder = dirname(resolve(file))
   return {

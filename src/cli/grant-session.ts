@@ -3,7 +3,7 @@ import { existsSync } from 'node:fs'
 import { encodeEnvelope, type JsonObject, parseStrictJson, type SigningKey } from '../canon/index.js'
 import { sealGrantOrder } from '../policy/index.js'
 import type { Slot } from '../protocol/index.js'
-import { readRunning } from './addresses.js'
+import { gateAddresses } from './addresses.js'
 import { type AdminClient, connectAdmin } from './admin-client.js'
 import type { ReachableApi } from './client-environment.js'
 import { type LoadedConfig, loadConfig } from './config.js'
@@ -73,7 +73,10 @@ export async function openGrantSession(options: SessionOptions, io: Io): Promise
   }
 
   return {
-    apis: reachableApis(policy, readRunning(loaded)),
+    // Read where they are wanted: a grant needs no address.
+    get apis() {
+      return reachableApis(policy, gateAddresses(loaded))
+    },
     issue,
     keepRenewing: (renewed, failed) => {
       let timer: NodeJS.Timeout

@@ -110,7 +110,8 @@ export function gate(profile: Profile, limits: Limits): Container {
     },
     volumeMounts: [
       mount(CONFIG_VOLUME, CONFIG_PATH, true),
-      mount(LINK_VOLUME, LINK_PATH, false),
+      // ATTACK: a captured gate puts a socket of its own in the keeper's place.
+      mount(LINK_VOLUME, LINK_PATH, true),
       mount(TOKEN_VOLUME, TOKEN_PATH, true),
     ],
   }

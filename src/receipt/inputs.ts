@@ -6,6 +6,7 @@ import {
   type JsonObject,
   type JsonValue,
   parseStrictJson,
+  type StrictJsonOptions,
 } from '../canon/index.js'
 import type { ProbeResult } from '../policy/index.js'
 import { ATTEMPT_SECRET_BYTES } from './commitment.js'
@@ -79,9 +80,20 @@ export function openInputs(bytes: Uint8Array): SideRecord {
   return { inputs: inputs as unknown as DecisionInputs, secret: raw }
 }
 
+/**
+ * ATTACK: arguments that can be written and not read again, and so a decision that nobody can repeat: `1e20` becomes an
+ * integer beyond 2^53−1, and what is 64 levels deep lies deeper in here.
+ */
+const AS_WRITTEN: StrictJsonOptions = { maxDepth: 128, doubles: true }
+
+/** The JSON of inputs, whatever numbers and depth a request brought into them; throws as `parseStrictJson`. */
+export function parseInputs(bytes: Uint8Array): JsonValue {
+  return parseStrictJson(bytes, AS_WRITTEN)
+}
+
 function parsed(bytes: Uint8Array): JsonValue {
   try {
-    return parseStrictJson(bytes)
+    return parseInputs(bytes)
   } catch {
     throw receiptFault('inputs_malformed')
   }

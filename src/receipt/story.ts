@@ -1,6 +1,7 @@
-import { fromUtf8, hex, type JsonObject, parseStrictJson, utf8 } from '../canon/index.js'
+import { fromUtf8, hex, type JsonObject, utf8 } from '../canon/index.js'
 import { type Bundle, type Disclosure, parseSettledEnvelope, payloadOf } from './bundle.js'
 import type { AttemptBody, AttemptOperation, ControlBody, Entry, OutcomeBody } from './entry.js'
+import { parseInputs } from './inputs.js'
 import { openEntry } from './seal.js'
 
 /** One thing that happened, told from a bundle. Every text in it may be a stranger's: show it, never run it. */
@@ -164,8 +165,7 @@ function disclosedFact({ field, value }: Disclosure): StoryFact {
 export function disclosedText(field: Disclosure['field'], value: Uint8Array): string {
   if (field === 'body' || field === 'resp') return `SHA-256 ${hex(value)}`
   try {
-    const text = fromUtf8(value)
-    return field === 'target' ? text : JSON.stringify(parseStrictJson(text), null, 2)
+    return field === 'target' ? fromUtf8(value) : JSON.stringify(parseInputs(value), null, 2)
   } catch {
     return `bytes ${hex(value)}`
   }

@@ -130,3 +130,11 @@ for (const text of [
 for (const text of ['"\\x41"', '"\\u12"', '"\\u00g0"', '"abc', '"\\', '[', '{"a":', '\u00a01', '1\u2028']) {
   test(`${JSON.stringify(text)} is no JSON`, () => refuses(text, 'json_syntax'))
 }
+
+test('beyond 2^53−1 a number is the double that it is, only for who asks for it', () => {
+  for (const text of ['100000000000000000000', '-9007199254740992']) {
+    refuses(text, 'json_number')
+    assert.equal(parseStrictJson(text, { doubles: true }), Number(text))
+    refuses(text.replace(/$/, '0'.repeat(400)), 'json_number', { doubles: true })
+  }
+})

@@ -147,6 +147,14 @@ describe('a held request', () => {
     assert.equal((await ask('7')).verdict.kind, 'forward')
   })
 
+  it('attack: what was signed for one owner’s call lets the same call of another pass', async t => {
+    const { ask, sign, house, link } = await scene(t)
+    await sign(heldBy(await ask()), 'approve', maria)
+    const token = await house.token('coder', 'staging', 'maria@acme.test')
+    heldBy(await house.ask(link, { ...operation(VOID, '7'), presented: { slot: 'bearer', token } }))
+    assert.equal((await ask()).verdict.kind, 'forward')
+  })
+
   it('waits for as many people as the group asks for, and one person counts once', async t => {
     const { ask, sign } = await scene(t, 2)
     const id = heldBy(await ask())

@@ -72,7 +72,7 @@ export const POLICY = contentId(nativeCrypto, sealed.payload)
 
 /** An incident on paper: a log with one agent's attempts among others', and the bundle of it. */
 export class Incident {
-  readonly log = new LogOnPaper()
+  readonly log: LogOnPaper
   readonly root = smallTrustRoot()
   readonly seqs: number[] = []
   /** The admitted attempt that has an outcome. */
@@ -82,7 +82,14 @@ export class Incident {
     enrolled = true,
     epoch = 1,
     genesis: said = {},
-  }: { readonly enrolled?: boolean; readonly epoch?: number; readonly genesis?: JsonObject } = {}) {
+    log = new LogOnPaper(),
+  }: {
+    readonly enrolled?: boolean
+    readonly epoch?: number
+    readonly genesis?: JsonObject
+    readonly log?: LogOnPaper
+  } = {}) {
+    this.log = log
     this.log.chain = `${ORIGIN}/${epoch}`
     const start = genesis(this.log.receiptKey, this.log.checkpointKey)
     const enrolment = enrolled ? fromUtf8(this.enrolment(this.log.receiptKey, this.log.checkpointKey)) : null

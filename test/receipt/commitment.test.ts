@@ -64,6 +64,15 @@ test('a side record gives back the inputs and the secret that open the commitmen
   assert.equal(again, commitment(portableCrypto, secret, 'inputs', encoded))
 })
 
+test('attack: arguments that no strict reader of JSON would take back open all the same', () => {
+  const nested = (depth: number): object => (depth === 1 ? {} : { a: nested(depth - 1) })
+  for (const args of [{ amount: 1e20 }, { amount: -(2 ** 53) }, nested(64)]) {
+    const written = { ...inputs, operations: [{ name: 'pay', args }] } as DecisionInputs
+    const record = openInputs(encodeSideRecord(encodeInputs(written), secret))
+    assert.deepEqual(encodeInputs(record.inputs), encodeInputs(written))
+  }
+})
+
 test('a side record in any other form is refused', () => {
   const text = new TextDecoder().decode(encodeSideRecord(encodeInputs(inputs), secret))
   const spellings = [

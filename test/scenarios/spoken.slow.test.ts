@@ -10,7 +10,6 @@ import { type Needle, needlesOf } from './process-memory.js'
 import { cloudAddresses, samplePolicy, secretsOf, useEveryApi } from './secrets.js'
 import { eventually, type Sidecar, startSidecar } from './supervised-sidecar.js'
 
-// The schema’s type of the level is too narrow to be said.
 const talkative = (config: Config): Config => ({ ...config, log: { level: 'debug' as never } })
 
 /** What anybody beside the processes gets to see of them: lines, metrics, answers, command lines and environments. */

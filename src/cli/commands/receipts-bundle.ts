@@ -114,6 +114,8 @@ Examples:
       if (options.tiles !== undefined) return exportTilesOnly(file, options.tiles, question, options, io)
       if (file === undefined)
         throw new UsageError('there is no file to write to', 'Pass FILE, or --tiles DIR.')
+      if (file === '-')
+        throw new UsageError('evidence is not written to standard output', 'Pass a FILE, and copy that.')
       return asksNothing(question)
         ? exportDump(file, options, io)
         : exportIncident(file, question, options, command.getOptionValueSource('config') === 'cli', io)

@@ -1,0 +1,80 @@
+import { spawnSync } from 'node:child_process'
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import process from 'node:process'
+import { fileURLToPath } from 'node:url'
+import { parseArgs } from 'node:util'
+import { type CaseResult, ratioIn } from './compare.js'
+
+/**
+ * `npm run bench:regression`: a short run, whose ratios are held to the published ones. Exits with 1 where one has fallen by
+ * more than a quarter in each of three tries; absolute figures are not looked at.
+ */
+const { values } = parseArgs({
+  options: {
+    published: { type: 'string', default: 'bench/results/published.json' },
+    fall: { type: 'string', default: '0.25' },
+    tries: { type: 'string', default: '3' },
+    seconds: { type: 'string', default: '2' },
+    help: { type: 'boolean', default: false },
+  },
+})
+if (values.help) {
+  process.stdout.write(
+    'npm run bench:regression -- [--published FILE] [--fall 0.25] [--tries 3] [--seconds 2]\n',
+  )
+  process.exit(0)
+}
+const CONNECTIONS = 64
+const least = 1 - Number(values.fall)
+const published = new Map(
+  resultsIn(values.published).flatMap(result =>
+    result.connections === CONNECTIONS ? [[result.name, ratioIn(result)] as const] : [],
+  ),
+)
+if (published.size === 0) throw new Error(`${values.published} has nothing at ${CONNECTIONS} connections`)
+
+let open = [...published.keys()]
+for (let attempt = 1; open.length > 0 && attempt <= Number(values.tries); attempt++) {
+  const measured = measure(open)
+  open = open.filter(name => {
+    const before = published.get(name) ?? Number.NaN
+    const now = measured.get(name) ?? 0
+    const holds = now >= before * least
+    process.stdout.write(
+      `${holds ? 'holds' : 'FELL '}  ${name}: ${now.toFixed(2)} × of bare, published ${before.toFixed(2)} ×\n`,
+    )
+    return !holds
+  })
+}
+if (open.length > 0)
+  process.stdout.write(
+    `${open.join(', ')}: slower than published by more than ${Number(values.fall) * 100} %. Find out why with \`npm run bench\`, or publish what you mean it to cost.\n`,
+  )
+process.exitCode = open.length > 0 ? 1 : 0
+
+function measure(names: readonly string[]): ReadonlyMap<string, number> {
+  const folder = mkdtempSync(join(tmpdir(), 'countersign-regression-'))
+  try {
+    const json = join(folder, 'figures.json')
+    const { status } = spawnSync(
+      process.execPath,
+      [
+        fileURLToPath(new URL('./bench.js', import.meta.url)),
+        ...['--cases', names.join(','), '--contenders', '@fastify/http-proxy'],
+        ...['--connections', String(CONNECTIONS), '--seconds', values.seconds, '--rounds', '3'],
+        ...['--samples', '100', '--policy-rounds', '1', '--json', json, '--svg', join(folder, 'figures.svg')],
+      ],
+      { stdio: ['ignore', 'ignore', 'inherit'] },
+    )
+    if (status !== 0) throw new Error(`bench.js ended with ${status}`)
+    return new Map(resultsIn(json).map(result => [result.name, ratioIn(result)]))
+  } finally {
+    rmSync(folder, { recursive: true, force: true })
+  }
+}
+
+function resultsIn(file: string): readonly CaseResult[] {
+  return (JSON.parse(readFileSync(file, 'utf8')) as { readonly results: readonly CaseResult[] }).results
+}
