@@ -86,7 +86,12 @@ export function peakMiB(pid: number): number {
   return memoryMiB(pid, 'VmHWM')
 }
 
-function memoryMiB(pid: number, name: 'VmRSS' | 'VmHWM'): number {
+/** Its own memory: resident, and not pages of a file that it has mapped, which the system takes back as it likes. */
+export function ownMiB(pid: number): number {
+  return memoryMiB(pid, 'RssAnon')
+}
+
+function memoryMiB(pid: number, name: 'VmRSS' | 'VmHWM' | 'RssAnon'): number {
   const status = readFileSync(`/proc/${pid}/status`, 'utf8')
   return Number(new RegExp(`^${name}:\\s+(\\d+) kB`, 'm').exec(status)?.[1]) / 1024
 }

@@ -134,7 +134,7 @@ async function settledDescriptors(
 
 function growthIn(readings: readonly Reading[], hours: number): Growth {
   return growthOf(
-    readings.map(({ residentMiB }) => residentMiB),
+    readings.map(({ ownMiB }) => ownMiB),
     hours,
   )
 }

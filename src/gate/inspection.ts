@@ -1,6 +1,8 @@
 export interface InspectionBounds {
   /** Bytes of all bodies under inspection together. */
   readonly maxInspectingBytes: number
+  /** The same of one grant. */
+  readonly maxInspectingBytesPerGrant: number
   /** Bodies that are still arriving. */
   readonly maxArriving: number
 }
@@ -13,6 +15,7 @@ export interface InspectionBounds {
 export class InspectionRoom {
   private readonly bounds: InspectionBounds
   private heldBytes = 0
+  private readonly byGrant = new Map<string, number>()
   /** What ends the reading of each body, that of the longest first. */
   private readonly arriving = new Set<() => void>()
 
@@ -23,11 +26,20 @@ export class InspectionRoom {
   open(): Holding {
     let ownBytes = 0
     let ownEnd: (() => void) | null = null
-    const release = (): void => {
-      this.heldBytes -= ownBytes
-      ownBytes = 0
+    let owner: string | null = null
+    const count = (bytes: number): void => {
+      this.heldBytes += bytes
+      ownBytes += bytes
+      if (owner === null) return
+      const held = (this.byGrant.get(owner) ?? 0) + bytes
+      if (held === 0) this.byGrant.delete(owner)
+      else this.byGrant.set(owner, held)
     }
+    const release = (): void => count(-ownBytes)
     return {
+      belongTo: grant => {
+        owner = grant
+      },
       arrive: giveWay => {
         if (this.arriving.size >= this.bounds.maxArriving) this.endLongest()
         ownEnd = () => {
@@ -41,13 +53,14 @@ export class InspectionRoom {
         ownEnd = null
       },
       take: bytes => {
+        const ofGrant = owner === null ? 0 : (this.byGrant.get(owner) ?? 0)
+        if (ofGrant + bytes > this.bounds.maxInspectingBytesPerGrant) return false
         while (this.heldBytes + bytes > this.bounds.maxInspectingBytes) {
           const [longest] = this.arriving
           if (longest === undefined || longest === ownEnd) return false
           this.endLongest()
         }
-        this.heldBytes += bytes
-        ownBytes += bytes
+        count(bytes)
         return true
       },
       release,
@@ -64,6 +77,8 @@ export class InspectionRoom {
 
 /** What one request holds of the room. */
 export interface Holding {
+  /** Counts it to this grant. Called before anything is taken; the same each time. */
+  belongTo(grant: string): void
   /** Its body begins to arrive; `giveWay` is called at most once, before `arrived`, where others need the room. */
   arrive(giveWay: () => void): void
   arrived(): void

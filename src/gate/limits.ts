@@ -4,6 +4,8 @@ export interface GateLimits {
   readonly maxInspectBytes: number
   /** Bytes of all bodies under inspection together; a request that finds no room is answered 503. */
   readonly maxInspectingBytes: number
+  /** The same of one grant, so that others find room. */
+  readonly maxInspectingBytesPerGrant: number
   /** Bodies that are still arriving to be inspected; for a further one the longest of them is given up. */
   readonly maxArriving: number
   /** An inspected body must be complete by then. */
@@ -47,6 +49,7 @@ export const PROBE_LIMITS: Partial<GateLimits> = {
 export const DEFAULT_LIMITS: GateLimits = {
   maxInspectBytes: 1_048_576,
   maxInspectingBytes: 268_435_456,
+  maxInspectingBytesPerGrant: 134_217_728,
   maxArriving: 512,
   inspectedBodyMs: 30_000,
   requestMs: 3_600_000,

@@ -116,7 +116,11 @@ async function examine(
   if (api === null) return refused('unknown_api')
   if (isUnclassifiable(target)) return refused(target.code)
   if (identity.presented === null && identity.foreign.length === 0) return refused('grant_missing')
-  if (identity.presented !== null && !share.claim(identity.presented.token)) return refused('gate_busy')
+  if (identity.presented !== null) {
+    const { token } = identity.presented
+    if (!share.claim(token)) return refused('gate_busy')
+    holding.belongTo(token)
+  }
 
   const signature = signatureOf(api, exchange)
   if (signature !== null && isUnclassifiable(signature)) return refused(signature.code)

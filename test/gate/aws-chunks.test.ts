@@ -33,7 +33,11 @@ function decode(
     const chunks = new AwsChunks(
       { kind: 'aws-chunked', payloadBytes, signed: signer !== null, trailer },
       signer?.signing ?? null,
-      new InspectionRoom({ maxInspectingBytes: room, maxArriving: 1 }).open(),
+      new InspectionRoom({
+        maxInspectingBytes: room,
+        maxInspectingBytesPerGrant: room,
+        maxArriving: 1,
+      }).open(),
     )
     for (let at = 0; at < framed.length; at += step) chunks.take(framed.subarray(at, at + step), emit)
     chunks.end()

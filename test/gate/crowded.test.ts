@@ -68,6 +68,29 @@ describe('attack: an agent that holds every connection', () => {
 })
 
 describe('attack: a grant whose requests hang', () => {
+  it('leaves room for the bodies of the others', async () => {
+    const limits = { maxInspectingBytes: 4_000, maxInspectingBytesPerGrant: 2_000 }
+    const { upstream, url } = await open({ limits })
+    const answers: (() => void)[] = []
+    upstream.answer = (_request, response) => void answers.push(() => response.end('done'))
+    const post = (grant: string): Promise<Response> =>
+      fetch(`${url}/billing/invoices`, {
+        method: 'POST',
+        body: `{"note":"${'n'.repeat(1_500)}"}`,
+        headers: { authorization: `Bearer ${grant}`, 'content-type': 'application/json' },
+      })
+    const hanging = [post(GRANT)]
+    while (answers.length < 1) await new Promise(resolve => setImmediate(resolve))
+    const second = await post(GRANT)
+    assert.deepEqual([second.status, ((await second.json()) as { code: string }).code], [503, 'gate_busy'])
+    hanging.push(post(OTHER_GRANT))
+    while (answers.length < 2) await new Promise(resolve => setImmediate(resolve))
+    for (const answer of answers) answer()
+    for (const response of await Promise.all(hanging)) assert.equal(await response.text(), 'done')
+    upstream.answer = (_request, response) => void response.end('done')
+    assert.equal((await post(GRANT)).status, 200)
+  })
+
   it('leaves places to the others', async () => {
     const { call, upstream, url } = await open({ limits: { maxOpenPerGrant: 2 } })
     const answers: (() => void)[] = []

@@ -62,7 +62,7 @@ function reachOf(node: string, options: readonly string[], sidecar: Sidecar): st
     }
     for (const [name, act] of Object.entries(tries))
       try { act(); console.log(name) } catch (error) { if (!/ERR_(ACCESS_DENIED|DLOPEN_DISABLED)/.test(error.code)) console.log(name, error) }`
-  const native = fileURLToPath(import.meta.resolve('classic-level'))
+  const native = fileURLToPath(import.meta.resolve('level'))
   const { stdout, stderr } = spawnSync(node, [...options, '-e', script, native], { encoding: 'utf8' })
   assert.equal(stderr.replace(/\(node:.*\n|\(Use .*\n/g, ''), '')
   return stdout.split('\n').filter(Boolean)

@@ -58,7 +58,15 @@ function decode(open: Open, check: Parameters<Open>[0], framed: Buffer, step: nu
   const emit = (part: Buffer): void => void out.push(Buffer.from(part))
   let code: string | null = null
   try {
-    const chunks = open(check, check.signed ? signing : null, new InspectionRoom({ maxInspectingBytes: 1 << 20, maxArriving: 8 }).open())
+    const chunks = open(
+      check,
+      check.signed ? signing : null,
+      new InspectionRoom({
+        maxInspectingBytes: 1 << 20,
+        maxInspectingBytesPerGrant: 1 << 20,
+        maxArriving: 8,
+      }).open(),
+    )
     for (let at = 0; at < framed.length; at += Math.max(1, step))
       chunks.take(framed.subarray(at, at + Math.max(1, step)), emit)
     chunks.end()
