@@ -44,7 +44,8 @@ type Role = (typeof ROLES)[number]
 const POLICY = 'bench/soak/policy.yaml'
 
 const folder = mkdtempSync(join(tmpdir(), 'countersign-soak-'))
-const upstream = await start('./upstream.js', String(UPSTREAM_IDLE_MS))
+process.env.COUNTERSIGN_BENCH_IDLE_MS = String(UPSTREAM_IDLE_MS)
+const upstream = await start('./upstream.js')
 const faults: string[] = []
 try {
   await makeSidecar(folder, upstream.port, POLICY)

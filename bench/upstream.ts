@@ -63,7 +63,7 @@ function json(response: ServerResponse, answer: Buffer): void {
   response.end(answer)
 }
 
-server.keepAliveTimeout = Number(process.argv[2] ?? 60_000)
+server.keepAliveTimeout = Number(process.env.COUNTERSIGN_BENCH_IDLE_MS ?? 60_000)
 // A sandbox that was made earlier has this port in its sealed policy.
 const port = Number(process.env.COUNTERSIGN_BENCH_PORT ?? 0)
 server.listen(port, '127.0.0.1', () => process.send?.({ port: (server.address() as AddressInfo).port }))

@@ -69,7 +69,7 @@ describe('attack: an agent that holds every connection', () => {
 
 describe('attack: a grant whose requests hang', () => {
   it('leaves room for the bodies of the others', async () => {
-    const limits = { maxInspectingBytes: 4_000, maxInspectingBytesPerGrant: 2_000 }
+    const limits = { maxInspectingBytes: 4_000, maxInspectingBytesPerGrant: 2_000, upstreamMs: 10_000 }
     const { upstream, url } = await open({ limits })
     const answers: (() => void)[] = []
     upstream.answer = (_request, response) => void answers.push(() => response.end('done'))
@@ -92,7 +92,7 @@ describe('attack: a grant whose requests hang', () => {
   })
 
   it('leaves places to the others', async () => {
-    const { call, upstream, url } = await open({ limits: { maxOpenPerGrant: 2 } })
+    const { call, upstream, url } = await open({ limits: { maxOpenPerGrant: 2, upstreamMs: 10_000 } })
     const answers: (() => void)[] = []
     upstream.answer = (_request, response) => void answers.push(() => response.end('done'))
     const hanging = [call('/invoices'), call('/invoices')]

@@ -76,7 +76,10 @@ describe('an upstream that fails', () => {
     }).listen(0, '127.0.0.1')
     await once(server, 'listening')
     const { port } = server.address() as { port: number }
-    const { call, keeper } = await open({ origin: `http://127.0.0.1:${port}` })
+    const { call, keeper } = await open({
+      origin: `http://127.0.0.1:${port}`,
+      limits: { upstreamMs: 10_000 },
+    })
     await assertFault(await call('/invoices'), 502, 'upstream_broken')
     assert.equal((await keeper.outcome()).status, 'upstream_error')
     server.close()
