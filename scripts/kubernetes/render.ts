@@ -1,3 +1,4 @@
+import { HELD_ANNOTATION, REFUSED_ANNOTATION } from '../../src/injector/index.js'
 import { runTool } from './tools.js'
 
 export const MODES = ['gateway', 'sidecar-cni', 'sidecar-netadmin', 'sidecar'] as const
@@ -11,6 +12,15 @@ export function template(...args: readonly string[]): string {
   return runTool('helm', ['template', 'countersign', CHART, '--namespace', 'countersign', ...args])
 }
 
+/** `deploy/chart/files/annotations.yaml`: the injector's own expressions, for the policies. */
+export function renderedAnnotations(): string {
+  const lines = [
+    ['refused', REFUSED_ANNOTATION],
+    ['held', HELD_ANNOTATION],
+  ] as const
+  return `# Made from src/injector/annotations.ts ${MADE}\n${lines.map(([name, { source }]) => `${name}: '${source}'\n`).join('')}`
+}
+
 /** `deploy/kubernetes/install.yaml`. */
 export function renderedInstall(): string {
   return `# Made from ${CHART} with its default values ${MADE}\n${template()}`
@@ -21,6 +31,7 @@ export function renderedMode(mode: Mode): string {
   const values = valuesOf(mode)
   const shown = [
     'profiles',
+    'policies-config',
     ...(mode === 'gateway' || mode === 'sidecar-cni' ? ['agents'] : []),
     ...(mode === 'gateway' ? ['gateway', 'gateway-config'] : []),
   ].flatMap(name => ['--show-only', `templates/${name}.yaml`])

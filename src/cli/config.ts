@@ -39,6 +39,13 @@ export function loadConfig(file: string, pin?: string): LoadedConfig {
   }
 }
 
+/** Content id of a good configuration, for `--config-digest` and profiles. Throws as `loadConfig` does. */
+export function configDigestOf(file: string): string {
+  const digest = contentId(nativeCrypto, readBytes(file))
+  loadConfig(file, digest)
+  return digest
+}
+
 function readBytes(file: string): Buffer {
   try {
     return readFileSync(file)

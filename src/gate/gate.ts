@@ -11,7 +11,7 @@ import type { Entrance, Exchange } from './exchange.js'
 import { GrantShares } from './grant-shares.js'
 import { InspectionRoom } from './inspection.js'
 import type { KeeperPort } from './keeper-port.js'
-import { DEFAULT_LIMITS, type GateLimits } from './limits.js'
+import { DEFAULT_LIMITS, type GateLimits, PROBE_LIMITS } from './limits.js'
 import { Listener, type ListenerTls } from './listener.js'
 import { Metrics } from './metrics.js'
 import { Mounts } from './mount.js'
@@ -199,7 +199,7 @@ class RunningGate implements Gate {
       entrance,
       address,
       tls,
-      limits: this.context.limits,
+      limits: { ...this.context.limits, ...(entrance.kind === 'probes' ? PROBE_LIMITS : {}) },
       onExchange: entrance.kind === 'probes' ? turnAway : exchange => this.take(exchange),
       onProbe: this.probesOf(entrance),
       onMalformed: () => this.context.metrics.malformedConnection(),

@@ -36,6 +36,16 @@ export interface GateLimits {
   readonly closeMs: number
 }
 
+/** The kubelet asks over a connection of its own each time, and scrapers come seldom. */
+export const PROBE_LIMITS: Partial<GateLimits> = {
+  maxConnections: 64,
+  maxHeaderBytes: 8_192,
+  headersMs: 1_000,
+  requestMs: 2_000,
+  keepAliveMs: 1_000,
+  upstreamMs: 1_000,
+}
+
 export const DEFAULT_LIMITS: GateLimits = {
   maxInspectBytes: 1_048_576,
   maxInspectingBytes: 268_435_456,

@@ -6,6 +6,7 @@ import { Connections } from './connections.js'
 import { gateFault } from './error-table.js'
 import { type Entrance, Exchange } from './exchange.js'
 import type { GateLimits } from './limits.js'
+import { keepRoom } from './room.js'
 
 const MIN_TLS = 'TLSv1.2'
 
@@ -124,7 +125,8 @@ function hardenedServer(options: ListenerOptions): Server {
           key: tls.key,
           minVersion: MIN_TLS,
         })
-  new Connections(server, limits.maxConnections, options.onCrowded)
+  if (entrance.kind === 'probes') keepRoom(server, limits.maxConnections)
+  else new Connections(server, limits.maxConnections, options.onCrowded)
   // ATTACK: what comes behind the first 2,000 headers would be left out unseen. `maxHeaderSize` bounds them all.
   server.maxHeadersCount = 0
   // An idle agent, or one that doesn't read its answer, lets go of its connection after the upstream would have.

@@ -1,3 +1,5 @@
+import { REFUSED_ANNOTATION } from './annotations.js'
+import { checkDevices } from './check-devices.js'
 import type { Container, Pod, PodSpec } from './pod.js'
 import { containersOf } from './pod.js'
 import type { Profile } from './profile.js'
@@ -15,6 +17,7 @@ export function checkPod(pod: Pod, profile: Profile, refusals: Refusals): void {
     refusals.add('windows_pod', 'spec.os')
   checkNames(spec, refusals)
   checkPodSecurity(spec, profile, refusals)
+  checkDevices(spec, profile, refusals)
   checkAnnotations(pod, refusals)
 }
 
@@ -64,17 +67,6 @@ export function checkConfinement(security: Security, at: string, refusals: Refus
     refusals.add('windows_pod', `${at}.windowsOptions`)
 }
 
-/** Multus and its like add interfaces that no NetworkPolicy knows; others give a pod the address of its choice. */
-const NETWORK_ORDER =
-  /^([a-z0-9-]+\.)*(cni\.cncf\.io|multus-cni\.io|projectcalico\.org|ovn\.org|ovn\.kubernetes\.io|spidernet\.io|danm\.io|networking\.gke\.io)(\/|$)/
-
-/**
- * What CRI-O, containerd, Kata, gVisor and their plugins take from a pod: devices, mounts, user namespaces, hypervisors.
- * They read it anew when a container starts again.
- */
-export const RUNTIME_ORDER =
-  /^(([a-z0-9-]+\.)*(crio\.io|cri-o\.io|nri\.io|nri\.containerd\.io|cdi\.k8s\.io)(\/|$)|io\.(kubernetes\.cri|katacontainers|containerd)[.-]|dev\.gvisor\.)/
-
 /** Annotations of others that lead out of the pod, whatever the rest of it says. */
 function checkAnnotations({ metadata, spec }: Pod, refusals: Refusals): void {
   const names = new Set(containersOf(spec).map(({ container }) => container.name))
@@ -82,7 +74,7 @@ function checkAnnotations({ metadata, spec }: Pod, refusals: Refusals): void {
     const at = `metadata.annotations[${key}]`
     if (key === 'kubernetes.io/config.mirror' || key === 'kubernetes.io/config.source')
       refusals.add('mirror_pod', at)
-    if (NETWORK_ORDER.test(key) || RUNTIME_ORDER.test(key)) refusals.add('network_annotation', at)
+    if (REFUSED_ANNOTATION.test(key)) refusals.add('network_annotation', at)
     const [, container] =
       /^container\.(?:apparmor|seccomp)\.security\.[a-z.]*kubernetes\.io\/(.+)$/.exec(key) ?? []
     if (container !== undefined && (value === 'unconfined' || !names.has(container)))

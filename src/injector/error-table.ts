@@ -7,6 +7,11 @@ export const injectorErrors = {
     sentence: 'What was sent is no AdmissionReview of admission.k8s.io/v1 for a pod.',
     mend: 'Let the API server ask, with the webhook configuration that ships with the injector.',
   },
+  reviews_crowded: {
+    status: 503,
+    sentence: 'The injector holds as many bytes of reviews as it may.',
+    mend: 'Try again; where it stays so, look at who reaches port 8443 of the injector besides the API server.',
+  },
   pod_malformed: {
     status: 403,
     sentence: 'A field of the pod has another type than Kubernetes gives it.',
@@ -102,6 +107,16 @@ export const injectorErrors = {
     sentence:
       'A container leaves a confinement of the runtime: seccomp, AppArmor, SELinux or the masked /proc.',
     mend: 'Use `seccompProfile: { type: RuntimeDefault }`, and leave out `procMount`, `Unconfined` profiles and SELinux types of your own.',
+  },
+  runtime_class: {
+    status: 403,
+    sentence: 'The pod asks for a runtime that its profile doesn’t name.',
+    mend: 'Leave out `runtimeClassName`, or have it added to the profile’s `runtimeClasses`.',
+  },
+  device: {
+    status: 403,
+    sentence: 'The pod asks for a device that its profile doesn’t name.',
+    mend: 'Leave the resource or the claim out, or have it added to the profile’s `devices` or `resourceClaims`.',
   },
   windows_pod: {
     status: 403,
@@ -242,6 +257,7 @@ export const injectorFault = errorsOf(injectorErrors)
 
 export type RefusalCode = Exclude<
   keyof typeof injectorErrors,
+  | 'reviews_crowded'
   | 'kind_unsupported'
   | 'manifest_unreadable'
   | 'profiles_malformed'

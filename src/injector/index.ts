@@ -1,3 +1,4 @@
+export { HELD_ANNOTATION, REFUSED_ANNOTATION } from './annotations.js'
 export type { ServerTls } from './authority.js'
 export { type Certificates, ownCertificates } from './certificates.js'
 export { injectorErrors, injectorFault } from './error-table.js'

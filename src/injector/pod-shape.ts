@@ -87,6 +87,8 @@ const volumeMount = object({
   subPathExpr: TEXT,
 })
 
+const resources = object({ limits: map(QUANTITY), requests: map(QUANTITY), claims: OPEN })
+
 const container = object({
   name: TEXT,
   image: TEXT,
@@ -97,7 +99,7 @@ const container = object({
   env: list(env),
   envFrom: list(envFrom),
   ports: list(object({ name: TEXT, containerPort: NUMBER, hostPort: NUMBER, hostIP: TEXT, protocol: TEXT })),
-  resources: object({ limits: map(QUANTITY), requests: map(QUANTITY), claims: OPEN }),
+  resources,
   resizePolicy: OPEN,
   restartPolicy: TEXT,
   restartPolicyRules: OPEN,
@@ -195,8 +197,8 @@ const podSpec = object({
   priority: NUMBER,
   priorityClassName: TEXT,
   readinessGates: OPEN,
-  resourceClaims: OPEN,
-  resources: OPEN,
+  resourceClaims: list(object({ name: TEXT, resourceClaimName: TEXT, resourceClaimTemplateName: TEXT })),
+  resources,
   restartPolicy: TEXT,
   runtimeClassName: TEXT,
   schedulerName: TEXT,

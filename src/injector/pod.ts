@@ -26,7 +26,20 @@ export interface PodSpec {
   readonly securityContext?: Maybe<PodSecurity>
   readonly automountServiceAccountToken?: Maybe<boolean>
   readonly serviceAccountName?: Maybe<string>
+  readonly runtimeClassName?: Maybe<string>
+  readonly resources?: Maybe<Resources>
+  readonly resourceClaims?: Maybe<
+    readonly {
+      readonly resourceClaimName?: Maybe<string>
+      readonly resourceClaimTemplateName?: Maybe<string>
+    }[]
+  >
   readonly [other: string]: unknown
+}
+
+export interface Resources {
+  readonly limits?: Maybe<Readonly<Record<string, unknown>>>
+  readonly requests?: Maybe<Readonly<Record<string, unknown>>>
 }
 
 export interface Container {
@@ -44,6 +57,7 @@ export interface Container {
   readonly volumeMounts?: Maybe<readonly VolumeMount[]>
   readonly volumeDevices?: Maybe<readonly { readonly name?: Maybe<string> }[]>
   readonly securityContext?: Maybe<ContainerSecurity>
+  readonly resources?: Maybe<Resources>
   readonly restartPolicy?: Maybe<string>
   readonly lifecycle?: Maybe<Readonly<Record<string, unknown>>>
   readonly [other: string]: unknown

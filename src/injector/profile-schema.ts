@@ -23,6 +23,10 @@ const Resources = Type.Object(
   },
 )
 
+function whereMode(modes: readonly string[], then: object): object {
+  return { if: { properties: { mode: { enum: modes } } }, then }
+}
+
 const ProfileSchema = Type.Object(
   {
     mode: Type.Union([Type.Literal('sidecar'), Type.Literal('sidecar-netadmin'), Type.Literal('gateway')], {
@@ -48,7 +52,9 @@ const ProfileSchema = Type.Object(
     images: Type.Object(
       {
         sidecar: Image('Image of Countersign.'),
-        firewall: Type.Optional(Image('An image with `nft`; that of Countersign unless told.')),
+        firewall: Type.Optional(
+          Image('The image with `nft` (target `firewall`); the mode sidecar-netadmin has one.'),
+        ),
       },
       strict,
     ),
@@ -84,7 +90,7 @@ const ProfileSchema = Type.Object(
       Type.String({
         pattern: '^sha256:[0-9a-f]{64}$',
         description:
-          'SHA-256 of countersign.yaml: the sidecar doesn’t start with another one. Without it, whoever may write the ConfigMap decides whom the keeper believes.',
+          'SHA-256 of countersign.yaml, as `countersign inject digest` prints it: the sidecar doesn’t start with another one. The modes with a sidecar have one.',
       }),
     ),
     secret: Name('Secret with the keeper’s keys, enrolment and vault; only the keeper gets it.'),
@@ -136,9 +142,31 @@ const ProfileSchema = Type.Object(
           'Addresses that the validator must not reach as the agent’s user, `address:port`; 1.1.1.1:443 and the API server’s unless told. Without it there is no validator in mode sidecar: with it, a NetworkPolicy is tried.',
       }),
     ),
+    runtimeClasses: Type.Optional(
+      Type.Array(Name('A RuntimeClass.'), {
+        description: 'What pods may have as `runtimeClassName`; none unless told.',
+      }),
+    ),
+    devices: Type.Optional(
+      Type.Array(Type.String({ pattern: '^[a-z0-9.-]+/[A-Za-z0-9_.-]+$' }), {
+        description: 'Resources of others that pods may ask for: nvidia.com/gpu; none unless told.',
+      }),
+    ),
+    resourceClaims: Type.Optional(
+      Type.Array(Name('A ResourceClaim or ResourceClaimTemplate.'), {
+        description: 'What pods may claim; nothing unless told.',
+      }),
+    ),
     resources: Type.Object({ gate: Resources, keeper: Resources }, strict),
   },
-  strict,
+  {
+    ...strict,
+    // For editors and Helm; `parseProfiles` says the same in words.
+    allOf: [
+      whereMode(['sidecar', 'sidecar-netadmin'], { required: ['configDigest'] }),
+      whereMode(['sidecar-netadmin'], { properties: { images: { required: ['firewall'] } } }),
+    ],
+  },
 )
 
 export const ProfilesSchema = Type.Object(

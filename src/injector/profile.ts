@@ -74,8 +74,14 @@ export function repositoryOf(image: string): string {
   return named.replace(/:[^:/]*$/, '')
 }
 
-function problemsOf({ mode, gateway, users, apis, resources, sidecars }: ProfileDocument): readonly string[] {
+function problemsOf(profile: ProfileDocument): readonly string[] {
+  const { mode, gateway, users, apis, resources, sidecars, images, configDigest } = profile
   const problems: string[] = []
+  // ATTACK: whoever may write the ConfigMap decides what the keeper runs and whom it believes.
+  if (mode !== 'gateway' && configDigest === undefined)
+    problems.push('configDigest: the modes with a sidecar have one (`countersign inject digest`)')
+  if (mode === 'sidecar-netadmin' && images.firewall === undefined)
+    problems.push('images.firewall: the mode sidecar-netadmin has one; the sidecar’s image has no nft')
   const ids = [users.gate, users.keeper, users.group, users.storage]
   if (new Set(ids).size < ids.length) problems.push('users: all four numbers must differ')
   if ((mode === 'gateway') !== (gateway !== undefined))

@@ -1,7 +1,7 @@
-import { RUNTIME_ORDER } from './check-pod.js'
+import { HELD_ANNOTATION } from './annotations.js'
 import { injectorFault } from './error-table.js'
 import { type InjectorParts, judge } from './judge.js'
-import { OUR_PREFIX, RESERVED_NAME } from './names.js'
+import { RESERVED_NAME } from './names.js'
 import { patchOf } from './patch.js'
 import { type Container, containersOf, type Pod } from './pod.js'
 import { type Refusal, Refusals, refusalSentence } from './refusal.js'
@@ -102,18 +102,12 @@ function changesOf({ object, oldObject, subResource }: ReviewRequest): readonly 
   if (known.size > 0) refusals.add('pod_changed', 'spec.containers')
   const keys = new Set([before, after].flatMap(({ metadata }) => Object.keys(metadata?.annotations ?? {})))
   for (const key of keys)
-    if (isHeld(key) && before.metadata?.annotations?.[key] !== after.metadata?.annotations?.[key])
+    if (
+      HELD_ANNOTATION.test(key) &&
+      before.metadata?.annotations?.[key] !== after.metadata?.annotations?.[key]
+    )
       refusals.add('pod_changed', `metadata.annotations[${key}]`)
   return refusals.list()
-}
-
-/** ATTACK: some plugins add an interface to a pod that runs already. What they write of it themselves is another key. */
-function isHeld(annotation: string): boolean {
-  return (
-    annotation.startsWith(OUR_PREFIX) ||
-    /\bcni\.cncf\.io\/networks$/.test(annotation) ||
-    RUNTIME_ORDER.test(annotation)
-  )
 }
 
 function placeOf({ name }: Container, at: string): string {

@@ -1,12 +1,13 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import { createServer, type Server } from 'node:https'
-import type { AddressInfo } from 'node:net'
+import type { AddressInfo, Socket } from 'node:net'
 import { CountersignError } from '../canon/index.js'
 import type { ServerTls } from './authority.js'
 import type { Certificates } from './certificates.js'
 import { injectorFault } from './error-table.js'
 import type { InjectorParts } from './judge.js'
 import { answerReview, type ReviewAnswer, type ReviewKind } from './review.js'
+import { ReviewBodies } from './review-bodies.js'
 
 /** Facts and one sentence; never a pod's content. */
 export interface InjectorLog {
@@ -32,8 +33,10 @@ export interface InjectorServer {
   close(): Promise<void>
 }
 
-/** A pod is at most 1.5 MiB in etcd, and an update has two. */
-const MAX_BODY_BYTES = 8_388_608
+const REQUEST_MS = 15_000
+const MAX_CONNECTIONS = 512
+/** ATTACK: who holds all of them locks the API server out. */
+const MAX_CONNECTIONS_OF_ONE = 256
 const KINDS: Readonly<Record<string, ReviewKind>> = { '/inject': 'inject', '/validate': 'validate' }
 
 /**
@@ -43,10 +46,13 @@ const KINDS: Readonly<Record<string, ReviewKind>> = { '/inject': 'inject', '/val
  */
 export async function startInjector(options: InjectorOptions): Promise<InjectorServer> {
   const { log, parts, certificates } = options
+  const bodies = new ReviewBodies()
   let closing = false
   const server = hardenedServer(certificates.tls)
   server.on('request', (request: IncomingMessage, response: ServerResponse) => {
     answer(request, response).catch(error => {
+      // Who asked has left.
+      if (request.destroyed && !request.complete) return
       if (!(error instanceof CountersignError)) log.error({ err: error }, 'a review failed')
       const { code, message, status } =
         error instanceof CountersignError
@@ -66,7 +72,7 @@ export async function startInjector(options: InjectorOptions): Promise<InjectorS
     if (kind === undefined) return send(response, 404, { code: 'review_malformed', message: 'no such path' })
     if (request.method !== 'POST')
       return send(response, 405, { code: 'review_malformed', message: 'POST only' })
-    const review = parsed(await bodyOf(request))
+    const review = parsed(await bodies.read(request))
     const answered = answerReview(review, kind, parts())
     tell(review, answered, kind)
     send(response, 200, answered)
@@ -92,7 +98,12 @@ export async function startInjector(options: InjectorOptions): Promise<InjectorS
       closing = true
       unwatch()
       await new Promise<void>(resolve => {
-        server.close(() => resolve())
+        // ATTACK: Node looks for requests that take too long no more, and one that never ends would hold up the end.
+        const cut = setTimeout(() => server.closeAllConnections(), REQUEST_MS)
+        server.close(() => {
+          clearTimeout(cut)
+          resolve()
+        })
         server.closeIdleConnections()
       })
     },
@@ -107,16 +118,34 @@ function hardenedServer(tls: ServerTls): Server {
       insecureHTTPParser: false,
       requireHostHeader: true,
       maxHeaderSize: 16_384,
-      handshakeTimeout: 10_000,
-      headersTimeout: 10_000,
-      requestTimeout: 30_000,
+      // The API server waits ten seconds for an answer.
+      handshakeTimeout: 5_000,
+      headersTimeout: 5_000,
+      requestTimeout: REQUEST_MS,
+      connectionsCheckingInterval: 5_000,
       keepAliveTimeout: 60_000,
     })
-    server.maxConnections = 512
+    server.maxConnections = MAX_CONNECTIONS
+    limitEachSource(server)
     return server
   } catch (error) {
     throw injectorFault('injector_tls_unusable', String((error as { code?: string }).code ?? ''))
   }
+}
+
+function limitEachSource(server: Server): void {
+  const open = new Map<string, number>()
+  server.on('connection', (socket: Socket) => {
+    const source = socket.remoteAddress ?? ''
+    const count = (open.get(source) ?? 0) + 1
+    open.set(source, count)
+    socket.once('close', () => {
+      const left = (open.get(source) ?? 1) - 1
+      if (left > 0) open.set(source, left)
+      else open.delete(source)
+    })
+    if (count > MAX_CONNECTIONS_OF_ONE) socket.destroy()
+  })
 }
 
 /** What can't be used leaves the one that is in use. */
@@ -138,17 +167,6 @@ async function listen(server: Server, { host, port }: InjectorOptions): Promise<
     )
     server.listen({ host, port }, resolve)
   })
-}
-
-async function bodyOf(request: IncomingMessage): Promise<string> {
-  const chunks: Buffer[] = []
-  let size = 0
-  for await (const chunk of request as AsyncIterable<Buffer>) {
-    size += chunk.length
-    if (size > MAX_BODY_BYTES) throw injectorFault('review_malformed', `more than ${MAX_BODY_BYTES} bytes`)
-    chunks.push(chunk)
-  }
-  return Buffer.concat(chunks).toString('utf8')
 }
 
 function parsed(text: string): unknown {

@@ -35,7 +35,8 @@ import { isGuarded, type Profile } from './profile.js'
 /** Rules by user, before anything else runs. The one container with a capability, and gone when it is done. */
 export function firewall(profile: Profile): Container {
   return {
-    ...base(FIREWALL, profile.images.firewall ?? profile.images.sidecar, {
+    // No profile of this mode is read without one.
+    ...base(FIREWALL, profile.images.firewall as string, {
       requests: SMALL,
       limits: SMALL,
     }),
@@ -121,7 +122,8 @@ export function gate(profile: Profile, limits: Limits): Container {
 function running(role: 'keeper' | 'gate', { configDigest }: Profile): readonly string[] {
   return [
     ...['run', '--role', role, '--config', CONFIG_FILE],
-    ...(configDigest === undefined ? [] : ['--config-digest', configDigest]),
+    // No profile with a sidecar is read without one.
+    ...['--config-digest', configDigest as string],
   ]
 }
 

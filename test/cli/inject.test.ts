@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { spawn } from 'node:child_process'
+import { createHash } from 'node:crypto'
 import { once } from 'node:events'
 import {
   mkdirSync,
@@ -17,8 +18,9 @@ import process from 'node:process'
 import { describe, it, type TestContext } from 'node:test'
 import { fileURLToPath } from 'node:url'
 import { stringify } from 'yaml'
+import { tryUntilBlocked } from '../../src/cli/inject/blocked.js'
 import { TestCa } from '../certificates.js'
-import { agentPod, PROFILES, profileOf, profilesText, reviewOf } from '../injector/agents.js'
+import { agentPod, PROFILES, profileOf, profilesText, reviewOf, SIDECAR_IMAGE } from '../injector/agents.js'
 import { countersign, scratch } from './command-line.js'
 
 const PROGRAM = fileURLToPath(new URL('../../bin/main.js', import.meta.url))
@@ -87,6 +89,16 @@ describe('countersign inject render', () => {
     ],
     ['a port twice', profileOf({ apis: { a: { catalog: 'a', port: 7070 } } }), /each port is used once/],
     ['no gateway in the mode gateway', profileOf({ mode: 'gateway' }), /the mode gateway has one/],
+    [
+      'a sidecar whose configuration nothing holds',
+      profileOf({ configDigest: undefined }),
+      /configDigest: the modes with a sidecar/,
+    ],
+    [
+      'a firewall and no image that has nft',
+      profileOf({ images: { sidecar: SIDECAR_IMAGE } }),
+      /images\.firewall: the mode sidecar-netadmin/,
+    ],
     ['a member that it doesn’t have', profileOf({ skip: true }), /skip/],
   ] as const)
     it(`takes no profile with ${what}, and answers 2`, async t => {
@@ -122,13 +134,57 @@ describe('countersign inject unpack', () => {
   })
 })
 
+describe('countersign inject digest', () => {
+  it('prints what a profile has, of a configuration that is a good one', async t => {
+    const at = await scratch(t)
+    assert.equal(
+      (await countersign('init', at('side'), '--origin', 'a.example/countersign/a', '--audience', 'staging'))
+        .code,
+      0,
+    )
+    const file = at('side', 'countersign.yaml')
+    const digest = createHash('sha256').update(readFileSync(file)).digest('hex')
+    const { code, out } = await countersign('inject', 'digest', file)
+    assert.deepEqual([code, out], [0, `sha256:${digest}\n`])
+    writeFileSync(file, 'kind: Sidecar')
+    assert.match((await countersign('inject', 'digest', file)).err, /config_malformed/)
+  })
+})
+
+const BLOCKED = ['inject', 'blocked', '--patience', '0', '--address'] as const
+
 describe('countersign inject blocked', () => {
+  const answers = (...reached: readonly boolean[]) => {
+    const left = [...reached]
+    const asked: number[] = []
+    const attempt = async (addresses: readonly string[]) => {
+      asked.push(addresses.length)
+      const now = left.length > 1 ? left.shift() : left[0]
+      return addresses.map(address => ({ address, reached: now === true }))
+    }
+    return { attempt, asked }
+  }
+
+  it('waits for a network that applies its policies late', async () => {
+    const { attempt, asked } = answers(true, true, false)
+    const pauses: number[] = []
+    const tried = await tryUntilBlocked(['1.1.1.1:443'], 30_000, attempt, async ms => pauses.push(ms))
+    assert.deepEqual(tried, [{ address: '1.1.1.1:443', reached: false }])
+    assert.deepEqual([asked.length, pauses.length], [3, 2])
+  })
+
+  it('attack: waits no longer than it was told, and then says what was reached', async () => {
+    const { attempt, asked } = answers(true)
+    const tried = await tryUntilBlocked(['1.1.1.1:443'], 0, attempt)
+    assert.deepEqual([tried[0]?.reached, asked.length], [true, 1])
+  })
+
   it('answers 1 where an address is reached', async t => {
     const server = createServer(socket => socket.end())
     await once(server.listen(0, '127.0.0.1'), 'listening')
     t.after(() => server.close())
     const { port } = server.address() as { port: number }
-    const { code, err } = await countersign('inject', 'blocked', '--address', `127.0.0.1:${port}`)
+    const { code, err } = await countersign(...BLOCKED, `127.0.0.1:${port}`)
     assert.equal(code, 1)
     assert.match(err, /could get around/)
   })
@@ -138,7 +194,7 @@ describe('countersign inject blocked', () => {
     await once(server.listen(0, '127.0.0.1'), 'listening')
     const { port } = server.address() as { port: number }
     await new Promise(resolve => server.close(resolve))
-    assert.equal((await countersign('inject', 'blocked', '--address', `127.0.0.1:${port}`)).code, 1)
+    assert.equal((await countersign(...BLOCKED, `127.0.0.1:${port}`)).code, 1)
   })
 })
 

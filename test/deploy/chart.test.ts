@@ -1,8 +1,19 @@
 import assert from 'node:assert/strict'
 import { createHash } from 'node:crypto'
-import { describe, it } from 'node:test'
-import { parse } from 'yaml'
-import { MODES, renderedInstall, renderedMode, template, valuesOf } from '../../scripts/kubernetes/render.js'
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { after, describe, it } from 'node:test'
+import { parse, parseDocument } from 'yaml'
+import {
+  MODES,
+  type Mode,
+  renderedAnnotations,
+  renderedInstall,
+  renderedMode,
+  template,
+  valuesOf,
+} from '../../scripts/kubernetes/render.js'
 import { runTool, TOOLS_MISSING } from '../../scripts/kubernetes/tools.js'
 import { valuesSchema } from '../../scripts/kubernetes/values-schema.js'
 import { objectionTo } from '../docs/commands.js'
@@ -17,6 +28,18 @@ import {
   read,
   strangersIn,
 } from './manifests.js'
+
+const folder = mkdtempSync(join(tmpdir(), 'countersign-chart-'))
+after(() => rmSync(folder, { recursive: true, force: true }))
+
+/** A file with the values of a mode that lacks one member. */
+function valuesWithout(mode: Mode, ...path: readonly string[]): string {
+  const document = parseDocument(read(valuesOf(mode)))
+  assert.equal(document.deleteIn(path), true)
+  const file = join(folder, `${mode}-without-${path.join('-')}.yaml`)
+  writeFileSync(file, String(document))
+  return file
+}
 
 const HA = ['--values', 'deploy/chart/values-ha.yaml']
 const CERTIFICATE = ['--set', 'injector.tls.secretName=injector-tls,injector.tls.caBundle=LS0t']
@@ -73,6 +96,7 @@ describe('the chart', { skip: TOOLS_MISSING }, () => {
 
   it('is what deploy/kubernetes and deploy/kustomize were made from: npm run manifests', () => {
     assert.equal(read('deploy/kubernetes/install.yaml'), renderedInstall())
+    assert.equal(read('deploy/chart/files/annotations.yaml'), renderedAnnotations())
     for (const mode of MODES) assert.equal(read(`deploy/kustomize/${mode}/rendered.yaml`), renderedMode(mode))
   })
 
@@ -101,9 +125,27 @@ describe('the chart', { skip: TOOLS_MISSING }, () => {
     ['a port of two gates', '--values', valuesOf('gateway'), '--set', 'gateway.gates[1].port=7443'],
     ['a CA without a certificate', '--set', 'injector.tls.caBundle=LS0t'],
     ['a certificate that nobody is told to believe', '--set', 'injector.tls.secretName=a'],
+    [
+      'a profile with a sidecar whose configuration nothing holds',
+      '--values',
+      valuesWithout('sidecar', 'profiles', 'coder', 'configDigest'),
+    ],
+    [
+      'a firewall without an image of its own',
+      '--values',
+      valuesWithout('sidecar-netadmin', 'profiles', 'coder', 'images', 'firewall'),
+    ],
+    ['a configuration of no profile', '--values', valuesOf('sidecar'), '--set', 'configs.other=x'],
+    ['two digests of one configuration', '--values', valuesOf('sidecar'), '--set', 'configs.coder=x'],
+    ['agents of a gateway that nothing keeps to it', '--values', valuesWithout('gateway', 'agents')],
+    ['an image by tag for the policies', '--set', 'policies.images={a:1}'],
     ['a budget that stops every drain', '--set', 'injector.minAvailable=1'],
   ] as const)
-    it(`refuses ${what}`, () => assert.match(refusal(...args), /values|belong|believe|CA|minAvailable|port/))
+    it(`refuses ${what}`, () =>
+      assert.match(
+        refusal(...args),
+        /values|belong|believe|CA|minAvailable|port|configDigest|firewall|configs|agents/,
+      ))
 })
 
 describe('the schema of the chart’s values', () => {
@@ -203,7 +245,7 @@ describe('the injector of the chart', { skip: TOOLS_MISSING }, () => {
   it('has a token and rights only where it gives its own CA to the API server', () => {
     const own = rendered()
     assert.equal(podOf(only(own, 'Deployment')).spec.automountServiceAccountToken, true)
-    assert.deepEqual(only(own, 'ClusterRole').rules, [
+    assert.deepEqual(only(own, 'ClusterRole', 'countersign-injector').rules, [
       {
         apiGroups: ['admissionregistration.k8s.io'],
         resources: ['mutatingwebhookconfigurations', 'validatingwebhookconfigurations'],
@@ -214,7 +256,7 @@ describe('the injector of the chart', { skip: TOOLS_MISSING }, () => {
     const given = rendered(...CERTIFICATE)
     assert.equal(podOf(only(given, 'Deployment')).spec.automountServiceAccountToken, false)
     assert.deepEqual(
-      given.filter(({ kind }) => kind.startsWith('ClusterRole')),
+      given.filter(({ kind, metadata }) => kind.startsWith('ClusterRole') && /injector/.test(metadata.name)),
       [],
     )
     assert.deepEqual((only(given, 'NetworkPolicy').spec as Json).egress, [])
@@ -232,6 +274,17 @@ describe('the injector of the chart', { skip: TOOLS_MISSING }, () => {
     const rules = only(narrowed, 'NetworkPolicy').spec as { ingress: Json[]; egress: Json[] }
     const block = [{ ipBlock: { cidr: '10.0.0.1/32' } }]
     assert.deepEqual([rules.ingress[0]?.from, rules.egress[0]?.to], [block, block])
+    const ranges = 'injector.networkPolicy.podRanges={10.244.0.0/16,fd00:10::/56}'
+    const { ingress: others } = only(rendered('--set', ranges), 'NetworkPolicy').spec as { ingress: Json[] }
+    assert.deepEqual(others, [
+      {
+        ports: [{ protocol: 'TCP', port: 8443 }],
+        from: [
+          { ipBlock: { cidr: '0.0.0.0/0', except: ['10.244.0.0/16'] } },
+          { ipBlock: { cidr: '::/0', except: ['fd00:10::/56'] } },
+        ],
+      },
+    ])
   })
 
   it('survives a drain with several replicas, and its probes are HTTPS', () => {
@@ -251,6 +304,74 @@ describe('the injector of the chart', { skip: TOOLS_MISSING }, () => {
       assert.deepEqual([...profiles.byName.keys()], Object.keys(written))
       assert.equal(profiles.default, 'coder')
     }
+  })
+})
+
+describe('what the chart makes of profiles', { skip: TOOLS_MISSING }, () => {
+  it('is the digest of a configuration that it is given, and the ConfigMap with it', () => {
+    const text = 'apiVersion: countersign.dev/v1\nkind: Sidecar # as it is\n'
+    const objects = rendered(
+      ...['--values', valuesWithout('sidecar', 'profiles', 'coder', 'configDigest')],
+      ...['--set-string', `configs.coder=${text.replaceAll('\n', '\\n')}`],
+    )
+    const made = only(objects, 'ConfigMap', 'countersign-coder-settings') as unknown as {
+      metadata: { namespace: string }
+      data: Record<string, string>
+    }
+    const written = made.data['countersign.yaml'] ?? ''
+    assert.equal(made.metadata.namespace, 'agents')
+    assert.match(written, /kind: Sidecar # as it is/)
+    const profile = profilesOf(objects).byName.get('coder')
+    assert.equal(profile?.configDigest, `sha256:${createHash('sha256').update(written).digest('hex')}`)
+    assert.deepEqual(profile?.config, [
+      { configMap: 'countersign-coder' },
+      { configMap: 'countersign-coder-settings' },
+    ])
+  })
+
+  it('is what the policies hold pods to', () => {
+    const images = {
+      sidecar: 'registry.example/countersign',
+      firewall: 'registry.example/countersign-firewall',
+    }
+    const digest = `sha256:${'ab'.repeat(32)}`
+    const dataOf = (...args: string[]) =>
+      (only(rendered(...args), 'ConfigMap', 'countersign-policies') as unknown as { data: object }).data
+    assert.deepEqual(dataOf('--values', valuesOf('sidecar-netadmin')), {
+      sidecars: `${images.sidecar}@${digest}`,
+      firewalls: `${images.firewall}@${digest}`,
+      gatewayNamespaces: '',
+      configMaps: 'countersign-coder\ncountersign-worker',
+      secrets: 'countersign-coder\ncountersign-worker',
+    })
+    assert.deepEqual(
+      dataOf('--values', valuesOf('gateway'), '--set', 'policies.gatewayNamespaces={others}'),
+      {
+        sidecars: `${images.sidecar}@${digest}`,
+        firewalls: '',
+        gatewayNamespaces: 'agents\nothers',
+        configMaps: 'countersign-coder\ngateway-ca',
+        secrets: 'countersign-coder',
+      },
+    )
+    assert.equal(
+      rendered().some(({ metadata }) => metadata.name === 'countersign-policies'),
+      false,
+    )
+  })
+
+  it('gives the platform the verb that its configuration takes, and nobody unless told', () => {
+    const bound = (...args: string[]) =>
+      rendered(...args).filter(
+        ({ kind, metadata }) => kind === 'ClusterRoleBinding' && metadata.name === 'countersign-platform',
+      )
+    assert.deepEqual(bound(), [])
+    const [binding] = bound('--set', 'policies.platform[0].kind=Group,policies.platform[0].name=platform')
+    assert.deepEqual(binding?.subjects, [{ kind: 'Group', name: 'platform' }])
+    assert.equal((binding?.roleRef as Json | undefined)?.name, 'countersign-platform')
+    assert.deepEqual(only(rendered(), 'ClusterRole', 'countersign-platform').rules, [
+      { apiGroups: ['countersign.dev'], resources: ['profiles'], verbs: ['configure'] },
+    ])
   })
 })
 

@@ -71,6 +71,8 @@ for (const mode of MODES)
         assert.deepEqual(strangersIn(injected), [])
         const pod = { metadata: {}, ...podOf(injected[0] as Manifest) }
         assert.deepEqual(refusals(objects, 'countersign-pods', { object: pod }), [])
+        const elsewhere = { object: pod, request: { namespace: 'elsewhere' } }
+        assert.equal(refusals(objects, 'countersign-pods', elsewhere).length, mode === 'gateway' ? 1 : 0)
         assert.deepEqual(violations(pod, mode === 'sidecar-netadmin' ? ['countersign-firewall'] : []), [])
         const [before] = objectsOf(read(file))
         assert.ok(refusals(objects, 'countersign-pods', { object: podOf(before as Manifest) }).length > 0)
@@ -87,6 +89,8 @@ describe('what keeps agents from going around', { skip: TOOLS_MISSING }, () => {
   it('is, with the gateway, that nothing else is reached: no DNS either', () => {
     const [deny, out, ...more] = policies(of('gateway'))
     assert.deepEqual(more, [])
+    // Every pod, whatever its labels are.
+    for (const each of [deny, out]) assert.deepEqual((each?.spec as Json | undefined)?.podSelector, {})
     assert.deepEqual(deny?.spec, { podSelector: {}, policyTypes: ['Ingress', 'Egress'] })
     const egress = egressOf(out)
     assert.equal(egress.length, 1)

@@ -13,7 +13,7 @@ import { CountersignError } from '../../src/canon/index.js'
 import { startGate } from '../../src/gate/index.js'
 import { TestCa } from '../certificates.js'
 import { type AGateOptions, type ARunningGate, aGate, BEARER, billingApi, GRANT, policyOf } from './a-gate.js'
-import { exchangeRaw, rawRequest } from './raw-http.js'
+import { exchangeRaw, holdConnection, rawRequest } from './raw-http.js'
 import { RecordingUpstream } from './recording-upstream.js'
 
 let dir: string
@@ -149,6 +149,13 @@ describe('the entrances of a gate', () => {
     const answer = await exchangeRaw(line.address, rawRequest('CONNECT evil.example:443', [BEARER]))
     assert.equal(answer.status, 404)
     assert.deepEqual(running.keeper.admitted, [])
+  })
+
+  it('attack: answer probes while somebody else holds all the connections that there are', async t => {
+    const running = await open({ probes: '127.0.0.1:0' })
+    const { address } = running.log.map(text => JSON.parse(text)).find(({ door }) => door === 'probes')
+    for (let i = 0; i < 200; i++) await holdConnection(t, address, '127.0.0.2')
+    assert.equal((await fetch(`${address}/livez`)).status, 200)
   })
 
   it('present the pod’s identity where the word for it stands, as it is in the file by then', async t => {

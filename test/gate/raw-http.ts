@@ -1,4 +1,6 @@
+import { once } from 'node:events'
 import { connect, type Socket } from 'node:net'
+import type { TestContext } from 'node:test'
 
 export interface RawAnswer {
   readonly status: number
@@ -23,6 +25,16 @@ export function dial(baseUrl: string): Socket {
   if (baseUrl.startsWith('unix:')) return connect(baseUrl.slice('unix:'.length))
   const url = new URL(baseUrl)
   return connect(Number(url.port), url.hostname.replace(/^\[|\]$/g, ''))
+}
+
+/** A connection from one of this machine's own addresses that says nothing, until the test ends. */
+export async function holdConnection(t: TestContext, baseUrl: string, from: string): Promise<Socket> {
+  const { hostname, port } = new URL(baseUrl)
+  const socket = connect({ host: hostname, port: Number(port), localAddress: from })
+  socket.on('error', () => undefined)
+  t.after(() => void socket.destroy())
+  await once(socket, 'connect')
+  return socket
 }
 
 /** One request whose answer ends with its connection. */

@@ -4,6 +4,8 @@ import { parseProfiles } from '../../src/injector/index.js'
 /** Any digest: no image is pulled here. */
 const DIGEST = `sha256:${'ab'.repeat(32)}`
 export const SIDECAR_IMAGE = `registry.example/countersign@${DIGEST}`
+export const MIRRORED_IMAGE = `mirror.example/countersign@${DIGEST}`
+export const FIREWALL_IMAGE = `registry.example/countersign-firewall@${DIGEST}`
 
 export const USERS = { gate: 64_001, keeper: 64_002, group: 64_003, storage: 64_004 }
 
@@ -25,9 +27,10 @@ export function profileOf(changes: object = {}): Record<string, unknown> {
     origin: 'acme.example/countersign/coder',
     namespaces: ['agents'],
     serviceAccounts: ['default', 'coder'],
-    images: { sidecar: SIDECAR_IMAGE },
+    images: { sidecar: SIDECAR_IMAGE, firewall: FIREWALL_IMAGE },
     users: USERS,
     config: [{ configMap: 'countersign-coder' }],
+    configDigest: `sha256:${'cd'.repeat(32)}`,
     secret: 'countersign-coder',
     ledger: { claim: 'countersign-ledger' },
     apis: {
@@ -58,9 +61,12 @@ export const PROFILES = {
   remote: profileOf({ mode: 'gateway', gateway: 'https://gateway.agents.example' }),
   reviewer: profileOf({
     agent: 'reviewer',
-    images: { sidecar: `mirror.example/countersign@${DIGEST}` },
+    images: { sidecar: MIRRORED_IMAGE, firewall: FIREWALL_IMAGE },
     secret: 'countersign-reviewer',
-    configDigest: `sha256:${'cd'.repeat(32)}`,
+    configDigest: `sha256:${'ef'.repeat(32)}`,
+    runtimeClasses: ['gvisor'],
+    devices: ['nvidia.com/gpu'],
+    resourceClaims: ['one-gpu'],
     ledger: { claim: 'countersign-reviews' },
   }),
 }

@@ -5,7 +5,16 @@ import fc from 'fast-check'
 import patcher from 'fast-json-patch'
 import { answerReview } from '../../src/injector/index.js'
 import { needsSharedData, sharedData } from '../shared-data.js'
-import { agentPod, type Json, PARTS, PROFILES, reviewOf, SIDECAR_IMAGE, USERS } from './agents.js'
+import {
+  agentPod,
+  FIREWALL_IMAGE,
+  type Json,
+  PARTS,
+  PROFILES,
+  reviewOf,
+  SIDECAR_IMAGE,
+  USERS,
+} from './agents.js'
 import { violations } from './pod-security.js'
 import { strangersOf } from './strict-schema.js'
 
@@ -204,7 +213,7 @@ describe('an injected pod', () => {
 
   it('runs keeper and gate with the configuration that its profile pins, and no other', () => {
     const { spec } = injected(agentPod({ annotations: profile('reviewer') }))
-    const pin = `sha256:${'cd'.repeat(32)}`
+    const pin = `sha256:${'ef'.repeat(32)}`
     for (const role of ['keeper', 'gate'])
       assert.deepEqual(named(spec.initContainers, `countersign-${role}`).args, [
         ...['run', '--role', role, '--config', '/etc/countersign/countersign.yaml'],
@@ -214,7 +223,9 @@ describe('an injected pod', () => {
 
   it('runs only images by digest beside the agent’s', () => {
     const { spec } = injected(agentPod())
-    for (const { name, image } of spec.initContainers) if (OURS.test(name)) assert.equal(image, SIDECAR_IMAGE)
+    for (const { name, image } of spec.initContainers)
+      if (OURS.test(name))
+        assert.equal(image, name === 'countersign-firewall' ? FIREWALL_IMAGE : SIDECAR_IMAGE)
   })
 })
 

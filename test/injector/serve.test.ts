@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import type { ClientRequest } from 'node:http'
 import { createServer, request as httpsRequest } from 'node:https'
 import type { AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
@@ -15,7 +16,9 @@ import {
   type ServerTls,
   startInjector,
 } from '../../src/injector/index.js'
+import { MAX_BODY_BYTES } from '../../src/injector/review-bodies.js'
 import { TestCa } from '../certificates.js'
+import { holdConnection } from '../gate/raw-http.js'
 import { agentPod, PARTS, reviewOf } from './agents.js'
 
 const QUIET: InjectorLog = { info: () => undefined, warn: () => undefined, error: () => undefined }
@@ -102,6 +105,8 @@ describe('the injector as a server', () => {
     ['what is no JSON', '/inject', '{', 400],
     ['what is no review', '/inject', '{}', 400],
     ['another path', '/mutate', '{}', 404],
+    ['a body that would be much to parse', '/inject', Buffer.alloc(1_000_000, '['), 400],
+    ['more values than a pod has', '/validate', Buffer.from(`[${'[],'.repeat(500_000)}1]`), 400],
     ['a body without end', '/inject', Buffer.alloc(9_000_000, 0x20), 400],
   ] as const)
     it(`answers ${what} with an error, which is a no`, async t => {
@@ -113,6 +118,60 @@ describe('the injector as a server', () => {
         assert.match(String((answer as NodeJS.ErrnoException).code), /ECONNRESET|EPIPE/)
       else assert.equal(answer.status, status)
     })
+
+  it('attack: says of megabytes of brackets what is wrong, and doesn’t parse them', async t => {
+    const published: string[] = []
+    const server = await serve(t, await own(published))
+    const { body } = await ask(server.url, published[0] as string, '/inject', '['.repeat(10_000))
+    assert.match(String(body.message), /deeper than 64/)
+  })
+
+  it('attack: who sends bodies that never end takes the room of his own address alone', async t => {
+    const published: string[] = []
+    const server = await serve(t, await own(published))
+    const ca = published[0] as string
+    const unfinished = `"${'a'.repeat(MAX_BODY_BYTES - 10)}`
+    const open: ClientRequest[] = []
+    const answers = [1, 2, 3].map(
+      () =>
+        new Promise<string>(resolve => {
+          const asked = httpsRequest(
+            new URL('/inject', server.url),
+            {
+              ...{ method: 'POST', ca, servername: NAMES[0], agent: false, localAddress: '127.0.0.2' },
+              headers: { 'content-length': MAX_BODY_BYTES },
+            },
+            response => {
+              let text = ''
+              response.on('data', chunk => {
+                text += chunk
+              })
+              response.once('end', () => resolve(text))
+            },
+          )
+          // It may be cut off while it still sends.
+          asked.on('error', error => resolve(String((error as NodeJS.ErrnoException).code)))
+          asked.write(unfinished)
+          open.push(asked)
+        }),
+    )
+    assert.match(await Promise.race(answers), /reviews_crowded|ECONNRESET|EPIPE/)
+    const { status } = await ask(server.url, ca, '/inject', JSON.stringify(reviewOf(agentPod())))
+    assert.equal(status, 200)
+    for (const each of open) each.destroy()
+  })
+
+  it('attack: nobody takes all of its connections', async t => {
+    const published: string[] = []
+    const server = await serve(t, await own(published))
+    let closed = 0
+    for (let i = 0; i < 300; i++) {
+      const socket = await holdConnection(t, server.url, '127.0.0.2')
+      socket.once('close', () => closed++)
+    }
+    while (closed < 300 - 256) await tick()
+    assert.equal((await ask(server.url, published[0] as string, '/livez')).status, 200)
+  })
 
   it('refuses to be read without a body', async t => {
     const published: string[] = []

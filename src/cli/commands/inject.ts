@@ -1,11 +1,13 @@
 import type { Command } from 'commander'
 import { type RenderedObject, refusalSentence, renderManifests } from '../../injector/index.js'
+import { configDigestOf } from '../config.js'
 import type { ServeOptions } from '../inject/serve.js'
 import { ignoreInspectorSignal } from '../inspector.js'
 import { AnswerNo, type Io, printJson, printLine } from '../io.js'
 import { readNeeded } from '../needed-file.js'
 import { group } from '../program-group.js'
 import { repeatable } from '../repeatable.js'
+import { wholeNumber } from '../whole-number.js'
 
 const SERVICE_ACCOUNT = '/var/run/secrets/kubernetes.io/serviceaccount'
 
@@ -63,6 +65,13 @@ Examples:
     )
     .action((file: string | undefined, options: RenderOptions) => render(file, options, io))
   inject
+    .command('digest')
+    .summary('print what a profile has as `configDigest`')
+    .description('Prints the digest of a countersign.yaml, which must be a good one.')
+    .argument('<file>', 'countersign.yaml')
+    .addHelpText('after', '\nExample:\n  countersign inject digest countersign.yaml\n')
+    .action((file: string) => printLine(io, configDigestOf(file)))
+  inject
     .command('unpack')
     .summary('copy a mounted Secret for the keeper’s user alone; the sidecar’s own first step')
     .requiredOption('--from <folder>', 'where the Secret is mounted')
@@ -82,6 +91,12 @@ Examples:
       '--address <host:port>',
       'what must not be reached; repeatable, 1.1.1.1:443 and the API server unless told',
       repeatable,
+    )
+    .option(
+      '--patience <seconds>',
+      'tries again for so long, for networks that apply their policies late',
+      wholeNumber,
+      30,
     )
     .option('--json', 'one JSON document')
     .addHelpText('after', '\nExample:\n  countersign inject blocked --address 1.1.1.1:443\n')
@@ -125,14 +140,15 @@ async function textOf({ stdin }: Io): Promise<string> {
 
 interface BlockedOptions {
   readonly address?: readonly string[]
+  readonly patience: number
   readonly json?: true
 }
 
-async function blocked({ address, json }: BlockedOptions, io: Io): Promise<void> {
+async function blocked({ address, patience, json }: BlockedOptions, io: Io): Promise<void> {
   const { KUBERNETES_SERVICE_HOST: host, KUBERNETES_SERVICE_PORT: port = '443' } = io.env
   const apiServer = host === undefined ? [] : [`${host.includes(':') ? `[${host}]` : host}:${port}`]
-  const { tryAll } = await import('../inject/blocked.js')
-  const tried = await tryAll(address ?? ['1.1.1.1:443', ...apiServer])
+  const { tryUntilBlocked } = await import('../inject/blocked.js')
+  const tried = await tryUntilBlocked(address ?? ['1.1.1.1:443', ...apiServer], patience * 1_000)
   const reached = tried.filter(each => each.reached)
   if (json === true) printJson(io, { tried })
   else if (reached.length === 0)
