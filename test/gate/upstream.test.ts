@@ -80,9 +80,12 @@ describe('an upstream that fails', () => {
       origin: `http://127.0.0.1:${port}`,
       limits: { upstreamMs: 10_000 },
     })
-    await assertFault(await call('/invoices'), 502, 'upstream_broken')
-    assert.equal((await keeper.outcome()).status, 'upstream_error')
-    server.close()
+    try {
+      await assertFault(await call('/invoices'), 502, 'upstream_broken')
+      assert.equal((await keeper.outcome()).status, 'upstream_error')
+    } finally {
+      server.close()
+    }
   })
 })
 
