@@ -144,6 +144,11 @@ function hardenedServer(options: ListenerOptions): Server {
     options.onExchange(new Exchange(entrance, request, response, false))
   })
   server.on('clientError', (error: NodeJS.ErrnoException, socket: Socket) => {
+    // A client that uses the connection at this moment after all would take a 408 for the answer to its request.
+    if (error.code === 'ERR_HTTP_REQUEST_TIMEOUT' && socket.bytesRead === 0) {
+      socket.destroy()
+      return
+    }
     options.onMalformed()
     if (error.code === 'ECONNRESET' || !socket.writable) socket.destroy()
     else socket.end(MALFORMED_ANSWERS[error.code ?? ''] ?? plainAnswer('400 Bad Request'))

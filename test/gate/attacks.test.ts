@@ -361,6 +361,11 @@ describe('attacks with the body', () => {
     assert.equal(running.upstream.received[0]?.body.toString(), 'hello')
   })
 
+  it('lets go of a connection that says nothing, without a word', async () => {
+    const answer = await exchangeRaw(running.url, '')
+    assert.deepEqual([answer.status, answer.head], [0, ''])
+  })
+
   it('lets go of headers that trickle', async () => {
     const answer = await exchangeRaw(running.url, 'GET /billing/invoices HTTP/1.1\r\nHost: x\r\nX-A: ')
     assert.equal(answer.status, 408)
