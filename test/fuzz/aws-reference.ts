@@ -40,7 +40,7 @@ export function knownService(id: string): KnownService {
       {
         name,
         method,
-        path: new RegExp(`^${pattern}/?$`, 's'),
+        path: new RegExp(`^${pattern}${id === 's3' || /.\/$/.test(path) ? '/?' : ''}$`, 's'),
         query: [...fixed, ...needed].filter(part => part !== ''),
       },
     ]
