@@ -1,4 +1,5 @@
 import type { CaseResult } from './compare.js'
+import { svgDocument, text } from './svg.js'
 
 /** What of a run is drawn. */
 export interface Comparison {
@@ -12,7 +13,6 @@ const LEFT = 190
 const RIGHT = 150
 const HEAD = 64
 const GAP = 46
-const INK = '#1f2328'
 const OURS = '#0969da'
 const OTHERS = '#8c959f'
 
@@ -21,24 +21,13 @@ export function drawBars({ machine, results }: Comparison): string {
   const heights = results.map(({ showings }) => GAP + ROW * showings.length)
   const height = HEAD + heights.reduce((sum, each) => sum + each, 0) + 16
   let top = HEAD
-  return [
-    `<svg xmlns="http://www.w3.org/2000/svg" width="${WIDTH}" height="${height}" viewBox="0 0 ${WIDTH} ${height}" font-family="system-ui, sans-serif" font-size="12" fill="${INK}">`,
-    '<title>Throughput side by side</title>',
-    `<rect width="${WIDTH}" height="${height}" fill="#ffffff"/>`,
-    text(20, 28, 'Throughput side by side', 'font-size="17" font-weight="600"'),
-    text(
-      20,
-      48,
-      `Requests a second, to those of bare @fastify/http-proxy; ${machine.cores} cores for everything, ${machine.load}.`,
-    ),
-    ...results.flatMap((result, place) => {
-      const rows = drawCase(result, top)
-      top += heights[place] as number
-      return rows
-    }),
-    '</svg>',
-    '',
-  ].join('\n')
+  const rows = results.flatMap((result, place) => {
+    const drawn = drawCase(result, top)
+    top += heights[place] as number
+    return drawn
+  })
+  const subtitle = `Requests a second, to those of bare @fastify/http-proxy; ${machine.cores} cores for everything, ${machine.load}.`
+  return svgDocument('Throughput side by side', { width: WIDTH, height }, [text(20, 48, subtitle), ...rows])
 }
 
 function drawCase({ name, connections, showings }: CaseResult, top: number): string[] {
@@ -68,9 +57,4 @@ function drawCase({ name, connections, showings }: CaseResult, top: number): str
     }),
     `<line x1="${one.toFixed(1)}" y1="${top + 26}" x2="${one.toFixed(1)}" y2="${below}" stroke="#cf222e" stroke-dasharray="4 3"/>`,
   ]
-}
-
-function text(x: number, y: number, words: string, attributes = ''): string {
-  const escaped = words.replace(/[&<>"]/g, sign => `&#${sign.charCodeAt(0)};`)
-  return `<text x="${x.toFixed(1)}" y="${y}" ${attributes}>${escaped}</text>`
 }

@@ -7,6 +7,7 @@ import { drawBars } from './bars.js'
 import { CASES } from './cases.js'
 import { type CaseResult, compare, memoryOf, ratioIn } from './compare.js'
 import { type Contender, contenders, isBare, isSidecar } from './contenders.js'
+import { roundedNumbers } from './figures.js'
 import { type Latency, latency, loadGenerator } from './load.js'
 import { measurePolicy, policyLines } from './policy.js'
 import { start } from './processes.js'
@@ -25,13 +26,14 @@ const { values } = parseArgs({
     cases: { type: 'string' },
     json: { type: 'string', default: 'bench/results/latest.json' },
     svg: { type: 'string', default: 'bench/results/latest.svg' },
+    'idle-seconds': { type: 'string', default: '45' },
     'policy-rounds': { type: 'string' },
     help: { type: 'boolean', default: false },
   },
 })
 if (values.help) {
   process.stdout.write(
-    `npm run bench -- [--seconds 3] [--rounds 3] [--samples 2000] [--connections 1,64,256] [--policy-rounds 31]
+    `npm run bench -- [--seconds 3] [--rounds 3] [--samples 2000] [--connections 1,64,256] [--policy-rounds 31] [--idle-seconds 45]
                  [--cases "REST read,Stripe form"] [--contenders "nginx,haproxy"] [--json FILE] [--svg FILE]
 
 npm run bench -- --connections 64 --contenders @fastify/http-proxy     # what is compared with the target, in about a minute
@@ -64,6 +66,9 @@ const upstream = await start('./upstream.js')
 const running: Contender[] = []
 try {
   for (const kind of contenders(list(values.contenders), tell)) running.push(await kind.start(upstream.port))
+  tell('idle …')
+  // What a start leaves behind is given back after a while.
+  await new Promise(resolve => setTimeout(resolve, Number(values['idle-seconds']) * 1_000))
   const idle = running.map(memoryOf)
   const results: CaseResult[] = []
   for (const each of cases)
@@ -147,7 +152,7 @@ function report(figures: {
     say(`resident memory of ${contender}: idle ${mibText(idle)}, after load ${mibText(loaded)}`)
   for (const line of policyLines(figures.policy)) say(line)
   for (const file of [values.json, values.svg]) mkdirSync(dirname(file), { recursive: true })
-  writeFileSync(values.json, `${JSON.stringify(figures, rounded, 2)}\n`)
+  writeFileSync(values.json, `${JSON.stringify(figures, roundedNumbers, 2)}\n`)
   writeFileSync(values.svg, drawBars(figures))
   say(`written to ${values.json} and ${values.svg}`)
   for (const result of results)
@@ -166,8 +171,4 @@ function mibText(memory: Readonly<Record<string, number>>): string {
   const parts = Object.entries(memory)
   const named = parts.map(([role, value]) => `${role} ${value.toFixed(0)}`).join(', ')
   return `${parts.reduce((total, [, value]) => total + value, 0).toFixed(0)} MiB${parts.length > 1 ? ` (${named})` : ''}`
-}
-
-function rounded(_name: string, value: unknown): unknown {
-  return typeof value === 'number' ? Number(value.toPrecision(4)) : value
 }

@@ -1,7 +1,8 @@
 import type { Case } from './cases.js'
 import { type Contender, isBare, isSidecar } from './contenders.js'
+import { median } from './figures.js'
 import { fire, type Load } from './load.js'
-import { cpuSeconds, residentMiB } from './processes.js'
+import { cpuSeconds, proportionalMiB } from './processes.js'
 
 /** How one contender did in one case at one number of connections: medians of the rounds. */
 export interface Showing extends Load {
@@ -56,9 +57,9 @@ export function ratioIn({ showings }: CaseResult): number {
   return showings.find(({ contender }) => isSidecar({ name: contender }))?.toBare ?? Number.NaN
 }
 
-/** MiB of all of a contender's processes, by what they do. */
+/** MiB of all of a contender's processes, by what they do; what several of them share is counted once. */
 export function memoryOf(contender: Contender): Readonly<Record<string, number>> {
-  return byProcess(contender, pids => sum(pids.map(residentMiB)))
+  return byProcess(contender, pids => sum(pids.map(proportionalMiB)))
 }
 
 interface Round extends Load {
@@ -110,8 +111,4 @@ function byProcess(
 
 function sum(numbers: readonly number[]): number {
   return numbers.reduce((total, each) => total + each, 0)
-}
-
-function median(numbers: readonly number[]): number {
-  return [...numbers].sort((a, b) => a - b)[Math.floor(numbers.length / 2)] as number
 }

@@ -1,3 +1,5 @@
+import { escaped, INK, line, round, svgDocument, text } from './svg.js'
+
 /** One line of a panel: its points from left to right, each with the range in which its rounds lay. */
 export interface Series {
   readonly name: string
@@ -22,7 +24,6 @@ const WIDTH = 760
 const PANEL = 250
 const MARGIN = { left: 86, right: 40, top: 44, bottom: 46 }
 const HEAD = 82
-const INK = '#1f2328'
 const FAINT = '#d0d7de'
 
 /** Panels over one axis of sizes, as an SVG document that needs nothing else to be looked at. */
@@ -37,16 +38,10 @@ export function drawCurve(
     1,
     ...panels.flatMap(({ series }) => series.flatMap(each => each.points.map(p => p.x))),
   )
-  return [
-    `<svg xmlns="http://www.w3.org/2000/svg" width="${WIDTH}" height="${height}" viewBox="0 0 ${WIDTH} ${height}" font-family="system-ui, sans-serif" font-size="12" fill="${INK}">`,
-    `<title>${escaped(title)}</title>`,
-    `<rect width="${WIDTH}" height="${height}" fill="#ffffff"/>`,
-    text(20, 28, title, 'font-size="17" font-weight="600"'),
+  return svgDocument(title, { width: WIDTH, height }, [
     ...subtitle.map((words, place) => text(20, 48 + 17 * place, words)),
     ...panels.flatMap((panel, place) => drawPanel(panel, HEAD + PANEL * place, most, axis)),
-    '</svg>',
-    '',
-  ].join('\n')
+  ])
 }
 
 function drawPanel({ title, unit, series, bound }: Panel, top: number, most: number, axis: string): string[] {
@@ -131,20 +126,4 @@ function number(value: number): string {
 
 function trimmed(value: number): string {
   return String(Number(value.toPrecision(3)))
-}
-
-function line(x1: number, y1: number, x2: number, y2: number, colour: string): string {
-  return `<line x1="${round(x1)}" y1="${round(y1)}" x2="${round(x2)}" y2="${round(y2)}" stroke="${colour}"/>`
-}
-
-function text(x: number, y: number, words: string, attributes = ''): string {
-  return `<text x="${round(x)}" y="${round(y)}" ${attributes}>${escaped(words)}</text>`
-}
-
-function round(value: number): number {
-  return Number(value.toFixed(1))
-}
-
-function escaped(words: string): string {
-  return words.replace(/[&<>"]/g, sign => `&#${sign.charCodeAt(0)};`)
 }

@@ -6,6 +6,7 @@ import process from 'node:process'
 import { parseArgs } from 'node:util'
 import { CASES, guardedShot } from './cases.js'
 import { drawCurve } from './curve.js'
+import { roundedNumbers } from './figures.js'
 import { latency, type Shot } from './load.js'
 import { decisionMicros } from './policy.js'
 import { residentMiB, start } from './processes.js'
@@ -49,7 +50,7 @@ const routes = decisionMicros(ROUTES, rounds)
 const connections = await againstConnections()
 const machine = { cores: cpus().length, model: cpus()[0]?.model ?? 'unknown', node: process.version }
 for (const file of [values.json, values.svg]) mkdirSync(dirname(file), { recursive: true })
-writeFileSync(values.json, `${JSON.stringify({ machine, connections, routes }, rounded, 2)}\n`)
+writeFileSync(values.json, `${JSON.stringify({ machine, connections, routes }, roundedNumbers, 2)}\n`)
 writeFileSync(`${values.svg}-connections.svg`, connectionsDrawn())
 writeFileSync(`${values.svg}-routes.svg`, routesDrawn())
 for (const { connections: count, gateMiB, keeperMiB, p50Ms } of connections)
@@ -148,8 +149,4 @@ function routesDrawn(): string {
 
 function subtitle(): string {
   return `${machine.cores} × ${machine.model}, Node ${machine.node}.`
-}
-
-function rounded(_name: string, value: unknown): unknown {
-  return typeof value === 'number' ? Number(value.toPrecision(4)) : value
 }

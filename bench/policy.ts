@@ -16,6 +16,7 @@ import {
   parsePolicySource,
 } from '../src/policy/index.js'
 import { type Catalog, routesCatalog } from '../src/protocol/index.js'
+import { median } from './figures.js'
 
 /**
  * What deciding and reading policies cost. `node dist/bench/policy.js [rounds]` alone; `npm run bench` reports it too. The
@@ -215,10 +216,6 @@ function timed(work: () => unknown): number {
   work()
   const { user, system } = process.cpuUsage(start)
   return (user + system) / 1_000
-}
-
-function median(numbers: readonly number[]): number {
-  return [...numbers].sort((a, b) => a - b)[Math.floor(numbers.length / 2)] as number
 }
 
 if (process.argv[1] === fileURLToPath(import.meta.url))

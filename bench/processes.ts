@@ -86,6 +86,12 @@ export function peakMiB(pid: number): number {
   return memoryMiB(pid, 'VmHWM')
 }
 
+/** Resident memory with each page divided by the processes that share it, so that a sum counts none twice (proc(5), Pss). */
+export function proportionalMiB(pid: number): number {
+  const rollup = readFileSync(`/proc/${pid}/smaps_rollup`, 'utf8')
+  return Number(/^Pss:\s+(\d+) kB/m.exec(rollup)?.[1]) / 1024
+}
+
 /** Its own memory: resident, and not pages of a file that it has mapped, which the system takes back as it likes. */
 export function ownMiB(pid: number): number {
   return memoryMiB(pid, 'RssAnon')

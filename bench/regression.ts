@@ -64,7 +64,7 @@ function measure(names: readonly string[]): ReadonlyMap<string, number> {
         fileURLToPath(new URL('./bench.js', import.meta.url)),
         ...['--cases', names.join(','), '--contenders', '@fastify/http-proxy'],
         ...['--connections', String(CONNECTIONS), '--seconds', values.seconds, '--rounds', '3'],
-        ...['--samples', '100', '--policy-rounds', '1', '--json', json, '--svg', join(folder, 'figures.svg')],
+        ...['--samples', '100', '--policy-rounds', '1', '--idle-seconds', '0', '--json', json, '--svg', join(folder, 'figures.svg')],
       ],
       { stdio: ['ignore', 'ignore', 'inherit'] },
     )

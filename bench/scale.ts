@@ -20,6 +20,7 @@ import { parseArgs } from 'node:util'
 import { connectAdmin } from '../src/cli/admin-client.js'
 import { loadConfig } from '../src/cli/config.js'
 import type { KeeperStatus } from '../src/cli/keeper-status.js'
+import { median, quantile, rounded } from './figures.js'
 import { fire } from './load.js'
 import { peakMiB, residentMiB, roleOf, type Started, start } from './processes.js'
 import { curveOf, type WholeSidecar } from './scale-curve.js'
@@ -316,19 +317,4 @@ function spread(figures: readonly number[]) {
     low: rounded(Math.min(...figures)),
     high: rounded(Math.max(...figures)),
   }
-}
-
-function median(figures: readonly number[]): number {
-  return quantile(
-    [...figures].sort((a, b) => a - b),
-    0.5,
-  )
-}
-
-function quantile(sorted: readonly number[], share: number): number {
-  return sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * share))] as number
-}
-
-function rounded(figure: number): number {
-  return Number(figure.toPrecision(4))
 }

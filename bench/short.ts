@@ -12,7 +12,7 @@ import { fileURLToPath } from 'node:url'
  */
 const MOST_MS = 300_000
 
-/** A figure by its place in a document: `results.*.throughputRatio`, each member of `results`. */
+/** A figure by its place in a document: `results.*.name`: the name of each member of `results`. */
 type Place = readonly string[]
 
 const SIDECAR: readonly Place[] = [
@@ -43,7 +43,18 @@ try {
   const svg = join(folder, 'figures.svg')
   // Few connections: a machine that does other things as well is not to make the keeper late.
   const short = ['--seconds', '1', '--rounds', '1', '--samples', '50', '--connections', '8']
-  await finished('bench.js', ...short, '--policy-rounds', '1', '--json', json, '--svg', svg)
+  await finished(
+    'bench.js',
+    ...short,
+    '--policy-rounds',
+    '1',
+    '--idle-seconds',
+    '0',
+    '--json',
+    json,
+    '--svg',
+    svg,
+  )
   const figures: unknown = JSON.parse(readFileSync(json, 'utf8'))
   for (const place of SIDECAR) aboveZero('bench.js', figures, place)
   isDrawing('bench.js', svg)

@@ -5,6 +5,7 @@ import { parsePublicKey } from '../src/canon/index.js'
 import { openEvidence, parallelChecks } from '../src/ledger/index.js'
 import { nativeCrypto } from '../src/native/index.js'
 import { References, type VerifyOptions } from '../src/receipt/index.js'
+import { median } from './figures.js'
 import { type SampleLog, writeSampleLog } from './sample-log.js'
 
 /**
@@ -91,8 +92,4 @@ async function verified(
   if (!found.sound || found.size !== log.entries)
     throw new Error(`the benchmark's log is not sound: ${found.findings[0]?.message}`)
   return { perSecond: found.size / seconds, cpuMicros: (user + system) / found.size }
-}
-
-function median(numbers: readonly number[]): number {
-  return [...numbers].sort((a, b) => a - b)[Math.floor(numbers.length / 2)] as number
 }

@@ -19,13 +19,17 @@ export function fromUtf8(bytes: Uint8Array): string {
   }
 }
 
-const HEX = Array.from({ length: 256 }, (_, byte) => byte.toString(16).padStart(2, '0'))
+const DIGITS = encoder.encode('0123456789abcdef')
 
 /** Lower-case hexadecimal. */
 export function hex(bytes: Uint8Array): string {
-  let text = ''
-  for (const byte of bytes) text += HEX[byte]
-  return text
+  const ascii = new Uint8Array(bytes.length * 2)
+  let at = 0
+  for (const byte of bytes) {
+    ascii[at++] = DIGITS[byte >> 4] as number
+    ascii[at++] = DIGITS[byte & 15] as number
+  }
+  return decoder.decode(ascii)
 }
 
 /** Bytes behind lower-case hexadecimal, or undefined if the text is anything else. */

@@ -40,7 +40,7 @@ export interface LedgerLimits extends CommitLimits {
 
 const DEFAULT_LIMITS: LedgerLimits = {
   batchEntries: 512,
-  turnEntries: 64,
+  turnEntries: 16,
   queuedEntries: 16_384,
   soonMs: 3,
   markLagEntries: 4_096,
