@@ -72,7 +72,8 @@ try {
   const idle = running.map(memoryOf)
   const results: CaseResult[] = []
   for (const each of cases)
-    for (const count of connections) results.push(await compare(each, count, running, plan, tell))
+    for (const count of connections.filter(few => few <= (each.mostConnections ?? few)))
+      results.push(await compare(each, count, running, plan, tell))
   const alone: Alone[] = []
   for (const each of cases) alone.push(await measureAlone(each))
   const memoryMiB = running.map((contender, place) => ({

@@ -5,7 +5,7 @@ import { join } from 'node:path'
 import process from 'node:process'
 import { parseArgs } from 'node:util'
 import { transformSync } from 'esbuild'
-import { ROOT } from './bundle/root.js'
+import { ROOT } from './root.js'
 
 /*
  * `npm run test:defences`: takes one defence after the other out of a copy of the sources and expects the test that is there

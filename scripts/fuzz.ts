@@ -3,11 +3,11 @@ import { basename, join } from 'node:path'
 import process from 'node:process'
 import { pathToFileURL } from 'node:url'
 import { parseArgs } from 'node:util'
-import { ROOT } from './bundle/root.js'
 import { campaign, type Outcome } from './fuzz/campaign.js'
 import { progressLine, table } from './fuzz/table.js'
 import type { Progress } from './fuzz/worker.js'
 import { writeSeeds } from './fuzz/write-seeds.js'
+import { ROOT } from './root.js'
 
 const HELP = `Fuzzes what reads strangers' bytes, guided by the branches that an input reaches.
 

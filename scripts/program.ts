@@ -6,7 +6,7 @@ import { BUNDLED, EXTERNAL } from './bundle/external.js'
 import { licencesOf } from './bundle/licences.js'
 import { packagesOf } from './bundle/packages.js'
 import { pureSources } from './bundle/pure-sources.js'
-import { ROOT } from './bundle/root.js'
+import { ROOT } from './root.js'
 
 /*
  * `node dist/scripts/program.js`: writes what is installed and run, dist/bin: the program's entries with all that they

@@ -1,6 +1,6 @@
 import { build, type Metafile } from 'esbuild'
+import { ROOT, read } from '../root.js'
 import { pureSources } from './pure-sources.js'
-import { ROOT, read } from './root.js'
 
 /** The console's page as its server hands it out: markup, style, and one module of the page's script and the pure rooms. */
 export async function consolePage(): Promise<{

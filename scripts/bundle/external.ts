@@ -1,5 +1,5 @@
 import { join } from 'node:path'
-import { ROOT } from './root.js'
+import { ROOT } from '../root.js'
 
 /** What stays a package: native code that finds its binary by its own folder, and undici, of which there is to be one. */
 export const EXTERNAL: readonly string[] = ['classic-level', 'sodium-native', 'undici']

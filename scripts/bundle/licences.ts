@@ -1,8 +1,8 @@
 import { readdirSync } from 'node:fs'
 import { join } from 'node:path'
 import type { Metafile } from 'esbuild'
+import { ROOT, read } from '../root.js'
 import { type Package, packagesOf } from './packages.js'
-import { ROOT, read } from './root.js'
 
 /** Licences of all packages that a bundle has in it, each under the name and version of its package. */
 export function licencesOf(metafile: Pick<Metafile, 'inputs'>): string {

@@ -1,5 +1,5 @@
 import type { Metafile } from 'esbuild'
-import { read } from './root.js'
+import { read } from '../root.js'
 
 /** A package that a bundle has something of. */
 export interface Package {

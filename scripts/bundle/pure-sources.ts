@@ -1,6 +1,6 @@
 import { join } from 'node:path'
 import type { Plugin } from 'esbuild'
-import { ROOT } from './root.js'
+import { ROOT } from '../root.js'
 
 /** The rooms of `src/` do nothing when they are loaded, so a module of which nothing is used is left out with its packages. */
 export const pureSources: Plugin = {

@@ -2,7 +2,7 @@ import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join, relative } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import { build, type Plugin } from 'esbuild'
-import { ROOT } from '../bundle/root.js'
+import { ROOT } from '../root.js'
 import { instrument } from './instrument.js'
 
 /** A target in one file that a worker can load, with its branches counted. */

@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto'
 import { mkdirSync, writeFileSync } from 'node:fs'
 import { join, relative } from 'node:path'
 import { Worker } from 'node:worker_threads'
-import { ROOT } from '../bundle/root.js'
+import { ROOT } from '../root.js'
 import { bundleTarget, type FuzzBundle } from './bundle.js'
 import type { Progress, WorkerOrder, WorkerReport } from './worker.js'
 

@@ -4,7 +4,7 @@ import process from 'node:process'
 import { build } from 'esbuild'
 import { EXTERNAL } from '../bundle/external.js'
 import { type Package, packagesOf } from '../bundle/packages.js'
-import { ROOT } from '../bundle/root.js'
+import { ROOT } from '../root.js'
 import type { Tree } from './tree.js'
 
 /** What lies in a package and says what it is and who may use it. */

@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import type { Package } from '../bundle/packages.js'
-import { ROOT } from '../bundle/root.js'
+import { ROOT } from '../root.js'
 import type { Component } from './sbom.js'
 
 interface Lock {

@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto'
 import { build } from 'esbuild'
 import { licencesOf } from '../bundle/licences.js'
 import { pureSources } from '../bundle/pure-sources.js'
-import { ROOT, read } from '../bundle/root.js'
+import { ROOT, read } from '../root.js'
 
 /** The page that verifies bundles, as one file: the pure rooms, the page's own script and style, and a policy that lets nothing else in. */
 export async function verifierPage(): Promise<string> {

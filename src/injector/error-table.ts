@@ -7,6 +7,16 @@ export const injectorErrors = {
     sentence: 'What was sent is no AdmissionReview of admission.k8s.io/v1 for a pod.',
     mend: 'Let the API server ask, with the webhook configuration that ships with the injector.',
   },
+  review_path: {
+    status: 404,
+    sentence: 'There is no such path at the injector.',
+    mend: 'Ask `POST /inject` or `POST /validate`, as the webhook configuration that ships with the injector does.',
+  },
+  review_method: {
+    status: 405,
+    sentence: 'Reviews are sent with POST.',
+    mend: 'Let the API server ask, with the webhook configuration that ships with the injector.',
+  },
   reviews_crowded: {
     status: 503,
     sentence: 'The injector holds as many bytes of reviews as it may.',

@@ -69,9 +69,8 @@ export async function startInjector(options: InjectorOptions): Promise<InjectorS
     if (path === '/livez') return send(response, 200, { live: true })
     if (path === '/readyz') return send(response, closing ? 503 : 200, { ready: !closing })
     const kind = Object.hasOwn(KINDS, path) ? KINDS[path] : undefined
-    if (kind === undefined) return send(response, 404, { code: 'review_malformed', message: 'no such path' })
-    if (request.method !== 'POST')
-      return send(response, 405, { code: 'review_malformed', message: 'POST only' })
+    if (kind === undefined) throw injectorFault('review_path')
+    if (request.method !== 'POST') throw injectorFault('review_method')
     const review = parsed(await bodies.read(request))
     const answered = answerReview(review, kind, parts())
     tell(review, answered, kind)

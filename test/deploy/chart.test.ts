@@ -4,6 +4,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, describe, it } from 'node:test'
+import { isDeepStrictEqual } from 'node:util'
 import { parse, parseDocument } from 'yaml'
 import {
   MODES,
@@ -16,6 +17,7 @@ import {
 } from '../../scripts/kubernetes/render.js'
 import { runTool, TOOLS_MISSING } from '../../scripts/kubernetes/tools.js'
 import { valuesSchema } from '../../scripts/kubernetes/values-schema.js'
+import * as names from '../../src/injector/names.js'
 import { objectionTo } from '../docs/commands.js'
 import { violations } from '../injector/pod-security.js'
 import {
@@ -218,6 +220,14 @@ describe('the gateway of the chart', { skip: TOOLS_MISSING }, () => {
     const set = only(rendered(...gates), 'StatefulSet')
     assert.equal((set.spec as Json).replicas, 1)
     assert.match(refusal(...gates, '--set', 'gateway.replicas=2'), /replicas/)
+    assert.match(
+      refusal(...gates, '--set', 'gateway.enabled=false'),
+      /agents: agents is let out to the gateway/,
+    )
+    assert.match(
+      refusal(...gates, '--set', 'defaultProfile=codr'),
+      /defaultProfile: there is no profile codr/,
+    )
     const mounts = (container: Json | undefined) =>
       ((container?.volumeMounts ?? []) as { name: string; readOnly?: boolean }[]).map(
         ({ name, readOnly }) => `${name}${readOnly ? ' ro' : ''}`,
@@ -226,6 +236,24 @@ describe('the gateway of the chart', { skip: TOOLS_MISSING }, () => {
     assert.ok(mounts(keeper).includes('countersign-ledger'))
     for (const gate of all)
       assert.deepEqual(mounts(gate), ['countersign-config ro', 'countersign-link ro', 'countersign-tls ro'])
+    // As in the pods that the injector makes, whose tests run those names and paths as processes.
+    const ours = [
+      { name: names.CONFIG_VOLUME, mountPath: names.CONFIG_PATH },
+      { name: names.LINK_VOLUME, mountPath: names.LINK_PATH },
+      { name: names.PRIVATE_VOLUME, mountPath: names.PRIVATE_PATH },
+      { name: names.LEDGER_VOLUME, mountPath: names.LEDGER_PATH },
+      { name: names.API_TOKEN_VOLUME, mountPath: names.API_TOKEN_PATH },
+    ]
+    const held = ((keeper?.volumeMounts ?? []) as { name: string; mountPath: string }[]).map(
+      ({ name, mountPath }) => ({ name, mountPath }),
+    )
+    for (const each of ours)
+      assert.ok(
+        held.some(mount => isDeepStrictEqual(mount, each)),
+        each.name,
+      )
+    const called = containersOf(set).map(({ name }) => name)
+    assert.deepEqual(called, [names.SECRETS, names.KEEPER, names.GATE, `${names.GATE}-2`])
     const claims = (set.spec as { volumeClaimTemplates: { spec: Json }[] }).volumeClaimTemplates
     for (const { spec } of claims) assert.deepEqual(spec.accessModes, ['ReadWriteOncePod'])
   })

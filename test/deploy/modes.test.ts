@@ -19,9 +19,9 @@ import {
 
 const EXAMPLES: Readonly<Record<Mode, readonly string[]>> = {
   gateway: ['deployment-gateway', 'first-call'],
-  'sidecar-cni': ['deployment', 'job', 'cronjob'],
-  'sidecar-netadmin': ['deployment', 'job', 'cronjob'],
-  sidecar: ['deployment', 'job', 'cronjob'],
+  'sidecar-cni': ['deployment-sidecar', 'job-sidecar', 'cronjob-sidecar'],
+  'sidecar-netadmin': ['deployment-sidecar', 'job-sidecar', 'cronjob-sidecar'],
+  sidecar: ['deployment-sidecar', 'job-sidecar', 'cronjob-sidecar'],
 }
 const LEVEL: Readonly<Record<Mode, string>> = {
   gateway: 'restricted',

@@ -34,6 +34,8 @@ describe('the corpus of pods that try to get around the sidecar', () => {
     const covered = new Set(corpus.flatMap(({ expect }) => expect))
     const elsewhere = new Set([
       'review_malformed',
+      'review_path',
+      'review_method',
       'reviews_crowded',
       'profile_missing',
       'pod_changed',

@@ -72,7 +72,8 @@ export function registerVault(program: Command, io: Io): void {
 
 const PUT_HELP = `
 The secret is never an argument. Text for static, oauth2, ship-http and railway-project-token, PEM for github-app and jwt (or a
-private JWK), and for every kind its JSON. For stripe-restricted-key:
+private JWK), and for every kind its JSON. railway-project-token takes the token of an account or a workspace, a UUID: a
+project's own can't make others. For stripe-restricted-key:
   {"keys":[{"key":"rk_test_…","covers":{"permissions":["customers:write","charges:read"]}},
            {"key":"rk_test_…","covers":{"operations":["POST /v1/refunds"]}},
            {"key":"rk_test_…","covers":{"classes":["read"]}}]}
