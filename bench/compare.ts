@@ -57,6 +57,18 @@ export function ratioIn({ showings }: CaseResult): number {
   return showings.find(({ contender }) => isSidecar({ name: contender }))?.toBare ?? Number.NaN
 }
 
+/**
+ * Processor time that bare takes for a request as a share of the sidecar's. Neither the disk nor what else runs on the
+ * machine changes it much, so that it can be held to a figure of another day.
+ */
+export function thriftIn({ showings }: CaseResult): number {
+  const spent = (is: typeof isBare) => {
+    const showing = showings.find(({ contender }) => is({ name: contender }))
+    return showing === undefined ? Number.NaN : sum(Object.values(showing.cpuMicros))
+  }
+  return spent(isBare) / spent(isSidecar)
+}
+
 /** MiB of all of a contender's processes, by what they do; what several of them share is counted once. */
 export function memoryOf(contender: Contender): Readonly<Record<string, number>> {
   return byProcess(contender, pids => sum(pids.map(proportionalMiB)))

@@ -26,6 +26,7 @@ test('it starts every lane of the tests, and the benchmarks', () => {
     assert.ok([...started, ...checked].includes(name), name)
   assert.ok(started.includes('check'))
   assert.ok(started.includes('bench:short'))
+  assert.ok(started.includes('bench:regression'))
   assert.ok(started.includes('soak:short'))
   const short = read('bench/short.ts')
   // The others are parts of these; whatever measures is started by the short form.

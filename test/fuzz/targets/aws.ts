@@ -233,6 +233,10 @@ export const target: FuzzTarget = {
       [...signedFor('route53', { region: 'us-east-1' }), ['content-type', 'application/xml']],
       '<ChangeResourceRecordSetsRequest xmlns="https://route53.amazonaws.com/doc/2013-04-01/"><ChangeBatch><Changes><Change><Action>DELETE</Action></Change></Changes></ChangeBatch></ChangeResourceRecordSetsRequest>',
     ),
+    // No operation with an empty name at its end, and not the one without the slash either.
+    'route53-slash': written('POST', '/2013-04-01/hostedzone/Z1/', [
+      ...signedFor('route53', { region: 'us-east-1' }),
+    ]),
     's3-put': s3('PUT', '/bucket/a%20b//../%C3%BC', 'hello'),
     's3-delete': s3('DELETE', '/bucket/key?versionId=3'),
     's3-delete-many': s3(
