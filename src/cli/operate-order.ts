@@ -1,6 +1,5 @@
 import { randomUUID } from 'node:crypto'
 import { existsSync } from 'node:fs'
-import { userInfo } from 'node:os'
 import type { Command } from 'commander'
 import { encodeEnvelope, parseStrictJson } from '../canon/index.js'
 import { type SignedOperateOrder, sealOperateOrder } from '../policy/index.js'
@@ -8,6 +7,7 @@ import { loadConfig } from './config.js'
 import { type Io, UsageError } from './io.js'
 import { openSigningKey } from './locked-key.js'
 import { repeatable } from './repeatable.js'
+import { defaultOwner } from './session-options.js'
 
 export interface OrderFlags {
   readonly config: string
@@ -34,7 +34,7 @@ export function addOrderOptions(command: Command, because?: string): Command {
       ? command.requiredOption(reason, 'why; stands in the receipt')
       : command.option(reason, 'why; stands in the receipt', because)
   return said
-    .option('--by <person>', 'who orders it; stands in the receipt', userInfo().username)
+    .option('--by <person>', 'who orders it; stands in the receipt', defaultOwner())
     .option(
       '--key <file>',
       'private key with the operate role; repeatable where the trust root asks for several. trust/keys/operate.jwk beside the configuration unless told',

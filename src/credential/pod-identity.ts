@@ -48,6 +48,8 @@ export interface IdentityVerifierOptions {
 export interface IdentityVerifier {
   /** True where the token says that it is of one of the issuers: nobody else here verifies it then. */
   claims(token: string): boolean
+  /** True where tokens of this issuer are verified. */
+  knows(issuer: string): boolean
   /** Never throws. Whatever can't be found out is a refusal. */
   verify(token: string, nowMs: number): Promise<IdentityVerdict>
 }
@@ -100,6 +102,7 @@ export function identityVerifier({ issuers, origin, podUid }: IdentityVerifierOp
 
   return {
     claims: token => known.has(issuerOf(token) ?? ''),
+    knows: issuer => known.has(issuer),
     verify: async (token, nowMs) => {
       if (token.length > MAX_GRANT_CHARS) return refused('grant_malformed')
       const identity = await authentic(token, nowMs)

@@ -16,7 +16,7 @@ const NETWORK_ORDER =
 const RUNTIME_ORDER =
   /^(([a-z0-9-]+\.)*(crio\.io|cri-o\.io|nri\.io|nri\.containerd\.io|cdi\.k8s\.io)(\/|$)|io\.(kubernetes\.cri|katacontainers|containerd)[.-]|dev\.gvisor\.)/
 
-/** No new pod has one of these. */
+/** No new pod has one of these; on one that runs, what isn't held below is what a plugin has written of it. */
 export const REFUSED_ANNOTATION = new RegExp(`${NETWORK_ORDER.source}|${RUNTIME_ORDER.source}`)
 
 /**

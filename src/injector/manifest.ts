@@ -1,4 +1,5 @@
 import { type Document, parseAllDocuments, stringify } from 'yaml'
+import { HELD_ANNOTATION, REFUSED_ANNOTATION } from './annotations.js'
 import { injectorFault } from './error-table.js'
 import { type InjectorParts, judge } from './judge.js'
 import type { Refusal } from './refusal.js'
@@ -77,7 +78,7 @@ function renderObject(
     return { report: { ...of, outcome: { kind: 'passed' } }, injected: object }
   }
   const pod = place.reduce<unknown>((value, key) => (value as Json | null | undefined)?.[key], object)
-  const judgement = judge(pod, namespace, parts)
+  const judgement = judge(isLive(object, place) ? asAdmitted(pod as Json) : pod, namespace, parts)
   if (judgement.kind === 'refused') {
     const prefix = place.length === 0 ? '' : `${place.join('.')}.`
     const refusals = judgement.refusals.map(each => ({ ...each, at: `${prefix}${each.at}` }))
@@ -87,6 +88,20 @@ function renderObject(
     report: { ...of, outcome: { kind: 'injected' } },
     injected: replacedAt(object, place, judgement.pod),
   }
+}
+
+/** As an API server has it, and not as somebody wrote it. */
+function isLive({ metadata }: Json, place: readonly string[]): boolean {
+  return place.length === 0 && typeof (metadata as Json | null | undefined)?.uid === 'string'
+}
+
+/** Without what network plugins have written on the pod since: its addresses, say. */
+function asAdmitted(pod: Json): Json {
+  const { annotations, ...metadata } = pod.metadata as { annotations?: Record<string, unknown> }
+  const kept = Object.entries(annotations ?? {}).filter(
+    ([key]) => HELD_ANNOTATION.test(key) || !REFUSED_ANNOTATION.test(key),
+  )
+  return { ...pod, metadata: { ...metadata, annotations: Object.fromEntries(kept) } }
 }
 
 function replacedAt(value: Json, place: readonly string[], replacement: object): Json {

@@ -56,6 +56,8 @@ export interface ActivationParts {
   readonly clock: Clock
   readonly log: Log
   readonly source: SealedSource
+  /** Whether tokens of an issuer that a policy names are verified here. */
+  readonly knowsIssuer: (issuer: string) => boolean
   /** Called with what the gates may know of the policy in force, whenever that changes. */
   readonly announce: (view: PolicyView | null) => void
 }
@@ -155,7 +157,19 @@ export class Activation {
         { agent, until: new Date(untilMs).toISOString(), version: policy.version },
         'an agent observes: what no rule reaches passes, up to update',
       )
+    this.warnOfStrangers(policy)
     this.parts.announce(view)
+  }
+
+  /** Their agents would be refused one by one, and nobody would see why. */
+  private warnOfStrangers(policy: ActivePolicy): void {
+    for (const { id: agent, identities } of policy.agents.values())
+      for (const each of identities)
+        if (each.kind === 'issuer' && !this.parts.knowsIssuer(each.issuer))
+          this.parts.log.warn(
+            { agent, issuer: each.issuer },
+            'the policy lets an agent in by an issuer that keeper.identities doesn’t have',
+          )
   }
 
   /** ATTACK: a stolen policy key. Revoking it, or what it sealed, ends what is in force at once and not at its expiry. */

@@ -103,7 +103,11 @@ export async function startKeeper(options: KeeperOptions): Promise<Keeper> {
   const settlement = new Settlement({ ledger, crypto, clock, log, counters, open, probing })
   let link: LinkServer | undefined
   const announce = (view: PolicyView | null) => link?.announce(view)
-  const activation = new Activation({ ledger, clock, log, source: options.policySource, announce })
+  const knowsIssuer = (issuer: string) => options.identities?.knows(issuer) ?? false
+  const activation = new Activation({
+    ...{ ledger, clock, log, knowsIssuer, announce },
+    source: options.policySource,
+  })
   let stops: Stops | undefined
   const notices = new Notices({ places: options.noticePlaces ?? [], clock, log })
   const raise = (notice: Notice | null): void => {

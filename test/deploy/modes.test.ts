@@ -19,9 +19,9 @@ import {
 
 const EXAMPLES: Readonly<Record<Mode, readonly string[]>> = {
   gateway: ['deployment-gateway', 'first-call'],
-  'sidecar-cni': ['deployment-sidecar', 'job-sidecar', 'cronjob-sidecar'],
-  'sidecar-netadmin': ['deployment-sidecar', 'job-sidecar', 'cronjob-sidecar'],
-  sidecar: ['deployment-sidecar', 'job-sidecar', 'cronjob-sidecar'],
+  'sidecar-cni': ['deployment-sidecar', 'job-sidecar', 'cronjob-sidecar', 'first-call-sidecar'],
+  'sidecar-netadmin': ['deployment-sidecar', 'job-sidecar', 'cronjob-sidecar', 'first-call-sidecar'],
+  sidecar: ['deployment-sidecar', 'job-sidecar', 'cronjob-sidecar', 'first-call-sidecar'],
 }
 const LEVEL: Readonly<Record<Mode, string>> = {
   gateway: 'restricted',

@@ -37,6 +37,23 @@ const documents = (yaml: string | null) => {
 }
 
 describe('rendered manifests', () => {
+  it('take a running pod without what network plugins wrote on it, and never with their orders', () => {
+    const [pod] = documents(renderManifests(stringify(agentPod()), CHOICES, PARTS).yaml) as [
+      { metadata: { annotations: Record<string, string> } },
+    ]
+    const outcomeOf = (uid: string | undefined, annotations: Readonly<Record<string, string>>) => {
+      const metadata = { ...pod.metadata, uid, annotations: { ...pod.metadata.annotations, ...annotations } }
+      const { objects } = renderManifests(stringify({ ...pod, metadata }), CHOICES, PARTS)
+      return objects[0]?.outcome.kind
+    }
+    const written = { 'cni.projectcalico.org/podIP': '10.1.2.3/32', 'k8s.ovn.org/pod-networks': '{}' }
+    const uid = '3f1c2a54-6f0e-4c52-9a5e-0d8f6a1b7c01'
+    assert.equal(outcomeOf(uid, written), 'injected')
+    assert.equal(outcomeOf(undefined, written), 'refused')
+    assert.equal(outcomeOf(uid, { ...written, 'k8s.v1.cni.cncf.io/networks': 'other' }), 'refused')
+    assert.equal(outcomeOf(uid, { 'io.kubernetes.cri.rdt-class': 'gold' }), 'refused')
+  })
+
   for (const [object, model] of KINDS)
     it(`have the sidecar in a ${model.slice(2)}, and only fields that it has`, () => {
       const { yaml, objects } = renderManifests(stringify(object), CHOICES, PARTS)

@@ -52,6 +52,16 @@ function askAs({ house }: Home, client: KeeperClient, token: string): Promise<As
 const codeOf = ({ verdict }: Asked) => (verdict.kind === 'refuse' ? verdict.code : verdict.kind)
 
 describe('the identity of a pod as a grant', () => {
+  it('is of an issuer that the keeper knows, or its log says that none of them gets in', async t => {
+    const strange = '[{ issuer: "https://other.example", subject: "system:serviceaccount:agents:coder" }]'
+    const warned = async (at: Home) => {
+      await at.house.start({ identities: at.identities })
+      return at.house.logged.filter(({ sentence }) => sentence.includes('keeper.identities'))
+    }
+    assert.equal((await warned(await home(t, strange))).length, 1)
+    assert.deepEqual(await warned(await home(t)), [])
+  })
+
   it('is written down once before anything passes under it, and the receipt cites it', async t => {
     const at = await home(t)
     const { ledger } = await at.house.start({ identities: at.identities })

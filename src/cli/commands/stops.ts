@@ -1,8 +1,8 @@
-import { userInfo } from 'node:os'
 import type { Command } from 'commander'
 import type { Freeze, HaltScope } from '../../keeper/index.js'
 import { type Io, printJson, printLine, UsageError } from '../io.js'
 import { addOrderOptions, type OrderFlags, signedOrder } from '../operate-order.js'
+import { defaultOwner } from '../session-options.js'
 import { type AdminOptions, addAdminOptions, adminOf } from './approvals.js'
 
 interface ScopeFlags {
@@ -35,7 +35,7 @@ export function registerHalt(program: Command, io: Io): void {
     .summary('stop an agent, a task or everything, from the next request on')
     .option('--cut', 'break off what is under way as well; what it has done by then, nobody knows')
     .option('--because <text>', 'why; the agent reads it, and it stands in the receipt')
-    .option('--by <person>', 'who halts; stands in the receipt', userInfo().username)
+    .option('--by <person>', 'who halts; stands in the receipt', defaultOwner())
     .option('--json', 'one JSON document')
     .addHelpText(
       'after',
@@ -73,7 +73,7 @@ export function registerFreeze(program: Command, io: Io): void {
     .summary('let nothing but plain reads pass')
     .option('--until <time>', 'it ends by itself then, such as 2027-01-13T18:00:00Z')
     .option('--because <text>', 'why; the agents read it, and it stands in the receipt')
-    .option('--by <person>', 'who freezes; stands in the receipt', userInfo().username)
+    .option('--by <person>', 'who freezes; stands in the receipt', defaultOwner())
     .option('--json', 'one JSON document')
     .addHelpText(
       'after',
