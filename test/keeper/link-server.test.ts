@@ -258,20 +258,58 @@ describe('attacks on the keeper’s socket', () => {
     })
   }
 
+  it('a gate that never reads its replies is no longer read once its bound of unsent bytes is reached', async () => {
+    let admits = 0
+    const credential: [string, string] = ['authorization', 'c'.repeat(30_000)]
+    await listen(
+      {
+        admit: async request => {
+          admits++
+          const { verdict, ...reply } = allowed(request, 1)
+          return { ...reply, verdict: { ...verdict, headers: [credential] } as AdmitReply['verdict'] }
+        },
+      },
+      socketPath,
+      { maxUnsentBytes: 200_000 },
+    )
+    const socket = await raw()
+    const replies = repliesOf(socket)
+    socket.pause()
+    socket.write(encodeMessage({ type: 'hello', protocol: 1, gate: GATE_ID }))
+    const operations = [{ name: 'x', args: { note: 'n'.repeat(100_000) } }]
+    const frame = encodeMessage(anAdmit({ finding: { kind: 'operations', operations } }))
+    for (let i = 0; i < 200; i++) socket.write(frame)
+    await standstill(() => admits)
+    assert.ok(admits > 0 && admits < 60, `${admits} admits were taken`)
+    assert.ok(socket.writableLength > 0, 'the flood must queue on the side of the flooder')
+    socket.resume()
+    await until(() => replies.admitted === 200)
+    assert.equal(admits, 200)
+    socket.destroy()
+  })
+
   it('a thousand connections with half a frame each: those beyond the bound are closed unread', async () => {
-    await listen({}, socketPath, { maxGates: 2 })
+    // Longer than any test: what closes the third is the bound, and not that it stalls.
+    await listen({}, socketPath, { maxGates: 2, frameTimeoutMs: 600_000 })
     const client = await connected()
     const second = await raw()
     const third = await raw()
     const closed = new Promise(resolve => third.on('error', () => undefined).once('close', resolve))
-    third.resume().write(encodeMessage(anAdmit()).subarray(0, 40))
+    let welcomed = false
+    third.on('data', () => {
+      welcomed = true
+      third.destroy()
+    })
+    third.write(encodeMessage({ type: 'hello', protocol: 1, gate: GATE_ID }))
+    third.write(encodeMessage(anAdmit()).subarray(0, 40))
     await closed
+    assert.equal(welcomed, false)
     assert.equal((await client.admit(admitCall)).receipt?.seq, 1)
     second.destroy()
   })
 })
 
-type Bound = 'frameTimeoutMs' | 'maxOpenCalls' | 'maxOpenBytes' | 'maxGates'
+type Bound = 'frameTimeoutMs' | 'maxOpenCalls' | 'maxOpenBytes' | 'maxUnsentBytes' | 'maxGates'
 
 async function listen(
   handlers: Partial<LinkHandlers> = {},
@@ -319,16 +357,29 @@ async function raw(): Promise<Socket> {
 
 /** Codes of the faults that arrive until the connection ends. */
 async function faultsOf(socket: Socket): Promise<string[]> {
-  const codes: string[] = []
+  const { faults } = repliesOf(socket)
+  await once(socket, 'close')
+  return faults
+}
+
+interface Replies {
+  /** Codes. */
+  readonly faults: string[]
+  admitted: number
+}
+
+/** What arrives, as far as it has. */
+function repliesOf(socket: Socket): Replies {
+  const replies: Replies = { faults: [], admitted: 0 }
   const reader = new FrameReader(type => fromKeeper.maxPayloadBytes(type))
   socket.on('data', chunk =>
     reader.push(chunk, frame => {
       const message = fromKeeper.decode(frame)
-      if (message.type === 'fault') codes.push(message.code)
+      if (message.type === 'fault') replies.faults.push(message.code)
+      else if (message.type === 'admitted') replies.admitted++
     }),
   )
-  await once(socket, 'close')
-  return codes
+  return replies
 }
 
 function allowed(request: AdmitRequest, seq: number): AdmitReply {
@@ -350,4 +401,12 @@ function allowed(request: AdmitRequest, seq: number): AdmitReply {
 
 async function until(condition: () => boolean): Promise<void> {
   while (!condition()) await new Promise(setImmediate)
+}
+
+/** Resolves when a count has stood still for many turns, and has begun. */
+async function standstill(count: () => number): Promise<void> {
+  for (let before = 0, turns = 0; count() === 0 || turns < 500; before = count()) {
+    turns = count() === before ? turns + 1 : 0
+    await new Promise(setImmediate)
+  }
 }
