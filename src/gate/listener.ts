@@ -150,7 +150,7 @@ function hardenedServer(options: ListenerOptions): Server {
       return
     }
     options.onMalformed()
-    if (error.code === 'ECONNRESET' || !socket.writable) socket.destroy()
+    if (UNANSWERABLE.has(error.code ?? '') || !socket.writable) socket.destroy()
     else socket.end(MALFORMED_ANSWERS[error.code ?? ''] ?? plainAnswer('400 Bad Request'))
   })
   return server
@@ -166,6 +166,9 @@ function endAfter(response: ServerResponse): void {
 function plainAnswer(status: string): string {
   return `HTTP/1.1 ${status}\r\nConnection: close\r\nContent-Length: 0\r\n\r\n`
 }
+
+/** ATTACK: what is written before the end of a handshake waits for that end, and so would the connection, for ever. */
+const UNANSWERABLE: ReadonlySet<string> = new Set(['ECONNRESET', 'ERR_TLS_HANDSHAKE_TIMEOUT'])
 
 const MALFORMED_ANSWERS: Readonly<Record<string, string>> = {
   HPE_HEADER_OVERFLOW: plainAnswer('431 Request Header Fields Too Large'),

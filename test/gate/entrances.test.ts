@@ -120,6 +120,17 @@ describe('the entrances of a gate', () => {
     assert.equal(await textOf(second), '{"ok":true}')
   })
 
+  it('attack: let go of a connection that never begins its handshake', { timeout: 20_000 }, async t => {
+    const running = await open({ tls: { ...tls, listen: '127.0.0.1:0' }, limits: { headersMs: 200 } })
+    const silent = await holdConnection(t, running.gate.addresses().tls as string, '127.0.0.1')
+    if (!silent.closed) await once(silent.resume(), 'close')
+  })
+
+  it('say how long they keep a connection that is idle', async () => {
+    const { call } = await open({ limits: { keepAliveMs: 7_000 } })
+    assert.equal((await call('/invoices')).headers.get('keep-alive'), 'timeout=7')
+  })
+
   it('take the place of a socket that a crash left behind, and not of one that answers', async () => {
     const path = join(dir, 'taken.sock')
     const other = createServer().listen(path)
