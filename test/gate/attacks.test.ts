@@ -349,6 +349,19 @@ describe('attacks with the body', () => {
     assertRefused(answer, 'body_slow', 408)
   })
 
+  it('gives up on an upload that trickles', { timeout: 20_000 }, async () => {
+    const small = await aGate({ limits: { requestMs: 500, headersMs: 500, closeMs: 50 } })
+    try {
+      const upload = rawRequest('PUT /billing/blobs/b', [BEARER, 'Content-Length: 100'], 'half')
+      const answer = await exchangeRaw(small.url, upload)
+      assert.equal(answer.status, 408)
+      assert.notEqual((await small.keeper.outcome()).status, 'completed')
+      assert.equal(small.upstream.received.length, 0)
+    } finally {
+      await small.close()
+    }
+  })
+
   it('asks for a held-back body only after the grant was looked at', async () => {
     const refused = await send('PUT /billing/blobs/b', ['Content-Length: 5', 'Expect: 100-continue'])
     assert.equal(refused.status, 401)

@@ -65,6 +65,22 @@ describe('attack: an agent that holds every connection', () => {
     for (const answer of answers) answer()
     for (const { status } of await Promise.all(asked)) assert.equal(status, 200)
   })
+
+  it('keeps one with an upload that waited to be asked for', async () => {
+    const { url, call, upstream } = await open({ limits: { maxConnections: 2 } })
+    const uploading = dial(url)
+    const head = rawRequest('PUT /billing/blobs/b', [BEARER, 'Content-Length: 5', 'Expect: 100-continue'])
+    uploading.write(head)
+    const [invitation] = (await once(uploading, 'data')) as [Buffer]
+    assert.match(invitation.toString(), /^HTTP\/1\.1 100 /)
+    const idle = await used(url)
+    const gone = Promise.race([idle, uploading].map(socket => once(socket, 'close').then(() => socket)))
+    assert.equal((await call('/invoices')).status, 200)
+    assert.equal(await gone, idle)
+    uploading.write('hello')
+    assert.match(String(await once(uploading, 'data')), /^HTTP\/1\.1 200 /)
+    assert.equal(upstream.received.at(-1)?.body.toString(), 'hello')
+  })
 })
 
 describe('attack: a grant whose requests hang', () => {

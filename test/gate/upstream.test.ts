@@ -1,9 +1,10 @@
 import assert from 'node:assert/strict'
 import { once } from 'node:events'
-import { createServer } from 'node:net'
+import { createServer, type Socket } from 'node:net'
 import { afterEach, describe, it } from 'node:test'
 import { type AGateOptions, type ARunningGate, aGate, BEARER, GRANT } from './a-gate.js'
 import { dial, rawRequest } from './raw-http.js'
+import type { RecordingUpstream } from './recording-upstream.js'
 import { ATTEMPT } from './table-keeper.js'
 
 const opened: ARunningGate[] = []
@@ -34,6 +35,24 @@ describe('an upstream that fails', () => {
     const text = await assertFault(await call('/invoices'), 502, 'upstream_unreachable')
     assert.match(text, /nothing was executed/)
     assert.equal((await keeper.outcome()).status, 'not_sent')
+  })
+
+  // Less than the ten seconds that undici gives a connection by itself.
+  it('to finish its handshake in time is 502, with nothing executed', { timeout: 9_000 }, async () => {
+    const sockets: Socket[] = []
+    const silent = createServer(socket => void sockets.push(socket)).listen(0, '127.0.0.1')
+    await once(silent, 'listening')
+    const { port } = silent.address() as { port: number }
+    try {
+      const limits = { connectMs: 100, closeMs: 50 }
+      const { call, keeper } = await open({ origin: `https://127.0.0.1:${port}`, limits })
+      const text = await assertFault(await call('/invoices'), 502, 'upstream_unreachable')
+      assert.match(text, /nothing was executed/)
+      assert.equal((await keeper.outcome()).status, 'not_sent')
+    } finally {
+      for (const socket of sockets) socket.destroy()
+      silent.close()
+    }
   })
 
   it('to answer in time is 504, and may have executed', async () => {
@@ -183,6 +202,39 @@ describe('an agent that leaves', () => {
     assert.deepEqual([outcome.status, outcome.responseBytes], ['completed', 11])
   })
 
+  /** Leaves as soon as its answer has begun. */
+  const leave = async (url: string): Promise<void> => {
+    const socket = dial(url)
+    socket.write(rawRequest('GET /billing/invoices', [BEARER]))
+    await once(socket, 'data')
+    socket.destroy()
+  }
+
+  it('to an upstream that floods is followed for so many bytes, and no further', async () => {
+    const { url, keeper, upstream } = await open({ limits: { drainBytes: 100_000, drainMs: 600_000 } })
+    flood(upstream, 256 << 20)
+    await leave(url)
+    const { status, responseBytes } = await keeper.outcome()
+    assert.equal(status, 'aborted')
+    assert.ok(responseBytes < 128 << 20, `${responseBytes} bytes`)
+  })
+
+  it('to an upstream that dribbles is followed for so long, and no longer', async () => {
+    const { url, keeper, upstream } = await open({ limits: { drainBytes: 1 << 30, drainMs: 50 } })
+    upstream.answer = (_request, response) => {
+      let parts = 0
+      const dribble = setInterval(() => {
+        if (++parts < 3_000 && !response.destroyed) response.write('x')
+        else {
+          clearInterval(dribble)
+          response.end()
+        }
+      }, 5)
+    }
+    await leave(url)
+    assert.equal((await keeper.outcome()).status, 'aborted')
+  })
+
   it('in the middle of a streamed upload aborts it', async () => {
     const { url, keeper, upstream } = await open()
     const socket = dial(url)
@@ -209,34 +261,53 @@ describe('an agent that leaves', () => {
   })
 })
 
+/** An upstream's answer of so many bytes, as fast as the gate takes it; `written` is how many have left. */
+function flood(upstream: RecordingUpstream, bytes: number): { written: number } {
+  const count = { written: 0 }
+  upstream.answer = (_request, response) => {
+    const part = Buffer.alloc(1 << 16)
+    const fill = (): void => {
+      while (count.written < bytes && !response.destroyed) {
+        count.written += part.length
+        if (!response.write(part)) return void response.once('drain', fill)
+      }
+      response.end()
+    }
+    fill()
+  }
+  return count
+}
+
 describe('a slow agent', () => {
   it('slows the upstream down instead of filling memory', async () => {
     const { url, upstream, keeper } = await open()
-    let written = 0
     const whole = 64 << 20
-    upstream.answer = (_request, response) => {
-      const part = Buffer.alloc(1 << 16)
-      const fill = (): void => {
-        while (written < whole) {
-          written += part.length
-          if (!response.write(part)) return void response.once('drain', fill)
-        }
-        response.end()
-      }
-      fill()
-    }
+    const count = flood(upstream, whole)
     const socket = dial(url)
     socket.pause()
     socket.write(rawRequest('GET /billing/invoices', [BEARER]))
     // It stands still once every buffer on the way is full.
-    for (let before = -1, still = 0; written === 0 || still < 500; before = written) {
-      still = written === before ? still + 1 : 0
+    for (let before = -1, still = 0; count.written === 0 || still < 500; before = count.written) {
+      still = count.written === before ? still + 1 : 0
       await new Promise(resolve => setImmediate(resolve))
     }
-    assert.ok(written < whole / 2, `${written >> 20} MiB left the upstream`)
+    assert.ok(count.written < whole / 2, `${count.written >> 20} MiB left the upstream`)
     socket.resume()
     await once(socket, 'close')
     assert.equal((await keeper.outcome()).responseBytes, whole)
+  })
+
+  it('that never reads its answer loses its connection', { timeout: 20_000 }, async () => {
+    const limits = { upstreamMs: 400, keepAliveMs: 100, closeMs: 50 }
+    const { url, upstream, keeper } = await open({ limits })
+    const whole = 64 << 20
+    const count = flood(upstream, whole)
+    const socket = dial(url).on('error', () => undefined)
+    socket.pause()
+    socket.write(rawRequest('GET /billing/invoices', [BEARER]))
+    assert.equal((await keeper.outcome()).status, 'aborted')
+    assert.ok(count.written < whole / 2, `${count.written >> 20} MiB left the upstream`)
+    socket.destroy()
   })
 })
 
