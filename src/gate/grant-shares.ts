@@ -10,6 +10,11 @@ export class GrantShares {
     this.max = max
   }
 
+  /** Grants with a request open. */
+  get size(): number {
+    return this.byToken.size
+  }
+
   /** For one request, however often it is examined. */
   open(): Share {
     let held: string | null = null

@@ -23,6 +23,11 @@ export class InspectionRoom {
     this.bounds = bounds
   }
 
+  /** Grants that hold something of it. */
+  get size(): number {
+    return this.byGrant.size
+  }
+
   open(): Holding {
     let ownBytes = 0
     let ownEnd: (() => void) | null = null

@@ -2,6 +2,8 @@ import assert from 'node:assert/strict'
 import { once } from 'node:events'
 import type { Socket } from 'node:net'
 import { afterEach, describe, it } from 'node:test'
+import { GrantShares } from '../../src/gate/grant-shares.js'
+import { InspectionRoom } from '../../src/gate/inspection.js'
 import { type AGateOptions, type ARunningGate, aGate, BEARER, encoded, GRANT } from './a-gate.js'
 import { dial, exchangeRaw, rawRequest } from './raw-http.js'
 
@@ -121,5 +123,37 @@ describe('attack: a grant whose requests hang', () => {
     for (const answer of answers) answer()
     for (const response of await Promise.all(hanging)) assert.equal(await response.text(), 'done')
     assert.equal((await call('/invoices', { headers: { authorization: `Bearer ${GRANT}` } })).status, 200)
+  })
+})
+
+describe('attack: a grant of its own for each request, forged', () => {
+  const forged = Array.from({ length: 100 }, (_, i) => `${GRANT}${i}`)
+
+  it('is nothing that a gate remembers once the request is through', () => {
+    const shares = new GrantShares(2)
+    const open = forged.flatMap(token => [shares.open(), shares.open()].map(share => ({ token, share })))
+    for (const { token, share } of open) assert.equal(share.claim(token), true)
+    assert.equal(shares.size, 100)
+    for (const { share } of open) share.release()
+    assert.equal(shares.size, 0)
+  })
+
+  it('is nothing that a gate remembers once its body is let go of', () => {
+    const room = new InspectionRoom({
+      maxInspectingBytes: 100_000,
+      maxInspectingBytesPerGrant: 1_000,
+      maxArriving: 10,
+    })
+    const held = forged.map(token => {
+      const holding = room.open()
+      holding.belongTo(token)
+      assert.equal(holding.take(500), true)
+      return holding
+    })
+    assert.equal(room.size, 100)
+    for (const holding of held) holding.release()
+    assert.equal(room.size, 0)
+    for (const holding of held) holding.release()
+    assert.equal(room.size, 0)
   })
 })

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { once } from 'node:events'
 import { afterEach, beforeEach, describe, it } from 'node:test'
 import { type ARunningGate, aGate, BEARER, billingApi, policyOf } from './a-gate.js'
-import { dial } from './raw-http.js'
+import { dial, exchangeRaw, rawRequest } from './raw-http.js'
 
 const VOID = 'POST /invoices/{id}/void'
 const APPROVAL = '0198c3a2-0000-7000-8000-000000000001'
@@ -185,6 +185,25 @@ describe('attacks with requests that wait', () => {
     running.keeper.verdicts.delete(VOID)
     for (const { tell } of running.keeper.watched) tell('changed')
     for (const answer of [...waiting, other]) assert.equal((await answer).status, 200)
+  })
+
+  it('attack: an agent is held again and again: it is asked for a few times, and then answered', async () => {
+    const { keeper } = running
+    // Far beyond the bound, people let it pass: without one the request would end as well.
+    keeper.onAdmit = () => void (keeper.admitted.length > 50 && keeper.verdicts.delete(VOID))
+    keeper.onWatch = () => keeper.watched.at(-1)?.tell('changed')
+    assert.equal(await codeOf(await ask()), 'approval_required')
+    assert.equal(keeper.admitted.length, 9, 'once, and eight times more')
+  })
+
+  it('attack: an agent would wait with a body that it keeps back: it is answered at once', async () => {
+    const { keeper, url } = running
+    keeper.verdicts.set('PUT /blobs/{id}', HELD)
+    keeper.onWatch = () => keeper.watched[0]?.tell('ended')
+    const upload = ['Prefer: wait=60', 'Content-Length: 100', BEARER]
+    const answer = await exchangeRaw(url, rawRequest('PUT /billing/blobs/b', upload, 'half'))
+    assert.equal((JSON.parse(answer.body) as { code: string }).code, 'approval_required')
+    assert.equal(keeper.watched.length, 0)
   })
 
   it('attack: an agent leaves while it waits: nothing is asked for or sent, and its place is free', async () => {
