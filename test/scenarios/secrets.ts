@@ -63,8 +63,8 @@ function textsIn(material: unknown): string[] {
   return texts
 }
 
-/** So that every minter has minted, and the gate has carried what came out. */
-export async function useEveryApi(sidecar: Sidecar, signer: IssuedGrant): Promise<void> {
+/** So that every minter has minted, and the gate has carried what came out. Resolves with what each answer says, headers and body. */
+export async function useEveryApi(sidecar: Sidecar, signer: IssuedGrant): Promise<string[]> {
   const headers = {
     authorization: `Bearer ${await sidecar.grant()}`,
     'content-type': 'application/json',
@@ -75,9 +75,11 @@ export async function useEveryApi(sidecar: Sidecar, signer: IssuedGrant): Promis
     fetch(`${sidecar.url}/stripe/v1/customers`, { headers: { authorization: headers.authorization } }),
     fetch(`${sidecar.url}/billing/invoices`, { headers: { authorization: headers.authorization } }),
   ])
+  const said: string[] = []
   for (const answer of answers) {
     const text = await answer.text()
     assert.equal(answer.status, 200, `${answer.url} ${text}`)
+    said.push(answerText(answer.headers, text))
   }
   const keys = {
     accessKeyId: signer.jti,
@@ -90,4 +92,10 @@ export async function useEveryApi(sidecar: Sidecar, signer: IssuedGrant): Promis
     { service: 'ec2', form },
   )
   assert.equal(described.status, 200, described.words)
+  return [...said, answerText(described.headers, String(described.body))]
+}
+
+/** An answer as one text: a line for each header, and the body. */
+export function answerText(headers: Headers, body: string): string {
+  return [...[...headers].map(([name, value]) => `${name}: ${value}`), body].join('\n')
 }

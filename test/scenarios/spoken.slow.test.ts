@@ -7,7 +7,7 @@ import type { Config } from '../../src/cli/config-schema.js'
 import { invoicesPolicy, startInvoices } from './invoices.js'
 import { readInvoice } from './load.js'
 import { type Needle, needlesOf } from './process-memory.js'
-import { cloudAddresses, samplePolicy, secretsOf, useEveryApi } from './secrets.js'
+import { answerText, cloudAddresses, samplePolicy, secretsOf, useEveryApi } from './secrets.js'
 import { eventually, type Sidecar, startSidecar } from './supervised-sidecar.js'
 
 const talkative = (config: Config): Config => ({ ...config, log: { level: 'debug' as never } })
@@ -46,7 +46,7 @@ test('no secret is in a log, a metric, an answer, a command line or an environme
   })
   const signer = await sidecar.order({ slot: 'aws-sigv4' })
   const secrets = [...(await secretsOf(sidecar)), ...needlesOf('an agent’s AWS secret', signer.secret ?? '')]
-  await useEveryApi(sidecar, signer)
+  const answers = await useEveryApi(sidecar, signer)
   // What goes wrong has words of its own: a vault that can't be read, and an upstream that has gone.
   const vault = sidecar.loaded.path('keeper/vault.jwe')
   const whole = readFileSync(vault)
@@ -56,10 +56,15 @@ test('no secret is in a log, a metric, an answer, a command line or an environme
     () => sidecar.output.includes('vault’s file can’t be used') || undefined,
   )
   writeFileSync(vault, whole, { mode: 0o600 })
-  const spoken = await spokenBy(sidecar, [])
+  const spoken = await spokenBy(sidecar, answers)
   // The control: what is not secret is found by the same look.
   assert.deepEqual(foundIn(spoken, needlesOf('door', 'port:stripe')).length, 1)
   assert.deepEqual(foundIn(spoken, needlesOf('role', 'role-main.js')).length, 1)
+  assert.equal(answers.length, 4)
+  for (const answer of answers) {
+    assert.match(answer, /^countersign-receipt: /m)
+    assert.deepEqual(foundIn(spoken, needlesOf('answer', answer)).length, 1)
+  }
   assert.deepEqual(foundIn(spoken, secrets), [])
 })
 
@@ -74,7 +79,7 @@ test('no grant and no minted credential is in a log, a metric, a refusal or a fa
   const found = `sk_live_${randomUUID().replaceAll('-', '')}`
   const ask = async (path: string, init: RequestInit): Promise<string> => {
     const answer = await fetch(`${sidecar.url}/billing${path}`, init)
-    return [...answer.headers.entries(), await answer.text()].join()
+    return answerText(answer.headers, await answer.text())
   }
   const authorization = `Bearer ${grant}`
   const id = `in-${randomUUID()}`

@@ -1,6 +1,7 @@
 /** What the agent of the demo got back from one call. */
 export interface Answer {
   readonly status: number
+  readonly headers: Headers
   readonly decision: string | null
   readonly receipt: string | null
   /** What an agent would read: the reason in the API's own dialect, or an excerpt of the data. */
@@ -24,6 +25,7 @@ export async function call(
   const parsed = parse(text)
   return {
     status: response.status,
+    headers: response.headers,
     decision: response.headers.get('countersign-decision'),
     receipt: response.headers.get('countersign-receipt'),
     words: wordsOf(parsed, text),

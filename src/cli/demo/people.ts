@@ -47,7 +47,7 @@ const refund = (scene: PeopleScene) =>
 
 /** What is seen where an operator's command didn't do its part: nothing that any step expects. */
 function failed({ out }: Said): Answer {
-  return { status: 0, decision: null, receipt: null, words: out.trim(), body: null }
+  return { status: 0, headers: new Headers(), decision: null, receipt: null, words: out.trim(), body: null }
 }
 
 async function approvedBy(scene: PeopleScene, person: Person): Promise<Said> {
@@ -147,7 +147,7 @@ export const HALT: readonly Step<PeopleScene>[] = [
         () => 'it got one',
         (error: Error) => error.message,
       )
-      return { status: 0, decision: null, receipt: null, words, body: null }
+      return { status: 0, headers: new Headers(), decision: null, receipt: null, words, body: null }
     },
     expect: answer => answer.words.startsWith('grant_order_halted'),
   },
