@@ -19,10 +19,10 @@ COPY console-page console-page
 COPY config config
 # Types are for the checks; the program is what the bundler makes of the sources.
 RUN node_modules/.bin/esbuild scripts/program.ts scripts/image.ts --bundle --packages=external --platform=node \
-  --format=esm --outdir=dist/scripts/bundle --log-level=warning && \
-  node dist/scripts/bundle/program.js && \
-  node dist/scripts/bundle/image.js sidecar /sidecar && \
-  node dist/scripts/bundle/image.js firewall /firewall
+  --format=esm --outdir=dist/scripts --log-level=warning && \
+  node dist/scripts/program.js && \
+  node dist/scripts/image.js sidecar /sidecar && \
+  node dist/scripts/image.js firewall /firewall
 # What a container writes to; a volume mounted there starts with this owner and mode.
 RUN mkdir -p /state/run /state/ledger /state/mark && chmod 0750 /state/run /state/ledger /state/mark
 

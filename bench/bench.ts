@@ -8,7 +8,8 @@ import { CASES } from './cases.js'
 import { type CaseResult, compare, memoryOf, ratioIn } from './compare.js'
 import { type Contender, contenders, isBare, isSidecar } from './contenders.js'
 import { roundedNumbers } from './figures.js'
-import { type Latency, latency, loadGenerator } from './load.js'
+import { fileSystem } from './folder.js'
+import { type Latency, latencies, loadGenerator } from './load.js'
 import { measurePolicy, policyLines } from './policy.js'
 import { start } from './processes.js'
 
@@ -87,6 +88,7 @@ try {
       model: cpus()[0]?.model ?? 'unknown',
       node: process.version,
       load: loadGenerator(),
+      disk: fileSystem(tell),
     },
     ...plan,
     contenders: running.map(({ name, version }) => ({ name, version })),
@@ -104,10 +106,8 @@ async function measureAlone(each: (typeof CASES)[number]): Promise<Alone> {
   tell(`${each.name}, one request at a time`)
   const [bare, sidecar] = [running.find(isBare), running.find(isSidecar)]
   if (bare === undefined || sidecar === undefined) throw new Error('nothing to compare')
-  const [plain, guarded] = [
-    await latency(bare.shot(each), samples),
-    await latency(sidecar.shot(each), samples),
-  ]
+  const timed = await latencies([bare.shot(each), sidecar.shot(each)], samples)
+  const [plain, guarded] = timed as [Latency, Latency]
   return { name: each.name, bare: plain, sidecar: guarded, addedP50Ms: guarded.p50Ms - plain.p50Ms }
 }
 
@@ -117,6 +117,7 @@ function report(figures: {
     readonly model: string
     readonly node: string
     readonly load: string
+    readonly disk: string
   }
   readonly contenders: readonly { readonly name: string; readonly version: string }[]
   readonly results: readonly CaseResult[]

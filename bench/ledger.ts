@@ -1,11 +1,11 @@
-import { randomBytes, randomUUID } from 'node:crypto'
-import { mkdtemp, rm } from 'node:fs/promises'
-import { cpus, tmpdir } from 'node:os'
+import { randomUUID } from 'node:crypto'
+import { rm } from 'node:fs/promises'
+import { cpus } from 'node:os'
 import { join } from 'node:path'
-import { portableSigningKey } from '../src/canon/index.js'
 import { type Ledger, openLedger } from '../src/ledger/index.js'
-import { nativeCrypto, nativeSigningKey } from '../src/native/index.js'
-import type { AttemptBody, OutcomeBody } from '../src/receipt/index.js'
+import { nativeCrypto } from '../src/native/index.js'
+import { benchFolder } from './folder.js'
+import { attempt, newKey, outcome } from './sample-log.js'
 
 /**
  * How many receipts a second become signed, integrated into the tree and fsynced, with so many requests under way at
@@ -15,71 +15,16 @@ import type { AttemptBody, OutcomeBody } from '../src/receipt/index.js'
 const requests = Number(process.argv[2] ?? 50_000)
 const concurrency = Number(process.argv[3] ?? 64)
 
-const COMMITMENT = 'c0'.repeat(32)
-
-function attempt(): AttemptBody {
-  return {
-    type: 'attempt',
-    id: randomUUID(),
-    agent: {
-      id: 'coder',
-      environment: 'staging',
-      task: 'CS-17',
-      owner: 'maria@acme.test',
-      grant: '0198c0de-0000-7000-8000-000000000000',
-    },
-    req: { api: 'railway', method: 'POST', target_c: COMMITMENT, body_c: COMMITMENT, body_len: 213 },
-    ops: [
-      {
-        name: 'serviceInstanceRedeploy',
-        classes: ['update'],
-        scope: {
-          environment: '7c9e6679-7425-40de-944b-e07fc1f90ae7',
-          project: '3f2504e0-4f89-41d3-9a0c-0305e82c3301',
-        },
-        resources: [{ type: 'service', id: '9b1deb4d-3b7d-4bad-9bdd-2b0d7b3dcb6d' }],
-      },
-    ],
-    policy: { cid: `sha256:${'ab'.repeat(32)}`, version: 7 },
-    classifier: 'graphql/1',
-    decision: { effect: 'allow', code: 'allowed', rule: 'work-in-staging' },
-    inputs_c: COMMITMENT,
-    credential: {
-      minter: 'railway-project-token',
-      scope: 'environment 7c9e of 3f25',
-      expires: 1_900_000_000_000,
-    },
-  }
-}
-
-function outcome(seq: number, leaf: string): OutcomeBody {
-  return {
-    type: 'outcome',
-    attempt: seq,
-    attempt_leaf: leaf,
-    status: 'completed',
-    http: 200,
-    resp_c: COMMITMENT,
-    resp_len: 512,
-    ms: 17,
-  }
-}
-
 async function work(ledger: Ledger, count: number): Promise<void> {
   const settled: Promise<unknown>[] = []
   for (let i = 0; i < count; i++) {
-    const { seq, leaf } = await ledger.append(attempt())
+    const { seq, leaf } = await ledger.append(attempt(randomUUID()))
     settled.push(ledger.append(outcome(seq, leaf), { urgency: 'soon' }))
   }
   await Promise.all(settled)
 }
 
-function newKey() {
-  const seed = randomBytes(32)
-  return nativeSigningKey(seed, portableSigningKey(seed).publicKey)
-}
-
-const folder = await mkdtemp(join(process.env.COUNTERSIGN_BENCH_DIR ?? tmpdir(), 'countersign-bench-'))
+const folder = benchFolder('bench')
 try {
   const ledger = await openLedger({
     dir: join(folder, 'ledger'),

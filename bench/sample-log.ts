@@ -134,7 +134,8 @@ function attemptId(seq: number): string {
   return `${time.slice(0, 8)}-${time.slice(8)}-7000-8000-${seq.toString(16).padStart(12, '0')}`
 }
 
-function newKey(): SigningKey {
+/** A key that is used for one run. */
+export function newKey(): SigningKey {
   const seed = randomBytes(32)
   return nativeSigningKey(seed, portableSigningKey(seed).publicKey)
 }

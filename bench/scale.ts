@@ -4,7 +4,6 @@ import {
   existsSync,
   linkSync,
   mkdirSync,
-  mkdtempSync,
   readdirSync,
   readFileSync,
   renameSync,
@@ -12,7 +11,7 @@ import {
   statSync,
   writeFileSync,
 } from 'node:fs'
-import { cpus, tmpdir } from 'node:os'
+import { cpus } from 'node:os'
 import { dirname, join } from 'node:path'
 import process from 'node:process'
 import { fileURLToPath } from 'node:url'
@@ -21,6 +20,7 @@ import { connectAdmin } from '../src/cli/admin-client.js'
 import { loadConfig } from '../src/cli/config.js'
 import type { KeeperStatus } from '../src/cli/keeper-status.js'
 import { median, quantile, rounded } from './figures.js'
+import { benchFolder } from './folder.js'
 import { fire } from './load.js'
 import { peakMiB, residentMiB, roleOf, type Started, start } from './processes.js'
 import { curveOf, type WholeSidecar } from './scale-curve.js'
@@ -105,7 +105,7 @@ interface Measured {
   readonly peakMiB: number
 }
 
-const base = values.folder ?? mkdtempSync(join(process.env.COUNTERSIGN_BENCH_DIR ?? tmpdir(), 'scale-'))
+const base = values.folder ?? benchFolder('scale')
 try {
   mkdirSync(base, { recursive: true })
   const upstream = await startUpstream()

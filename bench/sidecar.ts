@@ -1,6 +1,5 @@
 import { type ChildProcess, spawn } from 'node:child_process'
-import { closeSync, existsSync, mkdtempSync, openSync, readFileSync, rmSync } from 'node:fs'
-import { tmpdir } from 'node:os'
+import { closeSync, existsSync, openSync, readFileSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import process from 'node:process'
 import { fileURLToPath } from 'node:url'
@@ -8,6 +7,7 @@ import { readRunning } from '../src/cli/addresses.js'
 import { loadConfig } from '../src/cli/config.js'
 import { type IssuedGrant, openGrantSession } from '../src/cli/grant-session.js'
 import { initSandbox } from '../src/cli/init-sandbox.js'
+import { benchFolder } from './folder.js'
 import { roleOf } from './processes.js'
 
 /** The whole sidecar as `countersign run` starts it, with the benchmark's upstream behind every API. */
@@ -30,7 +30,7 @@ const START_MS = 60_000
 const LAST_LINES = 10
 
 export async function startSidecar(upstreamPort: number): Promise<BenchSidecar> {
-  const folder = mkdtempSync(join(tmpdir(), 'countersign-bench-'))
+  const folder = benchFolder('bench')
   await makeSidecar(folder, upstreamPort)
   const sidecar = await runSidecar(folder).catch(error => {
     rmSync(folder, { recursive: true, force: true })

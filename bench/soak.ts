@@ -1,6 +1,5 @@
 import { spawnSync } from 'node:child_process'
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
-import { tmpdir } from 'node:os'
+import { mkdirSync, rmSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import process from 'node:process'
 import { setTimeout as elapsed } from 'node:timers/promises'
@@ -9,8 +8,9 @@ import { parseArgs } from 'node:util'
 import { connectAdmin } from '../src/cli/admin-client.js'
 import { loadConfig } from '../src/cli/config.js'
 import type { KeeperStatus } from '../src/cli/keeper-status.js'
+import { benchFolder } from './folder.js'
 import { start } from './processes.js'
-import { makeSidecar, runSidecar } from './sidecar.js'
+import { type BenchSidecar, makeSidecar, runSidecar } from './sidecar.js'
 import { type Mix, startMix } from './soak/mix.js'
 import { type Growth, growthOf, ledgerMiB, type Reading, readProcess } from './soak/readings.js'
 
@@ -43,15 +43,17 @@ const ROLES = ['gate', 'keeper'] as const
 type Role = (typeof ROLES)[number]
 const POLICY = 'bench/soak/policy.yaml'
 
-const folder = mkdtempSync(join(tmpdir(), 'countersign-soak-'))
+const folder = benchFolder('soak')
 process.env.COUNTERSIGN_BENCH_IDLE_MS = String(UPSTREAM_IDLE_MS)
 const upstream = await start('./upstream.js')
 const faults: string[] = []
+let running: BenchSidecar | null = null
 try {
   await makeSidecar(folder, upstream.port, POLICY)
   const loaded = loadConfig(join(folder, 'countersign.yaml'))
   const ledger = loaded.path(loaded.config.ledger.dir)
   const sidecar = await runSidecar(folder)
+  running = sidecar
   const look = (role: Role): Reading => readProcess(sidecar.pidOf(role), ledger)
   const pids = ROLES.map(role => sidecar.pidOf(role))
   const mix = () => startMix(sidecar.main, { bearer: sidecar.grant, keys: sidecar.keys })
@@ -62,14 +64,14 @@ try {
   const idle = await settledDescriptors(look, null)
   const [beganMs, beganMiB] = [Date.now(), ledgerMiB(ledger)]
   const samples = { gate: [] as Reading[], keeper: [] as Reading[] }
-  const running = mix()
+  const mixed = mix()
   const phaseMs = minutes * (1 - WARM_UP) * MINUTE_MS
   for (let sample = 0; sample < SAMPLES; sample++) {
     await elapsed(phaseMs / SAMPLES)
     for (const role of ROLES) samples[role].push(look(role))
   }
   const hours = (Date.now() - beganMs) / 3_600_000
-  await finish(running)
+  await finish(mixed)
   const after = await settledDescriptors(look, idle)
   const grownMiB = ledgerMiB(ledger) - beganMiB
   if (!ROLES.every((role, place) => sidecar.pidOf(role) === pids[place]))
@@ -87,7 +89,7 @@ try {
     if (after[role] > idle[role])
       faults.push(`the ${role} keeps descriptors: ${idle[role]}, then ${after[role]}`)
   }
-  const requests = Object.fromEntries(running.tally.expected)
+  const requests = Object.fromEntries(mixed.tally.expected)
   report(growth, { idle, after }, requests, grownMiB)
   if (values.json !== undefined) {
     mkdirSync(dirname(values.json), { recursive: true })
@@ -105,6 +107,7 @@ try {
     writeFileSync(values.json, `${JSON.stringify(document, rounded, 2)}\n`)
   }
 } finally {
+  await running?.stop()
   upstream.stop()
   rmSync(folder, { recursive: true, force: true })
 }

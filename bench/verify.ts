@@ -1,11 +1,12 @@
-import { mkdtemp, rm } from 'node:fs/promises'
-import { availableParallelism, cpus, tmpdir } from 'node:os'
+import { rm } from 'node:fs/promises'
+import { availableParallelism, cpus } from 'node:os'
 import { join } from 'node:path'
 import { parsePublicKey } from '../src/canon/index.js'
 import { openEvidence, parallelChecks } from '../src/ledger/index.js'
 import { nativeCrypto } from '../src/native/index.js'
 import { References, type VerifyOptions } from '../src/receipt/index.js'
 import { median } from './figures.js'
+import { benchFolder } from './folder.js'
 import { type SampleLog, writeSampleLog } from './sample-log.js'
 
 /**
@@ -24,7 +25,7 @@ const WAYS = {
   'tree only, one thread': { signatures: false, jobs: 1 },
 } as const
 
-const folder = await mkdtemp(join(process.env.COUNTERSIGN_BENCH_DIR ?? tmpdir(), 'countersign-bench-'))
+const folder = benchFolder('bench')
 try {
   const log = await writeSampleLog(join(folder, 'evidence.jsonl'), entries)
   const rates = new Map<string, number[]>()

@@ -49,6 +49,8 @@ if (values.list) {
   process.exit(0)
 }
 
+/** A bound that is taken out may leave a test waiting for ever. */
+const TEST_MS = 120_000
 const tree = mkdtempSync(join(tmpdir(), 'countersign-defences-'))
 let unnoticed = 0
 try {
@@ -111,12 +113,20 @@ function run(test: string, only: string | undefined): { passes: boolean; output:
   const file = join('dist', test.replace(/\.ts$/, '.js'))
   const pattern =
     only === undefined ? [] : [`--test-name-pattern=${only.replace(/[.*+?^${}()|[\]\\]/g, '\\$&')}`]
-  const { status, stdout } = spawnSync(process.execPath, ['--test', ...pattern, file], {
-    cwd: tree,
-    encoding: 'utf8',
-    env: { ...process.env, NODE_TEST_CONTEXT: undefined },
-    maxBuffer: 64 * 1024 * 1024,
-  })
+  const { status, stdout } = spawnSync(
+    process.execPath,
+    ['--test', `--test-timeout=${TEST_MS}`, ...pattern, file],
+    {
+      cwd: tree,
+      timeout: 2 * TEST_MS,
+      encoding: 'utf8',
+      env: { ...process.env, NODE_TEST_CONTEXT: undefined },
+      maxBuffer: 64 * 1024 * 1024,
+    },
+  )
+  // ATTACK: what doesn't even load isn't a loss that was noticed.
+  if (/SyntaxError|ERR_MODULE_NOT_FOUND/.test(stdout))
+    throw new Error(`${test} doesn't load\n${stdout.slice(-2000)}`)
   // ATTACK: a pattern that fits nothing passes.
   const ran = /^(?:#|ℹ) pass [1-9]/m.test(stdout) || /^(?:#|ℹ) fail [1-9]/m.test(stdout)
   if (!ran) throw new Error(`${test} has no test ${only ?? ''}\n${stdout.slice(-2000)}`)

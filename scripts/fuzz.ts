@@ -18,7 +18,8 @@ const HELP = `Fuzzes what reads strangers' bytes, guided by the branches that an
   npm run fuzz -- --target link --replay FILE         one input again: what it is seen as, or what breaks
   npm run fuzz -- --write-seeds                       writes test/vectors/fuzz from the targets' seeds
 
-  --seed N    the same seed tries the same inputs, as long as they are as fast (default: the time)
+  --seed N    begins with these random numbers (default: the time)
+  --runs N    each target ends after so many inputs, if it was not out of time before: with --seed always the same ones
 
 What is worth keeping stays in .fuzz/ for the next time, and findings in .fuzz/findings. docs/testing.md says what to
 do with one. Exit 0 where nothing was found, 1 where something was, 2 for what can't be done.`
@@ -45,11 +46,13 @@ async function fuzz(): Promise<void> {
   if (!(seconds > 0)) fail('--seconds takes a number above 0')
   const seed = values.seed === undefined ? Date.now() % 2 ** 31 : Number(values.seed)
   if (!Number.isSafeInteger(seed)) fail('--seed takes a whole number')
+  const runs = values.runs === undefined ? Number.POSITIVE_INFINITY : Number(values.runs)
+  if (!(runs > 0)) fail('--runs takes a number above 0')
   const each = seconds / chosen.length
   console.error(`${chosen.length} targets, ${each.toFixed(1)} s each, --seed ${seed}`)
   const outcomes: Outcome[] = []
   for (const name of chosen) {
-    const outcome = await campaign(name, { seconds: each, seed, onProgress: showProgress })
+    const outcome = await campaign(name, { seconds: each, runs, seed, onProgress: showProgress })
     if (process.stderr.isTTY) process.stderr.write('\r\x1b[K')
     outcomes.push(outcome)
     if (!process.stderr.isTTY) console.error(progressLine(name, outcome))
@@ -103,6 +106,7 @@ function options() {
     list: { type: 'boolean', default: false },
     replay: { type: 'string' },
     seed: { type: 'string' },
+    runs: { type: 'string' },
     'write-seeds': { type: 'boolean', default: false },
     help: { type: 'boolean', default: false },
   } as const

@@ -43,6 +43,9 @@ const LOW = 0.1
 /** Growth that is none: a heap isn't collected to the byte. */
 const SLACK_SHARE = 0.1
 const SLACK_MIB = 8
+/** A run of half an hour is long enough for a slope; in a shorter one it is mostly what the two thirds happen to be. */
+const SLOPE_HOURS = 0.3
+const MOST_MIB_PER_HOUR = 60
 
 export interface Growth {
   readonly middleMiB: number
@@ -56,11 +59,13 @@ export function growthOf(samples: readonly number[], hours: number): Growth {
   const third = Math.floor(samples.length / 3)
   const middleMiB = low(samples.slice(third, 2 * third))
   const lastMiB = low(samples.slice(-third))
+  const mibPerHour = (lastMiB - middleMiB) / (hours / 3)
+  const steep = hours >= SLOPE_HOURS && mibPerHour > MOST_MIB_PER_HOUR
   return {
     middleMiB,
     lastMiB,
-    mibPerHour: (lastMiB - middleMiB) / (hours / 3),
-    grows: lastMiB > middleMiB * (1 + SLACK_SHARE) + SLACK_MIB,
+    mibPerHour,
+    grows: steep || lastMiB > middleMiB * (1 + SLACK_SHARE) + SLACK_MIB,
   }
 }
 

@@ -22,6 +22,8 @@ export interface Finding {
 
 export interface CampaignOptions {
   readonly seconds: number
+  /** Most inputs; as many as there is time for unless told. */
+  readonly runs?: number
   readonly seed: number
   readonly onProgress?: (target: string, progress: Progress) => void
 }
@@ -73,6 +75,7 @@ export async function fuzzBundle(
     seedFolder: folders.seeds,
     corpusFolder: folders.corpus,
     seconds: options.seconds,
+    runs: options.runs ?? Number.POSITIVE_INFINITY,
     seed: options.seed,
     state,
     input,

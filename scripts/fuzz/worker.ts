@@ -20,6 +20,7 @@ export interface WorkerOrder {
   readonly seedFolder: string
   readonly corpusFolder: string
   readonly seconds: number
+  readonly runs: number
   readonly seed: number
   /** Counts runs in [0], and has the length of the input in [1]. */
   readonly state: Int32Array<SharedArrayBuffer>
@@ -79,7 +80,7 @@ class Fuzzing {
     const words = [...this.target.words, ...this.target.words, ...this.order.words].map(word =>
       Buffer.from(word),
     )
-    while (performance.now() < until) {
+    while (this.runs < this.order.runs && performance.now() < until) {
       const input = this.corpus.choose(this.random)
       // What this very input is compared with is known after it has run once more.
       const again = this.random.oneIn(4) ? await this.try(input, false) : null

@@ -207,6 +207,7 @@ class RunningGate implements Gate {
         this.context.metrics.crowded()
         this.context.log.warn({ code: 'connections_crowded', door }, 'a connection was closed to make room')
       },
+      onError: error => this.context.log.error({ door, err: error }, 'a connection was not taken'),
     })
     this.listeners.set(door, listener)
     this.context.log.info({ door, address: listener.url }, 'listening')

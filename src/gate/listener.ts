@@ -29,6 +29,8 @@ export interface ListenerOptions {
   readonly onMalformed: () => void
   /** A connection was closed because there were as many as there may be. */
   readonly onCrowded: () => void
+  /** A connection couldn't be taken; the others go on. */
+  readonly onError: (error: Error) => void
 }
 
 /** One door for agents: an HTTP/1.1 server with every bound set, over TCP, TLS or a Unix socket. */
@@ -57,12 +59,15 @@ export class Listener {
     const server = serverOf(options)
     if (where.path !== undefined) await removeDeadSocket(where.path)
     await new Promise<void>((resolve, reject) => {
-      server.once('error', error => {
-        const { code } = error as NodeJS.ErrnoException
-        reject(gateFault('listen_failed', `${options.address}: ${code ?? 'error'}`))
-      })
+      const fail = (error: NodeJS.ErrnoException) =>
+        reject(gateFault('listen_failed', `${options.address}: ${error.code ?? 'error'}`))
+      server.once('error', fail)
       // The agent may be another user: who reaches the socket is the folder's business.
-      server.listen({ ...where, readableAll: true, writableAll: true }, resolve)
+      server.listen({ ...where, readableAll: true, writableAll: true }, () => {
+        server.off('error', fail)
+        server.on('error', options.onError)
+        resolve()
+      })
     })
     return new Listener(server, urlOf(server, options.tls !== null))
   }

@@ -404,6 +404,7 @@ export class CommitQueue {
       this.writing = false
       this.poison(ledgerFault('ledger_write_failed', (error as Error).message))
       for (const { pending } of batch.settled) pending.reject(this.failure as Error)
+      this.releaseIdle()
       return
     }
     this.writing = false

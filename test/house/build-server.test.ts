@@ -3,6 +3,7 @@ import { spawnSync } from 'node:child_process'
 import { readdirSync, readFileSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import { test } from 'node:test'
+import { type CaseResult, ratioIn, thriftIn } from '../../bench/compare.js'
 import { packageRoot } from '../../src/cli/catalogs.js'
 
 const read = (file: string) => readFileSync(join(packageRoot(), file), 'utf8')
@@ -37,6 +38,13 @@ test('it starts every lane of the tests, and the benchmarks', () => {
     each => !['short.ts', 'bare.ts', 'policy-service.ts', 'regression.ts', 'soak.ts'].includes(each),
   ))
     assert.ok(short.includes(`'${name.replace(/ts$/, 'js')}'`), name)
+})
+
+test('what is published is what its check compares with', () => {
+  const { results } = JSON.parse(read('bench/results/published.json')) as { results: readonly CaseResult[] }
+  const compared = results.filter(({ connections }) => connections === 64)
+  assert.ok(compared.length >= 4)
+  for (const result of compared) assert.ok(thriftIn(result) > 0 && ratioIn(result) > 0, result.name)
 })
 
 test('it installs whatever a test would otherwise skip for', () => {

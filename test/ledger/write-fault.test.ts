@@ -7,6 +7,7 @@ import { type TestContext, test } from 'node:test'
 import { fileURLToPath } from 'node:url'
 import { hex } from '../../src/canon/index.js'
 import { CommitQueue } from '../../src/ledger/commit.js'
+import { ledgerFault } from '../../src/ledger/error-table.js'
 import { OpenTile } from '../../src/ledger/tile.js'
 import { nativeCrypto } from '../../src/native/index.js'
 import { decodeEntry, emptyRoot, GrowingTree } from '../../src/receipt/index.js'
@@ -148,6 +149,17 @@ test('after one failed write nothing is released, neither what was in it nor wha
   await assert.rejects(queue.append(denial()), { code: 'ledger_write_failed' })
   assert.equal(queue.head.size, 1)
   assert.equal(writes, 2)
+})
+
+test('who waits for everything to be durable or refused learns it, also where the last write fails late', async () => {
+  let fail = (_error: Error): void => {}
+  const queue = queueOver(() => new Promise((_, reject) => (fail = reject)))
+  const refused = assert.rejects(queue.append(denial()), { code: 'mark_write_failed' })
+  await new Promise(resolve => setImmediate(() => setImmediate(resolve)))
+  queue.poison(ledgerFault('mark_write_failed'))
+  const drained = queue.drained()
+  fail(new Error('EIO'))
+  await Promise.all([refused, drained])
 })
 
 test('nothing is released before its write ended', async () => {
