@@ -55,6 +55,7 @@ test('a gateway as the chart sets it up: one keeper, two gates, TLS, and pods th
       // A ConfigMap's keys, catalogs among them.
       const mounted = join(pod, 'etc/countersign')
       copyFileSync(join(folder, 'trust/root.json'), join(mounted, 'root.json'))
+      copyFileSync(join(folder, 'auditor/public.jwk'), join(mounted, 'auditor.jwk'))
       copyFileSync(join(folder, 'policy/policy.sealed.json'), join(mounted, 'policy.sealed.json'))
       for (const name of readdirSync(join(folder, 'policy/catalogs')))
         copyFileSync(join(folder, 'policy/catalogs', name), join(mounted, name))
