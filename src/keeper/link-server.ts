@@ -280,7 +280,7 @@ class Connection {
     else if (this.from === undefined) this.fail(linkFault('hello_expected'))
     else if (message.type === 'settle')
       this.answer(message.call, bytes, this.options.handlers.settle(message, this.from))
-    else if (this.events.draining()) this.refuse(message.call, 'keeper_stopping')
+    else if (this.events.draining()) this.turnAway(message.call)
     else if (message.type === 'watch')
       this.answer(message.call, bytes, this.options.handlers.watch(message, this.from))
     else this.answer(message.call, bytes, this.options.handlers.admit(message, this.from))
@@ -315,6 +315,11 @@ class Connection {
     this.openCalls--
     this.openBytes -= bytes
     this.events.underWay(-1)
+    this.read()
+  }
+
+  private turnAway(call: number): void {
+    this.refuse(call, 'keeper_stopping')
     this.read()
   }
 
