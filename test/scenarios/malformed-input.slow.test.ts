@@ -64,7 +64,12 @@ const DAMAGES: readonly Damage[] = [
   {
     title: 'another trust root than the pinned one',
     file: 'countersign.yaml',
-    change: bytes => Buffer.from(bytes.toString('utf8').replace(/pin: sha256:./, 'pin: sha256:0')),
+    change: bytes =>
+      Buffer.from(
+        bytes
+          .toString('utf8')
+          .replace(/(pin: sha256:)(.)/, (_, name, digit) => `${name}${digit === '0' ? '1' : '0'}`),
+      ),
     code: /trust_root_pin/,
   },
   { title: 'no key', file: 'keeper/keys/receipt.jwk', change: null, code: /key_unusable/ },
