@@ -1,8 +1,9 @@
-import { spawnSync } from 'node:child_process'
+import { spawn, spawnSync } from 'node:child_process'
 import { cpSync, mkdtempSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
-import { tmpdir } from 'node:os'
+import { availableParallelism, tmpdir } from 'node:os'
 import { join } from 'node:path'
 import process from 'node:process'
+import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
 import { transformSync } from 'esbuild'
 import { ROOT } from './root.js'
@@ -27,13 +28,21 @@ interface Defence {
 }
 
 const { values } = parseArgs({
-  options: { only: { type: 'string' }, list: { type: 'boolean', default: false }, help: { type: 'boolean' } },
+  options: {
+    only: { type: 'string' },
+    list: { type: 'boolean', default: false },
+    tested: { type: 'boolean', default: false },
+    part: { type: 'string' },
+    help: { type: 'boolean' },
+  },
 })
 if (values.help) {
   process.stdout.write(
     `npm run test:defences                      # all of them, some minutes
 npm run test:defences -- --only Policy     # those whose family or defence has this in it
 npm run test:defences -- --list
+npm run test:defences -- --tested          # where the tests have just passed: they aren't run first with all of them in place
+npm run test:defences -- --part 1/2        # the first half; unless told all parts run beside each other, one for each processor
 `,
   )
   process.exit(0)
@@ -49,23 +58,41 @@ if (values.list) {
   process.exit(0)
 }
 
+if (values.part === undefined && wanted.length > 1) {
+  const parts = Math.min(wanted.length, availableParallelism())
+  const codes = await Promise.all(
+    Array.from({ length: parts }, (_, i) => inProcessOfItsOwn(`${i + 1}/${parts}`)),
+  )
+  process.exit(Math.max(...codes))
+}
+const [, place = 1, parts = 1] = (/^([1-9]\d*)\/([1-9]\d*)$/.exec(values.part ?? '1/1') ?? []).map(Number)
+const mine = wanted.filter((_, i) => i % parts === place - 1)
+
 /** A bound that is taken out may leave a test waiting for ever. */
 const TEST_MS = 120_000
 const tree = mkdtempSync(join(tmpdir(), 'countersign-defences-'))
 let unnoticed = 0
 try {
   copyTree()
-  for (const test of new Set(wanted.map(({ test, only }) => JSON.stringify([test, only ?? null])))) {
+  for (const test of new Set(
+    (values.tested ? [] : mine).map(({ test, only }) => JSON.stringify([test, only ?? null])),
+  )) {
     const [file, only] = JSON.parse(test) as [string, string | null]
     const { passes, output } = run(file, only ?? undefined)
     if (!passes) throw new Error(`${file} fails with every defence in place\n${output}`)
   }
-  for (const each of wanted) if (!isNoticed(each)) unnoticed++
+  for (const each of mine) if (!isNoticed(each)) unnoticed++
 } finally {
   rmSync(tree, { recursive: true, force: true })
 }
-process.stdout.write(`${wanted.length - unnoticed} of ${wanted.length} losses noticed\n`)
+process.stdout.write(`${mine.length - unnoticed} of ${mine.length} losses noticed\n`)
 process.exitCode = unnoticed === 0 ? 0 : 1
+
+function inProcessOfItsOwn(part: string): Promise<number> {
+  const argv = [fileURLToPath(import.meta.url), ...process.argv.slice(2), '--part', part]
+  const child = spawn(process.execPath, argv, { stdio: 'inherit' })
+  return new Promise(resolve => child.once('exit', code => resolve(code ?? 1)))
+}
 
 /** What tests and the bundle read; the rest of the folder is linked. */
 function copyTree(): void {

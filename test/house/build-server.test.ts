@@ -8,7 +8,7 @@ import { packageRoot } from '../../src/cli/catalogs.js'
 
 const read = (file: string) => readFileSync(join(packageRoot(), file), 'utf8')
 const { scripts } = JSON.parse(read('package.json')) as { readonly scripts: Readonly<Record<string, string>> }
-const started = [...read('.ci/run').matchAll(/^(?:\w+=\S+ )?npm run (\S+)$/gm)].map(
+const started = [...read('.ci/run').matchAll(/^(?:\w+=\S+ )?npm run (\S+)(?: -- .*)?$/gm)].map(
   ([, name]) => name as string,
 )
 /** What the check starts is started with it. */
