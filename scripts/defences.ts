@@ -42,7 +42,7 @@ if (values.help) {
 npm run test:defences -- --only Policy     # those whose family or defence has this in it
 npm run test:defences -- --list
 npm run test:defences -- --tested          # where the tests have just passed: they aren't run first with all of them in place
-npm run test:defences -- --part 1/2        # the first half; unless told all parts run beside each other, one for each processor
+npm run test:defences -- --part 1/2        # the first half; unless told four parts on two processors, say, run beside each other
 `,
   )
   process.exit(0)
@@ -59,7 +59,8 @@ if (values.list) {
 }
 
 if (values.part === undefined && wanted.length > 1) {
-  const parts = Math.min(wanted.length, availableParallelism())
+  // Without its bound a test mostly waits.
+  const parts = Math.min(wanted.length, 2 * availableParallelism())
   const codes = await Promise.all(
     Array.from({ length: parts }, (_, i) => inProcessOfItsOwn(`${i + 1}/${parts}`)),
   )
