@@ -94,7 +94,8 @@ const RETRY_MS = 200
 
 /**
  * Group commit: queue → place and sign → one durable batch → release. While one batch is being written, the
- * next is signed. INVARIANT: nothing is released before it is durable, and after one failed write nothing is.
+ * next is signed. An entry that only waits for company is signed at once, so that the company doesn't wait for its
+ * signature. INVARIANT: nothing is released before it is durable, and after one failed write nothing is.
  */
 export class CommitQueue {
   private readonly options: CommitOptions
@@ -111,8 +112,11 @@ export class CommitQueue {
   private writing = false
   /** An entry is being signed elsewhere. */
   private placing = false
+  /** What has its place is to be written as soon as nothing else is; until then it waits for company. */
+  private due = false
   private turn: NodeJS.Immediate | undefined
-  private timer: NodeJS.Timeout | undefined
+  private soon: NodeJS.Timeout | undefined
+  private retry: NodeJS.Timeout | undefined
   private failure: CountersignError | undefined
   private idle: (() => void)[] = []
 
@@ -185,15 +189,16 @@ export class CommitQueue {
     this.failure = fault
     this.options.onFailure(fault)
     clearImmediate(this.turn)
-    clearTimeout(this.timer)
+    clearTimeout(this.soon)
+    clearTimeout(this.retry)
     for (const { pending } of this.batch.settled.splice(0)) pending.reject(fault)
     for (const pending of this.queue.splice(0)) pending.reject(fault)
-    this.releaseIdle()
+    this.goOn()
   }
 
   /** Resolves when everything given so far is durable or rejected. */
   async drained(): Promise<void> {
-    while (this.writing || this.placing || this.queue.length > 0 || this.batch.settled.length > 0) {
+    while (!this.isIdle()) {
       await new Promise<void>(resolve => {
         this.idle.push(resolve)
         this.schedule('now')
@@ -209,26 +214,28 @@ export class CommitQueue {
   }
 
   private schedule(urgency: 'now' | 'soon'): void {
-    if (this.failure !== undefined || this.turn !== undefined) return
-    if (urgency === 'soon') {
-      this.timer ??= setTimeout(() => this.takeTurn(), this.options.limits.soonMs)
-      return
-    }
-    this.turn = setImmediate(() => this.takeTurn())
+    if (this.failure !== undefined) return
+    if (urgency === 'now') this.due = true
+    else this.soon ??= setTimeout(() => this.schedule('now'), this.options.limits.soonMs)
+    this.turn ??= setImmediate(() => this.takeTurn())
   }
 
   private takeTurn(): void {
-    clearTimeout(this.timer)
-    this.timer = undefined
     this.turn = undefined
     if (this.sealer.kind === 'here') this.placeQueued()
     else void this.placeElsewhere()
-    this.write()
-    if (this.sealer.kind === 'here' && this.mayPlace()) this.schedule('now')
+    this.goOn()
   }
 
-  private write(): void {
-    if (!this.writing && this.batch.settled.length > 0) void this.writeBatch()
+  /** What comes next: a write, another turn, or nothing that anybody would have to wait for. */
+  private goOn(): void {
+    if (this.due && !this.writing && this.batch.settled.length > 0) void this.writeBatch()
+    if (this.sealer.kind === 'here' && this.mayPlace()) this.schedule('now')
+    if (this.isIdle()) for (const resolve of this.idle.splice(0)) resolve()
+  }
+
+  private isIdle(): boolean {
+    return !this.writing && !this.placing && this.queue.length === 0 && this.batch.settled.length === 0
   }
 
   private mayPlace(): boolean {
@@ -274,11 +281,10 @@ export class CommitQueue {
         }
         this.refuse(pending, this.failure ?? (error as Error))
       }
-      this.write()
+      this.goOn()
     }
     this.placing = false
-    if (this.sealer.kind === 'here' && this.mayPlace()) this.schedule('now')
-    else if (this.queue.length === 0 && !this.writing && this.batch.settled.length === 0) this.releaseIdle()
+    this.goOn()
   }
 
   /** INVARIANT: what belongs together is signed whole before any of it has its place. */
@@ -303,7 +309,10 @@ export class CommitQueue {
     const waiting = [pending, ...this.queue.splice(0)]
     for (const each of waiting) if (each.body.type === 'attempt') each.reject(fault)
     this.queue.push(...waiting.filter(({ body }) => body.type !== 'attempt'))
-    this.timer ??= setTimeout(() => this.takeTurn(), RETRY_MS)
+    this.retry ??= setTimeout(() => {
+      this.retry = undefined
+      this.schedule('now')
+    }, RETRY_MS)
   }
 
   private refuse({ closes, reject }: Pending, fault: Error): void {
@@ -388,6 +397,10 @@ export class CommitQueue {
   private async writeBatch(): Promise<void> {
     const batch = this.batch
     this.batch = { changes: [], settled: [] }
+    // What is placed while this one is written was given with an urgency that is forgotten.
+    this.due = this.placing || this.queue.length > 0
+    clearTimeout(this.soon)
+    this.soon = undefined
     const head: StoredHead = {
       chain: this.committed.chain,
       size: this.tree.size,
@@ -404,20 +417,15 @@ export class CommitQueue {
       this.writing = false
       this.poison(ledgerFault('ledger_write_failed', (error as Error).message))
       for (const { pending } of batch.settled) pending.reject(this.failure as Error)
-      this.releaseIdle()
+      this.goOn()
       return
     }
     this.writing = false
     this.committed = head
     for (const { pending, appended } of batch.settled) pending.resolve(appended)
     this.options.onCommitted()
-    if (this.batch.settled.length > 0) this.write()
-    else this.releaseIdle()
-    if (this.mayPlace()) this.schedule('now')
-  }
-
-  private releaseIdle(): void {
-    for (const resolve of this.idle.splice(0)) resolve()
+    if (this.sealer.kind === 'elsewhere' && this.mayPlace()) this.schedule('now')
+    this.goOn()
   }
 }
 

@@ -14,9 +14,10 @@ export const nativeCrypto: Crypto = {
       : hashedInParts(parts)
   },
   hmacSha256: (key, ...parts) => {
-    const hmac = createHmac('sha256', key)
-    for (const part of parts) hmac.update(part)
-    return hmac.digest()
+    const length = parts.reduce((sum, part) => sum + part.length, BLOCK_BYTES)
+    return key.length <= BLOCK_BYTES && length <= SCRATCH.length
+      ? hmacInScratch(key, parts, length)
+      : hmacInParts(key, parts)
   },
   verify: (publicKey, message, signature) => {
     // OpenSSL takes points of small order, and the libraries differ on points that are not canonical.
@@ -37,8 +38,33 @@ export const nativeCrypto: Crypto = {
 
 const SCRATCH = new Uint8Array(4_096)
 
-function joinedInScratch(parts: readonly Uint8Array[], length: number): Uint8Array {
-  let at = 0
+/** What SHA-256 takes at a time, and HMAC fills with the key. */
+const BLOCK_BYTES = 64
+
+/** RFC 2104 §2, over two hashes in one go: half the time of an HMAC object. `length`: of a block and all parts. */
+function hmacInScratch(key: Uint8Array, parts: readonly Uint8Array[], length: number): Uint8Array {
+  padKey(key, 0x36)
+  const inner = hash('sha256', joinedInScratch(parts, length, BLOCK_BYTES), 'buffer')
+  padKey(key, 0x5c)
+  const outer = hash('sha256', joinedInScratch([inner], BLOCK_BYTES + inner.length, BLOCK_BYTES), 'buffer')
+  SCRATCH.fill(0, 0, BLOCK_BYTES)
+  return outer
+}
+
+function padKey(key: Uint8Array, pad: number): void {
+  SCRATCH.fill(pad, 0, BLOCK_BYTES)
+  for (let i = 0; i < key.length; i++) SCRATCH[i] = (key[i] as number) ^ pad
+}
+
+function hmacInParts(key: Uint8Array, parts: readonly Uint8Array[]): Uint8Array {
+  const hmac = createHmac('sha256', key)
+  for (const part of parts) hmac.update(part)
+  return hmac.digest()
+}
+
+/** `from`: how much of the scratch stands before them already. */
+function joinedInScratch(parts: readonly Uint8Array[], length: number, from = 0): Uint8Array {
+  let at = from
   for (const part of parts) {
     SCRATCH.set(part, at)
     at += part.length

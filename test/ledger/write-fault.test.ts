@@ -5,8 +5,8 @@ import { dirname } from 'node:path'
 import { createInterface } from 'node:readline'
 import { type TestContext, test } from 'node:test'
 import { fileURLToPath } from 'node:url'
-import { hex } from '../../src/canon/index.js'
-import { CommitQueue } from '../../src/ledger/commit.js'
+import { hex, type SigningKey } from '../../src/canon/index.js'
+import { type CommitOptions, CommitQueue } from '../../src/ledger/commit.js'
 import { ledgerFault } from '../../src/ledger/error-table.js'
 import { OpenTile } from '../../src/ledger/tile.js'
 import { nativeCrypto } from '../../src/native/index.js'
@@ -114,15 +114,18 @@ test('a ledger folder that cannot be made or opened is named', async t => {
 })
 
 /** A commit queue over a write that the test controls. */
-function queueOver(write: () => Promise<void>): CommitQueue {
+function queueOver(
+  write: CommitOptions['write'],
+  { signer = signingKey(), soonMs = 1 }: { readonly signer?: SigningKey; readonly soonMs?: number } = {},
+): CommitQueue {
   const root = hex(emptyRoot(nativeCrypto))
   return new CommitQueue(
     {
       crypto: nativeCrypto,
-      signer: signingKey(),
+      signer,
       boot: '0198c0de-0000-4000-8000-000000000001',
       clock: Date.now,
-      limits: { batchEntries: 4, turnEntries: 2, queuedEntries: 10, soonMs: 1, markLagEntries: 1000 },
+      limits: { batchEntries: 4, turnEntries: 2, queuedEntries: 10, soonMs, markLagEntries: 1000 },
       write,
       covered: () => 0,
       onCommitted: () => {},
@@ -194,4 +197,36 @@ test('a killed first run leaves a mark and a ledger that agree', async t => {
   const ledger = await car.open()
   assert.ok(ledger.head().size >= mark.size)
   assert.equal((await collect(ledger.entries())).length, ledger.head().size)
+})
+
+test('who waits for everything learns it where the last entry could not be signed', async () => {
+  const queue = queueOver(() => Promise.resolve())
+  const refused = assert.rejects(queue.append({ ...denial(), classifier: '\ud800' }))
+  await queue.drained()
+  await refused
+})
+
+test('what waits for company is signed at once, and written with the company that comes', async () => {
+  const key = signingKey()
+  let signatures = 0
+  const signer = {
+    ...key,
+    sign: (message: Uint8Array) => {
+      signatures++
+      return key.sign(message)
+    },
+  }
+  const writes: number[] = []
+  const queue = queueOver(
+    async changes => {
+      writes.push(changes.filter(({ key: [space] }) => space === 'e'.charCodeAt(0)).length)
+    },
+    { signer, soonMs: 600_000 },
+  )
+  const lonely = queue.append(denial(), { urgency: 'soon' })
+  await new Promise(resolve => setImmediate(() => setImmediate(resolve)))
+  assert.deepEqual([signatures, writes, queue.head.size], [1, [], 0])
+  const company = queue.append(denial())
+  assert.deepEqual([(await lonely).seq, (await company).seq], [0, 1])
+  assert.deepEqual([signatures, writes, queue.head.size], [2, [2], 2])
 })
