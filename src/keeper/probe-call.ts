@@ -27,6 +27,8 @@ import type { Turns } from './turns.js'
 
 /** A question that is ready to be sent. */
 export interface ProbeCall {
+  /** Whose request it is about: it waits in that agent's line. */
+  readonly agent: string
   readonly api: PolicyApi
   readonly spec: ProbeSpec
   readonly recipe: ProbeRecipe
@@ -98,7 +100,7 @@ async function bodyOf(
   const url = `${call.origin}${ask.request.target}`
   // ATTACK: an id that a URL parser takes for more of a path than the catalog did.
   if (call.api.origins[ask.origin] !== call.origin || new URL(url).href !== url) return { kind: 'unclear' }
-  const answer = await parts.turns.take(() => sent(ask, url, call, parts, signal))
+  const answer = await parts.turns.take(call.agent, () => sent(ask, url, call, parts, signal))
   if (answer === null) return { kind: 'busy' }
   return 'kind' in answer ? answer : readBody(answer, step, call)
 }

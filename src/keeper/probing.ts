@@ -14,16 +14,15 @@ import {
   type Unanswered,
 } from './probe-call.js'
 import type { Route } from './ruling.js'
-import { Turns } from './turns.js'
+import { type TurnBounds, Turns } from './turns.js'
 
 export interface ProbeBounds {
   /** For everything that one request has to be asked, credentials included. */
   readonly deadlineMs: number
   /** How long an answer serves the same question of the same agent and task. */
   readonly freshMs: number
-  /** Calls at once, and how many wait for their turn. */
-  readonly atOnce: number
-  readonly maxWaiting: number
+  /** Calls at once, in all and of one agent, and how many of an agent's wait for their turn. */
+  readonly turns: TurnBounds
   /** Questions of one request, and requests of one step. */
   readonly maxQuestions: number
   readonly maxEach: number
@@ -34,8 +33,7 @@ export interface ProbeBounds {
 export const PROBES: ProbeBounds = {
   deadlineMs: 2_000,
   freshMs: 5_000,
-  atOnce: 8,
-  maxWaiting: 64,
+  turns: { atOnce: 16, atOnceEach: 8, maxWaitingEach: 64 },
   maxQuestions: 16,
   maxEach: 16,
   maxKept: 1_024,
@@ -89,8 +87,8 @@ export class Probing {
   constructor(parts: ProbingParts) {
     this.parts = parts
     this.bounds = parts.bounds ?? PROBES
-    const { atOnce, maxWaiting, maxEach } = this.bounds
-    this.calls = { ...parts, turns: new Turns(atOnce, maxWaiting), maxEach }
+    const { turns, maxEach } = this.bounds
+    this.calls = { ...parts, turns: new Turns(turns), maxEach }
   }
 
   /** `again`: what was answered before doesn't count. Rejects only where the ledger does. */
@@ -182,7 +180,8 @@ export class Probing {
     // INVARIANT: an answer serves nobody but the agent and task that asked, and under no other credential.
     const scope = [agentOf(route), c.policy.cid, api.name, operation.account ?? null, region ?? null, origin]
     const key = JSON.stringify([...scope, question.probe, question.type, question.id, credential.mint])
-    return { kind: 'ready', question, api, spec, recipe, context, origin, credential, key }
+    const { agent } = route.grant
+    return { kind: 'ready', question, agent, api, spec, recipe, context, origin, credential, key }
   }
 
   private async credentialFor(
