@@ -1,11 +1,6 @@
 import { fromBase64, type JsonValue, leavesOf, portableDigests } from '../src/canon/index.js'
 import type { ShownApproval } from '../src/keeper/index.js'
-import {
-  type ApproverGroup,
-  argumentsCommitment,
-  probesCommitment,
-  statementDigest,
-} from '../src/policy/index.js'
+import { argumentsCommitment, probesCommitment, statementDigest } from '../src/policy/index.js'
 import { element, showText } from '../verifier/text.js'
 import { type Fact, plural, timeText } from './dom.js'
 
@@ -27,7 +22,7 @@ const TOLD: ReadonlySet<string> = new Set([
     'because',
     'approvers',
   ],
-  ...['signed', 'rejected', 'obstacle', 'createdMs', 'expiresMs', 'keptMs'],
+  ...['signed', 'rejected', 'obstacle', 'thresholds', 'createdMs', 'expiresMs', 'keptMs'],
 ])
 
 /** Whether digest and commitments are those of what is shown: what is signed is made here from what is read here. */
@@ -107,12 +102,13 @@ export function stateWords(
 }
 
 /** Of each group that has to agree: who has, and how many are missing. */
-export function neededWords(
-  { approvers, signed }: Pick<ShownApproval, 'approvers' | 'signed'>,
-  groups: readonly ApproverGroup[],
-): readonly string[] {
+export function neededWords({
+  approvers,
+  signed,
+  thresholds,
+}: Pick<ShownApproval, 'approvers' | 'signed' | 'thresholds'>): readonly string[] {
   return approvers.map(name => {
-    const threshold = groups.find(group => group.name === name)?.threshold
+    const threshold = thresholds[name]
     const people = [...new Set(signed.filter(each => each.groups.includes(name)).map(({ by }) => by))]
     const who = people.length === 0 ? 'nobody yet' : people.join(', ')
     if (threshold === undefined) return `${name}: approved by ${who}`

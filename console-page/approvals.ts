@@ -98,7 +98,7 @@ function card({ approval: first }: Waiting): Kept<Waiting> {
         contradicted ? SOMEBODY_BETWEEN : stateWords(approval, Date.now()),
         contradicted ? 'state bad' : 'state',
       )
-      const words = neededWords(approval, groups)
+      const words = neededWords(approval)
       if (needs.dataset.said !== words.join('\n')) {
         needs.dataset.said = words.join('\n')
         needs.replaceChildren(...words.map(line => element('li', '', line)))

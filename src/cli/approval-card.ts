@@ -103,8 +103,18 @@ export function stateWords(
   return obstacle === null ? stands : `${stands}; ${OBSTACLES[obstacle]}`
 }
 
-export function neededWords({ approvers, signed }: Pick<ShownApproval, 'approvers' | 'signed'>): string {
-  const who = approvers.length === 0 ? 'nobody' : approvers.map(each => shown(each)).join(' and ')
+/** The groups that have to agree, how far those are that need more than one person, and who has. */
+export function neededWords({
+  approvers,
+  signed,
+  thresholds,
+}: Pick<ShownApproval, 'approvers' | 'signed' | 'thresholds'>): string {
+  const groups = approvers.map(name => {
+    const threshold = thresholds[name] ?? 1
+    const agreed = new Set(signed.filter(each => each.groups.includes(name)).map(({ by }) => by)).size
+    return threshold === 1 ? shown(name) : `${shown(name)} (${agreed} of ${threshold})`
+  })
+  const who = groups.length === 0 ? 'nobody' : groups.join(' and ')
   return signed.length === 0 ? who : `${who}; approved by ${signed.map(({ by }) => shown(by)).join(' and ')}`
 }
 

@@ -7,9 +7,9 @@ import { keeperFault } from './error-table.js'
 
 /** The list is short whatever waits, because every console asks for it each second; one approval comes whole. Reading takes the socket alone; what counts is signed by an approver whom the policy names. */
 export function routeApprovals(app: FastifyInstance, approvals: Approvals): void {
-  const shown = (approval: Approval) => shownApproval(approval, approvals.obstacleOf(approval))
+  const shown = (approval: Approval) => shownApproval(approval, approvals.standingOf(approval))
   app.get('/v1/approvals', () => ({
-    approvals: approvals.pending().map(each => approvalSummary(each, approvals.obstacleOf(each))),
+    approvals: approvals.pending().map(each => approvalSummary(each, approvals.standingOf(each))),
   }))
   app.get('/v1/approvals/:id', request => {
     const { id } = request.params as { id: string }

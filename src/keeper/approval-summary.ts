@@ -1,4 +1,4 @@
-import type { Approval, ApprovalObstacle } from './approval.js'
+import type { Approval, ApprovalStanding } from './approval.js'
 
 /** Operations that are named; the others are counted. */
 const MAX_NAMES = 20
@@ -10,20 +10,20 @@ const MAX_NAME = 200
  */
 export interface ApprovalSummary
   extends Pick<
-    Approval,
-    | 'id'
-    | 'state'
-    | 'digest'
-    | 'argumentBytes'
-    | 'rule'
-    | 'because'
-    | 'approvers'
-    | 'signed'
-    | 'rejected'
-    | 'createdMs'
-    | 'expiresMs'
-  > {
-  readonly obstacle: ApprovalObstacle
+      Approval,
+      | 'id'
+      | 'state'
+      | 'digest'
+      | 'argumentBytes'
+      | 'rule'
+      | 'because'
+      | 'approvers'
+      | 'signed'
+      | 'rejected'
+      | 'createdMs'
+      | 'expiresMs'
+    >,
+    ApprovalStanding {
   readonly agent: string
   readonly environment: string
   readonly task: string
@@ -34,13 +34,13 @@ export interface ApprovalSummary
   readonly operationCount: number
 }
 
-export function approvalSummary(approval: Approval, obstacle: ApprovalObstacle): ApprovalSummary {
+export function approvalSummary(approval: Approval, standing: ApprovalStanding): ApprovalSummary {
   const { id, state, digest, argumentBytes, rule, because, approvers, signed, rejected } = approval
   const { agent, environment, task, owner, api, operations } = approval.statement
   return {
     id,
     state,
-    obstacle,
+    ...standing,
     digest,
     agent,
     environment,

@@ -69,16 +69,22 @@ export interface Approval {
 /** Another policy is in force than the one it was asked under; or its agent or task is halted, or changes are frozen. */
 export type ApprovalObstacle = 'superseded' | 'stopped' | null
 
-/** What people are shown of an approval: all but what only matches repeated calls, and what stands in its way. */
-export interface ShownApproval extends Omit<Approval, 'match' | 'heard'> {
+/** How an approval stands while its policy and its agent are what they are. */
+export interface ApprovalStanding {
+  /** Why its call doesn't pass now, whatever people say. */
   readonly obstacle: ApprovalObstacle
+  /** By group, how many of it have to agree; empty where its policy was replaced. */
+  readonly thresholds: Readonly<Record<string, number>>
 }
+
+/** What people are shown of an approval: all but what only matches repeated calls, and how it stands. */
+export interface ShownApproval extends Omit<Approval, 'match' | 'heard'>, ApprovalStanding {}
 
 export function shownApproval(
   { match: _, heard: __, ...shown }: Approval,
-  obstacle: ApprovalObstacle,
+  standing: ApprovalStanding,
 ): ShownApproval {
-  return { ...shown, obstacle }
+  return { ...shown, ...standing }
 }
 
 export interface ApprovalBounds {

@@ -14,7 +14,7 @@ import {
   APPROVALS,
   type Approval,
   type ApprovalBounds,
-  type ApprovalObstacle,
+  type ApprovalStanding,
   type ApprovalStep,
   afterWord,
   approvalEntry,
@@ -136,10 +136,14 @@ export class Approvals {
     return this.usedIds.has(id)
   }
 
-  /** Why its call doesn't pass now, whatever people say. */
-  obstacleOf({ statement }: Approval): ApprovalObstacle {
-    if (this.parts.groupsOf(statement.policy) === null) return 'superseded'
-    return this.parts.isStopped(statement) ? 'stopped' : null
+  standingOf({ statement, approvers }: Approval): ApprovalStanding {
+    const groups = this.parts.groupsOf(statement.policy)
+    if (groups === null) return { obstacle: 'superseded', thresholds: {} }
+    const named = approvers.flatMap(name => groups.get(name) ?? [])
+    return {
+      obstacle: this.parts.isStopped(statement) ? 'stopped' : null,
+      thresholds: Object.fromEntries(named.map(({ name, threshold }) => [name, threshold])),
+    }
   }
 
   /** Resolves when people have decided about it, or at once where they have. */

@@ -74,12 +74,12 @@ export class EvidenceAlarm {
 
 /** A keeper that ends in order, as it begins to. */
 export function closingNotice(chain: string, size: number, t: number): Notice {
-  return { id: `keeper.closing.${chain}.${size}`, type: 'keeper.closing', t, data: { log: chain, size } }
+  return { id: `keeper.closing.${chain}.${size}`, type: 'keeper.closing', t, data: { size } }
 }
 
 /** Under one id for as long as the ledger is what it was: a keeper that starts and fails again says the same. */
 export function refusedNotice(code: string, chain: string, size: number, t: number): Notice {
-  const data = { alarm: 'ledger_refused', name: null, code, since: t, log: chain, size }
+  const data = { alarm: 'ledger_refused', name: null, code, since: t, size }
   return { id: `alarm.ledger_refused.${chain}.${size}.${code}`, type: 'alarm.raised', t, data }
 }
 

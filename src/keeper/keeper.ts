@@ -111,7 +111,7 @@ export async function startKeeper(options: KeeperOptions): Promise<Keeper> {
   let stops: Stops | undefined
   const notices = new Notices({ places: options.noticePlaces ?? [], clock, log })
   const raise = (notice: Notice | null): void => {
-    if (notice !== null) notices.raise(notice)
+    if (notice !== null) notices.raise({ ...notice, data: { log: ledger.chain, ...notice.data } })
   }
   const approvals = await Approvals.load({
     ledger,

@@ -43,6 +43,7 @@ function approval(args: readonly JsonValue[], changes: Partial<ApprovalStatement
     expiresMs: NOW + 1_800_000,
     keptMs: NOW + 1_800_000,
     obstacle: null,
+    thresholds: { finance: 1 },
   }
 }
 
@@ -51,6 +52,17 @@ test('an approver sees every argument, on a line of its own', () => {
   assert.ok(lines.includes('  argument     amount = 500'))
   assert.ok(lines.includes('  argument     charge = "ch_1"'))
   assert.equal(lines[0], 'Approval 0198c3a2-0000-7000-8000-000000000000, waits, 30 minutes left')
+})
+
+test('of a group that needs several people it is said how many have agreed', () => {
+  const signed = [{ by: 'maria', groups: ['finance'], t: NOW }]
+  const asked = { ...approval([{}]), approvers: ['finance', 'owners'], thresholds: { finance: 2, owners: 1 } }
+  assert.ok(approvalLines(asked, NOW).includes('  needs        finance (0 of 2) and owners'))
+  assert.ok(
+    approvalLines({ ...asked, signed }, NOW).includes(
+      '  needs        finance (1 of 2) and owners; approved by maria',
+    ),
+  )
 })
 
 test('what stands in its way is said with how it stands', () => {

@@ -254,6 +254,7 @@ describe('the list of what waits', () => {
       id,
       state: 'requested',
       obstacle: null,
+      thresholds: { finance: 1 },
       agent: 'coder',
       environment: 'staging',
       task: 't-1',

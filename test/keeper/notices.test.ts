@@ -126,6 +126,7 @@ describe('what a keeper tells of', () => {
     })
     await house.admin('POST', '/v1/stops/freeze', { by: 'jo' })
     await until(() => place.arrived.length === 3)
+    for (const { data } of place.arrived) assert.match(String(data.log), /^acme\.test\/countersign\//)
     const stops = place.arrived.slice(1).map(({ type, data: { by, because } }) => [type, by, because])
     assert.deepEqual(stops, [
       ['halt.halted', 'jo', 'It deletes.'],

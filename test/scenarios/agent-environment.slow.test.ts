@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { spawn } from 'node:child_process'
-import { randomUUID } from 'node:crypto'
+import { generateKeyPairSync, randomUUID } from 'node:crypto'
 import { mkdir, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
@@ -150,6 +150,11 @@ describe('an agent’s environment', () => {
       join(workplace, 'scripts', '.env.old'),
       'RAILWAY_API_TOKEN=0f4c7e52-9d1b-4e0a-b7a3-5c6d\n',
     )
+    const { privateKey, publicKey } = generateKeyPairSync('ed25519')
+    const secret = JSON.stringify(privateKey.export({ format: 'jwk' }))
+    for (const file of [join(workplace, 'maria.jwk'), join(sidecar.folder, 'home.jwk')])
+      await writeFile(file, secret)
+    await writeFile(join(workplace, 'public.jwk'), JSON.stringify(publicKey.export({ format: 'jwk' })))
     await mkdir(join(sidecar.folder, '.aws'), { recursive: true })
     await writeFile(join(sidecar.folder, '.aws', 'credentials'), '[default]\n')
     const argv = ['doctor', '--folder', workplace, '--json']
@@ -161,6 +166,9 @@ describe('an agent’s environment', () => {
     assert.deepEqual(found('environment_credential').sort(), Object.keys(PLANTED).sort())
     assert.ok(found('readable_credential').some(path => path.endsWith('scripts/.env.old')))
     assert.ok(found('readable_credential').some(path => path.endsWith('.aws/credentials')))
+    assert.ok(found('readable_credential').some(path => path.endsWith('workplace/maria.jwk')))
+    assert.ok(found('readable_credential').some(path => path.endsWith('/home.jwk')))
+    assert.ok(!found('readable_credential').some(path => path.endsWith('public.jwk')))
     assert.ok(found('direct_egress').includes(sidecar.cloud.railway))
     assert.ok(found('shared_user').length >= 2)
     assert.ok(found('readable_secret').some(path => path.endsWith('vault.key')))

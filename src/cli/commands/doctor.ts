@@ -2,7 +2,7 @@ import { homedir } from 'node:os'
 import process from 'node:process'
 import type { Command } from 'commander'
 import { type LoadedConfig, loadConfig } from '../config.js'
-import { clientFiles, environmentVariables, projectFiles } from '../doctor/credentials.js'
+import { clientFiles, environmentVariables, peoplesKeys, projectFiles } from '../doctor/credentials.js'
 import type { Finding } from '../doctor/finding.js'
 import { directEgress, fixedClients, sharedUsers, sidecarSecrets } from '../doctor/separation.js'
 import { AnswerNo, type Io, printJson, printLine } from '../io.js'
@@ -37,6 +37,7 @@ async function examine(loaded: LoadedConfig, folder: string, io: Io): Promise<Fi
     ...environmentVariables(io.env),
     ...clientFiles(homedir()),
     ...projectFiles(folder),
+    ...peoplesKeys(homedir()),
     ...sidecarSecrets(secretFiles(loaded)),
     ...sharedUsers(process.getuid?.() ?? -1),
     ...(await directEgress(upstreamOrigins(loaded))),
@@ -51,8 +52,10 @@ function secretFiles({ config, path }: LoadedConfig): string[] {
     ...keys,
     ...vaultKey,
     path(config.vault.file),
-    // The keys of the trust root's roles, and the one that opens what decisions were made of.
-    ...['root', 'recover', 'operate', 'policy', 'enrol'].map(role => path(`trust/keys/${role}.jwk`)),
+    // The keys of the trust root's roles, the approver's of the first run, and the one that opens what decisions were made of.
+    ...['root', 'recover', 'operate', 'policy', 'enrol', 'approver'].map(role =>
+      path(`trust/keys/${role}.jwk`),
+    ),
     path('auditor/private.jwk'),
   ]
 }

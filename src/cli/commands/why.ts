@@ -139,6 +139,7 @@ function print(explanation: Explanation, { because, meaning, mend }: Reasons, io
     say(`  policy      version ${policy.version}, ${policy.cid}`)
     if (decision.rule !== null) say(`  rule        ${decision.rule}`)
     if (because !== null) say(`  because     ${because}`)
+    if (attempt.approval !== undefined) say(`  approval    ${attempt.approval}`)
   }
   if (meaning !== null) say(`  ${codeOf(attempt ?? entry)}: ${meaning}`)
   if (mend !== null) say(`  → ${mend}`)

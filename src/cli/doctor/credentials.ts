@@ -53,7 +53,7 @@ const MAX_FILES = 20_000
 const MAX_BYTES = 65_536
 const SKIPPED = new Set(['node_modules', '.git', 'dist', '.countersign'])
 const TELLING_FILE =
-  /^\.env(\..+)?$|\.(pem|key|tfvars)$|^(secrets?|credentials?)(\.[a-z]+)?$|\.(ya?ml|json|toml|ini|conf|sh|py|js|ts|txt|md)$/
+  /^\.env(\..+)?$|\.(pem|key|jwk|tfvars)$|^(secrets?|credentials?)(\.[a-z]+)?$|\.(ya?ml|json|toml|ini|conf|sh|py|js|ts|txt|md)$/
 const CREDENTIAL_TEXT =
   /\b(AKIA|ASIA)[A-Z0-9]{16}\b|\b(sk|rk)_(live|test)_[A-Za-z0-9]{16,}|\bgh[pousr]_[A-Za-z0-9]{36}|-----BEGIN [A-Z ]*PRIVATE KEY-----|\b[A-Z_]*(TOKEN|SECRET|API_KEY)\s*[=:]\s*["']?[A-Za-z0-9_-]{20,}/
 
@@ -69,11 +69,36 @@ export function projectFiles(folder: string): Finding[] {
         if (!SKIPPED.has(entry.name)) pending.push(path)
       } else if (entry.isFile() && TELLING_FILE.test(entry.name)) {
         seen++
-        if (CREDENTIAL_TEXT.test(beginningOf(path))) findings.push(looksLikeCredential(path))
+        findings.push(...credentialIn(path))
       }
     }
   }
   return findings
+}
+
+/** Keys that people sign with, at the top of a home folder. */
+export function peoplesKeys(home: string): Finding[] {
+  return entriesOf(home)
+    .filter(entry => entry.isFile() && entry.name.endsWith('.jwk'))
+    .flatMap(entry => credentialIn(join(home, entry.name)))
+}
+
+/** RFC 8037 §2, RFC 7518 §6.2.2: a private JWK has a member `d`. One that is locked has none in clear. */
+const PRIVATE_JWK = /"d"\s*:\s*"[A-Za-z0-9_-]{42,}"/
+
+function credentialIn(path: string): Finding[] {
+  const text = beginningOf(path)
+  if (text.includes('"kty"') && PRIVATE_JWK.test(text)) return [isPrivateKey(path)]
+  return CREDENTIAL_TEXT.test(text) ? [looksLikeCredential(path)] : []
+}
+
+function isPrivateKey(path: string): Finding {
+  return {
+    code: 'readable_credential',
+    subject: path,
+    message: 'This file holds a private key in clear (JWK), such as people approve and operate with.',
+    mend: 'Make another one where the agent does not work (`countersign trust key FILE --lock`), have the policy or trust root name that, and delete this file.',
+  }
 }
 
 function looksLikeCredential(path: string): Finding {
