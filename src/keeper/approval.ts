@@ -23,6 +23,7 @@ import {
   statedOperation,
   statementDigest,
 } from '../policy/index.js'
+import { isAwsSharedHeader } from '../protocol/index.js'
 import type { ControlBody } from '../receipt/index.js'
 import { type Case, resultsOf } from './attempt-entry.js'
 import { keeperFault } from './error-table.js'
@@ -342,13 +343,17 @@ function hasMeasured(value: JsonValue): boolean {
   return 'lengthBytes' in value || Object.values(value).some(hasMeasured)
 }
 
-function wholeRequest({ request: { method, target, body } }: Case): JsonObject {
+function wholeRequest({ request: { method, target, body, signed } }: Case): JsonObject {
+  const headers = (signed?.outbound ?? []).flatMap(([name, value]) =>
+    isAwsSharedHeader(name) ? [] : [[name, value]],
+  )
+  const said = { method, target, ...(headers.length === 0 ? {} : { headers }) }
   switch (body.kind) {
     case 'none':
-      return { method, target }
+      return said
     case 'inspected':
-      return { method, target, bodySha256: body.sha256 }
+      return { ...said, bodySha256: body.sha256 }
     case 'streamed':
-      return { method, target, body: 'streamed: nobody knows its content' }
+      return { ...said, body: 'streamed: nobody knows its content' }
   }
 }

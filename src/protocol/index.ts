@@ -16,6 +16,7 @@ export {
   type AwsStructure,
   type AwsWire,
 } from './aws/document.js'
+export { isSharedHeader as isAwsSharedHeader } from './aws/headers.js'
 export type { AwsChoice, AwsShelf } from './aws/shelf.js'
 export {
   headersAsSigned,

@@ -19,6 +19,7 @@ import {
   sealCountersignature,
 } from '../../src/policy/index.js'
 import { Authenticator, type TouchChanges } from '../policy/authenticator.js'
+import { awsGrant, awsPolicy, SigningBroker, signedCall } from './aws-house.js'
 import { type Asked, House, ofType, openedPolicy, operation, signingKey, until } from './keeper-fixture.js'
 
 const VOID = 'POST /invoices/{id}/void'
@@ -573,5 +574,40 @@ describe('attacks on countersignatures', () => {
     assert.ok(signed.state === 'approved' || signed.code === 'approval_superseded', JSON.stringify(signed))
     assert.notEqual(heldBy(await ask()), id)
     if (signed.state === 'approved') assert.equal(await watched, 'changed')
+  })
+
+  it('attack: a header that no model declares has another value than the one that was approved', async t => {
+    const house = await House.build(t)
+    house.shelf.next = awsPolicy(
+      undefined,
+      undefined,
+      undefined,
+      `- { id: uploads, hold: { api: aws, class: [read, update] }, to: coder, approvers: finance }
+approvers:
+  finance: { keys: { maria: "${formatPublicKey(maria.publicKey)}" } }`,
+    )
+    await house.start({ broker: new SigningBroker() })
+    const client = await house.connect()
+    const grant = await awsGrant(house)
+    const put = async (force: string, invocation: string): Promise<string> => {
+      const { verdict } = await client.admit(
+        await signedCall({ client }, grant, {
+          operation: 's3:PutObject',
+          opaque: 'a header that the model doesn’t declare',
+          service: 's3',
+          method: 'PUT',
+          path: '/bucket/key',
+          headers: { 'x-amz-force': force, 'amz-sdk-invocation-id': invocation },
+          body: 'same',
+        }),
+      )
+      assert.ok(verdict.kind === 'refuse' && verdict.approval !== null, JSON.stringify(verdict))
+      return verdict.approval
+    }
+    const asked = await put('no', 'one')
+    assert.equal(await put('no', 'two'), asked, 'what an SDK makes anew is no other call')
+    assert.notEqual(await put('yes', 'three'), asked)
+    const [first] = await house.waiting()
+    assert.match(JSON.stringify(first?.args), /"headers":\[\["x-amz-force","no"\]\]/)
   })
 })

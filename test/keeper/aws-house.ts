@@ -30,6 +30,7 @@ export function awsPolicy(
   slots: readonly Slot[] = ['aws-sigv4'],
   sts?: string,
   identity = '[{ grant: true }]',
+  rules = '- { id: aws, allow: { api: aws, class: [read, update, irreversible, privilege] }, to: coder }',
 ): OpenedPolicy {
   const endpoint = sts === undefined ? '' : `, insecureTestEndpoint: "${sts}"`
   const opened = openedPolicy(`
@@ -46,7 +47,7 @@ credentials:
 agents:
   coder: { environment: staging, session: 8h, identity: ${identity} }
 rules:
-  - { id: aws, allow: { api: aws, class: [read, update, irreversible, privilege] }, to: coder }
+  ${rules}
 `)
   const { policy } = opened
   return { ...opened, policy: { ...policy, apis: new Map([['aws', awsApi(policy, slots)]]) } }
@@ -62,6 +63,7 @@ function awsApi(policy: ActivePolicy, slots: readonly Slot[]): PolicyApi {
       profile: { ...api.catalog.profile, slots },
       parseTarget: raw => ({ raw, path: raw, segments: [], query: null }),
       originOf: () => 'default',
+      lastingArgs: ({ args }) => args,
       describe: (name, { name: operation, args, region }) => {
         const classes = [CLASSES[operation] ?? 'unknown']
         const scope: Record<string, string> = region === undefined ? {} : { region }
@@ -145,6 +147,8 @@ export async function awsSetting(
 /** A request as the agent's SDK makes it. */
 export interface AgentRequest {
   readonly operation: string
+  /** Why the gate hasn't understood all of it. */
+  readonly opaque?: string
   readonly service?: string
   readonly region?: string
   readonly method?: string
@@ -212,7 +216,8 @@ export async function signedCall(
   const signature = presigned
     ? (parameters['X-Amz-Signature'] ?? '')
     : (/Signature=([0-9a-f]{64})/.exec(authorization)?.[1] ?? '')
-  const recognised: Recognised = { name: operation, args: {}, region }
+  const opaque = asked.opaque === undefined ? {} : { opaque: asked.opaque }
+  const recognised: Recognised = { name: operation, args: {}, region, ...opaque }
   return {
     policyCid: client.policy()?.cid ?? '',
     api: 'aws',
