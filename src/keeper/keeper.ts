@@ -233,6 +233,7 @@ export async function startKeeper(options: KeeperOptions): Promise<Keeper> {
   approvals.retell()
   chores.every(SWEEP_MS, () => settlement.sweep())
   chores.every(SWEEP_MS, () => approvals.expire())
+  chores.every(SWEEP_MS, () => grants.writeRevoked())
   chores.every(HEARTBEAT_MS, async () => counters.dropAllLapsed(clock.nowMs()))
   chores.every(SWEEP_MS, () => activation.noteExpiry())
   const { shipping, cosigning } = options
