@@ -144,7 +144,8 @@ function hardenedServer(options: ListenerOptions): Server {
     const response = new ServerResponse(request)
     response.shouldKeepAlive = false
     response.assignSocket(socket)
-    response.once('finish', () => socket.end())
+    // ATTACK: an agent that never closes its side holds the connection, and a gate that stops waits for it.
+    response.once('finish', () => socket.destroySoon())
     socket.on('error', () => socket.destroy())
     options.onExchange(new Exchange(entrance, request, response, false))
   })

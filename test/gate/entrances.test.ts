@@ -408,6 +408,17 @@ describe('a gate under load', () => {
     await closed
   })
 
+  it('attack: that closes waits for no agent that asked for a tunnel and keeps its side of it', async t => {
+    const { gate, url } = await open({ limits: { upstreamMs: 600_000 } })
+    const { hostname, port } = new URL(url)
+    const agent = connectTcp({ host: hostname, port: Number(port), allowHalfOpen: true })
+    t.after(() => void agent.destroy())
+    agent.write(`CONNECT evil.test:443 HTTP/1.1\r\nHost: gate.test\r\n${BEARER}\r\n\r\n`)
+    agent.resume()
+    await once(agent, 'end')
+    await gate.close()
+  })
+
   it('that closes cuts what does not end, and settles it', async () => {
     const running = await open({ limits: { closeMs: 50 } })
     const asked = new Promise<void>(resolve => {
