@@ -298,7 +298,8 @@ function handlersOf(
     gateGone: (from, fault) => {
       approvals.unwatch(from)
       if (fault !== null) chores.failed(fault)
-      chores.run(() => settlement.gateGone(from))
+      // Also while the keeper stops: it would wait in vain for what nobody settles any more.
+      settlement.gateGone(from).catch(error => chores.failed(error))
     },
     failed: error => chores.failed(error),
   }

@@ -95,6 +95,18 @@ describe('stopping the keeper', () => {
     assert.deepEqual(types, ['genesis', 'boot', 'policy', 'attempt', 'outcome', 'close', 'boot'])
   })
 
+  it('doesn’t wait for the attempts of a gate that goes meanwhile', async t => {
+    const house = await House.build(t)
+    const { keeper } = await house.start({ drainMs: 600_000 })
+    const client = await house.connect()
+    await house.ask(client)
+    const stopped = keeper.stop()
+    await client.close()
+    await stopped
+    const reopened = await house.reopenLedger()
+    assert.deepEqual(await statuses(reopened), ['indeterminate'])
+  })
+
   it('closes as indeterminate what nobody settles in time', async t => {
     const house = await House.build(t)
     const { keeper } = await house.start({ drainMs: 1 })
