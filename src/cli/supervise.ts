@@ -172,17 +172,14 @@ export function serveUntilStopped(report: unknown, stop: () => Promise<void>): P
   return untilStopped(stop)
 }
 
-/** Runs `stop` at SIGTERM or SIGINT. */
+/** Runs `stop` at SIGTERM or SIGINT, and ends as it does. */
 export function untilStopped(stop: () => Promise<void>): Promise<void> {
-  return new Promise(resolve => {
+  return new Promise((resolve, reject) => {
     let stopping = false
     const end = () => {
       if (stopping) return
       stopping = true
-      void stop().finally(() => {
-        letGoOfSupervisor()
-        resolve()
-      })
+      stop().finally(letGoOfSupervisor).then(resolve, reject)
     }
     process.once('SIGTERM', end)
     // A terminal sends SIGINT to the whole group; the supervisor's SIGTERM gives the order of stopping.

@@ -17,7 +17,7 @@ process.once('disconnect', () => process.exit(0))
 `
 
 /**
- * A process that supervises roles and nothing beside: it has \`supervise\`, \`role(name)\` and \`say\`. Resolves with its
+ * A process that supervises roles and nothing beside: it has `supervise`, `role(name)` and `say`. Resolves with its
  * exit code and what it said.
  */
 async function supervising(t: TestContext, script: string, descriptors = 1_024): Promise<readonly unknown[]> {
@@ -28,7 +28,7 @@ async function supervising(t: TestContext, script: string, descriptors = 1_024):
     join(dir, 'supervisor.mjs'),
     `
 import { closeSync, openSync } from 'node:fs'
-import { supervise } from ${JSON.stringify(SUPERVISE)}
+import { serveUntilStopped, supervise } from ${JSON.stringify(SUPERVISE)}
 const say = text => process.stdout.write(text + ' ')
 const role = name =>
   ({ name, argv: [${JSON.stringify(join(dir, 'role.mjs'))}], node: [], env: {}, identity: null })
@@ -46,6 +46,22 @@ ${script}
   const [code] = await once(child, 'close')
   return [code, ...said.trim().split(' ')]
 }
+
+describe('a process that is told to stop', () => {
+  it('says what went wrong with that, rather than to crash of it', async t => {
+    const said = await supervising(
+      t,
+      `
+const stopped = serveUntilStopped(null, () => Promise.reject(new Error('unwritten')))
+process.kill(process.pid, 'SIGTERM')
+const waiting = setInterval(() => undefined, 1_000)
+await stopped.catch(error => say(error.message))
+clearInterval(waiting)
+`,
+    )
+    assert.deepEqual(said, [0, 'unwritten'])
+  })
+})
 
 describe('a supervisor', () => {
   it('starts its roles again where all of them end at once', async t => {
