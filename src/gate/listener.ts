@@ -206,7 +206,8 @@ async function removeDeadSocket(path: string): Promise<void> {
       probe.destroy()
       resolve(true)
     })
-    probe.once('error', () => resolve(false))
+    // Only a refusal says that nobody listens: one who is too busy to take another connection is alive.
+    probe.once('error', (error: NodeJS.ErrnoException) => resolve(error.code !== 'ECONNREFUSED'))
   })
   if (!alive) await unlink(path)
 }

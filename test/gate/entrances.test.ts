@@ -11,6 +11,7 @@ import { after, afterEach, before, describe, it } from 'node:test'
 import { connect as connectTls } from 'node:tls'
 import { CountersignError } from '../../src/canon/index.js'
 import { startGate } from '../../src/gate/index.js'
+import { holdSocket } from '../busy-socket.js'
 import { TestCa } from '../certificates.js'
 import { type AGateOptions, type ARunningGate, aGate, BEARER, billingApi, GRANT, policyOf } from './a-gate.js'
 import { exchangeRaw, holdConnection, rawRequest } from './raw-http.js'
@@ -142,6 +143,12 @@ describe('the entrances of a gate', () => {
     await writeFile(join(dir, 'file'), '')
     await assert.rejects(open({ unix: join(dir, 'file') }), { code: 'listen_failed' })
     other.close()
+  })
+
+  it('leave the socket to a gate that is too busy to answer on it', async t => {
+    const path = join(dir, 'busy.sock')
+    await holdSocket(t, path)
+    await assert.rejects(open({ unix: path }), { code: 'listen_failed' })
   })
 
   it('say what is wrong with an address', async () => {
