@@ -107,6 +107,15 @@ describe('stopping the keeper', () => {
     assert.deepEqual(await statuses(reopened), ['indeterminate'])
   })
 
+  it('waits for no upstream that doesn’t answer a revocation', async t => {
+    const house = await House.build(t)
+    const { keeper } = await house.start()
+    house.broker.close = () => new Promise(() => undefined)
+    await keeper.stop()
+    const reopened = await house.reopenLedger()
+    assert.equal((await entriesOf(reopened)).at(-2)?.type, 'close')
+  })
+
   it('closes as indeterminate what nobody settles in time', async t => {
     const house = await House.build(t)
     const { keeper } = await house.start({ drainMs: 1 })
