@@ -4,6 +4,7 @@ import { type LoadedConfig, loadConfig } from './config.js'
 import { reportFault } from './fault-report.js'
 import { ignoreInspectorSignal } from './inspector.js'
 import type { Io } from './io.js'
+import { endAtOnceWhileStarting, letGoOfSupervisor } from './supervise.js'
 
 export const ROLES = ['keeper', 'gate', 'sandbox'] as const
 export type RoleName = (typeof ROLES)[number]
@@ -16,6 +17,15 @@ export const ROLE_PROGRAM = fileURLToPath(new URL('./role-main.js', import.meta.
  * process doesn't even hold the code of vault and ledger, and starts in half the memory.
  */
 export async function runRole(role: RoleName, loaded: LoadedConfig, io: Io): Promise<void> {
+  endAtOnceWhileStarting()
+  try {
+    await serve(role, loaded, io)
+  } finally {
+    letGoOfSupervisor()
+  }
+}
+
+async function serve(role: RoleName, loaded: LoadedConfig, io: Io): Promise<void> {
   switch (role) {
     case 'keeper':
       return (await import('./compose/keeper.js')).runKeeper(loaded, io)

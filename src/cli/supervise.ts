@@ -23,7 +23,10 @@ export interface Supervised {
 }
 
 export interface Supervisor {
-  /** Starts a role and resolves when it reports ready; rejects when it ends before. Later deaths restart it. */
+  /**
+   * Starts a role and resolves when it reports ready; rejects when it ends before, and once `stop` was called. Later
+   * deaths restart it.
+   */
   start(role: Role): Promise<Supervised>
   /** Stops all roles, the last of the first starts first, each by SIGTERM and, after the grace, SIGKILL. */
   stop(): Promise<void>
@@ -31,7 +34,7 @@ export interface Supervisor {
 
 export interface SuperviseOptions {
   readonly graceMs: number
-  /** A role runs again, with what it reported this time. */
+  /** A role runs again, with what it reported this time. Must not throw. */
   readonly onRestart: (role: Role, report: unknown) => void
   readonly onExit: (role: Role, code: number | null, signal: string | null, restartMs: number) => void
 }
@@ -43,37 +46,51 @@ const STABLE_MS = 30_000
 
 /** Keeps the two halves of the sidecar running as processes of their own. */
 export function supervise(options: SuperviseOptions): Supervisor {
-  const running: { role: Role; child: ChildProcess }[] = []
+  const running = new Map<Role, ChildProcess>()
   /** INVARIANT: the gate is stopped before the keeper, that of a restart included, so that it can still settle. */
   const order: Role[] = []
+  /** INVARIANT: they keep this process alive, also when no role is left that would. */
+  const restarts = new Set<NodeJS.Timeout>()
   let stopping = false
 
   async function launch(role: Role, delayMs: number): Promise<Supervised> {
+    if (stopping) throw cliFault('role_not_ready', `the ${role.name}, stopped before it began`)
     const child = spawnRole(role)
-    const slot = { role, child }
-    running.push(slot)
+    running.set(role, child)
     const startedAt = Date.now()
     let ready = false
     child.once('exit', (code, signal) => {
-      running.splice(running.indexOf(slot), 1)
+      if (running.get(role) === child) running.delete(role)
       if (stopping || !ready) return
       const restartMs =
         Date.now() - startedAt > STABLE_MS ? FIRST_RESTART_MS : Math.min(delayMs * 2, MAX_RESTART_MS)
       options.onExit(role, code, signal, restartMs)
-      setTimeout(() => void relaunch(role, restartMs), restartMs).unref()
+      relaunchIn(role, restartMs)
     })
-    const report = await readiness(child, role)
+    const report = await readiness(child, role).catch(error => {
+      // For want of a descriptor or of a process there is none, and it never exits.
+      if (child.pid === undefined) running.delete(role)
+      throw error
+    })
     ready = true
     return { report, pid: child.pid as number }
   }
 
+  function relaunchIn(role: Role, delayMs: number): void {
+    const timer = setTimeout(() => {
+      restarts.delete(timer)
+      void relaunch(role, delayMs)
+    }, delayMs)
+    restarts.add(timer)
+  }
+
   async function relaunch(role: Role, delayMs: number): Promise<void> {
-    if (stopping) return
     const started = await launch(role, delayMs).catch(() => null)
     if (started !== null) return options.onRestart(role, started.report)
+    if (stopping) return
     const next = Math.min(delayMs * 2, MAX_RESTART_MS)
     options.onExit(role, null, null, next)
-    setTimeout(() => void relaunch(role, next), next).unref()
+    relaunchIn(role, next)
   }
 
   return {
@@ -83,9 +100,10 @@ export function supervise(options: SuperviseOptions): Supervisor {
     },
     stop: async () => {
       stopping = true
+      for (const timer of restarts) clearTimeout(timer)
       for (const role of order.toReversed()) {
-        const slot = running.find(each => each.role === role)
-        if (slot !== undefined) await stopChild(slot.child, options.graceMs)
+        const child = running.get(role)
+        if (child !== undefined) await stopChild(child, options.graceMs)
       }
     },
   }
@@ -127,19 +145,41 @@ async function stopChild(child: ChildProcess, graceMs: number): Promise<void> {
   clearTimeout(killer)
 }
 
+/**
+ * For a role's own process while it starts: who stops it then ends it at once, and so does a supervisor that is gone.
+ * What it has begun by then is what a crash would leave, and the next start takes that up. Until `serveUntilStopped`.
+ * A container's first process gets no signal that it didn't ask for; a gate without a keeper would wait for ever.
+ */
+export function endAtOnceWhileStarting(): void {
+  for (const event of STOPS) process.once(event, endAtOnce)
+  if (process.send !== undefined && !process.connected) endAtOnce()
+}
+
+const STOPS = ['SIGTERM', 'SIGINT', 'disconnect'] as const
+
+function endAtOnce(): void {
+  process.exit(0)
+}
+
+function heedNoMore(): void {
+  for (const event of STOPS) process.off(event, endAtOnce)
+}
+
 /** For a role's own process: tells the supervisor that it is ready, and runs `stop` at SIGTERM or SIGINT. */
 export function serveUntilStopped(report: unknown, stop: () => Promise<void>): Promise<void> {
+  heedNoMore()
   process.send?.({ ready: report })
-  return new Promise(resolve => {
+  return untilStopped(stop)
+}
+
+/** Runs `stop` at SIGTERM or SIGINT, and ends as it does. */
+export function untilStopped(stop: () => Promise<void>): Promise<void> {
+  return new Promise((resolve, reject) => {
     let stopping = false
     const end = () => {
       if (stopping) return
       stopping = true
-      void stop().finally(() => {
-        // The open channel to the supervisor would keep this process alive.
-        if (process.connected) process.disconnect()
-        resolve()
-      })
+      stop().finally(letGoOfSupervisor).then(resolve, reject)
     }
     process.once('SIGTERM', end)
     // A terminal sends SIGINT to the whole group; the supervisor's SIGTERM gives the order of stopping.
@@ -147,4 +187,10 @@ export function serveUntilStopped(report: unknown, stop: () => Promise<void>): P
     // The supervisor is gone: nobody would stop us later.
     process.once('disconnect', end)
   })
+}
+
+/** The open channel to the supervisor would keep this process alive. */
+export function letGoOfSupervisor(): void {
+  heedNoMore()
+  if (process.connected) process.disconnect()
 }

@@ -144,7 +144,8 @@ function hardenedServer(options: ListenerOptions): Server {
     const response = new ServerResponse(request)
     response.shouldKeepAlive = false
     response.assignSocket(socket)
-    response.once('finish', () => socket.end())
+    // ATTACK: an agent that never closes its side holds the connection, and a gate that stops waits for it.
+    response.once('finish', () => socket.destroySoon())
     socket.on('error', () => socket.destroy())
     options.onExchange(new Exchange(entrance, request, response, false))
   })
@@ -205,7 +206,8 @@ async function removeDeadSocket(path: string): Promise<void> {
       probe.destroy()
       resolve(true)
     })
-    probe.once('error', () => resolve(false))
+    // Only a refusal says that nobody listens: one who is too busy to take another connection is alive.
+    probe.once('error', (error: NodeJS.ErrnoException) => resolve(error.code !== 'ECONNREFUSED'))
   })
   if (!alive) await unlink(path)
 }

@@ -63,6 +63,8 @@ export class Grants {
   /** Sessions of pods that were ended: their next token would begin anew. */
   private readonly ended: Set<string>
   private readonly recording = new Map<string, Promise<unknown>>()
+  /** Ids of grants whose revocation is in force and that the ledger didn't take. */
+  private readonly unwritten = new Set<string>()
   private readonly recoveredMs: number | null
 
   private constructor(parts: GrantsParts, revocations: Revocations, memory: GrantMemory) {
@@ -190,25 +192,33 @@ export class Grants {
     const grants = [...this.issued.values()].filter(grant => grant.session === session)
     const named = grants.find(grant => grant.jti === jti) ?? grants[0]
     if (named === undefined) throw keeperFault('grant_unknown')
-    const ended = grants.filter(({ revoked }) => !revoked).map(grant => ({ ...grant, revoked: true }))
+    const ended = grants
+      .filter(({ jti, revoked }) => !revoked || this.unwritten.has(jti))
+      .map(grant => ({ ...grant, revoked: true }))
     for (const grant of ended) {
       this.issued.set(grant.jti, grant)
       this.revocations.add(grant.jti)
+      this.unwritten.delete(grant.jti)
     }
     // A pod's token is renewed by others, so its session is what has to be remembered.
     const endsSession = named.identity !== undefined
     if (endsSession) this.ended.add(session)
     await Promise.all(
       ended.map(grant =>
-        ledger.append(
-          { type: 'grant', data: { action: 'revoked', ...written(grant) } },
-          {
-            state: [
-              { key: `${GRANT}${grant.jti}`, value: JSON.stringify(grant) },
-              ...(endsSession ? [{ key: `${ENDED}${session}`, value: '1' }] : []),
-            ],
-          },
-        ),
+        ledger
+          .append(
+            { type: 'grant', data: { action: 'revoked', ...written(grant) } },
+            {
+              state: [
+                { key: `${GRANT}${grant.jti}`, value: JSON.stringify(grant) },
+                ...(endsSession ? [{ key: `${ENDED}${session}`, value: '1' }] : []),
+              ],
+            },
+          )
+          .catch(error => {
+            this.unwritten.add(grant.jti)
+            throw error
+          }),
       ),
     )
     if (ended.length > 0)
@@ -221,6 +231,11 @@ export class Grants {
           ),
         )
     return { ...named, revoked: true }
+  }
+
+  /** Writes down what was revoked while the ledger was too busy to take it: otherwise a restart would bring it back. */
+  async writeRevoked(): Promise<void> {
+    for (const jti of [...this.unwritten]) await this.revoke(jti)
   }
 
   /** The grant that an order renews, or null; throws where its session may not go on. */
@@ -236,6 +251,7 @@ export class Grants {
       if (grant.expiresMs + RENEWABLE_MS > nowMs) continue
       this.issued.delete(grant.jti)
       this.revocations.delete(grant.jti)
+      this.unwritten.delete(grant.jti)
       changes.push({ key: `${GRANT}${grant.jti}`, value: null })
     }
     for (const [nonce, untilMs] of this.nonces) {

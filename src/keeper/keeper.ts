@@ -56,7 +56,7 @@ export interface KeeperOptions extends KeeperPorts {
   readonly attemptDeadlineMs?: number
   /** Between two looks at what is about to expire; 60,000 unless told. */
   readonly lookAheadMs?: number
-  /** How long `stop` waits for open attempts; 10,000 unless told. */
+  /** How long `stop` waits for open attempts, and then half as long for revocations; 10,000 unless told. */
   readonly drainMs?: number
   readonly suppression?: SuppressionBounds
   readonly refusalRate?: RateBounds
@@ -233,6 +233,7 @@ export async function startKeeper(options: KeeperOptions): Promise<Keeper> {
   approvals.retell()
   chores.every(SWEEP_MS, () => settlement.sweep())
   chores.every(SWEEP_MS, () => approvals.expire())
+  chores.every(SWEEP_MS, () => grants.writeRevoked())
   chores.every(HEARTBEAT_MS, async () => counters.dropAllLapsed(clock.nowMs()))
   chores.every(SWEEP_MS, () => activation.noteExpiry())
   const { shipping, cosigning } = options
@@ -260,11 +261,16 @@ export async function startKeeper(options: KeeperOptions): Promise<Keeper> {
     chores.end()
     await succession.settled()
     approvals.endWatches()
+    const drainMs = options.drainMs ?? 10_000
     try {
-      await drain(listening, admin, open, options.drainMs ?? 10_000)
+      await drain(listening, admin, open, drainMs)
       await settlement.abandon()
       await suppression.flush()
-      await options.broker.close().catch(error => chores.failed(error))
+      // An upstream that doesn't answer must not cost the ledger its close: what lives on, the next start reaps.
+      await atMost(
+        drainMs / 2,
+        options.broker.close().catch(error => chores.failed(error)),
+      )
       await listening.close()
     } finally {
       await notices.settled(LAST_NOTICES_MS)
@@ -297,7 +303,8 @@ function handlersOf(
     gateGone: (from, fault) => {
       approvals.unwatch(from)
       if (fault !== null) chores.failed(fault)
-      chores.run(() => settlement.gateGone(from))
+      // Also while the keeper stops: it would wait in vain for what nobody settles any more.
+      settlement.gateGone(from).catch(error => chores.failed(error))
     },
     failed: error => chores.failed(error),
   }
@@ -322,11 +329,15 @@ async function drain(
 ): Promise<void> {
   link.drain()
   await admin.close()
+  await atMost(drainMs, lastAnswer(link, open))
+}
+
+async function atMost(ms: number, work: Promise<void>): Promise<void> {
   let timer: NodeJS.Timeout | undefined
   const patience = new Promise<void>(resolve => {
-    timer = setTimeout(resolve, drainMs)
+    timer = setTimeout(resolve, ms)
   })
-  await Promise.race([lastAnswer(link, open), patience])
+  await Promise.race([work, patience])
   clearTimeout(timer)
 }
 

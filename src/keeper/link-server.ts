@@ -113,7 +113,8 @@ function answers(path: string): Promise<boolean> {
       probe.destroy()
       resolve(true)
     })
-    probe.once('error', () => resolve(false))
+    // Only a refusal says that nobody listens: one who is too busy to take another connection is alive.
+    probe.once('error', (error: NodeJS.ErrnoException) => resolve(error.code !== 'ECONNREFUSED'))
   })
 }
 

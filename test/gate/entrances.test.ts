@@ -11,6 +11,7 @@ import { after, afterEach, before, describe, it } from 'node:test'
 import { connect as connectTls } from 'node:tls'
 import { CountersignError } from '../../src/canon/index.js'
 import { startGate } from '../../src/gate/index.js'
+import { holdSocket } from '../busy-socket.js'
 import { TestCa } from '../certificates.js'
 import { type AGateOptions, type ARunningGate, aGate, BEARER, billingApi, GRANT, policyOf } from './a-gate.js'
 import { exchangeRaw, holdConnection, rawRequest } from './raw-http.js'
@@ -142,6 +143,12 @@ describe('the entrances of a gate', () => {
     await writeFile(join(dir, 'file'), '')
     await assert.rejects(open({ unix: join(dir, 'file') }), { code: 'listen_failed' })
     other.close()
+  })
+
+  it('leave the socket to a gate that is too busy to answer on it', async t => {
+    const path = join(dir, 'busy.sock')
+    await holdSocket(t, path)
+    await assert.rejects(open({ unix: path }), { code: 'listen_failed' })
   })
 
   it('say what is wrong with an address', async () => {
@@ -406,6 +413,17 @@ describe('a gate under load', () => {
     finish()
     assert.equal(await answer.text(), 'begun')
     await closed
+  })
+
+  it('attack: that closes waits for no agent that asked for a tunnel and keeps its side of it', async t => {
+    const { gate, url } = await open({ limits: { upstreamMs: 600_000 } })
+    const { hostname, port } = new URL(url)
+    const agent = connectTcp({ host: hostname, port: Number(port), allowHalfOpen: true })
+    t.after(() => void agent.destroy())
+    agent.write(`CONNECT evil.test:443 HTTP/1.1\r\nHost: gate.test\r\n${BEARER}\r\n\r\n`)
+    agent.resume()
+    await once(agent, 'end')
+    await gate.close()
   })
 
   it('that closes cuts what does not end, and settles it', async () => {

@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict'
 import { once } from 'node:events'
-import { mkdtemp, rm, stat, writeFile } from 'node:fs/promises'
+import { mkdir, mkdtemp, rm, stat, writeFile } from 'node:fs/promises'
 import { connect, createServer, type Socket } from 'node:net'
 import { tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { dirname, join } from 'node:path'
 import { afterEach, beforeEach, describe, it } from 'node:test'
 import type { CountersignError } from '../../src/canon/index.js'
 import { connectKeeper, type KeeperClient } from '../../src/gate/index.js'
@@ -22,6 +22,7 @@ import {
   fromKeeper,
   type SettleRequest,
 } from '../../src/link/index.js'
+import { holdSocket } from '../busy-socket.js'
 import { anAdmit, aPolicyView, aSettle, GATE_ID } from '../link/messages.js'
 
 const { type: _a, call: _b, ...admitCall } = anAdmit()
@@ -46,6 +47,12 @@ describe('the socket of the keeper', () => {
     await listen()
     assert.equal((await stat(socketPath)).mode & 0o777, 0o660)
     assert.equal((await stat(join(dir, 'run'))).mode & 0o777 & ~0o750, 0)
+  })
+
+  it('is refused while another keeper is too busy to answer on it', async t => {
+    await mkdir(dirname(socketPath))
+    await holdSocket(t, socketPath)
+    await assert.rejects(listen(), { code: 'socket_in_use' })
   })
 
   it('is refused while another keeper answers on it, and taken over when one was killed', async () => {

@@ -1,11 +1,11 @@
 import assert from 'node:assert/strict'
 import { describe, it, type TestContext } from 'node:test'
 import { CountersignError } from '../../src/canon/index.js'
-import type { ShownApproval } from '../../src/keeper/index.js'
+import { loadRevocations, type ShownApproval } from '../../src/keeper/index.js'
 import type { Ledger } from '../../src/ledger/index.js'
 import { RAILWAY_IDS } from '../../src/sandbox/index.js'
 import { askedCloud, unmount } from './asked-cloud.js'
-import { type Asked, House, ofType, onTheWire, operation, policyOf, REMIND } from './keeper-fixture.js'
+import { type Asked, House, ofType, onTheWire, operation, policyOf, REMIND, until } from './keeper-fixture.js'
 
 const VOID = 'POST /invoices/{id}/void'
 
@@ -125,6 +125,41 @@ describe('a receipt that the ledger doesn’t take', () => {
         ['requested', second],
       ],
     )
+  })
+})
+
+async function revokedInVain(house: House, over: ReturnType<typeof refusing>): Promise<string> {
+  const issued = await house.admin('POST', '/v1/grants', { order: onTheWire(house.order()) })
+  const { jti } = issued.body as { readonly jti: string }
+  over.busy = true
+  assert.equal((await house.admin('POST', `/v1/grants/${jti}/revoke`)).status, 503)
+  over.busy = false
+  return jti
+}
+
+describe('a revocation that the ledger doesn’t take', () => {
+  it('is written down when it is asked for again, and once, so that it outlives a restart', async t => {
+    const { house, over } = await scene(t)
+    const jti = await revokedInVain(house, over)
+    assert.equal((await house.admin('POST', `/v1/grants/${jti}/revoke`)).status, 200)
+    await house.admin('POST', `/v1/grants/${jti}/revoke`)
+    const entries = await ofType(over.ledger, 'grant')
+    assert.deepEqual(
+      entries.map(({ data }) => [data.action, data.jti]),
+      [
+        ['issued', jti],
+        ['revoked', jti],
+      ],
+    )
+    assert.equal((await loadRevocations(over.ledger)).has(jti), true)
+  })
+
+  it('is written down by itself as well, and ends what was minted', async t => {
+    const { house, over } = await scene(t)
+    const jti = await revokedInVain(house, over)
+    assert.deepEqual(house.broker.revoked, [])
+    await until(async () => (await loadRevocations(over.ledger)).has(jti))
+    await until(() => house.broker.revoked.length === 1)
   })
 })
 

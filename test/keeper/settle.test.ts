@@ -95,6 +95,27 @@ describe('stopping the keeper', () => {
     assert.deepEqual(types, ['genesis', 'boot', 'policy', 'attempt', 'outcome', 'close', 'boot'])
   })
 
+  it('doesn’t wait for the attempts of a gate that goes meanwhile', async t => {
+    const house = await House.build(t)
+    const { keeper } = await house.start({ drainMs: 600_000 })
+    const client = await house.connect()
+    await house.ask(client)
+    const stopped = keeper.stop()
+    await client.close()
+    await stopped
+    const reopened = await house.reopenLedger()
+    assert.deepEqual(await statuses(reopened), ['indeterminate'])
+  })
+
+  it('waits for no upstream that doesn’t answer a revocation', async t => {
+    const house = await House.build(t)
+    const { keeper } = await house.start()
+    house.broker.close = () => new Promise(() => undefined)
+    await keeper.stop()
+    const reopened = await house.reopenLedger()
+    assert.equal((await entriesOf(reopened)).at(-2)?.type, 'close')
+  })
+
   it('closes as indeterminate what nobody settles in time', async t => {
     const house = await House.build(t)
     const { keeper } = await house.start({ drainMs: 1 })

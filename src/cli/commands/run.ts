@@ -1,4 +1,5 @@
 import { existsSync } from 'node:fs'
+import process from 'node:process'
 import { type Command, Option } from 'commander'
 import type { GateAddresses } from '../../gate/index.js'
 import { writeRunning } from '../addresses.js'
@@ -10,7 +11,7 @@ import { type Io, printLine, UsageError } from '../io.js'
 import { ROLE_PROGRAM, ROLES, runRole } from '../role.js'
 import { planSeparation, type Separation } from '../separation.js'
 import { DEFAULT_CONFIG } from '../session-options.js'
-import { type Role, type Supervisor, serveUntilStopped, supervise } from '../supervise.js'
+import { letGoOfSupervisor, type Role, type Supervisor, supervise, untilStopped } from '../supervise.js'
 import { readTrustRoot } from '../trust-files.js'
 
 interface RunOptions {
@@ -75,13 +76,19 @@ async function runAll(loaded: LoadedConfig, io: Io): Promise<void> {
     graceMs: GRACE_MS,
     onRestart: (role, report) => {
       // A gate that was started again may listen on another port.
-      if (role.name === 'gate') tell(report as GateAddresses)
+      if (role.name === 'gate') tellAgain(() => tell(report as GateAddresses), io)
     },
     onExit: (role, code, signal, restartMs) => {
       io.stderr.write(
         `warning: the ${role.name} ended (${signal ?? `exit ${code}`}); starting it again in ${restartMs} ms\n`,
       )
     },
+  })
+  // From the first process on: who stops the sidecar while it starts stops those that have.
+  let isStopped = false
+  const stopped = untilStopped(() => {
+    isStopped = true
+    return supervisor.stop()
   })
   try {
     const addresses = await startRoles(supervisor, loaded, separation, io)
@@ -90,10 +97,24 @@ async function runAll(loaded: LoadedConfig, io: Io): Promise<void> {
     // What only a sandbox needs isn't kept in memory elsewhere.
     if (loaded.config.sandbox !== undefined)
       await (await import('../first-screen.js')).printFirstScreen(loaded, addresses, io)
-    await serveUntilStopped(null, () => supervisor.stop())
+    process.send?.({ ready: null })
   } catch (error) {
-    await supervisor.stop()
-    throw error
+    if (!isStopped) {
+      await supervisor.stop()
+      letGoOfSupervisor()
+      throw error
+    }
+  }
+  await stopped
+}
+
+/** The sidecar itself goes on where its folder is full; who asks for its addresses is told those of before. */
+function tellAgain(tell: () => void, io: Io): void {
+  try {
+    tell()
+  } catch (error) {
+    const code = (error as NodeJS.ErrnoException).code ?? 'error'
+    io.stderr.write(`warning: where the gate listens now could not be written down (${code})\n`)
   }
 }
 

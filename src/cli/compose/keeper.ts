@@ -24,6 +24,7 @@ import {
   type Cosigning,
   type Ledger,
   openLedger,
+  type Shipping,
   type SideCipher,
   serveTiles,
   sideCipher,
@@ -76,74 +77,83 @@ async function serve(loaded: LoadedConfig, signers: InstanceSigners, log: Log, i
   const vault = await openVault(vaultLocation(loaded, io.env))
   const witnesses = await configuredWitnesses(loaded, checkpointKeysOf(loaded, start, signers))
   const { ledger, side } = await openInstanceLedger(loaded, start, signers, witnesses)
-  const instance = settleInstance(loaded, start, log)
-  const shipping = await ledgerShipping(loaded, { ledger, vault, trust, log })
-  const cosigning = ledgerCosigning(loaded, witnesses, { ledger, log })
-  const revocations = await loadRevocations(ledger)
-  const broker = brokerOf(loaded, vault, ledger, outbound(wayOut(loaded, trust)))
-  const clock = { nowMs: Date.now }
-  const toThisOne = () => ({ crypto: nativeCrypto, origin: config.origin, nowMs: clock.nowMs() })
-  const ring = await openKeyRing(
-    loaded,
-    instance,
-    signers,
-    ledger,
-    (jti, issuedMs) => revocations.isRevoked(jti, issuedMs),
-    log,
-  )
-  const keeper = await startKeeper({
-    ledger,
-    side,
-    shipping,
-    cosigning,
-    noticePlaces: noticePlaces(loaded, { vault, trust }),
-    broker,
-    network: outbound({ ...wayOut(loaded, trust), ...ASKING }),
-    revocations,
-    clock,
-    log,
-    missing: missingInPod(io.env),
-    crypto: nativeCrypto,
-    random: length => randomBytes(length),
-    verifier: ring.verifier,
-    identities,
-    issuer: ring.issuer,
-    awsKeys: ring.awsKeys,
-    instanceKeys: ring.instanceKeys,
-    linkSocket: path(config.keeper.socket),
-    adminSocket: path(config.keeper.admin),
-    remoteAdmin: remote,
-    policySource: policySource(loaded, trust, log, () => Object.values(ring.instanceKeys.inForce())),
-    openOrder: (envelope, trust) => openGrantOrder(envelope, { ...toThisOne(), trust }),
-    openOperateOrder: (envelope, trust) => openOperateOrder(envelope, { ...toThisOne(), trust }),
-    ...(config.ledger.heartbeatSeconds === undefined
-      ? {}
-      : { heartbeatMs: config.ledger.heartbeatSeconds * 1_000 }),
-  })
-  const tiles = await serveLog(loaded, ledger, cosigning, log).catch(async error => {
-    await keeper.stop()
+  let shipping: Shipping | null = null
+  let cosigning: Cosigning | null = null
+  try {
+    const instance = settleInstance(loaded, start, log)
+    shipping = await ledgerShipping(loaded, { ledger, vault, trust, log })
+    cosigning = ledgerCosigning(loaded, witnesses, { ledger, log })
+    const revocations = await loadRevocations(ledger)
+    const broker = brokerOf(loaded, vault, ledger, outbound(wayOut(loaded, trust)))
+    const clock = { nowMs: Date.now }
+    const toThisOne = () => ({ crypto: nativeCrypto, origin: config.origin, nowMs: clock.nowMs() })
+    const ring = await openKeyRing(
+      loaded,
+      instance,
+      signers,
+      ledger,
+      (jti, issuedMs) => revocations.isRevoked(jti, issuedMs),
+      log,
+    )
+    const keeper = await startKeeper({
+      ledger,
+      side,
+      shipping,
+      cosigning,
+      noticePlaces: noticePlaces(loaded, { vault, trust }),
+      broker,
+      network: outbound({ ...wayOut(loaded, trust), ...ASKING }),
+      revocations,
+      clock,
+      log,
+      missing: missingInPod(io.env),
+      crypto: nativeCrypto,
+      random: length => randomBytes(length),
+      verifier: ring.verifier,
+      identities,
+      issuer: ring.issuer,
+      awsKeys: ring.awsKeys,
+      instanceKeys: ring.instanceKeys,
+      linkSocket: path(config.keeper.socket),
+      adminSocket: path(config.keeper.admin),
+      remoteAdmin: remote,
+      policySource: policySource(loaded, trust, log, () => Object.values(ring.instanceKeys.inForce())),
+      openOrder: (envelope, trust) => openGrantOrder(envelope, { ...toThisOne(), trust }),
+      openOperateOrder: (envelope, trust) => openOperateOrder(envelope, { ...toThisOne(), trust }),
+      ...(config.ledger.heartbeatSeconds === undefined
+        ? {}
+        : { heartbeatMs: config.ledger.heartbeatSeconds * 1_000 }),
+    })
+    const tiles = await serveLog(loaded, ledger, cosigning, log).catch(async error => {
+      await keeper.stop()
+      throw error
+    })
+    await reapLeftovers(keeper.activation.inForce(), broker, log)
+    const recordChange = recordVaultChange(ledger, vault)
+    const unwatch = vault.watch(change => {
+      if (change.kind === 'changed') {
+        log.info({ names: change.names }, 'the vault was changed')
+        recordChange(change.names).catch(error =>
+          log.error({ err: error }, 'a change of the vault was not recorded'),
+        )
+      }
+      if (change.kind === 'kept')
+        log.error({ code: change.code }, 'the vault’s file can’t be used; the open one stays in use')
+    })
+    endWith(ledger, keeper, log)
+    reportFullCheck(ledger, log)
+    await serveUntilStopped(null, async () => {
+      unwatch()
+      ring.close()
+      await tiles?.close()
+      await keeper.stop()
+    })
+  } catch (error) {
+    // What follows the ledger would keep this process alive for ever, and the ledger locked.
+    const follows = () => Promise.all([shipping?.stop(), cosigning?.stop()])
+    await ledger.close(async () => void (await follows())).catch(() => undefined)
     throw error
-  })
-  await reapLeftovers(keeper.activation.inForce(), broker, log)
-  const recordChange = recordVaultChange(ledger, vault)
-  const unwatch = vault.watch(change => {
-    if (change.kind === 'changed') {
-      log.info({ names: change.names }, 'the vault was changed')
-      recordChange(change.names).catch(error =>
-        log.error({ err: error }, 'a change of the vault was not recorded'),
-      )
-    }
-    if (change.kind === 'kept')
-      log.error({ code: change.code }, 'the vault’s file can’t be used; the open one stays in use')
-  })
-  endWith(ledger, keeper, log)
-  reportFullCheck(ledger, log)
-  await serveUntilStopped(null, async () => {
-    unwatch()
-    ring.close()
-    await tiles?.close()
-    await keeper.stop()
-  })
+  }
 }
 
 /** For the answers to the requests that were under way. */

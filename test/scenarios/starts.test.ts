@@ -1,0 +1,89 @@
+import assert from 'node:assert/strict'
+import { type ChildProcess, spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { dirname, join } from 'node:path'
+import process from 'node:process'
+import { describe, it, type TestContext } from 'node:test'
+import { fileURLToPath } from 'node:url'
+import type { LoadedConfig } from '../../src/cli/config.js'
+import type { RoleName } from '../../src/cli/role.js'
+import { openEvidence } from '../../src/ledger/index.js'
+import { nativeCrypto } from '../../src/native/index.js'
+import { decodeEntry } from '../../src/receipt/index.js'
+import { invoicesPolicy, startInvoices } from './invoices.js'
+import { eventually, prepareSidecar, type Setup } from './supervised-sidecar.js'
+
+const [MAIN, ROLE] = ['main.js', 'role-main.js'].map(name =>
+  fileURLToPath(new URL(`../../bin/${name}`, import.meta.url)),
+) as [string, string]
+
+async function prepared(t: TestContext, changes: Partial<Setup> = {}): Promise<LoadedConfig> {
+  const invoices = await startInvoices(t)
+  const setup = { policy: invoicesPolicy(invoices.address), billing: invoices.address, ...changes }
+  return (await prepareSidecar(t, setup)).loaded
+}
+
+function startRole(t: TestContext, { file }: LoadedConfig, role: RoleName): ChildProcess {
+  const child = spawn(process.execPath, [ROLE, '--config', file, '--role', role], {
+    stdio: ['ignore', 'ignore', 'ignore', 'ipc'],
+  })
+  t.after(() => void child.kill('SIGKILL'))
+  return child
+}
+
+function childrenOf(pid: number | undefined): readonly string[] {
+  const file = `/proc/${pid}/task/${pid}/children`
+  return existsSync(file) ? readFileSync(file, 'utf8').trim().split(' ').filter(Boolean) : []
+}
+
+describe('a sidecar that is stopped while it starts', () => {
+  for (const begun of [1, 2]) {
+    it(`ends in order, and leaves none of its processes: ${begun} begun`, async t => {
+      const { file } = await prepared(t)
+      const child = spawn(process.execPath, [MAIN, 'run', '--config', file], { stdio: 'ignore' })
+      const pids = await eventually('its processes', () => {
+        const found = childrenOf(child.pid)
+        return found.length === begun ? found : undefined
+      })
+      t.after(() => {
+        for (const pid of pids) if (existsSync(`/proc/${pid}`)) process.kill(Number(pid), 'SIGKILL')
+      })
+      child.kill('SIGTERM')
+      assert.deepEqual(await once(child, 'exit'), [0, null])
+      assert.deepEqual(
+        pids.filter(pid => existsSync(`/proc/${pid}`)),
+        [],
+      )
+    })
+  }
+
+  it('has no gate that waits for ever for a keeper whose supervisor is gone', async t => {
+    const waiting = startRole(t, await prepared(t), 'gate')
+    await once(waiting, 'spawn')
+    waiting.disconnect()
+    assert.deepEqual(await once(waiting, 'exit'), [0, null])
+  })
+})
+
+describe('a keeper that can’t start', () => {
+  it('ends, with what reads its ledger, and leaves the ledger closed', async t => {
+    const loaded = await prepared(t, {
+      configure: (config, folder) => {
+        writeFileSync(join(folder, 'collector'), 'x'.repeat(32), { mode: 0o600 })
+        const http = { url: 'http://127.0.0.1:1/', auth: 'bearer' as const }
+        const ship = [{ name: 'collector', http, credential: { file: 'collector' }, required: false }]
+        return { ...config, ledger: { ...config.ledger, ship } }
+      },
+    })
+    const admin = loaded.path(loaded.config.keeper.admin)
+    mkdirSync(dirname(admin), { recursive: true })
+    writeFileSync(admin, '')
+    assert.deepEqual(await once(startRole(t, loaded, 'keeper'), 'exit'), [2, null])
+    const evidence = await openEvidence(loaded.path(loaded.config.ledger.dir), nativeCrypto)
+    t.after(() => evidence.close())
+    const entries = []
+    for await (const bytes of evidence.entries()) entries.push(decodeEntry(bytes))
+    assert.equal(entries.at(-1)?.type, 'close')
+  })
+})
