@@ -141,6 +141,17 @@ describe('an upstream that echoes', () => {
     assert.equal((await running.keeper.outcome()).http, 200)
   })
 
+  it('the credential as its id of the request finds it in no receipt', async () => {
+    const answers = ['x-github-request-id', 'request-id']
+    running.upstream.answer = (_request, response) =>
+      void response.writeHead(200, { [answers.shift() ?? '']: SECRET }).end('body')
+    for (const n of [0, 1]) {
+      const response = await running.call('/invoices')
+      assert.ok(![...response.headers].flat().includes(SECRET))
+      assert.equal((await running.keeper.outcome(n)).upstreamId, null)
+    }
+  })
+
   it('in an encoding that was not asked for is not passed on unread', async () => {
     const { gzipSync } = await import('node:zlib')
     running.upstream.answer = (_request, response) =>
