@@ -60,7 +60,7 @@ export function agentHeaders(
     } else if (rules.allowed.has(lower)) {
       value = text(raw[i + 1] as Buffer | string)
     }
-    if (UPSTREAM_IDS.has(lower)) upstreamId ??= idOf(text(raw[i + 1] as Buffer | string))
+    if (UPSTREAM_IDS.has(lower)) upstreamId ??= idOf(text(raw[i + 1] as Buffer | string), guard)
     if (value === null || !isSendableValue(value)) continue
     echoed ||= guard.isEchoedIn(value)
     flat.push(name, value)
@@ -104,7 +104,7 @@ function text(bytes: Buffer | string): string {
   return typeof bytes === 'string' ? bytes : bytes.toString('latin1')
 }
 
-/** An upstream's text goes into a receipt only as a plain id. */
-function idOf(value: string): string | null {
-  return /^[A-Za-z0-9._:/+=-]{1,128}$/.test(value) ? value : null
+/** An upstream's text goes into a receipt only as a plain id. ATTACK: a receipt is kept and shown for ever, and a credential would be too. */
+function idOf(value: string, guard: EchoGuard): string | null {
+  return /^[A-Za-z0-9._:/+=-]{1,128}$/.test(value) && !guard.isEchoedIn(value) ? value : null
 }

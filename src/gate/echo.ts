@@ -1,4 +1,5 @@
 import { type Header, SIGV4_ALGORITHM } from '../protocol/index.js'
+import { find, openTail, type Sought, soughtOf } from './escapes.js'
 
 /** Shorter values would mask ordinary text; no minter makes one. */
 const MIN_SECRET_CHARACTERS = 8
@@ -9,26 +10,26 @@ const ASTERISK = 0x2a
  * Lives as long as the request. In a body every occurrence is overwritten by as many asterisks, across the
  * borders of parts as well; only bytes that could be the beginning of an occurrence are held back.
  *
- * Known spellings: as sent, with the scheme taken off, percent-encoded, and with `/` escaped as JSON allows.
+ * It is known as sent, with the scheme taken off, and with any of its characters escaped for JSON, a URL or HTML.
  */
 export class EchoGuard {
   /** Occurrences masked so far. */
   masked = 0
-  private readonly secrets: readonly Buffer[]
+  private readonly secrets: readonly Sought[]
   private carried: Buffer | null = null
 
   constructor(minted: readonly Header[]) {
-    const spellings = new Set<string>()
-    for (const [name, value] of minted) addSpellings(spellings, secretOf(name.toLowerCase(), value))
-    // Longest first, so that a spelling that contains another is masked whole.
-    this.secrets = [...spellings].sort((a, b) => b.length - a.length).map(text => Buffer.from(text, 'latin1'))
+    const secrets = new Set<string>()
+    for (const [name, value] of minted) addSecrets(secrets, secretOf(name.toLowerCase(), value))
+    // Longest first, so that one that contains another is masked whole.
+    this.secrets = [...secrets].sort((a, b) => b.length - a.length).map(soughtOf)
   }
 
   /** True where a header's value contains the credential. */
   isEchoedIn(headerValue: string): boolean {
     if (this.secrets.length === 0) return false
     const bytes = Buffer.from(headerValue, 'latin1')
-    return this.secrets.some(secret => bytes.includes(secret))
+    return this.secrets.some(secret => find(secret, bytes, 0) !== null)
   }
 
   /** The part, masked, without a tail that may yet become an occurrence; may be empty. */
@@ -55,9 +56,9 @@ export class EchoGuard {
   private mask(bytes: Buffer): Buffer {
     let masked = bytes
     for (const secret of this.secrets) {
-      for (let at = masked.indexOf(secret); at >= 0; at = masked.indexOf(secret, at + secret.length)) {
+      for (let found = find(secret, masked, 0); found !== null; found = find(secret, masked, found.end)) {
         if (masked === bytes) masked = Buffer.from(bytes) // the part is also hashed as it came
-        masked.fill(ASTERISK, at, at + secret.length)
+        masked.fill(ASTERISK, found.at, found.end)
         this.masked++
       }
     }
@@ -66,17 +67,7 @@ export class EchoGuard {
 
   /** Length of the longest end of the bytes that begins a secret and isn't whole. */
   private openTail(bytes: Buffer): number {
-    let open = 0
-    for (const secret of this.secrets) {
-      const first = secret[0] as number
-      let at = bytes.indexOf(first, Math.max(0, bytes.length - secret.length + 1))
-      while (at >= 0 && bytes.length - at > open) {
-        const length = bytes.length - at
-        if (bytes.compare(secret, 0, length, at) === 0) open = length
-        at = bytes.indexOf(first, at + 1)
-      }
-    }
-    return open
+    return this.secrets.reduce((open, secret) => Math.max(open, openTail(secret, bytes)), 0)
   }
 }
 
@@ -94,17 +85,11 @@ function secretOf(name: string, value: string): string {
 
 const NO_SECRETS: ReadonlySet<string> = new Set(['x-amz-date', 'x-amz-content-sha256'])
 
-function addSpellings(spellings: Set<string>, value: string): void {
+function addSecrets(secrets: Set<string>, value: string): void {
   const space = value.indexOf(' ')
   const scheme = space < 0 ? '' : value.slice(0, space).toLowerCase()
   const bare = value.slice(space + 1).trim()
-  const secrets = [bare]
-  if (scheme === 'basic') secrets.push(...Buffer.from(bare, 'base64').toString('latin1').split(':'))
-  for (const secret of secrets) {
-    if (secret.length < MIN_SECRET_CHARACTERS) continue
-    spellings.add(secret)
-    if (secret.includes('/')) spellings.add(secret.replaceAll('/', '\\/'))
-    const percent = encodeURIComponent(secret)
-    if (percent !== secret) spellings.add(percent)
-  }
+  const parts = [bare]
+  if (scheme === 'basic') parts.push(...Buffer.from(bare, 'base64').toString('latin1').split(':'))
+  for (const part of parts) if (part.length >= MIN_SECRET_CHARACTERS) secrets.add(part)
 }

@@ -6,6 +6,7 @@ import { Connections } from './connections.js'
 import { gateFault } from './error-table.js'
 import { type Entrance, Exchange } from './exchange.js'
 import type { GateLimits } from './limits.js'
+import { OpenAnswers } from './open-answers.js'
 import { keepRoom } from './room.js'
 
 const MIN_TLS = 'TLSv1.2'
@@ -38,25 +39,24 @@ export class Listener {
   /** Base URL of what listens: `http://127.0.0.1:7070`, or `unix:/path`. */
   readonly url: string
   private readonly server: Server
-  /** Answers that aren't sent to their end yet. */
-  private readonly open = new Set<ServerResponse>()
+  private readonly answers: OpenAnswers
   private closing = false
 
-  private constructor(server: Server, url: string) {
+  private constructor(server: Server, answers: OpenAnswers, url: string) {
     this.server = server
+    this.answers = answers
     this.url = url
     for (const event of ['request', 'checkContinue', 'checkExpectation'])
       server.prependListener(event, (_request: IncomingMessage, response: ServerResponse) => {
         if (this.closing) endAfter(response)
-        this.open.add(response)
-        response.once('close', () => this.open.delete(response))
       })
   }
 
   /** Throws `listen_invalid` or `listen_failed`. */
   static async open(options: ListenerOptions): Promise<Listener> {
     const where = parseAddress(options.address)
-    const server = serverOf(options)
+    const answers = new OpenAnswers()
+    const server = serverOf(options, answers)
     if (where.path !== undefined) await removeDeadSocket(where.path)
     await new Promise<void>((resolve, reject) => {
       const fail = (error: NodeJS.ErrnoException) =>
@@ -69,7 +69,7 @@ export class Listener {
         resolve()
       })
     })
-    return new Listener(server, urlOf(server, options.tls !== null))
+    return new Listener(server, answers, urlOf(server, options.tls !== null))
   }
 
   /** Shows another certificate from the next connection on. Throws where TLS can't use it; the one before stays then. */
@@ -83,7 +83,7 @@ export class Listener {
     return new Promise(resolve => {
       this.server.close(() => resolve())
       this.server.closeIdleConnections()
-      for (const response of this.open) endAfter(response)
+      for (const response of this.answers) endAfter(response)
     })
   }
 
@@ -94,16 +94,16 @@ export class Listener {
 }
 
 /** A certificate or key that can't be used shows here. */
-function serverOf(options: ListenerOptions): Server {
+function serverOf(options: ListenerOptions, answers: OpenAnswers): Server {
   try {
-    return hardenedServer(options)
+    return hardenedServer(options, answers)
   } catch (error) {
     const { code } = error as NodeJS.ErrnoException
     throw gateFault('listen_failed', `${options.address}: ${code ?? 'error'}`)
   }
 }
 
-function hardenedServer(options: ListenerOptions): Server {
+function hardenedServer(options: ListenerOptions, answers: OpenAnswers): Server {
   const { limits, tls, entrance } = options
   const settings = {
     insecureHTTPParser: false,
@@ -132,6 +132,7 @@ function hardenedServer(options: ListenerOptions): Server {
         })
   if (entrance.kind === 'probes') keepRoom(server, limits.maxConnections)
   else new Connections(server, limits.maxConnections, options.onCrowded)
+  answers.follow(server)
   // ATTACK: what comes behind the first 2,000 headers would be left out unseen. `maxHeaderSize` bounds them all.
   server.maxHeadersCount = 0
   // An idle agent, or one that doesn't read its answer, lets go of its connection after the upstream would have.
@@ -140,6 +141,13 @@ function hardenedServer(options: ListenerOptions): Server {
   server.on('checkContinue', take(true))
   server.on('checkExpectation', take(false))
   server.on('connect', (request: IncomingMessage, socket: Socket) => {
+    // ATTACK: CONNECT behind a request without its answer. A connection carries one answer at a time, and from here on
+    // Node leaves this one alone: who waits for its drain or its time-out would wait for ever.
+    if (!answers.isFree(socket)) {
+      options.onMalformed()
+      socket.destroy()
+      return
+    }
     // CONNECT comes without a response object; it gets one, so that its refusal is recorded like any other.
     const response = new ServerResponse(request)
     response.shouldKeepAlive = false
@@ -156,7 +164,8 @@ function hardenedServer(options: ListenerOptions): Server {
       return
     }
     options.onMalformed()
-    if (UNANSWERABLE.has(error.code ?? '') || !socket.writable) socket.destroy()
+    // ATTACK: bytes that are no request, behind one that is: the agent would take what they are answered for its answer.
+    if (UNANSWERABLE.has(error.code ?? '') || !socket.writable || !answers.isFree(socket)) socket.destroy()
     else socket.end(MALFORMED_ANSWERS[error.code ?? ''] ?? plainAnswer('400 Bad Request'))
   })
   return server

@@ -50,6 +50,32 @@ describe('the guard against an echoed credential', () => {
     assert.equal(masked(['<abc%2Fdef%2Bghi%3D%3D>'], value), `<${'*'.repeat(21)}>`)
   })
 
+  it('attack: knows it with its characters escaped as Gson, .NET, Python or a template writes them', () => {
+    const value = '/abc/def+ghi=='
+    for (const echo of [
+      '/abc/def+ghi\\u003d\\u003d',
+      '/abc/def\\u002Bghi==',
+      '\\/abc\\/def\\u002bghi\\u003D=',
+      '/abc/def%2Bghi%3D%3D',
+      '%2fabc%2fdef%2bghi%3d%3d',
+      '/abc/def&#43;ghi==',
+      '&#x2F;abc&#x2F;def+ghi&#x3D;&#x3D;',
+    ]) {
+      const [text, expected] = [`<${echo}>=`, `<${'*'.repeat(echo.length)}>=`]
+      assert.equal(masked([text], value), expected, echo)
+      assert.equal(masked([...text], value), expected, echo)
+      assert.equal(new EchoGuard([['x-key', value]]).isEchoedIn(text), true, echo)
+    }
+    for (const other of ['/abc/def+ghi=\\u003', '/abc/def\\u002', '/abc/def+ghi=\\u003e', '%2', '&#x2F;abc'])
+      assert.equal(masked([...other], value), other)
+  })
+
+  it('attack: a credential whose own characters begin an escape is found as it is, and escaped', () => {
+    const value = 'p&amp;q%2Fr\\u0026s'
+    for (const echo of [value, value.replaceAll('&', '&amp;'), encodeURIComponent(value)])
+      assert.equal(masked([...`<${echo}>`], value), `<${'*'.repeat(echo.length)}>`, echo)
+  })
+
   it('masks user and password of a Basic credential as well', () => {
     const basic = `Basic ${Buffer.from('account-user:password-123').toString('base64')}`
     assert.equal(masked(['user=account-user&password=password-123'], basic).includes('account-user'), false)
@@ -113,6 +139,17 @@ describe('an upstream that echoes', () => {
     assert.match(text, /the operation was executed/)
     assert.ok(!text.includes(SECRET) && !JSON.stringify([...response.headers]).includes(SECRET))
     assert.equal((await running.keeper.outcome()).http, 200)
+  })
+
+  it('the credential as its id of the request finds it in no receipt', async () => {
+    const answers = ['x-github-request-id', 'request-id']
+    running.upstream.answer = (_request, response) =>
+      void response.writeHead(200, { [answers.shift() ?? '']: SECRET }).end('body')
+    for (const n of [0, 1]) {
+      const response = await running.call('/invoices')
+      assert.ok(![...response.headers].flat().includes(SECRET))
+      assert.equal((await running.keeper.outcome(n)).upstreamId, null)
+    }
   })
 
   it('in an encoding that was not asked for is not passed on unread', async () => {

@@ -1,5 +1,7 @@
 import assert from 'node:assert/strict'
+import { spawnSync } from 'node:child_process'
 import { describe, it } from 'node:test'
+import { hasCredentialShape } from '../../src/gate/credential-shapes.js'
 import { asPod, identify } from '../../src/gate/identify.js'
 import type { Header, Slot } from '../../src/protocol/index.js'
 import { encoded, GRANT } from './a-gate.js'
@@ -221,5 +223,25 @@ describe('the grant of an AWS client', () => {
     assert.deepEqual(identify(AWS_SLOTS, [signed, token, header], null).foreign, [])
     const shaped: Header = ['x-amz-meta-note', 'ghp_16C7e42F292c6912E7710c838347Ae178B4a']
     assert.deepEqual(identify(AWS_SLOTS, [signed, token, shaped], null).foreign, ['x-amz-meta-note'])
+  })
+})
+
+describe('attack: text that begins like a token again and again', () => {
+  it('is looked through once', () => {
+    // In a process of its own: what would take minutes can't be interrupted in this one.
+    const url = new URL('../../src/gate/credential-shapes.js', import.meta.url)
+    const code = `import { hasCredentialShape } from ${JSON.stringify(url.href)}
+      for (const text of ['eyJ', 'eyJ.', '.eyJ', 'eyJaaaaaaaa.', 'sk-', 'SG.', 'SG.aaaaaaaaaaaaaaaaaaaa '])
+        hasCredentialShape(text.repeat(100_000))`
+    const run = spawnSync(process.execPath, ['--input-type=module', '-e', code], { timeout: 20_000 })
+    assert.deepEqual([run.signal, run.status], [null, 0], run.stderr.toString())
+  })
+
+  it('is still found to hold one', () => {
+    const token = podToken('sts.amazonaws.com')
+    for (const text of [token, `eyJeyJ${token}`, `a.eyJ.${token}`, `"${token}"`, `eyJ.eyJ.${token}.x`])
+      assert.equal(hasCredentialShape(text), true, text)
+    for (const text of ['eyJhbGciOi', 'a.eyJhbGciOi.b', 'eyJabc.eyJhbGciOi.', 'eyJhbGciOiJ.eyJ.'])
+      assert.equal(hasCredentialShape(text), false, text)
   })
 })

@@ -1,0 +1,58 @@
+import assert from 'node:assert/strict'
+import { once } from 'node:events'
+import { afterEach, describe, it } from 'node:test'
+import { type AGateOptions, type ARunningGate, aGate, BEARER } from './a-gate.js'
+import { dial, exchangeRaw } from './raw-http.js'
+
+const opened: ARunningGate[] = []
+const open = async (options: AGateOptions = {}): Promise<ARunningGate> => {
+  const running = await aGate(options)
+  opened.push(running)
+  return running
+}
+afterEach(async () => {
+  for (const running of opened.splice(0)) await running.close()
+})
+
+const turn = (): Promise<void> => new Promise(resolve => setImmediate(resolve))
+const invoice = (id: number): string =>
+  `GET /billing/invoices/${id} HTTP/1.1\r\nHost: gate.test\r\n${BEARER}\r\n\r\n`
+
+describe('attack: what comes behind a request on its connection', () => {
+  it('is told that the connection is closed, and gives its place back', { timeout: 20_000 }, async () => {
+    const { call, upstream, url, keeper } = await open({ limits: { maxOpenPerGrant: 3, drainMs: 50 } })
+    upstream.answer = (request, response) => {
+      // The first is never answered, and the others without end: they wait for an agent that reads.
+      if (request.url === '/invoices/1') return
+      response.write(Buffer.alloc(262_144))
+      response.on('drain', () => void response.write(Buffer.alloc(262_144)))
+    }
+    const socket = dial(url)
+    socket.write(invoice(1) + invoice(2) + invoice(3))
+    while (upstream.received.length < 3) await turn()
+    socket.destroy()
+    await once(socket, 'close')
+    while (keeper.settled.length < 3) await turn()
+    for (const { status } of keeper.settled) assert.equal(status, 'aborted')
+    upstream.answer = (_request, response) => void response.end('done')
+    assert.equal(await (await call('/invoices')).text(), 'done')
+  })
+
+  it('may be CONNECT: the connection is closed, and the gate goes on', async () => {
+    const { call, keeper, upstream, url } = await open({ limits: { drainMs: 50 } })
+    upstream.answer = () => {}
+    const connectLine = 'CONNECT evil.test:443 HTTP/1.1\r\nHost: evil.test:443\r\n\r\n'
+    assert.equal((await exchangeRaw(url, invoice(1) + connectLine)).status, 0)
+    while (keeper.settled.length < 1) await turn()
+    upstream.answer = (_request, response) => void response.end('done')
+    assert.equal(await (await call('/invoices')).text(), 'done')
+    const metrics = await (await fetch(`${url}/metrics`)).text()
+    assert.match(metrics, /^countersign_malformed_connections_total 1$/m)
+  })
+
+  it('may be no request: what is said of it is not taken for the answer', async () => {
+    const { upstream, url } = await open()
+    upstream.answer = () => {}
+    assert.equal((await exchangeRaw(url, `${invoice(1)}GET\r\n\r\n`)).status, 0)
+  })
+})
