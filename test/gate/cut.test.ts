@@ -88,7 +88,7 @@ describe('a request that is halted while it waits for a connection', () => {
     const first = call('/invoices')
     const response = await busy
     const admitted = new Promise<void>(resolve => {
-      keeper.onAdmit = resolve
+      keeper.onAdmit = () => resolve()
     })
     const second = call('/invoices/7/void', { method: 'POST' })
     await admitted
