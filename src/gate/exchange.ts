@@ -23,7 +23,6 @@ export class Exchange {
   /** What a path of the API begins with on this listener: `/railway`, or nothing. */
   readonly prefix: string
   readonly headers: readonly Header[]
-  readonly startedMs: number
   /** Set once the body was read whole, so that a second classification sees the same bytes. */
   body: ReadBody | null = null
   /** What was done of what the agent preferred: `wait=30` (RFC 7240 §3). */
@@ -46,7 +45,6 @@ export class Exchange {
     this.target = address.target
     this.prefix = address.prefix
     this.headers = headersOf(request)
-    this.startedMs = performance.now()
     this.awaitsContinue = awaitsContinue
   }
 

@@ -1,4 +1,4 @@
-/** Bounds of one gate. Every wait and every buffer that an agent or an upstream can cause has one here. */
+/** Bounds of one gate. Every wait and every buffer that an agent or an upstream can cause has one, here or beside what waits. */
 export interface GateLimits {
   /** Largest body that is read whole for classification; a catalog's own smaller bound wins. */
   readonly maxInspectBytes: number

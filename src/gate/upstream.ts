@@ -41,11 +41,6 @@ export class Upstreams {
     return upstream
   }
 
-  /** Waits for requests under way, then closes every connection. */
-  async close(): Promise<void> {
-    await Promise.all([...this.pools.values()].map(({ pool }) => pool.close()))
-  }
-
   async destroy(): Promise<void> {
     await Promise.all([...this.pools.values()].map(({ pool }) => pool.destroy()))
   }

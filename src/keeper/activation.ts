@@ -107,8 +107,8 @@ export class Activation {
 
   /**
    * Reads trust root and policy again and puts a better version in force. A bad one changes nothing, is written
-   * in the ledger once, and shows in `refusal()`. Returns whether the files' policy is now in force; rejects only
-   * with a ledger fault.
+   * in the ledger once, and shows in `refusal()`. Returns whether the source's policy is now in force; rejects with a
+   * ledger fault, or with what is no fault of the policy.
    */
   reload(): Promise<boolean> {
     const loaded = this.loading.then(() => this.load())

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import { once } from 'node:events'
 import type { ServerResponse } from 'node:http'
 import { afterEach, beforeEach, describe, it } from 'node:test'
+import { Cuts } from '../../src/gate/cuts.js'
 import { type ARunningGate, aGate } from './a-gate.js'
 
 let running: ARunningGate
@@ -75,5 +76,42 @@ describe('a request that a halt breaks off', () => {
     assert.equal((await two).status, 403)
     held.writeHead(200).end('{}')
     assert.equal((await one).status, 200)
+  })
+})
+
+describe('a request that is halted while it waits for a connection', () => {
+  it('never leaves, and its agent reads that nothing was executed', async () => {
+    await running.close()
+    running = await aGate({ limits: { maxUpstreamConnections: 1 } })
+    const { keeper, call, upstream } = running
+    const busy = reached()
+    const first = call('/invoices')
+    const response = await busy
+    const admitted = new Promise<void>(resolve => {
+      keeper.onAdmit = () => resolve()
+    })
+    const second = call('/invoices/7/void', { method: 'POST' })
+    await admitted
+    await new Promise(setImmediate)
+    keeper.cut([2], 'It goes on deleting.')
+    response.end('done')
+    assert.equal(await (await first).text(), 'done')
+    assert.match(await (await second).text(), /REFUSED, nothing was executed\./)
+    assert.deepEqual(
+      upstream.received.map(({ method }) => method),
+      ['GET'],
+    )
+  })
+})
+
+describe('orders that come before what they are about', () => {
+  it('attack: are kept for it, and the oldest are let go of where there are too many', () => {
+    const cuts = new Cuts(new Set())
+    const attempts = Array.from({ length: 4_097 }, (_, attempt) => attempt)
+    cuts.cut(attempts, { because: 'halted' })
+    assert.equal(cuts.take(0), null)
+    assert.deepEqual(cuts.take(1), { because: 'halted' })
+    assert.deepEqual(cuts.take(4_096), { because: 'halted' })
+    assert.equal(cuts.take(1), null)
   })
 })

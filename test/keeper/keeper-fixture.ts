@@ -22,6 +22,7 @@ import {
 import {
   awsGrantKeys,
   type CredentialBroker,
+  type GrantIssuer,
   grantIssuer,
   grantVerifier,
   type MintScope,
@@ -66,6 +67,7 @@ import {
   type ControlBody,
   decodeEntry,
   type Entry,
+  type EntryBody,
   type EntryPosition,
   type OutcomeBody,
 } from '../../src/receipt/index.js'
@@ -515,6 +517,52 @@ export function operation(name: string, id = '7'): Pick<AdmitCall, 'method' | 't
     target: template.replace('{id}', id),
     finding: { kind: 'operations', operations: [{ name, args: { id } }] },
   }
+}
+
+/** Something that waits: `asked` resolves when somebody has come to it. */
+export function pause() {
+  let [come, goOn] = [(): void => {}, (): void => {}]
+  const asked = new Promise<void>(resolve => {
+    come = resolve
+  })
+  const over = new Promise<void>(resolve => {
+    goOn = resolve
+  })
+  const wait = (): Promise<void> => {
+    come()
+    return over
+  }
+  return { asked, wait, goOn }
+}
+
+/** Signs grants for real, and only when it may. */
+export function slowIssuer(house: House) {
+  const signing = pause()
+  const own = grantIssuer(house.grantKey, ORIGIN)
+  const issuer: GrantIssuer = {
+    issue: async (order, nowMs) => {
+      await signing.wait()
+      return own.issue(order, nowMs)
+    },
+  }
+  return { issuer, ...signing }
+}
+
+/** A real ledger that has such an entry on disk before it may say so. */
+export function slowLedger(ledger: Ledger, isSlow: (body: EntryBody) => boolean) {
+  const writing = pause()
+  const slow = new Proxy(ledger, {
+    get(target, name) {
+      const value = Reflect.get(target, name, target)
+      if (name !== 'append') return typeof value === 'function' ? value.bind(target) : value
+      return async (...given: Parameters<Ledger['append']>) => {
+        const appended = await target.append(...given)
+        if (isSlow(given[0])) await writing.wait()
+        return appended
+      }
+    },
+  })
+  return { ledger: slow, ...writing }
 }
 
 export async function entriesOf(ledger: Ledger): Promise<readonly Entry[]> {

@@ -5,7 +5,16 @@ import type { KeeperClient } from '../../src/gate/index.js'
 import { POD_GRANT } from '../../src/link/index.js'
 import { Cluster, ISSUER, POD_CLAIMS, SUBJECT } from '../credential/pod-tokens.js'
 import { awsPolicy, SigningBroker, signedCall } from './aws-house.js'
-import { type Asked, House, ORIGIN, ofType, openedPolicy, policyOf } from './keeper-fixture.js'
+import {
+  type Asked,
+  House,
+  ORIGIN,
+  ofType,
+  openedPolicy,
+  operation,
+  policyOf,
+  slowLedger,
+} from './keeper-fixture.js'
 
 const POLICY = (identity: string) => `
 apiVersion: countersign.dev/v1
@@ -103,6 +112,30 @@ describe('the identity of a pod as a grant', () => {
     }
     const tasks = (await ofType(ledger, 'grant')).map(({ data }) => (data as { task: string }).task)
     assert.deepEqual(tasks, ['pod/uid-a', 'pod/uid-b'])
+  })
+
+  it('attack: is no grant where its session is ended while it is written down', async t => {
+    const at = await home(t)
+    const { ledger, asked, goOn } = slowLedger(
+      await at.house.openLedger(),
+      body => body.type === 'grant' && body.data.action === 'issued',
+    )
+    await at.house.start({ ledger, identities: at.identities })
+    const client = await at.house.connect()
+    // Nothing that is looked at again because something is minted for it.
+    const unruled = operation('DELETE /invoices/{id}')
+    const token = await at.cluster.token(ORIGIN, Date.now())
+    const answer = at.house.ask(client, { ...unruled, presented: { slot: 'bearer', token } })
+    await asked
+    const [grant] = (await at.house.admin('GET', '/v1/grants')).body.grants as { jti: string }[]
+    await at.house.admin('POST', `/v1/grants/${grant?.jti}/revoke`)
+    goOn()
+    assert.equal(codeOf(await answer), 'grant_revoked')
+    const attempts = await ofType(ledger, 'attempt')
+    assert.deepEqual(
+      attempts.map(({ decision }) => decision.code),
+      ['grant_revoked'],
+    )
   })
 
   it('is one grant again after the keeper has started anew', async t => {

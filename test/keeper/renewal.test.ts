@@ -2,7 +2,15 @@ import assert from 'node:assert/strict'
 import { describe, it, type TestContext } from 'node:test'
 import type { JsonObject } from '../../src/canon/index.js'
 import { awsGrantKeys } from '../../src/credential/index.js'
-import { entriesOf, House, ofType, onTheWire, openedPolicy, type Running } from './keeper-fixture.js'
+import {
+  entriesOf,
+  House,
+  ofType,
+  onTheWire,
+  openedPolicy,
+  type Running,
+  slowIssuer,
+} from './keeper-fixture.js'
 
 const HOUR_MS = 3_600_000
 
@@ -73,6 +81,23 @@ describe('the secret of a grant', () => {
 })
 
 describe('renewing a grant', () => {
+  it('attack: gives nothing where the session is revoked while the new grant is signed', async t => {
+    const house = await House.build(t)
+    const first = await house.start()
+    const issued = await house.admin('POST', '/v1/grants', { order: onTheWire(house.order()) })
+    await first.keeper.stop()
+    const { issuer, asked, goOn } = slowIssuer(house)
+    const { ledger } = await house.start({ issuer })
+    const { jti } = issued.body as { readonly jti: string }
+    const renewed = house.admin('POST', '/v1/grants', { order: onTheWire(house.order({ renews: jti })) })
+    await asked
+    await house.admin('POST', `/v1/grants/${jti}/revoke`)
+    goOn()
+    assert.equal((await renewed).body.code, 'renewal_revoked')
+    const actions = (await ofType(ledger, 'grant')).map(({ data }) => data.action)
+    assert.deepEqual(actions, ['issued', 'revoked'])
+  })
+
   it('goes on with its session, over as many grants as it takes', async t => {
     const { running, grant, works } = await setting(t)
     const first = await grant()

@@ -1,8 +1,9 @@
 import assert from 'node:assert/strict'
+import { randomUUID } from 'node:crypto'
 import { describe, it } from 'node:test'
-import type { SettleCall } from '../../src/gate/index.js'
+import { connectKeeper, type SettleCall } from '../../src/gate/index.js'
 import type { Ledger } from '../../src/ledger/index.js'
-import { entriesOf, House, ofType, operation, until } from './keeper-fixture.js'
+import { entriesOf, House, ofType, operation, slowLedger, until } from './keeper-fixture.js'
 
 function completed(attempt: number): SettleCall {
   return {
@@ -65,6 +66,22 @@ describe('settling an attempt', () => {
     await client.close()
     await until(async () => (await ofType(ledger, 'outcome')).length === 2)
     assert.deepEqual(await statuses(ledger), ['indeterminate', 'indeterminate'])
+  })
+
+  it('closes as not sent what was written down when its gate had gone', async t => {
+    const house = await House.build(t)
+    const opened = await house.openLedger()
+    const { ledger, asked, goOn } = slowLedger(opened, ({ type }) => type === 'attempt')
+    await house.start({ ledger })
+    const gate = connectKeeper({ socketPath: house.linkSocket, gate: randomUUID(), callTimeoutMs: 1 })
+    await gate.whenConnected()
+    await assert.rejects(gate.admit(await house.call(gate)), { code: 'keeper_slow' })
+    await asked
+    await gate.close()
+    await until(async () => (await house.admin('GET', '/v1/status')).body.gates === 0)
+    goOn()
+    await until(async () => (await statuses(ledger)).length === 1)
+    assert.deepEqual(await statuses(ledger), ['not_sent'])
   })
 
   it('closes what ran past its deadline, and refuses the late settle', async t => {

@@ -12,9 +12,12 @@ import {
   House,
   ORIGIN,
   ofType,
+  onTheWire,
   operation,
   REMIND,
   signingKey,
+  slowIssuer,
+  slowLedger,
 } from './keeper-fixture.js'
 
 async function scene(t: TestContext) {
@@ -52,6 +55,43 @@ function codeOf({ verdict }: Asked): string {
 const CODER = { of: { scope: 'agent', agent: 'coder' }, by: 'maria', because: 'It goes on deleting.' }
 
 describe('a halt', () => {
+  it('has no grant issued, and none written down', async t => {
+    const { house, ledger, stop } = await scene(t)
+    await stop('halt', CODER)
+    const { body } = await house.admin('POST', '/v1/grants', { order: onTheWire(house.order()) })
+    assert.equal(body.code, 'grant_order_halted')
+    assert.deepEqual(await ofType(ledger, 'grant'), [])
+  })
+
+  it('keeps back what was being written down when it came, and closes it as not sent', async t => {
+    const house = await House.build(t)
+    const opened = await house.openLedger()
+    const { ledger, asked, goOn } = slowLedger(opened, ({ type }) => type === 'attempt')
+    await house.start({ ledger })
+    const answer = house.ask(await house.connect(), operation(REMIND))
+    await asked
+    assert.equal((await house.admin('POST', '/v1/stops/halt', CODER)).status, 200)
+    goOn()
+    assert.equal(codeOf(await answer), 'agent_halted')
+    assert.deepEqual(
+      (await ofType(ledger, 'outcome')).map(({ status }) => status),
+      ['not_sent'],
+    )
+  })
+
+  it('attack: ends a grant that was being signed when it came', async t => {
+    const house = await House.build(t)
+    const { issuer, asked, goOn } = slowIssuer(house)
+    const { ledger } = await house.start({ issuer })
+    const issued = house.admin('POST', '/v1/grants', { order: onTheWire(house.order()) })
+    await asked
+    assert.equal((await house.admin('POST', '/v1/stops/halt', CODER)).status, 200)
+    goOn()
+    assert.equal((await issued).body.code, 'grant_order_halted')
+    const actions = (await ofType(ledger, 'grant')).map(({ data }) => data.action)
+    assert.deepEqual(actions, ['issued', 'revoked'])
+  })
+
   for (const of of [{ scope: 'agent', agent: 'coder' }, { scope: 'all' }])
     it(`of ${of.scope} stops the next request, and the agent reads why`, async t => {
       const { ask, stop, ledger } = await scene(t)

@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict'
+import { once } from 'node:events'
 import { Duplex } from 'node:stream'
 import { describe, it, type TestContext } from 'node:test'
 import {
@@ -13,10 +14,13 @@ import { anAdmit } from './messages.js'
 const FRAME = encodeMessage(anAdmit())
 const HALF = FRAME.length >> 1
 
-/** A channel over a stream that the test feeds, on a clock that the test moves. */
-function aChannel(t: TestContext) {
+/** A channel over a stream that the test feeds, on a clock that the test moves. `takes`: whether what it sends is read. */
+function aChannel(t: TestContext, takes = true) {
   t.mock.timers.enable({ apis: ['setTimeout'] })
-  const stream = new Duplex({ read() {}, write: (_chunk, _encoding, done) => done() })
+  const stream = new Duplex({
+    read() {},
+    write: (_chunk, _encoding, done) => (takes ? done() : undefined),
+  })
   let messages = 0
   const ends: (string | null)[] = []
   const channel = new Channel<GateMessage, KeeperMessage>(
@@ -27,6 +31,7 @@ function aChannel(t: TestContext) {
   )
   return {
     channel,
+    stream,
     ends,
     messages: () => messages,
     feed: async (...bytes: readonly Buffer[]) => {
@@ -68,5 +73,32 @@ describe('the clock of an unfinished frame', () => {
     await feed(FRAME.subarray(HALF))
     assert.equal(messages(), 1)
     assert.deepEqual(ends, [])
+  })
+})
+
+describe('the end of a connection', () => {
+  it('in the middle of a frame is a fault of the other side', async t => {
+    const { stream, feed, ends } = aChannel(t)
+    await feed(FRAME.subarray(0, HALF))
+    stream.push(null)
+    await once(stream, 'end')
+    assert.deepEqual(ends, ['frame_malformed'])
+  })
+
+  it('between two frames is none', async t => {
+    const { stream, feed, ends } = aChannel(t)
+    await feed(FRAME)
+    stream.push(null)
+    await once(stream, 'end')
+    assert.deepEqual(ends, [null])
+  })
+
+  it('attack: waits only so long for a peer that reads nothing', async t => {
+    const { channel, stream, pass } = aChannel(t, false)
+    channel.sendEncoded(FRAME)
+    channel.close()
+    assert.equal(stream.destroyed, false)
+    pass(1_000)
+    assert.equal(stream.destroyed, true)
   })
 })

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import process from 'node:process'
 import { describe, it, type TestContext } from 'node:test'
@@ -12,7 +12,7 @@ import { openEvidence } from '../../src/ledger/index.js'
 import { nativeCrypto } from '../../src/native/index.js'
 import { decodeEntry } from '../../src/receipt/index.js'
 import { invoicesPolicy, startInvoices } from './invoices.js'
-import { eventually, prepareSidecar, type Setup } from './supervised-sidecar.js'
+import { eventually, prepareSidecar, type Setup, startSidecar } from './supervised-sidecar.js'
 
 const [MAIN, ROLE] = ['main.js', 'role-main.js'].map(name =>
   fileURLToPath(new URL(`../../bin/${name}`, import.meta.url)),
@@ -85,5 +85,23 @@ describe('a keeper that can’t start', () => {
     const entries = []
     for await (const bytes of evidence.entries()) entries.push(decodeEntry(bytes))
     assert.equal(entries.at(-1)?.type, 'close')
+  })
+})
+
+describe('a gate that comes back', () => {
+  it('serves also where its new address can’t be written down', async t => {
+    const invoices = await startInvoices(t)
+    const sidecar = await startSidecar(t, {
+      policy: invoicesPolicy(invoices.address),
+      billing: invoices.address,
+    })
+    const written = join(dirname(sidecar.loaded.path(sidecar.loaded.config.keeper.socket)), 'gate.json')
+    rmSync(written)
+    mkdirSync(join(written, 'in-the-way'), { recursive: true })
+    const before = sidecar.pid('gate')
+    process.kill(before, 'SIGKILL')
+    await eventually('the warning', () => /could not be written down/.test(sidecar.output) || undefined)
+    assert.notEqual(sidecar.pid('gate'), before)
+    assert.equal(await sidecar.stop(), 0)
   })
 })
