@@ -201,7 +201,8 @@ async function listening(host: string, port: number): Promise<Server> {
   })
   server.maxConnections = MAX_CONNECTIONS
   await new Promise<void>((resolve, reject) => {
-    server.once('error', (cause: NodeJS.ErrnoException) => {
+    // `on`: behind the listening it is a connection that can't be taken, which is no reason to end.
+    server.on('error', (cause: NodeJS.ErrnoException) => {
       const fault = consoleFault('console_listen_failed', `${host}:${port}: ${cause.code}`)
       fault.cause = cause
       reject(fault)

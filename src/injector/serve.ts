@@ -161,7 +161,8 @@ function replaceTls(server: Server, tls: ServerTls, log: InjectorLog): void {
 
 async function listen(server: Server, { host, port }: InjectorOptions): Promise<void> {
   await new Promise<void>((resolve, reject) => {
-    server.once('error', (error: NodeJS.ErrnoException) =>
+    // `on`: behind the listening it is a connection that can't be taken, which is no reason to end.
+    server.on('error', (error: NodeJS.ErrnoException) =>
       reject(injectorFault('injector_listen_failed', `${host}:${port}: ${error.code ?? 'error'}`)),
     )
     server.listen({ host, port }, resolve)

@@ -72,7 +72,7 @@ export async function serveAdmin(socketPath: string, parts: AdminParts): Promise
   })
   await mkdir(dirname(socketPath), { recursive: true, mode: 0o750 })
   await removeStaleSocket(socketPath)
-  await listenPrivately(app, socketPath)
+  await listenPrivately(app, socketPath, parts.log)
   return { close: () => app.close() }
 }
 
@@ -119,11 +119,13 @@ function routeOnTheSocket(app: FastifyInstance, parts: AdminParts): void {
 }
 
 /** INVARIANT: the socket is never open to others, not even between its making and a chmod. */
-async function listenPrivately(app: FastifyInstance, path: string): Promise<void> {
+async function listenPrivately(app: FastifyInstance, path: string, log: Log): Promise<void> {
   await app.ready()
   const before = process.umask(0o177)
   try {
     await app.listen({ path })
+    // A connection that can't be taken is no reason to end.
+    app.server.on('error', error => log.error({ err: error }, 'a connection was not taken'))
   } finally {
     process.umask(before)
   }

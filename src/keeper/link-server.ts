@@ -147,6 +147,8 @@ class GateListener implements LinkServer {
       this.server.once('error', reject)
       this.server.listen(this.options.socketPath, () => {
         this.server.off('error', reject)
+        // A connection that can't be taken is no reason to end.
+        this.server.on('error', error => this.options.handlers.failed(error))
         resolve()
       })
     })

@@ -116,7 +116,8 @@ function replaceTls(server: Server, connections: Connections, tls: () => RemoteT
 
 async function listen(server: Server, { host, port }: RemoteAdminOptions): Promise<void> {
   await new Promise<void>((resolve, reject) => {
-    server.once('error', (error: NodeJS.ErrnoException) =>
+    // `on`: behind the listening it is a connection that can't be taken, which is no reason to end.
+    server.on('error', (error: NodeJS.ErrnoException) =>
       reject(keeperFault('remote_listen_failed', `${host}:${port}: ${error.code ?? 'error'}`)),
     )
     server.listen({ host, port }, resolve)

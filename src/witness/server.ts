@@ -83,7 +83,8 @@ function serverOf(settings: ServerOptions, { tls }: WitnessServerOptions): Serve
 
 async function listen(server: Server, { host, port }: WitnessServerOptions): Promise<void> {
   await new Promise<void>((resolve, reject) => {
-    server.once('error', (error: NodeJS.ErrnoException) =>
+    // `on`: behind the listening it is a connection that can't be taken, which is no reason to end.
+    server.on('error', (error: NodeJS.ErrnoException) =>
       reject(witnessFault('witness_listen_failed', `${host}:${port}: ${error.code ?? 'error'}`)),
     )
     server.listen({ host, port }, resolve)

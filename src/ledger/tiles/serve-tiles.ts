@@ -60,7 +60,8 @@ export async function serveTiles(options: TilesServerOptions): Promise<TilesServ
 
 async function listen(server: Server, host: string, port: number): Promise<void> {
   await new Promise<void>((resolve, reject) => {
-    server.once('error', (error: NodeJS.ErrnoException) =>
+    // `on`: behind the listening it is a connection that can't be taken, which is no reason to end.
+    server.on('error', (error: NodeJS.ErrnoException) =>
       reject(ledgerFault('tiles_listen_failed', `${host}:${port}: ${error.code ?? 'error'}`)),
     )
     server.listen({ host, port }, resolve)
