@@ -8,7 +8,7 @@ export interface AgentHeaders {
   readonly flat: string[]
   /** The upstream's own id of the request, for the receipt. */
   readonly upstreamId: string | null
-  /** Content codings other than identity. */
+  /** Content codings other than identity, or transfer codings other than chunked. */
   readonly encoded: boolean
   /** A header that would have gone to the agent holds the credential. */
   readonly echoed: boolean
@@ -53,6 +53,12 @@ export function agentHeaders(
       const coding = text(raw[i + 1] as Buffer | string)
       if (rules.keepsEncoding) value = coding
       else encoded ||= coding.toLowerCase() !== 'identity'
+    } else if (lower === 'transfer-encoding') {
+      // ATTACK: a coding of the transfer that nobody takes off hides an echo as one of the content does.
+      encoded ||=
+        text(raw[i + 1] as Buffer | string)
+          .trim()
+          .toLowerCase() !== 'chunked'
     } else if (lower === 'location') {
       value = ownLocation(text(raw[i + 1] as Buffer | string), rules)
     } else if (lower === 'link') {

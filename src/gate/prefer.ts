@@ -29,8 +29,11 @@ function isWait(preference: string): boolean {
   return NAME.exec(preference)?.[0].toLowerCase() === 'wait'
 }
 
-/** The parts between commas that are in no quoted string. */
+/**
+ * The parts between commas that are in no quoted string. ATTACK: `"\"\"\"…`, where each quote would be read to the end in
+ * search of the one that closes it. A string without one goes to the end.
+ */
 function preferencesIn(value: string): readonly string[] {
-  const parts = value.match(/(?:"(?:\\.|[^"\\])*"|[^,])+/g) ?? []
+  const parts = value.match(/(?:"(?:\\.?|[^"\\])*(?:"|$)|[^,"])+/g) ?? []
   return parts.map(part => part.trim()).filter(part => part !== '')
 }

@@ -33,28 +33,42 @@ export function globMeetsName(pattern: string, like: string): boolean {
   return meet(pattern, like, ':')
 }
 
-/** `closed`: a letter that no star of `b` stands for. */
+/**
+ * `closed`: a letter that no star of `b` stands for. ATTACK: a request that names a thousand long secrets, each of which
+ * is held against each pattern. What both begin with is compared letter by letter, and most end there.
+ */
 function meet(a: string, b: string, closed: string): boolean {
+  let head = 0
+  while (head < a.length && head < b.length && a[head] !== '*' && b[head] !== '*') {
+    if (a[head] !== b[head]) return false
+    head++
+  }
+  return a.slice(head) === '*' || meetBeyond(a.slice(head), b.slice(head), closed)
+}
+
+function meetBeyond(a: string, b: string, closed: string): boolean {
   // reach[j]: the part of `a` read so far and the first j letters of `b` match a common text.
   let reach = starts(b)
+  let next = new Uint8Array(b.length + 1)
   for (const letter of a.split('')) {
-    const next: boolean[] = []
     for (let j = 0; j <= b.length; j++) {
-      const byStar = letter === '*' && (reach[j] === true || (j > 0 && next[j - 1] === true))
       const other = b[j - 1]
-      const byOther = other === '*' && letter !== closed && (next[j - 1] === true || reach[j] === true)
-      const byLetter = other === letter && reach[j - 1] === true
-      next.push(byStar || byOther || byLetter)
+      const before = j > 0 && next[j - 1] === 1
+      const byStar = letter === '*' && (reach[j] === 1 || before)
+      // It stands for nothing, or for this letter as well.
+      const byOther = other === '*' && (before || (letter !== closed && reach[j] === 1))
+      const byLetter = other === letter && reach[j - 1] === 1
+      next[j] = byStar || byOther || byLetter ? 1 : 0
     }
-    reach = next
+    ;[reach, next] = [next, reach]
   }
-  return reach[b.length] === true
+  return reach[b.length] === 1
 }
 
 /** What of `b` matches the empty text. */
-function starts(b: string): boolean[] {
-  const reach = [true]
-  for (const letter of b.split('')) reach.push(reach.at(-1) === true && letter === '*')
+function starts(b: string): Uint8Array<ArrayBuffer> {
+  const reach = new Uint8Array(b.length + 1)
+  for (let j = 0; j <= b.length && (j === 0 || b[j - 1] === '*'); j++) reach[j] = 1
   return reach
 }
 

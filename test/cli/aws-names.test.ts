@@ -17,7 +17,7 @@ metadata: { name: names, version: 1, expires: 2099-01-01T00:00:00Z, audience: [s
 apis:
   aws:
     catalog: aws
-    services: [ecs, kms, lambda, rds, s3, secretsmanager, ssm]
+    services: [autoscaling, ecs, kms, lambda, rds, s3, secretsmanager, ssm]
     regions: [eu-west-1]
     credential: aws
 credentials:
@@ -38,6 +38,7 @@ rules:
         - "arn:aws:ssm:*:parameter/db-password"
         - "arn:aws:lambda:*:function:payments"
         - "arn:aws:ecs:*:task-definition/admin*"
+        - "arn:aws:autoscaling:eu-west-1:111122223333:autoScalingGroup:${KEY}:autoScalingGroupName/prod"
     because: These are production's.
 `
 
@@ -114,6 +115,16 @@ describe('what an AWS request names', () => {
     assert.equal(effectOf(policy, 'rds', cluster('prod')), 'deny')
     assert.equal(effectOf(policy, 'rds', cluster('PROD')), 'deny')
     assert.equal(effectOf(policy, 'rds', cluster('staging')), 'allow')
+  })
+
+  it('attack: a group by its name is the one whose ARN has an id before the name', () => {
+    const group = (name: string) => ({
+      data: [
+        `Action=DeleteAutoScalingGroup&Version=2011-01-01&AutoScalingGroupName=${name}&ForceDelete=true`,
+      ],
+    })
+    assert.equal(effectOf(policy, 'autoscaling', group('prod')), 'deny')
+    assert.equal(effectOf(policy, 'autoscaling', group('staging')), 'allow')
   })
 
   it('attack: a path of parameters is all that lies below it', () => {

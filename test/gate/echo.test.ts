@@ -161,4 +161,13 @@ describe('an upstream that echoes', () => {
     assert.match(await response.text(), /"code":"upstream_encoding"/)
     assert.equal((await running.keeper.outcome()).status, 'completed')
   })
+
+  it('in a coding of the transfer is not passed on unread either', async () => {
+    const { gzipSync } = await import('node:zlib')
+    running.upstream.answer = (_request, response) =>
+      void response.writeHead(200, { 'Transfer-Encoding': 'gzip, chunked' }).end(gzipSync(SECRET))
+    const response = await running.call('/invoices')
+    assert.equal(response.status, 502)
+    assert.match(await response.text(), /"code":"upstream_encoding"/)
+  })
 })

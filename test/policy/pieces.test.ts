@@ -3,7 +3,7 @@ import { describe, it } from 'node:test'
 import fc from 'fast-check'
 import { parseDurationSeconds, parseUtcMs } from '../../src/policy/duration.js'
 import { nearest } from '../../src/policy/finding.js'
-import { globMatches } from '../../src/policy/glob.js'
+import { globMatches, globMeetsName, globsMeet } from '../../src/policy/glob.js'
 import { isPrivateHost, parseOrigin } from '../../src/policy/upstream.js'
 import { isZone, windowTest } from '../../src/policy/window.js'
 
@@ -49,6 +49,36 @@ describe('a pattern', () => {
 
   it('ATTACK: a text made to backtrack costs no more than another', () => {
     assert.equal(globMatches(`${'a*'.repeat(40)}b`, 'a'.repeat(100_000)), false)
+  })
+
+  it('meets another, or a name of which stars stand for no colon, exactly where a text matches both', () => {
+    const texts = ['']
+    for (const text of texts)
+      if (text.length < 8) for (const letter of ['a', 'b', ':']) texts.push(text + letter)
+    const pattern = fc.string({ unit: fc.constantFrom('a', 'b', ':', '*'), maxLength: 4 })
+    const matching = (of: string, star: string): RegExp => new RegExp(`^${of.replaceAll('*', star)}$`)
+    fc.assert(
+      fc.property(pattern, pattern, (one, other) => {
+        const first = texts.filter(text => matching(one, '.*').test(text))
+        for (const [meet, star] of [
+          [globsMeet, '.*'],
+          [globMeetsName, '[^:]*'],
+        ] as const)
+          assert.equal(
+            meet(one, other),
+            first.some(text => matching(other, star).test(text)),
+          )
+      }),
+      {
+        numRuns: 300,
+        examples: [
+          [':ab', ':*'],
+          ['a:b:a', 'a:*:a'],
+          ['a::a', 'a:*:a'],
+          ['a:b:a', 'a:*a'],
+        ],
+      },
+    )
   })
 })
 

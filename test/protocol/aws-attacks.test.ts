@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict'
+import { spawnSync } from 'node:child_process'
 import { describe, it } from 'node:test'
 import { encode } from 'cborg'
 import type { Catalog, Header } from '../../src/protocol/index.js'
@@ -481,4 +482,25 @@ describe('attacks on payloads', () => {
   ]
   for (const [name, raw, code] of REFUSED)
     it(`attack: refuses ${name}`, () => assert.equal(refusalOf(EC2, raw), code))
+})
+
+describe('attacks on what reads names', () => {
+  for (const [name, service, target, args] of [
+    ['a blob of padding', 'kms', 'TrentService.Encrypt', { KeyId: 'k', Plaintext: '="x' }],
+    ['a parameter of colons', 'ssm', 'AmazonSSM.GetParameter', { Name: ':"\n' }],
+    ['a path of slashes', 'ssm', 'AmazonSSM.GetParametersByPath', { Path: '/"x' }],
+  ] as const)
+    it(`attack: reads ${name} once`, () => {
+      // In a process of its own: what would take an hour can't be interrupted in this one.
+      const modules = ['aws-fixture', 'aws-requests', 'requests'].map(
+        file => new URL(`./${file}.js`, import.meta.url).href,
+      )
+      const code = `
+        const [{ shippedAws }, { json }, { operationIn }] = await Promise.all(${JSON.stringify(modules)}.map(url => import(url)))
+        const long = text => text.replace(/^(.)"/, (_, letter) => letter.repeat(900_000))
+        const args = Object.entries(${JSON.stringify(args)}).map(([name, text]) => [name, long(text)])
+        operationIn(shippedAws('${service}'), json('${service}', '${target}', JSON.stringify(Object.fromEntries(args))))`
+      const run = spawnSync(process.execPath, ['--input-type=module', '-e', code], { timeout: 30_000 })
+      assert.deepEqual([run.signal, run.status], [null, 0], run.stderr.toString())
+    })
 })

@@ -335,6 +335,28 @@ test('deep nesting is refused, of selections, of values and of JSON', () => {
   refusedBody(`{"query":"{ me { id } }","variables":{"a":${deep('[', ']', 70)}}}`, 'json_depth')
 })
 
+test('a variable is not put in as often as it is named, whatever its length', () => {
+  const each = (count: number, field: (n: number) => string): string =>
+    Array.from({ length: count }, (_, n) => field(n)).join(' ')
+  const values = [
+    Array.from({ length: 200_000 }, () => 1),
+    'v'.repeat(400_000),
+    { a: Array(100_000).fill({}) },
+  ]
+  for (const value of values)
+    for (const query of [
+      `query($v: X) { me { ${each(490, n => `a${n}: nope(v: $v, n: ${n})`)} } }`,
+      `mutation($v: X) { ${each(100, n => `a${n}: volumeDelete(volumeId: $v)`)} }`,
+      `mutation($v: X) { volumeDelete(volumeId: [${each(4_000, () => '$v')}]) }`,
+      `mutation($v: X) { volumeDelete(volumeId: { ${each(2_000, n => `a${n}: $v`)} }) }`,
+    ])
+      refusedBody({ query, variables: { v: value } }, 'graphql_too_complex')
+  const literal = `mutation { ${each(100, () => '...F')} } fragment F on Mutation { volumeDelete(volumeId: "${'v'.repeat(400_000)}") }`
+  refusedBody({ query: literal }, 'graphql_too_complex')
+  const twice = 'mutation($v: X) { a: volumeDelete(volumeId: $v) b: volumeDelete(volumeId: $v) }'
+  assert.equal(ask(catalog, twice, { v: 'v'.repeat(500_000) }).length, 2)
+})
+
 test('brackets in a string are not nesting', () => {
   const query = `mutation { dockerComposeImport(projectId: "p", environmentId: "e", yaml: "${'[{('.repeat(400)}") { errors } }`
   assert.deepEqual(names(ask(catalog, query)), ['dockerComposeImport'])

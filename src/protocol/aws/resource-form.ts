@@ -1,4 +1,5 @@
 import type { AwsResource } from './document.js'
+import { withoutEnd } from './reading.js'
 
 /** What an ARN takes from elsewhere than the arguments. */
 export interface ArnContext {
@@ -80,7 +81,7 @@ function lambdaFunction(row: readonly string[], { partition, account, region }: 
   const qualified = match[2] ?? ''
   return {
     kind: 'arns',
-    arns: [...new Set([qualified.replace(/:.*$/, ''), qualified])].map(each => home + each),
+    arns: [...new Set([upToColon(qualified), qualified])].map(each => home + each),
   }
 }
 
@@ -130,7 +131,7 @@ function parameterPath(row: readonly string[], { partition, account, region }: A
   const path = row.at(-1) ?? ''
   if (region === null || !path.startsWith('/')) return UNCLEAR
   const home = `arn:${partition}:ssm:${region}:${account}:parameter`
-  const bare = path.replace(/\/+$/, '')
+  const bare = withoutEnd(path, '/')
   return { kind: 'arn', arn: `${home}${bare === '' ? '/' : bare}`, like: `${home}${bare}/*` }
 }
 
@@ -148,7 +149,12 @@ function bucket([name = '', ...keys]: readonly string[]): Form {
 function parameter(row: readonly string[]): Form {
   const name = row.at(-1) ?? ''
   if (name.startsWith('arn:')) return plain([name.replace(/^((?:[^:]*:){5}[^:]*):.*$/, '$1')])
-  return { kind: 'values', values: [name.replace(/^\//, '').replace(/:.*$/, '')] }
+  return { kind: 'values', values: [upToColon(name.replace(/^\//, ''))] }
+}
+
+function upToColon(text: string): string {
+  const colon = text.indexOf(':')
+  return colon < 0 ? text : text.slice(0, colon)
 }
 
 /** What an ARN ends in: `arn:…:cluster/name` → `name`. */
