@@ -204,6 +204,19 @@ describe('the identity of a pod as a grant', () => {
     assert.equal((await ofType(ledger, 'grant')).length, 8)
   })
 
+  it('attack: nor whoever makes them for no pod, each a session of its own', async t => {
+    const at = await home(t, POD, null)
+    const { ledger } = await at.house.start({ identities: at.identities })
+    const client = await at.house.connect()
+    const codes: string[] = []
+    for (let i = 0; i < 68; i++) {
+      const token = await at.cluster.token(ORIGIN, Date.now(), { 'kubernetes.io': undefined })
+      codes.push(codeOf(await askAs(at, client, token)))
+    }
+    assert.deepEqual([...new Set(codes)], ['forward', 'grant_too_many'])
+    assert.equal((await ofType(ledger, 'grant')).length, 64)
+  })
+
   it('goes with AWS’s own signature, made with the word that stands for the pod, and changed by nobody', async t => {
     const at = await home(t)
     at.house.shelf.next = awsPolicy(['aws-sigv4'], undefined, POD)
