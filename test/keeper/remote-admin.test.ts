@@ -233,7 +233,7 @@ describe('the door for other machines', () => {
         socket.once('close', () => ended.push(i))
         await once(socket, certified ? 'secureConnect' : 'connect')
       }
-      await until(() => ended.length === 48)
+      await until(() => ended.length >= 48)
       // Not for their age: those that came first would be the first to go.
       assert.equal(Math.min(...ended), 16)
       assert.equal((await ask('POST', '/v1/stops/halt', HALT, client)).status, 200)
