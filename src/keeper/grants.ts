@@ -5,6 +5,7 @@ import type { GrantRefusal } from '../link/index.js'
 import {
   type ActivePolicy,
   GRANT_ORDER_WINDOW_MS,
+  policyFault,
   type SignedGrantOrder,
   type TrustRoot,
 } from '../policy/index.js'
@@ -110,9 +111,11 @@ export class Grants {
     if (!mayHaveGrant(policy, order)) throw keeperFault('grant_order_agent')
     if (this.parts.isHalted(order)) throw keeperFault('grant_order_halted')
     const before = this.renewed(order, policy, nowMs)
+    const refusedUntilMs = order.t + 2 * GRANT_ORDER_WINDOW_MS
+    // ATTACK: the clock is set back, to when an order whose nonce is forgotten was fresh. The log knows how late it was.
+    if (refusedUntilMs <= ledger.head().t) throw policyFault('grant_order_stale')
     // ATTACK: the same order twice at once. No await between the look and the note.
     if (this.nonces.has(order.nonce)) throw keeperFault('grant_order_replayed')
-    const refusedUntilMs = order.t + 2 * GRANT_ORDER_WINDOW_MS
     this.nonces.set(order.nonce, refusedUntilMs)
     const { token, grant } = await issuer.issue(order, nowMs)
     // ATTACK: a session that is revoked while its renewal is being signed. No await between this look and the note.
