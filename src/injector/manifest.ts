@@ -1,4 +1,5 @@
 import { type Document, parseAllDocuments, stringify } from 'yaml'
+import { CountersignError } from '../canon/index.js'
 import { HELD_ANNOTATION, REFUSED_ANNOTATION } from './annotations.js'
 import { injectorFault } from './error-table.js'
 import { type InjectorParts, judge } from './judge.js'
@@ -51,8 +52,8 @@ export function renderManifests(text: string, choices: RenderChoices, parts: Inj
     if (typeof value !== 'object' || value === null || Array.isArray(value))
       throw injectorFault('manifest_unreadable', `${at} is no object`)
     const object = value as Json
-    if (/^([A-Za-z]*)List$/.test(String(object.kind)) && Array.isArray(object.items))
-      return { ...object, items: object.items.map((item, i) => visit(item, `${at}: items[${i}]`)) }
+    const items = itemsOf(object, at)
+    if (items !== null) return { ...object, items: items.map((item, i) => visit(item, `${at}: items[${i}]`)) }
     const { report, injected } = renderObject(object, at, choices, parts)
     objects.push(report)
     return injected
@@ -60,6 +61,24 @@ export function renderManifests(text: string, choices: RenderChoices, parts: Inj
   const documents = documentsOf(text).map((document, i) => visit(document, `document ${i + 1}`))
   const refused = objects.some(({ outcome }) => outcome.kind === 'refused')
   return { objects, yaml: refused ? null : documents.map(written).join('---\n') }
+}
+
+/**
+ * What a list holds; null for what is none. ATTACK: whatever has `items` is a list to kubectl, a ConfigMap as well, and
+ * what says no kind in it is of the list's: a pod in a PodList.
+ */
+function itemsOf({ kind, apiVersion, items }: Json, at: string): readonly unknown[] | null {
+  if (items === undefined) return null
+  const [, kindOfItems] = /^([A-Za-z0-9]*)List$/.exec(String(kind)) ?? []
+  if (kindOfItems === undefined || !Array.isArray(items))
+    throw injectorFault('manifest_unreadable', `${at} has items and is no List`)
+  return items.map(item => (isWithoutKind(item) ? { apiVersion, ...item, kind: kindOfItems } : item))
+}
+
+function isWithoutKind(item: unknown): item is Json {
+  return (
+    typeof item === 'object' && item !== null && !Array.isArray(item) && ((item as Json).kind ?? '') === ''
+  )
 }
 
 function renderObject(
@@ -133,10 +152,17 @@ function documentsOf(text: string): readonly unknown[] {
 function plain(document: Document): unknown {
   try {
     // An alias could make a small file large.
-    return JSON.parse(JSON.stringify(document.toJS({ maxAliasCount: 0 })))
-  } catch {
+    return JSON.parse(JSON.stringify(document.toJS({ maxAliasCount: 0 })), withoutMerge)
+  } catch (error) {
+    if (error instanceof CountersignError) throw error
     throw injectorFault('manifest_unreadable', 'an alias, or a value that JSON doesn’t have')
   }
+}
+
+/** ATTACK: a member of this name is written without quotes, and kubectl puts what it holds in place of what was judged. */
+function withoutMerge(key: string, value: unknown): unknown {
+  if (key === '<<') throw injectorFault('manifest_unreadable', 'a member that is called <<')
+  return value
 }
 
 function written(document: unknown): string {

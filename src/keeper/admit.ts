@@ -194,7 +194,7 @@ export class Admission {
     const claim = takeClaim(ruling, this.parts)
     const access = await this.access.obtain(c, route)
     // INVARIANT: no await from these looks to the append, so that in the ledger nothing is admitted behind its halt.
-    if (!this.stillHolds(c, route) || this.isOutdated(c, claim, route)) {
+    if (!this.stillHolds(ruling) || this.isOutdated(c, claim, route)) {
       claim.giveBack()
       return this.admit(c.request, from)
     }
@@ -256,10 +256,12 @@ export class Admission {
 
   /**
    * Whether what was decided on is still so.
-   * ATTACK: a grant that is revoked, or a policy that is replaced or ends, while something is minted for it.
+   * ATTACK: a grant that is revoked, or a policy that is replaced or ends, while something is minted for it; or the
+   * time that people have agreed for.
    */
-  private stillHolds(c: Case, { grant }: Route): boolean {
+  private stillHolds({ c, route: { grant }, approval }: Extract<Ruling, { kind: 'allow' }>): boolean {
     const nowMs = this.parts.clock.nowMs()
+    if (approval !== null && nowMs >= approval.expiresMs) return false
     const isRevoked = this.parts.revocations.has(grant.jti)
     const isInForce = this.parts.policies.inForce()?.cid === c.policy.cid
     return isInForce && !isRevoked && nowMs < grant.expiresMs && nowMs < c.policy.expiresMs

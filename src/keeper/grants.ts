@@ -5,6 +5,7 @@ import type { GrantRefusal } from '../link/index.js'
 import {
   type ActivePolicy,
   GRANT_ORDER_WINDOW_MS,
+  policyFault,
   type SignedGrantOrder,
   type TrustRoot,
 } from '../policy/index.js'
@@ -21,6 +22,8 @@ const ENDED = 'grant-ended/'
 const MAX_GRANT_MS = 3_600_000
 /** A kubelet renews a token before it ends, so that two are about; whoever makes more can't fill the ledger with them. */
 const MAX_LIVING_OF_SESSION = 8
+/** Of a subject whose issuer tells of no pods, so that each of its tokens is a session of its own. */
+const MAX_LIVING_OF_SUBJECT = 64
 
 /** A grant that was issued here. */
 export interface IssuedGrant {
@@ -110,9 +113,11 @@ export class Grants {
     if (!mayHaveGrant(policy, order)) throw keeperFault('grant_order_agent')
     if (this.parts.isHalted(order)) throw keeperFault('grant_order_halted')
     const before = this.renewed(order, policy, nowMs)
+    const refusedUntilMs = order.t + 2 * GRANT_ORDER_WINDOW_MS
+    // ATTACK: the clock is set back, to when an order whose nonce is forgotten was fresh. The log knows how late it was.
+    if (refusedUntilMs <= ledger.head().t) throw policyFault('grant_order_stale')
     // ATTACK: the same order twice at once. No await between the look and the note.
     if (this.nonces.has(order.nonce)) throw keeperFault('grant_order_replayed')
-    const refusedUntilMs = order.t + 2 * GRANT_ORDER_WINDOW_MS
     this.nonces.set(order.nonce, refusedUntilMs)
     const { token, grant } = await issuer.issue(order, nowMs)
     // ATTACK: a session that is revoked while its renewal is being signed. No await between this look and the note.
@@ -158,10 +163,7 @@ export class Grants {
     const { jti } = grant
     if (!this.issued.has(jti)) {
       const nowMs = this.parts.clock.nowMs()
-      const living = [...this.issued.values()].filter(
-        ({ session, expiresMs }) => session === grant.session && expiresMs > nowMs,
-      )
-      if (living.length >= MAX_LIVING_OF_SESSION) return 'grant_too_many'
+      if (this.hasTooMany(grant, nowMs)) return 'grant_too_many'
       this.issued.set(jti, grant)
       const { issuer, subject } = grant.identity ?? { issuer: '', subject: '' }
       const appended = this.parts.ledger.append(
@@ -176,6 +178,20 @@ export class Grants {
     await this.recording.get(jti)
     // ATTACK: it was revoked while it was written down.
     return this.hasEnded(grant, issuedMs) ? 'grant_revoked' : null
+  }
+
+  private hasTooMany(grant: IssuedGrant, nowMs: number): boolean {
+    const living = [...this.issued.values()].filter(({ expiresMs }) => expiresMs > nowMs)
+    const ofSession = living.filter(({ session }) => session === grant.session)
+    const ofSubject = isAlone(grant)
+      ? living.filter(
+          each =>
+            isAlone(each) &&
+            each.identity?.issuer === grant.identity?.issuer &&
+            each.identity?.subject === grant.identity?.subject,
+        )
+      : []
+    return ofSession.length >= MAX_LIVING_OF_SESSION || ofSubject.length >= MAX_LIVING_OF_SUBJECT
   }
 
   private hasEnded({ jti, session }: IssuedGrant, issuedMs: number): boolean {
@@ -301,6 +317,11 @@ function readIssued(text: string): IssuedGrant {
   const stored: Omit<IssuedGrant, 'session' | 'sessionStartedMs'> & Partial<IssuedGrant> = JSON.parse(text)
   const { session = stored.jti, sessionStartedMs = stored.expiresMs - MAX_GRANT_MS } = stored
   return { ...stored, session, sessionStartedMs }
+}
+
+/** A token of nobody's pod. */
+function isAlone({ jti, session, identity }: IssuedGrant): boolean {
+  return identity !== undefined && session === jti
 }
 
 function mayHaveGrant(policy: ActivePolicy, order: GrantOrder): boolean {

@@ -16,7 +16,7 @@ import type { StateChange } from './state-change.js'
 const NONCE = 'operate-nonce/'
 
 export interface OperateOrdersParts {
-  readonly ledger: Pick<Ledger, 'state'>
+  readonly ledger: Pick<Ledger, 'state' | 'head'>
   readonly crypto: Pick<Crypto, 'sha256'>
   readonly clock: Clock
   readonly trust: () => TrustRoot | null
@@ -52,14 +52,16 @@ export class OperateOrders {
 
   /** Throws what is wrong with the order, `operate_order_malformed` where it orders something else, or `operate_order_replayed`. */
   accept<A extends OperateAction>(envelope: Uint8Array, action: A): AcceptedOrder<A> {
-    const { crypto, openOrder } = this.parts
+    const { crypto, ledger, openOrder } = this.parts
     const trust = this.parts.trust()
     if (trust === null) throw keeperFault('policy_missing')
     const order = openOrder(envelope, trust)
     if (order.action !== action) throw policyFault('operate_order_malformed', `it orders to ${order.action}`)
+    const untilMs = order.t + 2 * OPERATE_ORDER_WINDOW_MS
+    // ATTACK: the clock is set back, to when an order whose nonce is forgotten was fresh. The log knows how late it was.
+    if (untilMs < ledger.head().t) throw policyFault('operate_order_stale')
     // ATTACK: the same order twice at once. No await between the look and the note.
     if (this.nonces.has(order.nonce)) throw keeperFault('operate_order_replayed')
-    const untilMs = order.t + 2 * OPERATE_ORDER_WINDOW_MS
     this.nonces.set(order.nonce, untilMs)
     return {
       order: order as OperateOrder<A>,

@@ -28,6 +28,8 @@ export interface RemoteAdminOptions {
 }
 
 const MAX_CONNECTIONS = 64
+/** ATTACK: who holds all of them keeps everybody else from halting, with one certificate, or from one address with none. */
+const MAX_CONNECTIONS_OF_ONE = 16
 const MAX_HEADER_BYTES = 8_192
 const HANDSHAKE_MS = 10_000
 const HEADERS_MS = 10_000
@@ -92,7 +94,28 @@ function hardenedServer(tls: RemoteTls): Server {
   server.maxRequestsPerSocket = REQUESTS_PER_CONNECTION
   // A client that doesn't read its answer.
   server.timeout = KEEP_ALIVE_MS
+  limitEach(server)
   return server
+}
+
+/** Counts by address what is within its handshake, and by certificate what has it behind itself. */
+function limitEach(server: Server): void {
+  // By address and port at the other end: with its handshake a socket becomes another one.
+  const holders = new Map<string, string>()
+  const place = (socket: Socket, holder: string): void => {
+    const end = `${socket.remoteAddress} ${socket.remotePort}`
+    holders.delete(end)
+    const held = [...holders.values()].filter(each => each === holder).length
+    if (held >= MAX_CONNECTIONS_OF_ONE) return void socket.destroy()
+    holders.set(end, holder)
+    socket.once('close', () => {
+      if (holders.get(end) === holder) holders.delete(end)
+    })
+  }
+  server.on('connection', (socket: Socket) => place(socket, `address ${socket.remoteAddress}`))
+  server.on('secureConnection', (socket: TLSSocket) =>
+    place(socket, `certificate ${socket.getPeerCertificate().fingerprint256}`),
+  )
 }
 
 /** Without tickets no session is resumed: each connection shows a certificate, to the CA and at the time of now. */

@@ -24,7 +24,7 @@ const grantRefusals = {
   },
   grant_too_many: {
     status: 429,
-    sentence: 'Too many tokens of one pod are in use.',
+    sentence: 'Too many tokens of one pod, or of one subject, are in use.',
     mend: 'Use the token that the pod has, until it is renewed.',
   },
   grant_revoked: { status: 401, sentence: 'The grant was revoked.', mend: askForGrant },

@@ -122,7 +122,9 @@ export class Witness {
       return refused('checkpoint_inconsistent')
     }
     const note = formatNote({ body: checkpoint.body, signatures })
-    await memory.remember({ checkpoint: { ...checkpoint, signatures }, note })
+    // ATTACK: anybody can show the newest checkpoint again and again. What is on disk is not written once more.
+    const onDisk = seen?.checkpoint.body === checkpoint.body && !memory.halted
+    if (!onDisk) await memory.remember({ checkpoint: { ...checkpoint, signatures }, note })
     const { line, cosigned } = this.cosigned({ ...checkpoint, signatures }, seen)
     memory.noteCosigned(cosigned)
     log.info({ origin, size, from: latest }, 'cosigned')

@@ -112,6 +112,36 @@ describe('rendered manifests', () => {
     )
   })
 
+  it('attack: what "<<" would merge in for kubectl is not left beside what was judged', () => {
+    const evil = '{template: {spec: {hostNetwork: true, containers: [{name: evil, image: evil}]}}}'
+    const good = stringify(KINDS[1]?.[0])
+    const text = good.replace('spec:\n', `spec:\n  "<<": ${evil}\n`)
+    assert.notEqual(text, good)
+    assert.throws(() => renderManifests(text, CHOICES, PARTS), { code: 'manifest_unreadable' })
+  })
+
+  it('attack: what has items is a list to kubectl, whatever kind it says that it is', () => {
+    const map = { apiVersion: 'v1', kind: 'ConfigMap', metadata: { name: 'a' }, items: [agentPod()] }
+    for (const items of [map.items, [], null, {}])
+      assert.throws(
+        () => renderManifests(stringify({ ...map, items }), { ...CHOICES, passOthers: true }, PARTS),
+        { code: 'manifest_unreadable' },
+      )
+  })
+
+  it('attack: what says no kind in a list is of the kind that the list names', () => {
+    const { apiVersion, kind, ...pod } = agentPod()
+    for (const item of [pod, { ...pod, kind: '' }, { ...pod, kind: null }]) {
+      const list = stringify({ apiVersion, kind: `${kind}List`, items: [item] })
+      const { objects, yaml } = renderManifests(list, { ...CHOICES, passOthers: true }, PARTS)
+      assert.deepEqual(
+        objects.map(object => [object.kind, object.outcome.kind]),
+        [['Pod', 'injected']],
+      )
+      assert.match(yaml ?? '', /name: countersign-keeper/)
+    }
+  })
+
   it('attack: a kind that is called like a member of every object has no pod', () =>
     assert.throws(() => renderManifests('kind: constructor', CHOICES, PARTS), { code: 'kind_unsupported' }))
 

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { stat } from 'node:fs/promises'
 import { describe, it } from 'node:test'
-import type { JsonObject } from '../../src/canon/index.js'
+import type { Envelope, JsonObject } from '../../src/canon/index.js'
 import { keeperErrors } from '../../src/keeper/index.js'
 import { policyErrors } from '../../src/policy/index.js'
 import { decodeEntry } from '../../src/receipt/index.js'
@@ -77,6 +77,18 @@ describe('issuing grants', () => {
     await house.start()
     const { body } = await house.admin('POST', '/v1/grants', { order })
     assert.equal(body.code, 'grant_order_replayed')
+  })
+
+  it('attack: a clock that is set back makes no order fresh whose nonce is forgotten', async t => {
+    const house = await House.build(t)
+    await house.start()
+    const issue = (order: Envelope) => house.admin('POST', '/v1/grants', { order: onTheWire(order) })
+    const first = house.order()
+    assert.equal((await issue(first)).status, 200)
+    house.aheadMs = 3 * 60_000
+    assert.equal((await issue(house.order())).status, 200)
+    house.aheadMs = 0
+    assert.equal((await issue(first)).body.code, 'grant_order_stale')
   })
 
   it('revokes from the next request on, also after a restart, and ends what was minted', async t => {

@@ -241,6 +241,19 @@ describe('a held request', () => {
     house.aheadMs = 31 * 60_000
     assert.notEqual(heldBy(await ask()), id)
   })
+
+  it('attack: lets nothing pass where it expires while a credential is minted', async t => {
+    const { ask, sign, house, ledger } = await scene(t)
+    const id = heldBy(await ask())
+    await sign(id, 'approve', maria)
+    const minting = house.broker.pause()
+    const asked = ask()
+    await minting.asked
+    house.aheadMs = 31 * 60_000
+    minting.goOn()
+    assert.notEqual(heldBy(await asked), id)
+    assert.ok(!(await steps(ledger)).includes('consumed'))
+  })
 })
 
 describe('the list of what waits', () => {

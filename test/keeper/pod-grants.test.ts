@@ -198,6 +198,21 @@ describe('the identity of a pod as a grant', () => {
     assert.deepEqual(actions, ['issued', 'revoked'])
   })
 
+  it('attack: a revoked token is not another one in another spelling of its signature', async t => {
+    const at = await home(t, POD, null)
+    await at.house.start({ identities: at.identities })
+    const client = await at.house.connect()
+    const token = await at.cluster.token(ORIGIN, Date.now(), { 'kubernetes.io': undefined })
+    assert.equal(codeOf(await askAs(at, client, token)), 'forward')
+    const { body } = await at.house.admin('GET', '/v1/grants')
+    const [granted] = body.grants as { jti: string }[]
+    assert.equal((await at.house.admin('POST', `/v1/grants/${granted?.jti}/revoke`)).status, 200)
+    assert.equal(codeOf(await askAs(at, client, token)), 'grant_revoked')
+    // Of the last character of 342 only two bits are the signature's.
+    const respelled = token.slice(0, -1) + { A: 'B', Q: 'R', g: 'h', w: 'x' }[token.at(-1) ?? '']
+    assert.equal(codeOf(await askAs(at, client, respelled)), 'grant_revoked')
+  })
+
   it('is ended by a halt of its agent', async t => {
     const at = await home(t)
     await at.house.start({ identities: at.identities })
@@ -220,6 +235,19 @@ describe('the identity of a pod as a grant', () => {
       codes.push(codeOf(await askAs(at, client, await at.cluster.token(ORIGIN, Date.now()))))
     assert.deepEqual([...new Set(codes)], ['forward', 'grant_too_many'])
     assert.equal((await ofType(ledger, 'grant')).length, 8)
+  })
+
+  it('attack: nor whoever makes them for no pod, each a session of its own', async t => {
+    const at = await home(t, POD, null)
+    const { ledger } = await at.house.start({ identities: at.identities })
+    const client = await at.house.connect()
+    const codes: string[] = []
+    for (let i = 0; i < 68; i++) {
+      const token = await at.cluster.token(ORIGIN, Date.now(), { 'kubernetes.io': undefined })
+      codes.push(codeOf(await askAs(at, client, token)))
+    }
+    assert.deepEqual([...new Set(codes)], ['forward', 'grant_too_many'])
+    assert.equal((await ofType(ledger, 'grant')).length, 64)
   })
 
   it('goes with AWS’s own signature, made with the word that stands for the pod, and changed by nobody', async t => {

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { randomUUID } from 'node:crypto'
 import { once } from 'node:events'
 import { request } from 'node:https'
-import { createServer } from 'node:net'
+import { connect as connectPlain, createServer } from 'node:net'
 import { json } from 'node:stream/consumers'
 import { describe, it, type TestContext } from 'node:test'
 import { connect, type SecureVersion } from 'node:tls'
@@ -215,6 +215,29 @@ describe('the door for other machines', () => {
     await assert.rejects(handshake('TLSv1.2'), /PROTOCOL_VERSION|protocol version/i)
     assert.equal(await handshake('TLSv1.3'), 'TLSv1.3')
   })
+
+  for (const [who, certified] of [
+    ['without a certificate', false],
+    ['with a certificate', true],
+  ] as const)
+    it(`attack: one ${who} who holds connections without end keeps nobody else out`, async t => {
+      const { port, ca, client, ask } = await scene(t)
+      const { cert, key } = ca.issue('jo’s laptop', { usage: 'clientAuth' })
+      const from = { host: '127.0.0.1', port, localAddress: '127.0.0.2' }
+      const ended: number[] = []
+      for (let i = 0; i < 64; i++) {
+        const socket = certified ? connect({ ...from, ca: ca.cert, cert, key }) : connectPlain(from)
+        t.after(() => socket.destroy())
+        // What the keeper resets is no fault here.
+        socket.on('error', () => undefined)
+        socket.once('close', () => ended.push(i))
+        await once(socket, certified ? 'secureConnect' : 'connect')
+      }
+      await until(() => ended.length >= 48)
+      // Not for their age: those that came first would be the first to go.
+      assert.equal(Math.min(...ended), 16)
+      assert.equal((await ask('POST', '/v1/stops/halt', HALT, client)).status, 200)
+    })
 
   it('attack: resumes no session, so that each connection shows a certificate', async t => {
     const { port, ca, client } = await scene(t)

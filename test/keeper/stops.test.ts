@@ -188,6 +188,20 @@ describe('a halt', () => {
     assert.equal(codeOf(await ask()), 'agent_halted')
   })
 
+  it('attack: a clock that is set back makes no order fresh whose nonce is forgotten', async t => {
+    const { stop, house, order } = await scene(t)
+    const resume = () => order({ action: 'resume', of: CODER.of })
+    const first = resume()
+    await stop('halt', CODER)
+    assert.equal((await stop('resume', first)).status, 200)
+    house.aheadMs = 3 * 60_000
+    await stop('halt', CODER)
+    assert.equal((await stop('resume', resume())).status, 200)
+    await stop('halt', CODER)
+    house.aheadMs = 0
+    assert.equal((await stop('resume', first)).body.code, 'operate_order_stale')
+  })
+
   it('attack: words that would turn a line around are not taken', async t => {
     const { stop } = await scene(t)
     assert.equal((await stop('halt', { ...CODER, because: 'a\u202eb' })).status, 400)

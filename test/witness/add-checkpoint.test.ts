@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict'
+import { stat } from 'node:fs/promises'
 import { request } from 'node:http'
 import { describe, it } from 'node:test'
 import { utf8 } from '../../src/canon/index.js'
@@ -186,6 +187,21 @@ describe('what a witness must not cosign', () => {
     assert.equal((await witness.add(await fork.request(5))).status, 409)
     assert.equal((await witness.add(await fork.request(0))).status, 409)
     assert.equal((await witness.add(await log.grow(1).request(8))).status, 200, 'the true one goes on')
+  })
+
+  it('attack: whoever shows the newest checkpoint again and again has nothing written', async t => {
+    const log = new ALog().grow(8)
+    const witness = await AWitness.start(t, [log])
+    assert.equal((await witness.add(await log.request(0))).status, 200)
+    const files = async () => {
+      const found = await Promise.all(Object.values(witness.place).map(file => stat(file, { bigint: true })))
+      return found.map(({ mtimeNs }) => mtimeNs)
+    }
+    const before = await files()
+    for (let i = 0; i < 3; i++) assert.equal((await witness.add(await log.request(8))).status, 200)
+    assert.deepEqual(await files(), before)
+    assert.equal((await witness.add(await log.grow(1).request(8))).status, 200)
+    assert.notDeepEqual(await files(), before)
   })
 
   it('attack: a log that shows less than it has shown before gets 409, never a cosignature', async t => {
