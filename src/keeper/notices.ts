@@ -35,7 +35,7 @@ export interface NoticePlace {
 }
 
 export interface NoticeBounds {
-  /** Notices of one place that wait; a further one pushes the oldest out. */
+  /** Notices of one place that wait; a further one pushes the oldest out, of approvals first. */
   readonly maxQueued: number
   /** One try may take so long. */
   readonly tryMs: number
@@ -130,9 +130,18 @@ class Lane {
   add(notice: Notice): void {
     if (this.ended.signal.aborted) return
     this.queue.push(notice)
-    // ATTACK: an agent that asks for approvals until the pager's queue fills the memory.
-    if (this.queue.length > this.parts.bounds.maxQueued) this.drop(this.trying === null ? 0 : 1)
+    if (this.queue.length > this.parts.bounds.maxQueued) this.drop(this.leastMissed())
     this.next()
+  }
+
+  /**
+   * ATTACK: an agent that asks for approvals until the pager's queue fills the memory, or until nobody hears of its halt.
+   * What waits for people is told again after a restart; that somebody stopped something is not.
+   */
+  private leastMissed(): number {
+    const first = this.trying === null ? 0 : 1
+    const approval = this.queue.findIndex(({ type }, at) => at >= first && type.startsWith('approval.'))
+    return approval < 0 ? first : approval
   }
 
   status(): NoticeStatus {

@@ -10,6 +10,7 @@ import {
 } from '../policy/index.js'
 import { keeperFault } from './error-table.js'
 import type { Clock } from './ports.js'
+import { recoveredMs } from './recovered.js'
 import type { StateChange } from './state-change.js'
 
 /** Durable form: `operate-nonce/<nonce>` → Unix milliseconds until which it is refused. */
@@ -37,17 +38,19 @@ export interface AcceptedOrder<A extends OperateAction> {
 export class OperateOrders {
   private readonly parts: OperateOrdersParts
   private readonly nonces: Map<string, number>
+  private readonly recoveredMs: number | null
 
-  private constructor(parts: OperateOrdersParts, nonces: Map<string, number>) {
+  private constructor(parts: OperateOrdersParts, nonces: Map<string, number>, recoveredMs: number | null) {
     this.parts = parts
     this.nonces = nonces
+    this.recoveredMs = recoveredMs
   }
 
   static async load(parts: OperateOrdersParts): Promise<OperateOrders> {
     const nonces = (await parts.ledger.state.list(NONCE)).map(
       ([key, value]) => [key.slice(NONCE.length), Number(value)] as const,
     )
-    return new OperateOrders(parts, new Map(nonces))
+    return new OperateOrders(parts, new Map(nonces), await recoveredMs(parts.ledger.state))
   }
 
   /** Throws what is wrong with the order, `operate_order_malformed` where it orders something else, or `operate_order_replayed`. */
@@ -60,6 +63,8 @@ export class OperateOrders {
     const untilMs = order.t + 2 * OPERATE_ORDER_WINDOW_MS
     // ATTACK: the clock is set back, to when an order whose nonce is forgotten was fresh. The log knows how late it was.
     if (untilMs < ledger.head().t) throw policyFault('operate_order_stale')
+    // ATTACK: an order whose first use was in the entries that were lost.
+    if (this.recoveredMs !== null && order.t <= this.recoveredMs) throw policyFault('operate_order_stale')
     // ATTACK: the same order twice at once. No await between the look and the note.
     if (this.nonces.has(order.nonce)) throw keeperFault('operate_order_replayed')
     this.nonces.set(order.nonce, untilMs)

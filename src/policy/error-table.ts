@@ -180,7 +180,8 @@ export const policyErrors = {
   },
   operate_order_stale: {
     status: 403,
-    sentence: 'The operate order was signed more than a minute away from now.',
+    sentence:
+      'The operate order was signed more than a minute away from now, or before the ledger was recovered.',
     mend: 'Sign a new order, and check both clocks.',
   },
   countersignature_malformed: {

@@ -82,6 +82,20 @@ describe('notices', () => {
     await told.stop()
   })
 
+  it('attack: approvals beyond the room there is don’t push a halt out', async () => {
+    const place = new APlace()
+    place.failures = 1
+    const told = notices(place, { maxQueued: 3, firstPauseMs: 20 })
+    told.raise(aNotice('halt'))
+    for (const id of ['a', 'b', 'c', 'd', 'e']) told.raise({ ...aNotice(id), type: 'approval.requested' })
+    await until(() => told.status()[0]?.delivered === 3)
+    assert.deepEqual(
+      place.arrived.map(({ id }) => id),
+      ['halt', 'd', 'e'],
+    )
+    await told.stop()
+  })
+
   it('attack: more than there is room for: the oldest makes room, it is counted, and a stop waits for nothing', async () => {
     const place = new APlace()
     place.hangs = true

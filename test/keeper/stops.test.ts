@@ -172,6 +172,19 @@ describe('a halt', () => {
     assert.equal(codeOf(await ask()), 'agent_halted')
   })
 
+  it('attack: an order from before a recovery resumes nothing after it', async t => {
+    const { house, keeper, order, stop } = await scene(t)
+    await stop('halt', CODER)
+    const resume = () => order({ action: 'resume', of: CODER.of })
+    const old = resume()
+    await keeper.stop()
+    await house.recover(2)
+    house.aheadMs += 2_000
+    await house.start()
+    assert.equal((await stop('resume', old)).body.code, 'operate_order_stale')
+    assert.equal((await stop('resume', resume())).status, 200)
+  })
+
   it('attack: an order to do something else, or a used one, resumes nothing', async t => {
     const { ask, stop, order } = await scene(t)
     await stop('halt', CODER)
