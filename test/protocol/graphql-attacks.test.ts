@@ -31,6 +31,20 @@ test('a named fragment does not hide volumeDelete', () => {
   assert.deepEqual(names(ask(catalog, query)), ['volumeDelete'])
 })
 
+test('a condition that the root does not meet hides no volumeDelete, for a server that doesn’t look', () => {
+  for (const [condition, ...others] of [['User'], ['Volume'], ['Nobody', 'Nobody.*']]) {
+    const inline = `mutation { ... on ${condition} { volumeDelete(volumeId: "v-91") } }`
+    assert.deepEqual(names(ask(catalog, inline)), [...others, 'volumeDelete'], condition)
+    const named = `mutation { ...F } fragment F on ${condition} { ... on User { volumeDelete(volumeId: "v-91") } }`
+    assert.deepEqual(names(ask(catalog, named)), [...others, 'volumeDelete'], condition)
+  }
+})
+
+test('a fragment that is spread below a field and at the root counts at the root as well', () => {
+  const query = `query { me { ...F } ...F } fragment F on User { me { id } }`
+  assert.deepEqual(names(ask(catalog, query)).filter(name => name === 'me').length, 2)
+})
+
 test('nested and inline fragments do not hide volumeDelete', () => {
   const query = `mutation { ... { ... on Mutation { ...A } } }
     fragment A on Mutation { ...B }

@@ -56,6 +56,19 @@ test('queries read, and mutations are what their names suggest on the severe sid
   })
 })
 
+test('attack: a mutation is selected through an interface', () => {
+  const catalog = open(`
+    interface Doer { invoiceVoid(id: ID!): ID }
+    type Query { doer: Doer }
+    type Mutation implements Doer { invoiceVoid(id: ID!): ID }
+  `)
+  assert.equal(classesIn(catalog)['Doer.invoiceVoid'], 'billing irreversible update')
+  assert.deepEqual(names(ask(catalog, 'mutation { ... on Doer { invoiceVoid(id: 1) } }')), ['invoiceVoid'])
+  const spread = 'mutation { ...F } fragment F on Doer { invoiceVoid(id: 1) }'
+  assert.deepEqual(names(ask(catalog, spread)), ['invoiceVoid'])
+  assert.deepEqual(names(ask(catalog, '{ doer { invoiceVoid(id: 1) } }')), ['doer', 'Doer.invoiceVoid'])
+})
+
 test('an annotation says it better, and needs no declaration', () => {
   const catalog = open(`
     type Query { rates: Int, audit: Int @countersign(classes: ["sensitive_read"]) }

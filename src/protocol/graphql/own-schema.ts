@@ -229,7 +229,6 @@ function takesAnything(type: GraphQLInputType, within: ReadonlySet<string>): boo
  * implementation of a type, whichever of them a selection names.
  */
 function markedFields(schema: GraphQLSchema): ReadonlyMap<string, ReadonlySet<OperationClass>> {
-  const roots = [schema.getQueryType(), schema.getMutationType()]
   const marks = new Map<string, Set<OperationClass>>()
   const mark = (place: string, classes: Iterable<OperationClass>): boolean => {
     const known = marks.get(place) ?? new Set()
@@ -244,6 +243,10 @@ function markedFields(schema: GraphQLSchema): ReadonlyMap<string, ReadonlySet<Op
       const secret = !isCompositeType(getNamedType(field.type)) && namesSecret(field.name)
       mark(`${type.name}.${field.name}`, annotationOf(field).classes ?? (secret ? ['sensitive_read'] : []))
     }
+  // What a mutation is called counts where it is selected through an interface of the root as well.
+  const mutation = schema.getMutationType()
+  for (const field of Object.values(mutation?.getFields() ?? {}))
+    mark(`${mutation?.name}.${field.name}`, annotationOf(field).classes ?? classesOfMutation(field.name))
   for (let changed = true; changed; ) {
     changed = false
     for (const type of types)
@@ -254,7 +257,7 @@ function markedFields(schema: GraphQLSchema): ReadonlyMap<string, ReadonlySet<Op
           if (mark(below, marks.get(above) ?? [])) changed = true
         }
   }
-  for (const root of roots)
+  for (const root of [schema.getQueryType(), mutation])
     for (const name of Object.keys(root?.getFields() ?? {})) marks.delete(`${root?.name}.${name}`)
   return marks
 }

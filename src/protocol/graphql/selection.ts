@@ -71,10 +71,15 @@ class Walk {
           this.field(selection, type, depth)
           break
         case Kind.INLINE_FRAGMENT:
-          this.conditioned(selection.selectionSet, selection.typeCondition?.name.value ?? type.name, depth)
+          this.conditioned(
+            selection.selectionSet,
+            selection.typeCondition?.name.value ?? type.name,
+            type,
+            depth,
+          )
           break
         case Kind.FRAGMENT_SPREAD:
-          this.spread(selection.name.value, depth)
+          this.spread(selection.name.value, type, depth)
       }
     }
   }
@@ -111,25 +116,30 @@ class Walk {
     else this.selections(below, field.type, depth + 1)
   }
 
-  /** A condition that the catalog doesn't have can't be typed, and so is one unknown operation. */
-  private conditioned(set: SelectionSetNode, condition: string, depth: number): void {
+  /**
+   * A condition that the catalog doesn't have can't be typed, and so is one unknown operation.
+   * ATTACK: `mutation { ... on AnInterface { volumeDelete } }`, where the root implements it, or the server doesn't look.
+   * At a root the fields are the root's, whatever the condition.
+   */
+  private conditioned(set: SelectionSetNode, condition: string, at: ObjectType, depth: number): void {
     const type = this.schema.types.get(condition)
     if (type === undefined) this.add({ name: `${condition.slice(0, 128)}.*`, args: [], root: false })
-    else this.selections(set, type, depth + 1)
+    if (at.kind !== 'object') this.selections(set, at, depth + 1)
+    else if (type !== undefined) this.selections(set, type, depth + 1)
   }
 
   /**
-   * A fragment brings its own type, so what it asks for doesn't depend on where it is spread: once is enough,
-   * and doubling fragments (`a{...b ...b}`) don't double the work. Fields of a root count each time.
+   * Below the roots a fragment brings its own type, so what it asks for doesn't depend on where it is spread: once is
+   * enough, and doubling fragments (`a{...b ...b}`) don't double the work. Fields of a root count each time.
    */
-  private spread(name: string, depth: number): void {
+  private spread(name: string, at: ObjectType, depth: number): void {
     const fragment = this.document.fragments.get(name)
     if (fragment === undefined) throw protocolFault('graphql_fragment')
     const condition = fragment.typeCondition.name.value
-    const rooted = (this.schema.types.get(condition)?.kind ?? 'object') !== 'object'
+    const rooted = at.kind !== 'object' || (this.schema.types.get(condition)?.kind ?? 'object') !== 'object'
     if (!rooted && this.finished.has(name)) return
-    this.finished.add(name)
-    this.conditioned(fragment.selectionSet, condition, depth)
+    if (!rooted) this.finished.add(name)
+    this.conditioned(fragment.selectionSet, condition, at, depth)
   }
 }
 

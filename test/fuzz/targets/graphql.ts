@@ -151,5 +151,6 @@ export const target: FuzzTarget = {
     subscription: asked('subscription { same }'),
     persisted: '{"extensions":{"persistedQuery":{"sha256Hash":"ab"}}}',
     directive: asked('{ same @defer }'),
+    condition: asked('{ ... on User { same ... on Cat { same } } pet { name } }'),
   }),
 }
