@@ -1,5 +1,6 @@
 import { base64, type JsonObject, type JsonValue } from '../../canon/index.js'
 import { protocolFault } from '../error-table.js'
+import { withoutTrailing } from '../trailing.js'
 import type { AwsScalar } from './document.js'
 import type { OpenField, OpenStructure, ShapeBook } from './shape.js'
 
@@ -129,7 +130,7 @@ export const NOT_FINITE: ReadonlySet<JsonValue> = new Set(['NaN', 'Infinity', '-
 
 /** A blob in base64. */
 export function blobOfText(text: string): JsonValue {
-  const lengthBytes = Math.floor((text.replace(/=+$/, '').length * 3) / 4)
+  const lengthBytes = Math.floor((withoutTrailing(text, '=').length * 3) / 4)
   return lengthBytes > MAX_BLOB_BYTES ? lengthOnly(lengthBytes) : text
 }
 

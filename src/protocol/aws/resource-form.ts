@@ -1,3 +1,4 @@
+import { withoutTrailing } from '../trailing.js'
 import type { AwsResource } from './document.js'
 
 /** What an ARN takes from elsewhere than the arguments. */
@@ -130,7 +131,7 @@ function parameterPath(row: readonly string[], { partition, account, region }: A
   const path = row.at(-1) ?? ''
   if (region === null || !path.startsWith('/')) return UNCLEAR
   const home = `arn:${partition}:ssm:${region}:${account}:parameter`
-  const bare = path.replace(/\/+$/, '')
+  const bare = withoutTrailing(path, '/')
   return { kind: 'arn', arn: `${home}${bare === '' ? '/' : bare}`, like: `${home}${bare}/*` }
 }
 
@@ -148,7 +149,8 @@ function bucket([name = '', ...keys]: readonly string[]): Form {
 function parameter(row: readonly string[]): Form {
   const name = row.at(-1) ?? ''
   if (name.startsWith('arn:')) return plain([name.replace(/^((?:[^:]*:){5}[^:]*):.*$/, '$1')])
-  return { kind: 'values', values: [name.replace(/^\//, '').replace(/:.*$/, '')] }
+  const colon = name.indexOf(':')
+  return { kind: 'values', values: [(colon < 0 ? name : name.slice(0, colon)).replace(/^\//, '')] }
 }
 
 /** What an ARN ends in: `arn:…:cluster/name` → `name`. */
