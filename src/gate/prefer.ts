@@ -29,8 +29,11 @@ function isWait(preference: string): boolean {
   return NAME.exec(preference)?.[0].toLowerCase() === 'wait'
 }
 
-/** The parts between commas that are in no quoted string. */
+/**
+ * The parts between commas that are in no quoted string. ATTACK: quotes that nothing closes, each of which would be
+ * looked for to the end of the header: such a string is over where the header is.
+ */
 function preferencesIn(value: string): readonly string[] {
-  const parts = value.match(/(?:"(?:\\.|[^"\\])*"|[^,])+/g) ?? []
+  const parts = value.match(/(?:"(?:\\.|[^"\\])*"?|[^",])+/g) ?? []
   return parts.map(part => part.trim()).filter(part => part !== '')
 }
