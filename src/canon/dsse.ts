@@ -35,6 +35,8 @@ export const PAYLOAD_TYPES = {
 } as const
 
 const ED25519_BYTES = 64
+/** ATTACK: one good signature, repeated by the ten thousand: each is verified over the whole payload. */
+const MAX_SIGNATURES = 100
 
 /** Pre-authentication encoding: what is signed (DSSE protocol §"Signature Definition"). */
 export function preAuthEncoding(payloadType: string, payload: Uint8Array): Uint8Array {
@@ -86,6 +88,8 @@ function decodeBounded(bytes: Uint8Array, longest: number): Envelope {
   const { payload, payloadType, signatures } = members(value, ['payload', 'payloadType', 'signatures'])
   if (typeof payload !== 'string' || typeof payloadType !== 'string' || !Array.isArray(signatures))
     throw canonFault('envelope_malformed')
+  if (signatures.length > MAX_SIGNATURES)
+    throw canonFault('envelope_malformed', `more than ${MAX_SIGNATURES} signatures`)
   return {
     payloadType,
     payload: fromBase64(payload),

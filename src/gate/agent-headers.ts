@@ -33,6 +33,9 @@ const UPSTREAM_IDS: ReadonlySet<string> = new Set([
   'x-amzn-requestid',
 ])
 
+/** Of all links of an answer, as the agent reads them: as much as the head of a request may have. */
+const MAX_LINK_LETTERS = 16_384
+
 /** Picks the response headers that the agent may see. Nothing is copied that isn't listed; `Set-Cookie`, hop-by-hop headers and trailers never are. */
 export function agentHeaders(
   raw: readonly (Buffer | string)[],
@@ -43,6 +46,7 @@ export function agentHeaders(
   let upstreamId: string | null = null
   let encoded = false
   let echoed = false
+  let linkRoom = MAX_LINK_LETTERS
   for (let i = 0; i < raw.length; i += 2) {
     const name = text(raw[i] as Buffer | string)
     const lower = name.toLowerCase()
@@ -62,7 +66,8 @@ export function agentHeaders(
     } else if (lower === 'location') {
       value = ownLocation(text(raw[i + 1] as Buffer | string), rules)
     } else if (lower === 'link') {
-      if (rules.allowed.has(lower)) value = ownLinks(text(raw[i + 1] as Buffer | string), rules)
+      if (rules.allowed.has(lower)) value = ownLinks(text(raw[i + 1] as Buffer | string), rules, linkRoom)
+      linkRoom -= value?.length ?? 0
     } else if (rules.allowed.has(lower)) {
       value = text(raw[i + 1] as Buffer | string)
     }
@@ -83,15 +88,22 @@ function ownLocation(location: string, rules: AgentHeaderRules): string | null {
   return path === null ? null : rules.exchange.prefix + path
 }
 
-/** RFC 8288 links, as absolute URLs because SDKs that page through results take nothing else; null where one leads elsewhere. */
-function ownLinks(links: string, rules: AgentHeaderRules): string | null {
+/**
+ * RFC 8288 links, as absolute URLs because SDKs that page through results take nothing else; null where one leads
+ * elsewhere, or they are more than `room`. ATTACK: `<>,<>,<>…`, each of which is the whole address of the request, eight
+ * KiB for two letters.
+ */
+function ownLinks(links: string, rules: AgentHeaderRules, room: number): string | null {
   const base = rules.exchange.baseUrl()
   if (base === null) return null
-  let foreign = false
+  let left = room - links.length
+  let foreign = left < 0
   const own = links.replace(/<([^<>]*)>/g, (_link, reference: string) => {
-    const path = upstreamPath(reference, rules)
-    foreign ||= path === null
-    return `<${base}${path ?? ''}>`
+    const path = foreign ? null : upstreamPath(reference, rules)
+    if (path === null) foreign = true
+    else left -= base.length + path.length
+    foreign ||= left < 0
+    return foreign ? '' : `<${base}${path}>`
   })
   return foreign ? null : own
 }

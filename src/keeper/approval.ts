@@ -6,6 +6,7 @@ import {
   hex,
   type JsonObject,
   type JsonValue,
+  leavesOf,
 } from '../canon/index.js'
 import type { Grant } from '../credential/index.js'
 import {
@@ -93,6 +94,9 @@ export interface ApprovalBounds {
   readonly maxPendingPerAgent: number
   /** Of the arguments of one, as JCS. */
   readonly maxArgumentBytes: number
+  /** Leaves of the arguments of one, each of which has a row; and letters of their paths together. */
+  readonly maxArgumentLeaves: number
+  readonly maxPathLetters: number
   /** Of all that wait for one agent, and of all that wait. */
   readonly maxArgumentBytesPerAgent: number
   readonly maxArgumentBytesInAll: number
@@ -106,6 +110,8 @@ export const APPROVALS: ApprovalBounds = {
   maxPending: 1_000,
   maxPendingPerAgent: 100,
   maxArgumentBytes: 262_144,
+  maxArgumentLeaves: 20_000,
+  maxPathLetters: 1_048_576,
   maxArgumentBytesPerAgent: 4_194_304,
   maxArgumentBytesInAll: 67_108_864,
   expiresMs: 1_800_000,
@@ -142,7 +148,7 @@ export function newApproval(
   const probes = resultsOf(c) ?? []
   const expiresMs = c.nowMs + lifetimeMs(c, decision, bounds)
   const argumentBytes = canonicalBytes(args as JsonValue).length
-  if (argumentBytes > bounds.maxArgumentBytes) return 'too large'
+  if (argumentBytes > bounds.maxArgumentBytes || !canBeShown(args, bounds)) return 'too large'
   const id = uuid7(c.nowMs, random(10))
   const salt = random(SALT_BYTES)
   const statement: ApprovalStatement = {
@@ -181,6 +187,24 @@ export function newApproval(
     expiresMs,
     keptMs: expiresMs,
   }
+}
+
+/**
+ * ATTACK: a list of a hundred thousand numbers behind a name of sixty thousand letters, which stands in every row: a
+ * quarter of a megabyte that is gigabytes on an approver's page.
+ */
+function canBeShown(
+  args: readonly JsonValue[],
+  { maxArgumentLeaves, maxPathLetters }: Pick<ApprovalBounds, 'maxArgumentLeaves' | 'maxPathLetters'>,
+): boolean {
+  let leaves = 0
+  let letters = 0
+  for (const each of args)
+    for (const { path } of leavesOf(each)) {
+      letters += path.length
+      if (++leaves > maxArgumentLeaves || letters > maxPathLetters) return false
+    }
+  return true
 }
 
 function lifetimeMs(c: Case, decision: Decision, bounds: ApprovalBounds): number {

@@ -96,7 +96,7 @@ export class Counters {
     return [...this.counters].map(([key, { reserved, total }]) => ({
       key,
       used: this.unknownMs === null ? total : null,
-      freesMs: Math.min(...reserved.map(({ until }) => until)),
+      freesMs: reserved.reduce((first, { until }) => Math.min(first, until), Number.POSITIVE_INFINITY),
     }))
   }
 

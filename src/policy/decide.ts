@@ -15,7 +15,7 @@ import { coversOperation } from './grant-details.js'
 import { checkLimit, type LimitVerdict } from './limit.js'
 import { type Match, matchSelector, type Selection } from './match.js'
 import { passesObserved } from './observe.js'
-import { factsFor, type ProbeQuestion, type RuleProbe, subjectsOf } from './probe.js'
+import { factsFor, MAX_QUESTIONS, type ProbeQuestion, type RuleProbe, subjectsOf } from './probe.js'
 import type { WindowTest } from './window.js'
 
 /** A rule made ready for one API. */
@@ -226,7 +226,7 @@ export function answersFor(
 
 /**
  * What has to be asked before a request is decided: the probes of all rules that reach it. Nothing where it is denied
- * whatever the answers are: by a rule without a probe, by its grant or by the time.
+ * whatever the answers are: by a rule without a probe, by its grant or by the time. At most `MAX_QUESTIONS`.
  */
 export function questionsOf(rules: RuleIndex, input: DecisionInput): readonly ProbeQuestion[] {
   if (input.nowMs >= rules.expiresMs || input.nowMs < input.lastEntryMs) return []
@@ -241,6 +241,7 @@ export function questionsOf(rules: RuleIndex, input: DecisionInput): readonly Pr
       const { probe } = rule
       if (probe === null || reach(rule, input, operation) === 'no') continue
       for (const { type, id } of subjectsOf(probe, operation)) {
+        if (questions.size === MAX_QUESTIONS) break
         const key = JSON.stringify([probe.name, type, id])
         if (!questions.has(key)) questions.set(key, { probe: probe.name, type, id, operation: index })
       }

@@ -23,6 +23,9 @@ export const PROBE_STATUSES = [
 ] as const
 export type ProbeStatus = (typeof PROBE_STATUSES)[number]
 
+/** Questions of one request; about what comes behind them there is no answer. Each stands in the receipt. */
+export const MAX_QUESTIONS = 64
+
 /** One question: what a rule's probe wants to know of one resource of an operation. */
 export interface ProbeQuestion {
   readonly probe: string
@@ -70,15 +73,20 @@ export function subjectsOf(
   return [...subjects.values()]
 }
 
-/** The facts that were found about each resource, null where there is no answer; where nothing can be asked about, there is none. */
+/**
+ * The facts that were found about each resource, and one null where there is no answer about some, or nothing that can
+ * be asked about.
+ * ATTACK: a hundred thousand ids in one argument: each answer looked for among all of them, and the same condition
+ * tried without an answer as often.
+ */
 export function factsFor(
   probe: RuleProbe,
   operation: Pick<Operation, 'resources'>,
   results: readonly ProbeResult[] | null,
 ): readonly (JsonObject | null)[] {
-  const facts = subjectsOf(probe, operation).map(
-    ({ type, id }) =>
-      results?.find(each => each.probe === probe.name && each.type === type && each.id === id)?.facts ?? null,
-  )
-  return facts.length === 0 ? [null] : facts
+  const own = (results ?? []).filter(each => each.probe === probe.name)
+  const found = new Map(own.map(({ type, id, facts }) => [`${type} ${id}`, facts]))
+  const facts = subjectsOf(probe, operation).map(({ type, id }) => found.get(`${type} ${id}`) ?? null)
+  const answered = facts.filter(each => each !== null)
+  return answered.length === facts.length && facts.length > 0 ? answered : [...answered, null]
 }

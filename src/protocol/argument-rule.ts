@@ -91,7 +91,8 @@ export function valuesAt(value: JsonValue, steps: readonly string[]): readonly J
     for (const here of reached) {
       if (typeof here !== 'object' || here === null) continue
       if (Array.isArray(here)) {
-        if (step === '[]') next.push(...here)
+        // ATTACK: more items than a call takes arguments: spread, they are a fault, and nothing is known of the operation.
+        if (step === '[]') for (const item of here) next.push(item)
       } else if (step === '[#]') next.push(Object.keys(here))
       else if (step !== '[]' && Object.hasOwn(here, step)) next.push(here[step] as JsonValue)
     }

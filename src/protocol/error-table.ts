@@ -214,7 +214,7 @@ export const protocolErrors = {
   graphql_too_complex: {
     status: 400,
     sentence: 'The query is too large to be read within bounds.',
-    mend: 'Send at most 500 root fields, 10,000 tokens and 2 MiB of arguments, nested at most 64 deep.',
+    mend: 'Send at most 500 root fields, 10,000 tokens and 1 MiB of arguments, nested at most 64 deep.',
   },
   graphql_duplicate: {
     status: 400,

@@ -50,6 +50,8 @@ export interface NoteKey {
 const NAME = /^[^\s+]+$/u
 const SIGNATURE_LINE = /^— ([^\s+]+) ([A-Za-z0-9+/]+={0,2})$/u
 const MAX_NOTE_BYTES = 1_000_000
+/** As in Go's `sumdb/note`. ATTACK: thousands of lines that a witness's name stands in, each of which has to be verified. */
+const MAX_SIGNATURES = 100
 
 /** Parses a note; throws `checkpoint_malformed` unless it would be written back byte for byte. Signatures are not verified. */
 export function parseNote(note: Uint8Array): SignedNote {
@@ -64,7 +66,9 @@ export function parseNote(note: Uint8Array): SignedNote {
 /** Signature lines alone, as a witness answers with them. Throws `checkpoint_malformed`. */
 export function parseSignatures(lines: string): readonly NoteSignature[] {
   if (!lines.endsWith('\n')) throw malformedNote('last line')
-  return lines.slice(0, -1).split('\n').map(parseSignature)
+  const each = lines.slice(0, -1).split('\n')
+  if (each.length > MAX_SIGNATURES) throw malformedNote('too many signatures')
+  return each.map(parseSignature)
 }
 
 export function formatNote({ body, signatures }: SignedNote): string {

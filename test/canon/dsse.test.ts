@@ -100,3 +100,16 @@ test('ATTACK: an envelope with two payloads → json_duplicate_key', () => {
   const text = `{"payload":"e30=",${JSON.stringify(good).slice(1)}`
   assert.throws(() => decodeEnvelope(utf8(text)), { code: 'json_duplicate_key' })
 })
+
+test('ATTACK: one good signature a hundred times is as many as are verified; more are refused unread', () => {
+  const [signature] = signEnvelope(TYPE, utf8('{"a":1}'), [KEY]).signatures
+  assert.ok(signature !== undefined)
+  const repeated = (count: number) =>
+    encodeEnvelope({
+      payloadType: TYPE,
+      payload: utf8('{"a":1}'),
+      signatures: Array.from({ length: count }, () => signature),
+    })
+  assert.equal(decodeEnvelope(repeated(100)).signatures.length, 100)
+  assert.throws(() => decodeEnvelope(repeated(101)), { code: 'envelope_malformed' })
+})

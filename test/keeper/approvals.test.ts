@@ -312,6 +312,24 @@ describe('arguments that wait', () => {
   })
 })
 
+describe('arguments that a person is shown', () => {
+  it('attack: a long name stands before each of thousands of values, gigabytes on the page of an approver', async t => {
+    const { house, link, presented } = await scene(t)
+    const asked = async (more: object) => {
+      const args = { id: '7', ...more }
+      const finding = { kind: 'operations', operations: [{ name: VOID, args: args as never }] } as const
+      const { verdict } = await house.ask(link, { ...operation(VOID), finding, presented })
+      return verdict.kind === 'refuse' ? verdict.code : verdict.kind
+    }
+    const ones = (count: number) => Array.from({ length: count }, () => 1)
+    assert.equal(await asked({ ['x'.repeat(60_000)]: ones(90_000) }), 'approval_too_large')
+    assert.equal(await asked({ ['x'.repeat(60_000)]: ones(100) }), 'approval_too_large')
+    assert.equal(await asked({ n: ones(20_000) }), 'approval_too_large', 'a row for each and one for the id')
+    assert.equal(await asked({ n: ones(19_999) }), 'approval_required')
+    assert.equal(await asked({ ['x'.repeat(60_000)]: ones(10) }), 'approval_required')
+  })
+})
+
 describe('an approval by passkey', () => {
   it('counts as an approval by key does, and its touch stands in the ledger', async t => {
     const { ask, sign, touch, ledger } = await scene(t, 3)

@@ -52,6 +52,14 @@ describe('counting usage', () => {
     assert.equal(counters.usage(HOUR, NOON + 60_000), 1)
   })
 
+  it('says when the first of more reservations frees than a call takes arguments', async () => {
+    const counters = await Counters.load(new State())
+    for (let i = 0; i < 200_000; i++) counters.reserve([{ ...HOUR, amount: 1 }], `a${i}`, NOON + i)
+    assert.deepEqual(counters.inUse(NOON + 200_000), [
+      { key: HOUR.key, used: 200_000, freesMs: NOON + 3_600_000 },
+    ])
+  })
+
   it('agrees with a plain sum over all reservations, before and after a restart, whatever happens', async () => {
     const step = fc.record({
       afterMs: fc.integer({ min: 0, max: 1_500_000 }),

@@ -64,6 +64,20 @@ describe('a rule that asks the API first', () => {
     )
   })
 
+  it('asks about a few of ten thousand, decides as without an answer about the others, and records it', async t => {
+    const volumeId = Array.from({ length: 10_000 }, (_, i) => `v-${i}`)
+    for (const [rules, decided] of [
+      [ALLOW, 'deny no_matching_rule -'],
+      [ALLOW + DENY, 'deny denied_by_rule never-shared'],
+    ] as const) {
+      const { ask, ledger } = await askedCloud(t, { rules })
+      assert.equal(outcome(await ask({ args: { volumeId } })), decided)
+      const [attempt] = await ofType(ledger, 'attempt')
+      assert.equal(attempt?.decision.effect, 'deny')
+      assert.equal(attempt?.probes?.length, 64)
+    }
+  })
+
   it('denies where the upstream can’t be reached, in both directions', async t => {
     for (const rules of [ALLOW, ALLOW + DENY]) {
       const { ask, cloud, ledger } = await askedCloud(t, { rules })

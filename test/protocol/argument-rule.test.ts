@@ -84,3 +84,10 @@ describe('an argument rule', () => {
     assert.equal(raises({ path: '', is: 'contains-key', key: 'toString' }, { a: {} }), false)
   })
 })
+
+describe('a path through a list', () => {
+  it('attack: reaches the last of more items than a call takes arguments', () => {
+    const items = Array.from({ length: 300_000 }, (_, i) => ({ delete: i === 299_999 }))
+    assert.equal(raises({ path: 'items[].delete', is: 'equals', value: true }, { items }), true)
+  })
+})

@@ -10,6 +10,17 @@ import { argsIn, operationIn, recognisedIn, refusalOf, request } from './request
 const EC2 = shippedAws('ec2', 's3', 'dynamodb', 'sqs', 'lambda', 'iam', 'cloudwatch')
 const V = 'Version=2016-11-15'
 
+describe('attacks by the number of items', () => {
+  it('more names than a call takes arguments leave an operation what it is', () => {
+    const aws = shippedAws('ssm')
+    const names = JSON.stringify({ Names: Array.from({ length: 200_000 }, () => 'a') })
+    const found = operationIn(aws, json('ssm', 'AmazonSSM.DeleteParameters', names))
+    assert.equal(found.name, 'ssm:DeleteParameters')
+    assert.ok(!found.classes.includes('unknown'))
+    assert.ok(found.resources.length > 0)
+  })
+})
+
 describe('attacks on the selector', () => {
   const REFUSED: readonly [name: string, raw: Parameters<typeof refusalOf>[1], code: string][] = [
     [

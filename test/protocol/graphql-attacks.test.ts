@@ -340,6 +340,47 @@ test('doubling fragments below the roots cost what they hold, once', () => {
   assert.deepEqual(names(ask(catalog, query)), ['project', 'Environment.config'])
 })
 
+test('a large variable that many fields name is refused before it is put in everywhere', () => {
+  const fields = (count: number, argument: string): string =>
+    Array.from({ length: count }, (_, i) => `a${i}: volumeDelete(volumeId: ${argument})`).join(' ')
+  const variables = { v: 'x'.repeat(100_000) }
+  refusedBody({ query: `mutation($v: String!) { ${fields(400, '$v')} }`, variables }, 'graphql_too_complex')
+  refusedBody(
+    { query: `mutation($v: String!) { ${fields(1, `[${'$v '.repeat(4_000)}]`)} }`, variables },
+    'graphql_too_complex',
+  )
+  const below = Array.from({ length: 400 }, (_, i) => `a${i}: unheard(v: $v, n: ${i})`).join(' ')
+  refusedBody(
+    { query: `query($v: String!) { project(id: "p") { ${below} } }`, variables },
+    'graphql_too_complex',
+  )
+  const list = { v: Array.from({ length: 50_000 }, () => 1) }
+  refusedBody(
+    { query: `mutation($v: [Int]) { ${fields(400, '$v')} }`, variables: list },
+    'graphql_too_complex',
+  )
+})
+
+test('a variable of nearly a whole body is taken where it stands once, as a value and as a default', () => {
+  const text = 'x'.repeat(1_000_000)
+  const once = 'mutation($v: String!) { volumeDelete(volumeId: $v) }'
+  assert.deepEqual(names(ask(catalog, once, { v: text })), ['volumeDelete'])
+  const byDefault = `mutation($v: String = "${text}") { volumeDelete(volumeId: $v) }`
+  assert.deepEqual(names(ask(catalog, byDefault)), ['volumeDelete'])
+})
+
+test('a fragment of many values that a root spreads again and again is refused', () => {
+  const many = `mutation { ${'...F '.repeat(400)} }`
+  refusedBody(
+    { query: `${many} fragment F on Mutation { volumeDelete(volumeId: [${'1 '.repeat(8_000)}]) }` },
+    'graphql_too_complex',
+  )
+  refusedBody(
+    { query: `${many} fragment F on Mutation { volumeDelete(volumeId: "${'x'.repeat(100_000)}") }` },
+    'graphql_too_complex',
+  )
+})
+
 test('deep nesting is refused, of selections, of values and of JSON', () => {
   const deep = (open: string, close: string, levels: number) => open.repeat(levels) + close.repeat(levels)
   refusedBody({ query: `{ me ${'{ workspace '.repeat(70)} ${'}'.repeat(70)} }` }, 'graphql_too_complex')

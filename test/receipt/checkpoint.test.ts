@@ -78,3 +78,10 @@ test('signatures of others may stand beside the log’s own', () => {
   assert.equal(cosigned.signatures.length, 2)
   assert.equal(isCheckpointSignedBy(nativeCrypto, cosigned, key.publicKey), true)
 })
+
+test('ATTACK: a note of more than a hundred signatures, each of which would be verified, is refused', () => {
+  const [head, line] = note.split('\n\n') as [string, string]
+  const repeated = (count: number) => utf8(`${head}\n\n${line.repeat(count)}`)
+  assert.equal(parseCheckpoint(repeated(100)).signatures.length, 100)
+  assert.throws(() => parseCheckpoint(repeated(101)), { code: 'checkpoint_malformed' })
+})

@@ -1,5 +1,6 @@
 import { base64, type JsonObject, type JsonValue } from '../../canon/index.js'
 import { protocolFault } from '../error-table.js'
+import { withoutTrailing } from '../trailing.js'
 import type { AwsScalar } from './document.js'
 import type { OpenField, OpenStructure, ShapeBook } from './shape.js'
 
@@ -127,19 +128,9 @@ function typedText(type: AwsScalar, text: string): JsonValue {
 /** How numbers are written that are none. */
 export const NOT_FINITE: ReadonlySet<JsonValue> = new Set(['NaN', 'Infinity', '-Infinity'])
 
-/**
- * A text without the letters at its end that are all the same. ATTACK: a megabyte of them with another behind it, in
- * which a regular expression looks for the end from each one on.
- */
-export function withoutEnd(text: string, letter: string): string {
-  let end = text.length
-  while (end > 0 && text[end - 1] === letter) end--
-  return text.slice(0, end)
-}
-
 /** A blob in base64. */
 export function blobOfText(text: string): JsonValue {
-  const lengthBytes = Math.floor((withoutEnd(text, '=').length * 3) / 4)
+  const lengthBytes = Math.floor((withoutTrailing(text, '=').length * 3) / 4)
   return lengthBytes > MAX_BLOB_BYTES ? lengthOnly(lengthBytes) : text
 }
 

@@ -1,5 +1,5 @@
+import { withoutTrailing } from '../trailing.js'
 import type { AwsResource } from './document.js'
-import { withoutEnd } from './reading.js'
 
 /** What an ARN takes from elsewhere than the arguments. */
 export interface ArnContext {
@@ -131,7 +131,7 @@ function parameterPath(row: readonly string[], { partition, account, region }: A
   const path = row.at(-1) ?? ''
   if (region === null || !path.startsWith('/')) return UNCLEAR
   const home = `arn:${partition}:ssm:${region}:${account}:parameter`
-  const bare = withoutEnd(path, '/')
+  const bare = withoutTrailing(path, '/')
   return { kind: 'arn', arn: `${home}${bare === '' ? '/' : bare}`, like: `${home}${bare}/*` }
 }
 
@@ -149,7 +149,7 @@ function bucket([name = '', ...keys]: readonly string[]): Form {
 function parameter(row: readonly string[]): Form {
   const name = row.at(-1) ?? ''
   if (name.startsWith('arn:')) return plain([name.replace(/^((?:[^:]*:){5}[^:]*):.*$/, '$1')])
-  return { kind: 'values', values: [upToColon(name.replace(/^\//, ''))] }
+  return { kind: 'values', values: [upToColon(name).replace(/^\//, '')] }
 }
 
 function upToColon(text: string): string {

@@ -5,7 +5,7 @@ import type { Recognised } from '../operation.js'
 import type { Schema } from './schema.js'
 import { collectSites, type Site } from './selection.js'
 import { type ExecutableDocument, readDocument } from './structure.js'
-import { bindArguments, bindVariables } from './value.js'
+import { Binder } from './value.js'
 
 /** What a document asks for under one operation name, before variables have values. */
 export interface Plan {
@@ -61,11 +61,11 @@ function selectOperation(document: ExecutableDocument, name: string | null): Ope
 
 /** The operations of a plan under these variables; below the roots, one for each distinct field and arguments. */
 export function recogniseSites(plan: Plan, given: JsonObject): readonly Recognised[] {
-  const variables = bindVariables(plan.operation, given)
+  const binder = new Binder(plan.operation, given)
   const seen = new Set<string>()
   const operations: Recognised[] = []
   for (const site of plan.sites) {
-    const args = bindArguments(site.args, variables)
+    const args = binder.bind(site.args)
     if (!site.root) {
       const identity = `${site.name} ${canonicalize(args)}`
       if (seen.has(identity)) continue

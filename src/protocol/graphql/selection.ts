@@ -8,7 +8,7 @@ import {
 import { protocolFault } from '../error-table.js'
 import type { ObjectType, Schema } from './schema.js'
 import { type ExecutableDocument, MAX_DEPTH } from './structure.js'
-import { variablesIn } from './value.js'
+import { eachValue } from './value.js'
 
 /** A selected field that is an operation, before its arguments have values. */
 export interface Site {
@@ -65,7 +65,7 @@ class Walk {
   selections(set: SelectionSetNode, type: ObjectType, depth: number): void {
     if (depth > MAX_DEPTH) throw protocolFault('graphql_too_complex', 'nested too deeply')
     for (const selection of set.selections) {
-      if (++this.visits > MAX_VISITS) throw protocolFault('graphql_too_complex', 'too many selections')
+      this.visit()
       switch (selection.kind) {
         case Kind.FIELD:
           this.field(selection, type, depth)
@@ -87,9 +87,16 @@ class Walk {
   add(site: Site): void {
     if (this.sites.length >= MAX_SITES) throw protocolFault('graphql_too_complex', 'too many operations')
     for (const argument of site.args)
-      for (const name of variablesIn(argument.value))
-        if (!this.variables.has(name)) throw protocolFault('graphql_variable')
+      eachValue(argument.value, variable => {
+        this.visit()
+        if (variable !== null && !this.variables.has(variable)) throw protocolFault('graphql_variable')
+      })
     this.sites.push(site)
+  }
+
+  /** ATTACK: a fragment of thousands of values, spread at a root hundreds of times: its values count each time, too. */
+  private visit(): void {
+    if (++this.visits > MAX_VISITS) throw protocolFault('graphql_too_complex', 'too many selections')
   }
 
   private field(node: FieldNode, type: ObjectType, depth: number): void {

@@ -1,112 +1,107 @@
 import { type ArgumentNode, Kind, type OperationDefinitionNode, type ValueNode } from 'graphql'
 import type { JsonObject, JsonValue } from '../../canon/index.js'
 import { protocolFault } from '../error-table.js'
-
-/** Characters of all arguments of a request, about as JSON writes them: what one admission on the link may have. */
-const MAX_CHARACTERS = 2_097_152
-/** A number and its comma, say: at least. */
-const VALUE_CHARACTERS = 2
+import { MAX_BODY_BYTES } from './envelope.js'
 
 /**
- * Values of an operation's variables; a variable that is defined and has no value is missing.
- *
- * ATTACK: a long list as a variable that stands in a thousand places, or a thousand times in one. A request of 1 MiB would
- * be gigabytes of arguments: what is put in is counted before anybody looks at it.
+ * Letters and values in the arguments of all operations of a request together: more than a body has is there only
+ * because a variable, or a fragment with a literal, stands in many places.
  */
-export class Variables {
-  private readonly values = new Map<string, JsonValue>()
-  private readonly lengths = new Map<string, number>()
-  private left = MAX_CHARACTERS
+const MAX_ARGUMENTS = MAX_BODY_BYTES
 
-  set(name: string, value: JsonValue): void {
-    this.values.set(name, value)
+/**
+ * Puts the variables of one request into its arguments. ATTACK: a megabyte in one variable, named at each of five
+ * hundred fields: half a gigabyte to compare, to check and to say to the keeper.
+ */
+export class Binder {
+  private readonly variables = new Map<string, JsonValue>()
+  /** Of the variables that were put in, by name. */
+  private readonly sizes = new Map<string, number>()
+  private room = MAX_ARGUMENTS
+
+  /**
+   * Values as execution would see them (GraphQL §6.1.2): given, else the default, else none. Variables that the
+   * operation doesn't define are ignored, as servers do. Types are not coerced. Throws `graphql_number`.
+   */
+  constructor(operation: OperationDefinitionNode, given: JsonObject) {
+    for (const { variable, defaultValue } of operation.variableDefinitions ?? []) {
+      const name = variable.name.value
+      const value = Object.hasOwn(given, name) ? given[name] : this.resolve(defaultValue)
+      if (value !== undefined) this.variables.set(name, value)
+    }
+    this.room = MAX_ARGUMENTS
   }
 
-  /** The value for one place that it stands in. Throws `graphql_too_complex`. */
-  take(name: string): JsonValue | undefined {
-    const value = this.values.get(name)
+  /**
+   * Arguments with variables put in. An argument whose variable has no value is absent (GraphQL §6.4.1). Throws
+   * `graphql_number`, and `graphql_too_complex` where all that were bound are more together than a body can hold.
+   */
+  bind(args: readonly ArgumentNode[]): JsonObject {
+    const bound: JsonObject = Object.create(null)
+    for (const argument of args) {
+      const value = this.resolve(argument.value)
+      if (value !== undefined) bound[argument.name.value] = value
+    }
+    return bound
+  }
+
+  /** Enum values become strings, block strings their decoded text; throws `graphql_number` beyond what I-JSON carries. */
+  private resolve(node: ValueNode | undefined): JsonValue | undefined {
+    if (node === undefined) return undefined
+    this.take(1)
+    switch (node.kind) {
+      case Kind.VARIABLE:
+        return this.variable(node.name.value)
+      case Kind.INT:
+        return numberOf(node.value, Number.isSafeInteger)
+      case Kind.FLOAT:
+        return numberOf(node.value, Number.isFinite)
+      case Kind.STRING:
+      case Kind.ENUM:
+        this.take(node.value.length)
+        return node.value
+      case Kind.BOOLEAN:
+        return node.value
+      case Kind.NULL:
+        return null
+      case Kind.LIST:
+        return node.values.map(item => this.resolve(item) ?? null)
+      case Kind.OBJECT: {
+        const object: JsonObject = Object.create(null)
+        for (const field of node.fields) {
+          const value = this.resolve(field.value)
+          if (value === undefined) continue
+          this.take(field.name.value.length)
+          object[field.name.value] = value
+        }
+        return object
+      }
+    }
+  }
+
+  private variable(name: string): JsonValue | undefined {
+    const value = this.variables.get(name)
     if (value === undefined) return undefined
-    const length = this.lengths.get(name) ?? charactersOf(value)
-    this.lengths.set(name, length)
-    this.count(length)
+    const size = this.sizes.get(name) ?? sizeOf(value)
+    this.sizes.set(name, size)
+    this.take(size)
     return value
   }
 
-  /** Throws `graphql_too_complex`. */
-  count(characters: number): void {
-    this.left -= characters
-    if (this.left < 0) throw protocolFault('graphql_too_complex', 'long arguments in many places')
+  private take(size: number): void {
+    this.room -= size
+    if (this.room < 0) throw protocolFault('graphql_too_complex', 'arguments that repeat')
   }
 }
 
-/**
- * Values as execution would see them (GraphQL §6.1.2): given, else the default, else none. Variables that the
- * operation doesn't define are ignored, as servers do. Types are not coerced.
- */
-export function bindVariables(operation: OperationDefinitionNode, given: JsonObject): Variables {
-  const variables = new Variables()
-  for (const { variable, defaultValue } of operation.variableDefinitions ?? []) {
-    const name = variable.name.value
-    const value = Object.hasOwn(given, name) ? given[name] : resolve(defaultValue, variables)
-    if (value !== undefined) variables.set(name, value)
-  }
-  return variables
-}
-
-/** Arguments with variables put in. An argument whose variable has no value is absent (GraphQL §6.4.1). */
-export function bindArguments(args: readonly ArgumentNode[], variables: Variables): JsonObject {
-  const bound: JsonObject = Object.create(null)
-  for (const argument of args) {
-    const value = resolve(argument.value, variables)
-    if (value !== undefined) bound[argument.name.value] = value
-  }
-  return bound
-}
-
-/** Enum values become strings, block strings their decoded text; throws `graphql_number` beyond what I-JSON carries. */
-function resolve(node: ValueNode | undefined, variables: Variables): JsonValue | undefined {
-  if (node === undefined) return undefined
-  variables.count(VALUE_CHARACTERS)
-  switch (node.kind) {
-    case Kind.VARIABLE:
-      return variables.take(node.name.value)
-    case Kind.INT:
-      return numberOf(node.value, Number.isSafeInteger)
-    case Kind.FLOAT:
-      return numberOf(node.value, Number.isFinite)
-    case Kind.STRING:
-    case Kind.ENUM:
-      variables.count(node.value.length)
-      return node.value
-    case Kind.BOOLEAN:
-      return node.value
-    case Kind.NULL:
-      return null
-    case Kind.LIST:
-      return node.values.map(item => resolve(item, variables) ?? null)
-    case Kind.OBJECT: {
-      const object: JsonObject = Object.create(null)
-      for (const field of node.fields) {
-        const value = resolve(field.value, variables)
-        if (value !== undefined) object[field.name.value] = value
-        variables.count(field.name.value.length)
-      }
-      return object
-    }
-  }
-}
-
-function charactersOf(value: JsonValue): number {
-  if (typeof value === 'string') return VALUE_CHARACTERS + value.length
-  if (typeof value !== 'object' || value === null) return VALUE_CHARACTERS
-  const members = Array.isArray(value)
-    ? value.map(charactersOf)
-    : Object.entries(value).map(charactersOfMember)
-  return members.reduce((sum, each) => sum + each, VALUE_CHARACTERS)
-}
-
-function charactersOfMember([name, value]: readonly [string, JsonValue]): number {
-  return name.length + charactersOf(value)
+/** Letters and values; never more than the bytes of its JSON. */
+function sizeOf(value: JsonValue): number {
+  if (typeof value === 'string') return value.length
+  if (typeof value !== 'object' || value === null) return 0
+  let size = 0
+  for (const [name, member] of Object.entries(value))
+    size += 1 + (Array.isArray(value) ? 0 : name.length) + sizeOf(member)
+  return size
 }
 
 function numberOf(text: string, carries: (value: number) => boolean): number {
@@ -116,16 +111,9 @@ function numberOf(text: string, carries: (value: number) => boolean): number {
   return value === 0 ? 0 : value
 }
 
-/** Names of the variables that a value uses, for checking that the operation defines them. */
-export function variablesIn(node: ValueNode): readonly string[] {
-  switch (node.kind) {
-    case Kind.VARIABLE:
-      return [node.name.value]
-    case Kind.LIST:
-      return node.values.flatMap(variablesIn)
-    case Kind.OBJECT:
-      return node.fields.flatMap(field => variablesIn(field.value))
-    default:
-      return []
-  }
+/** Calls `use` with each part of a value, the whole first, and with the name of the variable where it is one. */
+export function eachValue(node: ValueNode, use: (variable: string | null) => void): void {
+  use(node.kind === Kind.VARIABLE ? node.name.value : null)
+  if (node.kind === Kind.LIST) for (const item of node.values) eachValue(item, use)
+  else if (node.kind === Kind.OBJECT) for (const field of node.fields) eachValue(field.value, use)
 }

@@ -2,6 +2,7 @@ import type { ArgumentType, CatalogDocument } from '../catalog.js'
 import { readList, readObject, readOneOf } from '../document-shape.js'
 import { protocolFault } from '../error-table.js'
 import { OPERATION_CLASSES, type OperationClass } from '../operation.js'
+import { withoutTrailing } from '../trailing.js'
 import type { BodyKind, RestRoute } from './document.js'
 import { type OpenapiNode, type Schemas, schemaFields } from './openapi-schema.js'
 import { type OwnApi, ownCatalog } from './own-catalog.js'
@@ -141,7 +142,7 @@ function serverPath(root: OpenapiNode): string {
   const path = /^(?:https?:\/\/[^/]*)?(\/[^?#]*)?$/.exec(server.url)?.[1] ?? ''
   if (path.includes('{'))
     throw protocolFault('openapi_unsupported', 'a variable in the path of the first server')
-  return path.replace(/\/+$/, '')
+  return withoutTrailing(path, '/')
 }
 
 function resolveReference(root: OpenapiNode, node: OpenapiNode): OpenapiNode {
