@@ -88,7 +88,7 @@ test('a held call passes once two people have countersigned it, and the whole lo
 
   const first = await run('approve', id, '--key', keys.jo, '--digest', digest)
   assert.equal(first.code, 0, first.err)
-  assert.match(first.out, /^Approved\. It still needs operators; approved by jo\.$/m)
+  assert.match(first.out, /^Approved\. It still needs operators \(1 of 2\); approved by jo\.$/m)
   assert.equal((await ask()).status, 403)
   const waiting = await run('approvals', 'wait', id, '--timeout', '1')
   assert.equal(waiting.code, 1, 'one of two is not enough')
