@@ -1,4 +1,10 @@
-import type { Operation, OperationClass, OperationSpec, Resource } from '../protocol/index.js'
+import {
+  type Operation,
+  type OperationClass,
+  type OperationSpec,
+  type Resource,
+  UNMAPPED,
+} from '../protocol/index.js'
 import type { Effect } from './active.js'
 import type { CompiledRule, Criteria } from './compiled.js'
 import { globCovers, globMatches, globMeetsName } from './glob.js'
@@ -123,7 +129,9 @@ function matchesResources(
 ): boolean {
   if (patterns === null) return true
   if (resources.length === 0) return reading !== 'allow'
+  // ATTACK: a queue by a URL, or a function by a short ARN, that the catalog can't read, past a deny that names it.
   const matches = (resource: Resource): boolean =>
+    (resource.type === UNMAPPED && reading !== 'allow') ||
     patterns.some(
       pattern =>
         (pattern.type === undefined || pattern.type === resource.type) &&

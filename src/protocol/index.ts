@@ -61,6 +61,7 @@ export {
   type Recognised,
   type Resource,
   type Unclassifiable,
+  UNMAPPED,
 } from './operation.js'
 export {
   type AnswerFlaw,

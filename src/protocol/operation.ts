@@ -39,6 +39,12 @@ export interface Resource {
   readonly like?: string
 }
 
+/**
+ * Type of a resource that a request names and that nobody can tell: an argument of which no ARN can be made. Hold and
+ * deny take it for whatever they name.
+ */
+export const UNMAPPED = 'unmapped'
+
 /** One API operation that a request asks for, with everything a policy can ask about it. */
 export interface Operation {
   /** Name of the API in the policy (`railway`), not of the catalog. */

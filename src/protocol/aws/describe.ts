@@ -1,12 +1,16 @@
 import type { JsonObject, JsonValue } from '../../canon/index.js'
 import { valuesAt } from '../argument-rule.js'
-import type { Operation, OperationClass, Permissions, Recognised, Resource } from '../operation.js'
+import {
+  type Operation,
+  type OperationClass,
+  type Permissions,
+  type Recognised,
+  type Resource,
+  UNMAPPED,
+} from '../operation.js'
 import type { AwsDocument } from './document.js'
 import type { CompiledOperation } from './operation.js'
 import { type ArnContext, ownerOf } from './resource-form.js'
-
-/** What nobody can put into an ARN. */
-const UNMAPPED = 'unmapped'
 
 /** The keeper's half for an operation that the catalog knows. */
 export function describeKnown(
