@@ -60,8 +60,8 @@ export {
   type Permissions,
   type Recognised,
   type Resource,
-  type Unclassifiable,
   UNMAPPED,
+  type Unclassifiable,
 } from './operation.js'
 export {
   type AnswerFlaw,

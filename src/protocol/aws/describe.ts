@@ -11,6 +11,7 @@ import {
 import type { AwsDocument } from './document.js'
 import type { CompiledOperation } from './operation.js'
 import { type ArnContext, ownerOf } from './resource-form.js'
+import { argumentsAssumed, argumentsOfArns, otherSpellings } from './spelling.js'
 
 /** The keeper's half for an operation that the catalog knows. */
 export function describeKnown(
@@ -21,11 +22,22 @@ export function describeKnown(
   document: Pick<AwsDocument, 'account' | 'partition'>,
 ): Operation {
   const { args } = recognised
-  const found = resourcesIn(operation, args, {
+  const context = {
     partition: document.partition,
     account: document.account,
     region: recognised.region ?? null,
-  })
+  }
+  const named = argumentsOfArns(service, args)
+  const found = resourcesIn(operation, named, context)
+  const assumed = argumentsAssumed(service, named)
+  const spellings =
+    found.resources.length === 0
+      ? []
+      : [
+          ...otherSpellings(found.resources, args),
+          ...unsaidIn(operation, named, context, found),
+          ...(assumed === null ? [] : resourcesIn(operation, assumed, context).resources),
+        ]
   const account = accountOf(found.resources, args, document.account)
   const opaque: readonly OperationClass[] = recognised.opaque === undefined ? [] : ['opaque']
   return {
@@ -39,6 +51,7 @@ export function describeKnown(
       service,
     },
     resources: found.resources,
+    ...(spellings.length === 0 ? {} : { spellings }),
     args,
     effects: operation.spec.effects,
     permissions: permissionsOf(operation, args, found),
@@ -87,6 +100,12 @@ function resourcesIn(operation: CompiledOperation, args: JsonObject, context: Ar
     for (const id of unclear) add({ type: UNMAPPED, id })
     if (absent || unclear.length > 0) complete = false
   }
+  // ATTACK: the machines of a command by a tag or in a list of targets, beside its document.
+  const { Targets: targets } = args
+  if (operation.spec.name.startsWith('ssm:') && Array.isArray(targets) && targets.length > 0) {
+    complete = false
+    add({ type: UNMAPPED, id: textOf(targets) })
+  }
   for (const steps of operation.unmapped)
     for (const value of valuesAt(args, steps)) {
       if (value === null) continue
@@ -94,6 +113,22 @@ function resourcesIn(operation: CompiledOperation, args: JsonObject, context: Ar
       add({ type: UNMAPPED, id: textOf(value) })
     }
   return { resources: [...resources.values()], complete }
+}
+
+/** What is named, with what the request doesn't say of it: of a type that it names, and no kind of thing besides. */
+function unsaidIn(
+  operation: CompiledOperation,
+  args: JsonObject,
+  context: ArnContext,
+  { resources }: FoundResources,
+): readonly Resource[] {
+  const { input } = operation
+  if (input.kind !== 'fields') return []
+  const types = new Set(resources.map(({ type }) => type))
+  const declares = (name: string): boolean => input.fields.has(name)
+  return operation.resources
+    .filter(({ type }) => types.has(type))
+    .flatMap(template => template.unsaid(args, context, declares))
 }
 
 /** An alias is authorised on the key behind it, which IAM is told as any key; other names of several are not narrowed to. */
