@@ -133,16 +133,16 @@ function matchResources(
 ): Match {
   if (patterns === null) return 'yes'
   if (resources.length === 0) return reading === 'allow' ? 'no' : 'yes'
-  // ATTACK: a queue by a URL, or a function by a short ARN, that the catalog can't read, past a deny that names it.
   const matches = (resource: Resource): boolean =>
-    (resource.type === UNMAPPED && reading !== 'allow') ||
     patterns.some(
       pattern =>
         (pattern.type === undefined || pattern.type === resource.type) &&
         matchesName(pattern.id, resource, reading),
     )
   if (resources.every(matches)) return 'yes'
-  if (reading === 'allow' || ![...resources, ...spellings].some(matches)) return 'no'
+  // ATTACK: a queue by a URL, or a function by a short ARN, that the catalog can't read, past a deny that names it.
+  const reached = resources.some(matches) || spellings.some(each => each.type === UNMAPPED || matches(each))
+  if (reading === 'allow' || !reached) return 'no'
   return reading === 'deny' ? 'yes' : 'partly'
 }
 

@@ -40,8 +40,8 @@ export interface Resource {
 }
 
 /**
- * Type of a resource that a request names and that nobody can tell: an argument of which no ARN can be made. Hold and
- * deny take it for whatever they name.
+ * Type of a resource that a request names and that nobody can tell: an argument of which no ARN can be made. Among the
+ * spellings of an operation, hold and deny take it for whatever they name.
  */
 export const UNMAPPED = 'unmapped'
 

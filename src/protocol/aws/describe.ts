@@ -34,6 +34,7 @@ export function describeKnown(
     found.resources.length === 0
       ? []
       : [
+          ...found.unclear,
           ...otherSpellings(found.resources, args),
           ...unsaidIn(operation, named, context, found),
           ...(assumed === null ? [] : resourcesIn(operation, assumed, context).resources),
@@ -81,6 +82,8 @@ interface FoundResources {
   readonly resources: readonly Resource[]
   /** Every resource that the operation can name was named, and as an ARN. */
   readonly complete: boolean
+  /** Of those, what may be any: a name that can't be read. */
+  readonly unclear: readonly Resource[]
 }
 
 /**
@@ -92,19 +95,24 @@ function resourcesIn(operation: CompiledOperation, args: JsonObject, context: Ar
   const add = (resource: Resource): void => {
     resources.set(`${resource.type} ${resource.id}`, resource)
   }
+  const unclear: Resource[] = []
+  const addUnclear = (id: string): void => {
+    unclear.push({ type: UNMAPPED, id })
+    add({ type: UNMAPPED, id })
+  }
   let complete = operation.resources.length > 0
   for (const template of operation.resources) {
-    const { named, unclear, absent } = template.resources(args, context)
+    const { named, unclear: unread, absent } = template.resources(args, context)
     named.forEach(add)
     if (named.some(isLoose)) complete = false
-    for (const id of unclear) add({ type: UNMAPPED, id })
-    if (absent || unclear.length > 0) complete = false
+    unread.forEach(addUnclear)
+    if (absent || unread.length > 0) complete = false
   }
   // ATTACK: the machines of a command by a tag or in a list of targets, beside its document.
   const { Targets: targets } = args
   if (operation.spec.name.startsWith('ssm:') && Array.isArray(targets) && targets.length > 0) {
     complete = false
-    add({ type: UNMAPPED, id: textOf(targets) })
+    addUnclear(textOf(targets))
   }
   for (const steps of operation.unmapped)
     for (const value of valuesAt(args, steps)) {
@@ -112,7 +120,7 @@ function resourcesIn(operation: CompiledOperation, args: JsonObject, context: Ar
       complete = false
       add({ type: UNMAPPED, id: textOf(value) })
     }
-  return { resources: [...resources.values()], complete }
+  return { resources: [...resources.values()], complete, unclear }
 }
 
 /** What is named, with what the request doesn't say of it: of a type that it names, and no kind of thing besides. */

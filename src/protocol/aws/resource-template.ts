@@ -134,7 +134,8 @@ function unsaidOf(
     if (values.length < said.length) return []
     const whole = places.map(place => (said.includes(place) ? (values.shift() as string) : '*'))
     const id = arnOf(template, fold ? whole.map(folded) : whole, context)
-    return id === null || id.length > MAX_ARN ? [] : [{ type, id, like: id }]
+    // Behind a colon a star of a pattern's own could go on with any other kind: `ecs:*:task-definition/admin*`.
+    return id === null || id.length > MAX_ARN || /:\*$/.test(id) ? [] : [{ type, id, like: id }]
   })
 }
 
