@@ -1,5 +1,5 @@
 import type { JsonObject } from '../canon/index.js'
-import type { ArgumentType, Catalog, OperationSpec } from '../protocol/index.js'
+import { type ArgumentType, type Catalog, type OperationSpec, UNMAPPED } from '../protocol/index.js'
 import { type Path, place } from './argument-path.js'
 
 /** What stands in a text whose way into scope and resources is looked for. */
@@ -27,6 +27,7 @@ export function placesOf(
   region: { readonly region?: string },
 ): readonly ArgumentPlace[] {
   const leaves = textLeaves(spec.args)
+  const types = new Set(spec.resources.filter(type => type !== UNMAPPED))
   const found = leaves.flatMap((path): readonly ArgumentPlace[] => {
     const args: JsonObject = {}
     place(args, path, MARK)
@@ -34,7 +35,7 @@ export function placesOf(
     const member = Object.keys(scope).find(each => scope[each] === MARK)
     if (member !== undefined) return [{ kind: 'member', member, path }]
     return resources
-      .filter(({ type, id }) => id.includes(MARK) && spec.resources.includes(type))
+      .filter(({ type, id }) => id.includes(MARK) && types.has(type))
       .slice(0, 1)
       .map(({ type, id }) => ({ kind: 'resource', type, texts: id.split(MARK), paths: [path] }))
   })
@@ -52,7 +53,7 @@ export function placesOf(
     return resources.flatMap(({ type, id }): ArgumentPlace[] => {
       const pieces = id.split(MARKS)
       const marked = pieces.filter((_, at) => at % 2 === 1).map(at => paths[Number(at)] as Path)
-      if (marked.length < 2 || !spec.resources.includes(type)) return []
+      if (marked.length < 2 || !types.has(type)) return []
       return [{ kind: 'resource', type, texts: pieces.filter((_, at) => at % 2 === 0), paths: marked }]
     })
   }

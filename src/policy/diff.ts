@@ -144,7 +144,9 @@ const RANK: Readonly<Record<MatrixVerdict, number>> = { denied: 0, held: 1, admi
 
 /** Null where nothing is different. */
 function directionOf(from: MatrixVerdict, to: MatrixVerdict, old: Ways, fresh: Ways): Direction | null {
-  if (from !== to) return RANK[to] > RANK[from] ? 'widened' : 'narrowed'
+  if (RANK[to] > RANK[from]) return 'widened'
+  // ATTACK: an allow that becomes a hold of something else, which nobody could ask for before.
+  if (from !== to) return to === 'denied' || isWithin(fresh, old) ? 'narrowed' : 'changed'
   if (to === 'denied' || signatureOf(old) === signatureOf(fresh)) return null
   const wider = !isWithin(fresh, old)
   const narrower = !isWithin(old, fresh)

@@ -1,4 +1,10 @@
-import type { Operation, OperationClass, OperationSpec, Resource } from '../protocol/index.js'
+import {
+  type Operation,
+  type OperationClass,
+  type OperationSpec,
+  type Resource,
+  UNMAPPED,
+} from '../protocol/index.js'
 import type { Effect } from './active.js'
 import type { CompiledRule, Criteria } from './compiled.js'
 import { globCovers, globMatches, globMeetsName } from './glob.js'
@@ -44,7 +50,8 @@ export function selectionOf(criteria: Criteria, api: string): Selection {
 export function matchOperation(selection: Selection, operation: Operation, reading: Reading): Match {
   const kind = matchKind(selection, operation, reading)
   if (kind === 'no' || !matchesScope(selection, operation, reading)) return 'no'
-  return matchesResources(selection, operation.resources, reading) ? kind : 'no'
+  const resources = matchResources(selection, operation, reading)
+  return resources === 'yes' ? kind : resources
 }
 
 /** What of an operation doesn't depend on what it is done to: its name, effects and classes, and whether it names another account. */
@@ -115,21 +122,28 @@ function scopeMember(operation: Operation, member: string): string | undefined {
   return Object.hasOwn(operation.scope, member) ? operation.scope[member] : undefined
 }
 
-/** Allow and hold need all to match, a deny any; with none known an allow doesn't match, hold and deny do. */
-function matchesResources(
+/**
+ * An allow needs all to match, a deny any; with none known an allow doesn't match, hold and deny do. ATTACK: two
+ * instances in one request, of which a hold names one: a hold that only some of them meet bars, and is no ground to pass.
+ */
+function matchResources(
   { resources: patterns }: Selection,
-  resources: readonly Resource[],
+  { resources, spellings = [] }: Pick<Operation, 'resources' | 'spellings'>,
   reading: Reading,
-): boolean {
-  if (patterns === null) return true
-  if (resources.length === 0) return reading !== 'allow'
+): Match {
+  if (patterns === null) return 'yes'
+  if (resources.length === 0) return reading === 'allow' ? 'no' : 'yes'
   const matches = (resource: Resource): boolean =>
     patterns.some(
       pattern =>
         (pattern.type === undefined || pattern.type === resource.type) &&
         matchesName(pattern.id, resource, reading),
     )
-  return reading === 'deny' ? resources.some(matches) : resources.every(matches)
+  if (resources.every(matches)) return 'yes'
+  // ATTACK: a queue by a URL, or a function by a short ARN, that the catalog can't read, past a deny that names it.
+  const reached = resources.some(matches) || spellings.some(each => each.type === UNMAPPED || matches(each))
+  if (reading === 'allow' || !reached) return 'no'
+  return reading === 'deny' ? 'yes' : 'partly'
 }
 
 /** ATTACK: a secret by its name, a key by its alias, past a deny that names its ARN. */

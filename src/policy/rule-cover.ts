@@ -7,6 +7,8 @@ import { patternCovers } from './supposition.js'
  * the side of no.
  */
 export function coversConditions(outer: CompiledRule, inner: CompiledRule): boolean {
+  // A hold matches what isn't known, an allow doesn't: only one that asks for nothing matches wherever a hold does.
+  if (outer.effect === 'allow' && inner.effect === 'hold') return asksNothing(outer)
   return (
     coversScope(outer, inner) &&
     coversResources(outer, inner) &&
@@ -16,6 +18,11 @@ export function coversConditions(outer: CompiledRule, inner: CompiledRule): bool
     outer.probe === inner.probe &&
     (outer.during === undefined || inner.during?.every(window => outer.during?.includes(window)) === true)
   )
+}
+
+function asksNothing({ select, except, when, probe, during }: CompiledRule): boolean {
+  const asked = [select.scope, select.resources, except, when, probe, during]
+  return asked.every(each => each === undefined)
 }
 
 function coversScope(outer: CompiledRule, inner: CompiledRule): boolean {

@@ -54,7 +54,7 @@ function criteriaWords(criteria: Criteria, effect: CompiledRule['effect']): read
     ...Object.entries(scope ?? {}).map(([member, values]) => `scope.${member} is ${values.join(' or ')}`),
     ...(ids.length === 0
       ? []
-      : [`${effect === 'deny' ? 'a resource is' : 'every resource is'} ${ids.join(' or ')}`]),
+      : [`${effect === 'allow' ? 'every resource is' : 'a resource is'} ${ids.join(' or ')}`]),
   ]
   return words.length === 0 ? ['every operation'] : words
 }

@@ -18,7 +18,7 @@ function selectionWords({ effect, select }: CompiledRule): readonly string[] {
       `scope.${member} is ${values.join(' or ')}${effect === 'allow' ? '' : ', or not known'}`,
   )
   const ids = (select.resources ?? []).map(({ type, id }) => (type === undefined ? id : `${type} ${id}`))
-  const which = effect === 'deny' ? 'a resource is' : 'every resource is'
+  const which = effect === 'allow' ? 'every resource is' : 'a resource is'
   const words = ids.length === 0 ? scope : [...scope, `${which} ${ids.join(' or ')}`]
   return words.length === 0 ? ['by its name'] : words
 }

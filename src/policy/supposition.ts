@@ -162,13 +162,13 @@ function resourceExtent(patterns: readonly Pattern[], reading: Reading, range: R
     group.every(one => reachable.some(other => patternCovers(other, one)))
   const oneCanMatch = reachable.length > 0 && range.every.every(meets)
   const allMatch = range.every.some(covered) || reachable.some(isEverything)
-  if (reading === 'deny') {
+  // A hold that only some resources meet bars.
+  if (reading !== 'allow') {
     if (allMatch || range.some.some(covered)) return 'all'
     return oneCanMatch || range.none === 'maybe' ? 'some' : 'no'
   }
-  const canMatch = (reading === 'hold' && range.none === 'maybe') || (oneCanMatch && range.some.every(meets))
-  if (!canMatch) return 'no'
-  return allMatch && (reading === 'hold' || range.none === 'never') ? 'all' : 'some'
+  if (!oneCanMatch || !range.some.every(meets)) return 'no'
+  return allMatch && range.none === 'never' ? 'all' : 'some'
 }
 
 function patternsMeet(a: Pattern, b: Pattern): boolean {

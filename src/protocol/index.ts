@@ -60,6 +60,7 @@ export {
   type Permissions,
   type Recognised,
   type Resource,
+  UNMAPPED,
   type Unclassifiable,
 } from './operation.js'
 export {

@@ -39,6 +39,12 @@ export interface Resource {
   readonly like?: string
 }
 
+/**
+ * Type of a resource that a request names and that nobody can tell: an argument of which no ARN can be made. Among the
+ * spellings of an operation, hold and deny take it for whatever they name.
+ */
+export const UNMAPPED = 'unmapped'
+
 /** One API operation that a request asks for, with everything a policy can ask about it. */
 export interface Operation {
   /** Name of the API in the policy (`railway`), not of the catalog. */
@@ -52,6 +58,11 @@ export interface Operation {
   /** What the catalog could normalise: environment, project, account, region, livemode, path parameters. A missing member is unknown. */
   readonly scope: Readonly<Record<string, string>>
   readonly resources: readonly Resource[]
+  /**
+   * The same resources as somebody may write them besides, with what the request doesn't say. Hold and deny match them as
+   * well; an allow doesn't ask. Absent where there are none.
+   */
+  readonly spellings?: readonly Resource[]
   /** Decoded arguments. GraphQL: the field's arguments. REST: path, query and body parameters in one object (see `rest`). */
   readonly args: JsonObject
   /** Tags of equivalent effects, such as `refund`. */

@@ -89,3 +89,24 @@ describe('a difference in what no catalog lists', () => {
     assert.deepEqual(diff(OPEN('*') + some, OPEN('*') + all), [`narrowed ${UNLISTED}`])
   })
 })
+
+describe('an allow that becomes a hold', () => {
+  const hold = (select: string) =>
+    `  - { id: w, hold: { api: shop, operations: [${PATCH}]${select} }, to: coder, approvers: finance }\n`
+
+  it('is narrower where the allow asked for nothing', () => {
+    assert.deepEqual(diff(allow('w', PATCH), hold('')), ['narrowed PATCH /orders/{order}'])
+  })
+
+  it('attack: of another resource, which nobody could ask for before', () => {
+    assert.deepEqual(diff(allow('w', PATCH, '', ', resources: ["a-*"]'), hold(', resources: ["b-*"]')), [
+      'changed PATCH /orders/{order}',
+    ])
+  })
+
+  it('attack: of the same scope, which a hold matches as well where nobody knows it', () => {
+    assert.deepEqual(diff(allow('w', PATCH, '', ', scope: { order: o1 }'), hold(', scope: { order: o1 }')), [
+      'changed PATCH /orders/{order}',
+    ])
+  })
+})

@@ -1,12 +1,17 @@
 import type { JsonObject, JsonValue } from '../../canon/index.js'
 import { valuesAt } from '../argument-rule.js'
-import type { Operation, OperationClass, Permissions, Recognised, Resource } from '../operation.js'
+import {
+  type Operation,
+  type OperationClass,
+  type Permissions,
+  type Recognised,
+  type Resource,
+  UNMAPPED,
+} from '../operation.js'
 import type { AwsDocument } from './document.js'
 import type { CompiledOperation } from './operation.js'
 import { type ArnContext, ownerOf } from './resource-form.js'
-
-/** What nobody can put into an ARN. */
-const UNMAPPED = 'unmapped'
+import { argumentsAssumed, argumentsOfArns, otherSpellings } from './spelling.js'
 
 /** The keeper's half for an operation that the catalog knows. */
 export function describeKnown(
@@ -17,11 +22,23 @@ export function describeKnown(
   document: Pick<AwsDocument, 'account' | 'partition'>,
 ): Operation {
   const { args } = recognised
-  const found = resourcesIn(operation, args, {
+  const context = {
     partition: document.partition,
     account: document.account,
     region: recognised.region ?? null,
-  })
+  }
+  const named = argumentsOfArns(service, args)
+  const found = resourcesIn(operation, named, context)
+  const assumed = argumentsAssumed(service, named)
+  const spellings =
+    found.resources.length === 0
+      ? []
+      : [
+          ...found.unclear,
+          ...otherSpellings(found.resources, args),
+          ...unsaidIn(operation, named, context, found),
+          ...(assumed === null ? [] : resourcesIn(operation, assumed, context).resources),
+        ]
   const account = accountOf(found.resources, args, document.account)
   const opaque: readonly OperationClass[] = recognised.opaque === undefined ? [] : ['opaque']
   return {
@@ -35,6 +52,7 @@ export function describeKnown(
       service,
     },
     resources: found.resources,
+    ...(spellings.length === 0 ? {} : { spellings }),
     args,
     effects: operation.spec.effects,
     permissions: permissionsOf(operation, args, found),
@@ -64,6 +82,8 @@ interface FoundResources {
   readonly resources: readonly Resource[]
   /** Every resource that the operation can name was named, and as an ARN. */
   readonly complete: boolean
+  /** Of those, what may be any: a name that can't be read. */
+  readonly unclear: readonly Resource[]
 }
 
 /**
@@ -75,13 +95,24 @@ function resourcesIn(operation: CompiledOperation, args: JsonObject, context: Ar
   const add = (resource: Resource): void => {
     resources.set(`${resource.type} ${resource.id}`, resource)
   }
+  const unclear: Resource[] = []
+  const addUnclear = (id: string): void => {
+    unclear.push({ type: UNMAPPED, id })
+    add({ type: UNMAPPED, id })
+  }
   let complete = operation.resources.length > 0
   for (const template of operation.resources) {
-    const { named, unclear, absent } = template.resources(args, context)
+    const { named, unclear: unread, absent } = template.resources(args, context)
     named.forEach(add)
     if (named.some(isLoose)) complete = false
-    for (const id of unclear) add({ type: UNMAPPED, id })
-    if (absent || unclear.length > 0) complete = false
+    unread.forEach(addUnclear)
+    if (absent || unread.length > 0) complete = false
+  }
+  // ATTACK: the machines of a command by a tag or in a list of targets, beside its document.
+  const { Targets: targets } = args
+  if (operation.spec.name.startsWith('ssm:') && Array.isArray(targets) && targets.length > 0) {
+    complete = false
+    addUnclear(textOf(targets))
   }
   for (const steps of operation.unmapped)
     for (const value of valuesAt(args, steps)) {
@@ -89,7 +120,23 @@ function resourcesIn(operation: CompiledOperation, args: JsonObject, context: Ar
       complete = false
       add({ type: UNMAPPED, id: textOf(value) })
     }
-  return { resources: [...resources.values()], complete }
+  return { resources: [...resources.values()], complete, unclear }
+}
+
+/** What is named, with what the request doesn't say of it: of a type that it names, and no kind of thing besides. */
+function unsaidIn(
+  operation: CompiledOperation,
+  args: JsonObject,
+  context: ArnContext,
+  { resources }: FoundResources,
+): readonly Resource[] {
+  const { input } = operation
+  if (input.kind !== 'fields') return []
+  const types = new Set(resources.map(({ type }) => type))
+  const declares = (name: string): boolean => input.fields.has(name)
+  return operation.resources
+    .filter(({ type }) => types.has(type))
+    .flatMap(template => template.unsaid(args, context, declares))
 }
 
 /** An alias is authorised on the key behind it, which IAM is told as any key; other names of several are not narrowed to. */

@@ -7,7 +7,7 @@ import {
 } from '../argument-rule.js'
 import type { OperationSpec } from '../catalog.js'
 import { malformed, readList, readMembers, readOneOf, readText } from '../document-shape.js'
-import { OPERATION_CLASSES, type OperationClass } from '../operation.js'
+import { OPERATION_CLASSES, type OperationClass, UNMAPPED } from '../operation.js'
 import { compileRenewed, type LastingArguments } from '../renewed-arguments.js'
 import { argumentTypeOf } from './argument-types.js'
 import type { AwsStructure } from './document.js'
@@ -106,10 +106,15 @@ export function compileOperation(name: string, value: unknown, home: OperationHo
         return argumentTypeOf(input, home.shapes)
       },
       scope: AWS_SCOPE,
-      resources: [...new Set(types)].sort(),
+      resources: typesOf(types, it.unmapped !== undefined),
       effects: optionalList(it.effects, `${where}.effects`, readText),
     },
   }
+}
+
+/** Whatever names a resource may turn out to name none that can be told. */
+function typesOf(types: readonly string[], unmapped: boolean): readonly string[] {
+  return [...new Set(types.length > 0 || unmapped ? [...types, UNMAPPED] : types)].sort()
 }
 
 /** An operation that the policy itself names. */

@@ -70,6 +70,8 @@ function queue([url = '']: readonly string[], { partition, region }: ArnContext)
  */
 function lambdaFunction(row: readonly string[], { partition, account, region }: ArnContext): Form {
   const name = row.at(-1) ?? ''
+  // `111122223333:name` is a function to some, and an alias of one with digits for a name to others.
+  if (/^[0-9]{12}:(?!function:)/.test(name)) return UNCLEAR
   const whole = /^(arn:[a-z0-9-]+:lambda:[a-z0-9-]+:[0-9]{12}:function:)([^:]+(?::[^:]+)?)$/.exec(name)
   const short = /^(?:(?:([0-9]{12}):)?function:)?([A-Za-z0-9_-]{1,140}(?::[A-Za-z0-9$_-]{1,128})?)$/.exec(
     name,

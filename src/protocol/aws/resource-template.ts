@@ -10,7 +10,15 @@ export interface ResourceTemplate {
   readonly type: string
   /** The resources of these arguments, or what of them is not understood. */
   readonly resources: (args: JsonObject, context: ArnContext) => NamedResources
+  /**
+   * ARNs that end in what no request says, such as the id behind a stack's name: `*` for each place that isn't declared among
+   * the operation's arguments.
+   */
+  readonly unsaid: (args: JsonObject, context: ArnContext, declares: Declares) => readonly Resource[]
 }
+
+/** Whether an operation has an argument of this name. */
+export type Declares = (name: string) => boolean
 
 export interface NamedResources {
   readonly named: readonly Resource[]
@@ -56,7 +64,11 @@ export function compileResource(value: unknown, where: string): ResourceTemplate
   if (places.filter(({ steps }) => steps.includes('[]')).length > 1) throw malformed(where, 'one list')
   if (it.fold !== undefined && it.fold !== true) throw malformed(`${where}.fold`, 'true, or nothing')
   const prepared = { type, pieces, places, from, fold: it.fold === true }
-  return { type, resources: (args, context) => resourcesOf(prepared, args, context) }
+  return {
+    type,
+    resources: (args, context) => resourcesOf(prepared, args, context),
+    unsaid: (args, context, declares) => unsaidOf(prepared, args, context, declares),
+  }
 }
 
 interface Prepared {
@@ -106,6 +118,25 @@ function resourcesOf(template: Prepared, args: JsonObject, context: ArnContext):
     }
   }
   return { named, unclear: [...new Set(unclear)], absent }
+}
+
+function unsaidOf(
+  template: Prepared,
+  args: JsonObject,
+  context: ArnContext,
+  declares: Declares,
+): readonly Resource[] {
+  const { type, places, from, fold } = template
+  const said = places.filter(({ steps: [first = ''] }) => declares(first))
+  if (from !== undefined || said.length === 0 || said.length === places.length) return []
+  return rowsOf(said, args).flatMap(row => {
+    const values = row.flatMap(value => (value === null || value.startsWith('arn:') ? [] : [value]))
+    if (values.length < said.length) return []
+    const whole = places.map(place => (said.includes(place) ? (values.shift() as string) : '*'))
+    const id = arnOf(template, fold ? whole.map(folded) : whole, context)
+    // Behind a colon a star of a pattern's own could go on with any other kind: `ecs:*:task-definition/admin*`.
+    return id === null || id.length > MAX_ARN || /:\*$/.test(id) ? [] : [{ type, id, like: id }]
+  })
 }
 
 /** A row of values for the places, once for each item of the list; a row that is too short misses one. */

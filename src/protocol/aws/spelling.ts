@@ -1,0 +1,73 @@
+import type { JsonObject } from '../../canon/index.js'
+import type { Resource } from '../operation.js'
+
+/** How the ARN of a service's resource may be written besides: what to look for, and what to put in its place. */
+type Spelling = readonly [form: RegExp, other: string]
+
+/*
+ * ATTACK: a deny of the ARN that the console shows, and a request that says less of it, or more. One thing, so that an
+ * allow of either is one of that thing; `*` stands for what isn't said.
+ */
+const SPELLINGS: Readonly<Record<string, readonly Spelling[]>> = {
+  // The path in front of a name, which is unique without it.
+  iam: [
+    [
+      /^(arn:[^:]+:iam::[0-9]*:(?:role|user|group|policy|instance-profile|server-certificate)\/)([^/]+)$/,
+      '$1*/$2',
+    ],
+  ],
+  // The older ARNs, without the cluster.
+  ecs: [[/^(arn:[^:]+:ecs:[^:]*:[0-9]*:(?:service|task|container-instance|task-set)\/)([^/]+)$/, '$1*/$2']],
+  cloudformation: [[/^(arn:[^:]+:cloudformation:[^:]*:[0-9]*:stack\/[^/]+)\/[^/]+$/, '$1']],
+  logs: [[/^(arn:[^:]+:logs:[^:]*:[0-9]*:log-group:[^:]+)$/, '$1:*']],
+  // A version or an alias of it.
+  states: [[/^(arn:[^:]+:states:[^:]*:[0-9]*:stateMachine:[^:]+):[^:]+$/, '$1']],
+  // A name that ends as if it were whole: `my-secret`.
+  secretsmanager: [[/^(arn:[^:]+:secretsmanager:[^:]*:[0-9]*:secret:.+)$/s, '$1-*']],
+  // Which bucket is behind an access point nobody says; nor behind its alias, which no bucket can be called.
+  s3: [
+    [/^arn:([^:]+):s3:[^:]*:[0-9]+:accesspoint[/:][^/]+(?:\/object(\/.*))?$/s, 'arn:$1:s3:::*$2'],
+    [/^arn:([^:]+):s3:::[^/]+(?:-s3alias|--ol-s3)(\/.*)?$/s, 'arn:$1:s3:::*$2'],
+  ],
+  's3-object-lambda': [
+    [
+      /^arn:([^:]+):s3-object-lambda:[^:]*:[0-9]+:accesspoint[/:][^/]+(?:\/object(\/.*))?$/s,
+      'arn:$1:s3:::*$2',
+    ],
+  ],
+}
+
+/** Other ARNs of the same resources, as hold and deny may name them. */
+export function otherSpellings(resources: readonly Resource[], args: JsonObject): readonly Resource[] {
+  return resources.flatMap(({ type, id }) => spellingsOf(id, args).map(like => ({ type, id: like, like })))
+}
+
+function spellingsOf(id: string, { Qualifier: qualifier }: JsonObject): readonly string[] {
+  const [, , service = ''] = id.split(':', 3)
+  switch (service) {
+    case 'lambda':
+      return typeof qualifier === 'string' && /^arn:[^:]+(?::[^:]*){3}:function:[^:]+$/.test(id)
+        ? [`${id}:${qualifier}`]
+        : []
+    // Its ARNs are in lower case, whatever the thing is called.
+    case 'sagemaker':
+      return id === id.toLowerCase() ? [] : [id.toLowerCase()]
+    default: {
+      const spellings = Object.hasOwn(SPELLINGS, service) ? (SPELLINGS[service] ?? []) : []
+      return spellings.filter(([form]) => form.test(id)).map(([form, other]) => id.replace(form, other))
+    }
+  }
+}
+
+/** The arguments in the words that a service's ARNs have for them. */
+export function argumentsOfArns(service: string, args: JsonObject): JsonObject {
+  if (service !== 'wafv2') return args
+  const scope = args.Scope === 'REGIONAL' ? 'regional' : args.Scope === 'CLOUDFRONT' ? 'global' : null
+  return scope === null ? args : { ...args, Scope: scope }
+}
+
+/** The arguments with what a service takes for granted where they don't say it; null where there is nothing to add. */
+export function argumentsAssumed(service: string, args: JsonObject): JsonObject | null {
+  const open = service === 'ecs' && (args.cluster === undefined || args.cluster === null)
+  return open ? { ...args, cluster: 'default' } : null
+}
