@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto'
 import { mkdirSync, writeFileSync } from 'node:fs'
 import { join, relative } from 'node:path'
+import process from 'node:process'
 import { Worker } from 'node:worker_threads'
 import { ROOT } from '../root.js'
 import { bundleTarget, type FuzzBundle } from './bundle.js'
@@ -37,8 +38,10 @@ export interface Folders {
 
 /** Longest input that is tried. */
 const MAX_INPUT_BYTES = 65_536
-/** A run that takes longer hangs: whole runs are far below a millisecond, and the machine may be busy. */
+/** A run that takes longer of the processor hangs: whole runs are far below a millisecond. */
 const HANG_MS = 20_000
+/** By the clock it may take so many times that: it may get next to nothing of a busy machine, or wait for what never comes. */
+const PATIENCE = 10
 const LOOK_EVERY_MS = 500
 /** Nothing that an input of 64 KiB asks for needs more. */
 const MAX_HEAP_MIB = 1_024
@@ -116,13 +119,17 @@ export function seedFolder(target: string): string {
 
 function watchHang(state: Int32Array<SharedArrayBuffer>, hangMs: number, onHang: () => void): NodeJS.Timeout {
   let run = 0
-  let sinceMs = performance.now()
+  let began = { ms: performance.now(), cpu: process.cpuUsage() }
+  const isHanging = (): boolean => {
+    const { user, system } = process.cpuUsage(began.cpu)
+    return (user + system) / 1_000 > hangMs || performance.now() - began.ms > PATIENCE * hangMs
+  }
   const watch = setInterval(() => {
     const now = Atomics.load(state, 0)
     if (now !== run) {
       run = now
-      sinceMs = performance.now()
-    } else if (run > 0 && performance.now() - sinceMs > hangMs) {
+      began = { ms: performance.now(), cpu: process.cpuUsage() }
+    } else if (run > 0 && isHanging()) {
       clearInterval(watch)
       onHang()
     }
