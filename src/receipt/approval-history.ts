@@ -1,6 +1,5 @@
 import type { ControlBody, EntryPosition } from './entry.js'
 import type { ReportDeviation } from './entry-audit.js'
-import { isFirstEpoch } from './epoch.js'
 import { idTime, type PlacedAttempt } from './placed-attempt.js'
 
 type State = 'requested' | 'approved' | 'withdrawn' | 'rejected' | 'consumed' | 'expired' | 'voided'
@@ -47,7 +46,7 @@ export class ApprovalHistory {
   /** Consumed or used, with the other half still to come. */
   private readonly half = new Set<string>()
 
-  add({ chain, seq, t, data }: EntryPosition & ControlBody, report: ReportDeviation): void {
+  add({ seq, t, data }: EntryPosition & ControlBody, report: ReportDeviation): void {
     const { id, state, by, attempt, ...said } = data as unknown as Approval & {
       id: string
       by?: string
@@ -57,8 +56,8 @@ export class ApprovalHistory {
     if (state === 'requested' || state === 'consumed' || state === 'expired') this.counts[state]++
     const known = this.byId.get(id)
     if (known === undefined) {
-      if (state !== 'requested' && isFirstEpoch(chain))
-        report('approval_order', seq, `${state}, and never requested`)
+      // In a later epoch as well: a recovery ends whatever waited or was given before it.
+      if (state !== 'requested') report('approval_order', seq, `${state}, and never requested`)
       const fresh = { state, approvedBy: new Set<string>(), usedBy: null, consumedBy: null, consumedAt: null }
       this.byId.set(id, { agent, environment, task, owner, policy, digest, expires, ...fresh })
       return
