@@ -64,7 +64,9 @@ export class ApprovalHistory {
     }
     if (differs(known, said) || known.digest !== digest || known.expires !== expires)
       report('approval_differs', seq)
-    if (!NEXT[known.state].includes(state)) report('approval_order', seq, `${state} after ${known.state}`)
+    if (isOver(known.state)) report('approval_ended', seq, `${state} after ${known.state}`)
+    else if (!NEXT[known.state].includes(state))
+      report('approval_order', seq, `${state} after ${known.state}`)
     if (state === 'expired' && t < known.expires) report('approval_order', seq, 'expired before its time')
     if ((state === 'approved' || state === 'consumed') && idTime(id, t) >= known.expires)
       report('approval_order', seq, `${state} after it had expired`)
@@ -96,7 +98,7 @@ export class ApprovalHistory {
       report('approval_differs', seq)
     if (startedMs >= approval.expires) report('approval_unfit', seq, 'it had expired')
     if (decision.effect === 'allow') this.use(id, approval, seq, report)
-    else if (!WAITS.includes(approval.state)) report('approval_unfit', seq, `it was ${approval.state}`)
+    else if (!WAITS.includes(approval.state)) report('approval_ended', seq, `it was ${approval.state}`)
   }
 
   finish(report: ReportDeviation): void {
@@ -116,7 +118,8 @@ export class ApprovalHistory {
     }
     approval.usedBy = seq
     if (approval.consumedAt === null) {
-      if (approval.state !== 'approved') report('approval_unfit', seq, `it was ${approval.state}`)
+      if (isOver(approval.state)) report('approval_ended', seq, `it was ${approval.state}`)
+      else if (approval.state !== 'approved') report('approval_unfit', seq, `it was ${approval.state}`)
       this.half.add(id)
     } else this.meet(id, approval, report)
   }
@@ -144,6 +147,11 @@ export class ApprovalHistory {
     else if (approval?.consumedAt != null)
       report('approval_unfit', approval.consumedAt, 'consumed, and no attempt used it')
   }
+}
+
+/** Nothing follows it: a part of a log shows that as well as the whole. */
+function isOver(state: State): boolean {
+  return NEXT[state].length === 0
 }
 
 function differs(

@@ -34,6 +34,7 @@ export const FINDINGS = {
   approval_differs: 'is of another agent, environment, task, owner, policy or request than the approval',
   approval_unfit: 'cites an approval that does not cover it',
   approval_reused: 'uses an approval that was used before',
+  approval_ended: 'uses or changes an approval that had been rejected, used, voided or had expired',
   approval_unproven: 'is not signed as its policy asks',
   mint_unknown: 'cites a credential that was not minted for it',
   mint_differs: 'uses a credential that was minted for something else',
