@@ -141,6 +141,9 @@ function fill(list: string, lines: readonly string[]): void {
   byId(list).replaceChildren(...lines.map(line => element('li', '', line)))
 }
 
+/** ATTACK: a file of millions of entries, and a page that goes down with it or goes on showing the file before. */
+const MOST_STEPS = 2_000
+
 function showStory(bytes: Uint8Array, found: BundleVerification): void {
   byId('story-note').textContent = found.sound
     ? ''
@@ -153,7 +156,9 @@ function showStory(bytes: Uint8Array, found: BundleVerification): void {
     // The verdict says what is wrong with the file.
   }
   byId('story').hidden = steps.length === 0
-  byId('timeline').replaceChildren(...steps.map(step => showStep(step, found)))
+  const more = steps.length - MOST_STEPS
+  if (more > 0) byId('story-note').append(` Only the first ${MOST_STEPS} steps are shown, ${more} are not.`)
+  byId('timeline').replaceChildren(...steps.slice(0, MOST_STEPS).map(step => showStep(step, found)))
 }
 
 const MARKS = { passed: 'admitted', refused: 'refused', held: 'held', plain: '' } as const

@@ -1,5 +1,5 @@
 import type { BundleVerification, Citation } from '../receipt/index.js'
-import { visible } from './entry-text.js'
+import { timeWords, visible } from './entry-text.js'
 import { findingWords, laterRevocationsText, type VerdictWords } from './verdict-text.js'
 
 const MOST_NAMED = 20
@@ -79,13 +79,13 @@ function countsText({ counts }: BundleVerification): string {
 
 function timeText({ firstT, lastT }: BundleVerification): string {
   if (firstT === null || lastT === null) return 'no attempt'
-  return `${new Date(firstT).toISOString()} to ${new Date(lastT).toISOString()}`
+  return `${timeWords(firstT)} to ${timeWords(lastT)}`
 }
 
 function witnessedText({ witnessedT }: BundleVerification): string {
   return witnessedT === null
     ? 'by nobody: only the log’s own key vouches for the checkpoint'
-    : `as the witness policy asks, since ${new Date(witnessedT).toISOString()}`
+    : `as the witness policy asks, since ${timeWords(witnessedT)}`
 }
 
 function policyText({

@@ -1,9 +1,14 @@
 import { HIDDEN_LETTERS } from '../canon/index.js'
 import type { AttemptOperation, Entry } from '../receipt/index.js'
 
+/** ATTACK: a time that no calendar has, and no verdict of the log that says it. It is shown as the number that it is. */
+export function timeWords(ms: number): string {
+  return Math.abs(ms) <= 8.64e15 ? new Date(ms).toISOString() : String(ms)
+}
+
 /** One entry on one line: number, time, kind, what. */
 export function entryLine(entry: Entry): string {
-  return `${String(entry.seq).padStart(7)}  ${new Date(entry.t).toISOString()}  ${entry.type.padEnd(10)} ${gist(entry)}`
+  return `${String(entry.seq).padStart(7)}  ${timeWords(entry.t)}  ${entry.type.padEnd(10)} ${gist(entry)}`
 }
 
 function gist(entry: Entry): string {

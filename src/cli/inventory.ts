@@ -5,6 +5,7 @@ import { nativeCrypto } from '../native/index.js'
 import { parseDurationSeconds, parseSource, Type } from '../policy/index.js'
 import { decodeEntry, gatherNodes, Silences, type Verification } from '../receipt/index.js'
 import { type CopyFlags, copyFiles, isBucket } from './copy-access.js'
+import { timeWords } from './entry-text.js'
 import { cliFault } from './error-table.js'
 import { type Io, UsageError } from './io.js'
 import { type KeySource, pinnedKeys } from './pinned-keys.js'
@@ -243,17 +244,17 @@ export function takeInventory(
           add(
             'was_silent',
             log.chain,
-            `${closed ? 'was closed' : 'was silent'} from ${time(from)} to ${time(to)}`,
+            `${closed ? 'was closed' : 'was silent'} from ${timeWords(from)} to ${timeWords(to)}`,
           )
       const { newest: last, toleratedMs } = log.silences
       if (epochOf(log.chain) !== newest || last === null) continue
       if (last.t > nowMs + CLOCKS_MS)
-        add('ahead', log.chain, `its newest entry is of ${time(last.t)}, which is to come`)
+        add('ahead', log.chain, `its newest entry is of ${timeWords(last.t)}, which is to come`)
       if (nowMs - last.t > toleratedMs)
         add(
           'silent',
           log.chain,
-          `${last.closed ? 'was closed' : 'is silent'} since ${time(last.t)}; ${Math.round(toleratedMs / 1_000)} s are tolerated`,
+          `${last.closed ? 'was closed' : 'is silent'} since ${timeWords(last.t)}; ${Math.round(toleratedMs / 1_000)} s are tolerated`,
         )
     }
   }
@@ -269,8 +270,4 @@ function originOf(chain: string): string {
 
 function epochOf(chain: string): number {
   return Number(chain.slice(chain.lastIndexOf('/') + 1))
-}
-
-function time(ms: number): string {
-  return new Date(ms).toISOString()
 }

@@ -1,5 +1,5 @@
 import type { Recovered, ReferenceSummary, Verification } from '../receipt/index.js'
-import { visible } from './entry-text.js'
+import { timeWords, visible } from './entry-text.js'
 import type { DecisionsReplayed } from './replay/decision-replay.js'
 import type { Verdict } from './verify-log.js'
 
@@ -80,7 +80,7 @@ function referenceRows({
     ],
     [
       'grants',
-      `${grants.issued} issued, ${grants.revoked} revoked${grants.earlier === 0 ? '' : `; ${plural(grants.earlier, 'attempt')} under grants from before this epoch, not held against them`}`,
+      `${grants.issued} issued, ${grants.revoked} revoked${grants.earlier === 0 ? '' : `; ${plural(grants.earlier, 'refusal')} under grants from before this epoch, not held against them`}`,
     ],
     [
       'approvals',
@@ -208,7 +208,7 @@ function countsText({ counts }: Verification): string {
 
 function timeText({ firstT, lastT }: Verification): string {
   if (firstT === null || lastT === null) return 'unknown'
-  return `${new Date(firstT).toISOString()} to ${new Date(lastT).toISOString()}`
+  return `${timeWords(firstT)} to ${timeWords(lastT)}`
 }
 
 function checkpointText({ checkpointed, size }: Verification): string {
@@ -221,7 +221,7 @@ function witnessedText({ witnessed, witnessedT, unwitnessedTail }: Verification)
   const alone = `${plural(unwitnessedTail, 'entry', 'entries')} vouched for by this log's own keys alone`
   if (witnessed === null || witnessedT === null)
     return `no cosignature that counts: ${alone} (--witnesses FILE says whose count)`
-  return `${plural(witnessed, 'entry', 'entries')} since ${new Date(witnessedT).toISOString()}; the unwitnessed tail: ${alone}`
+  return `${plural(witnessed, 'entry', 'entries')} since ${timeWords(witnessedT)}; the unwitnessed tail: ${alone}`
 }
 
 function openText({ open, size }: Verification): string {

@@ -1,6 +1,5 @@
 import type { ControlBody, EntryPosition } from './entry.js'
 import type { ReportDeviation } from './entry-audit.js'
-import { isFirstEpoch } from './epoch.js'
 import { idTime, type PlacedAttempt } from './placed-attempt.js'
 
 type State = 'requested' | 'approved' | 'withdrawn' | 'rejected' | 'consumed' | 'expired' | 'voided'
@@ -47,7 +46,7 @@ export class ApprovalHistory {
   /** Consumed or used, with the other half still to come. */
   private readonly half = new Set<string>()
 
-  add({ chain, seq, t, data }: EntryPosition & ControlBody, report: ReportDeviation): void {
+  add({ seq, t, data }: EntryPosition & ControlBody, report: ReportDeviation): void {
     const { id, state, by, attempt, ...said } = data as unknown as Approval & {
       id: string
       by?: string
@@ -57,15 +56,17 @@ export class ApprovalHistory {
     if (state === 'requested' || state === 'consumed' || state === 'expired') this.counts[state]++
     const known = this.byId.get(id)
     if (known === undefined) {
-      if (state !== 'requested' && isFirstEpoch(chain))
-        report('approval_order', seq, `${state}, and never requested`)
+      // In a later epoch as well: a recovery ends whatever waited or was given before it.
+      if (state !== 'requested') report('approval_order', seq, `${state}, and never requested`)
       const fresh = { state, approvedBy: new Set<string>(), usedBy: null, consumedBy: null, consumedAt: null }
       this.byId.set(id, { agent, environment, task, owner, policy, digest, expires, ...fresh })
       return
     }
     if (differs(known, said) || known.digest !== digest || known.expires !== expires)
       report('approval_differs', seq)
-    if (!NEXT[known.state].includes(state)) report('approval_order', seq, `${state} after ${known.state}`)
+    if (isOver(known.state)) report('approval_ended', seq, `${state} after ${known.state}`)
+    else if (!NEXT[known.state].includes(state))
+      report('approval_order', seq, `${state} after ${known.state}`)
     if (state === 'expired' && t < known.expires) report('approval_order', seq, 'expired before its time')
     if ((state === 'approved' || state === 'consumed') && idTime(id, t) >= known.expires)
       report('approval_order', seq, `${state} after it had expired`)
@@ -97,7 +98,7 @@ export class ApprovalHistory {
       report('approval_differs', seq)
     if (startedMs >= approval.expires) report('approval_unfit', seq, 'it had expired')
     if (decision.effect === 'allow') this.use(id, approval, seq, report)
-    else if (!WAITS.includes(approval.state)) report('approval_unfit', seq, `it was ${approval.state}`)
+    else if (!WAITS.includes(approval.state)) report('approval_ended', seq, `it was ${approval.state}`)
   }
 
   finish(report: ReportDeviation): void {
@@ -117,7 +118,8 @@ export class ApprovalHistory {
     }
     approval.usedBy = seq
     if (approval.consumedAt === null) {
-      if (approval.state !== 'approved') report('approval_unfit', seq, `it was ${approval.state}`)
+      if (isOver(approval.state)) report('approval_ended', seq, `it was ${approval.state}`)
+      else if (approval.state !== 'approved') report('approval_unfit', seq, `it was ${approval.state}`)
       this.half.add(id)
     } else this.meet(id, approval, report)
   }
@@ -145,6 +147,11 @@ export class ApprovalHistory {
     else if (approval?.consumedAt != null)
       report('approval_unfit', approval.consumedAt, 'consumed, and no attempt used it')
   }
+}
+
+/** Nothing follows it: a part of a log shows that as well as the whole. */
+function isOver(state: State): boolean {
+  return NEXT[state].length === 0
 }
 
 function differs(

@@ -52,7 +52,8 @@ export class GrantHistory {
     }
     const issued = this.byJti.get(agent.grant)
     if (issued === undefined) {
-      if (isFirstEpoch(chain)) report('grant_unissued', seq, agent.grant)
+      // ATTACK: a later epoch admits somebody under a grant that nobody was given. A recovery ends those from before it.
+      if (isFirstEpoch(chain) || decision.effect !== 'deny') report('grant_unissued', seq, agent.grant)
       else this.counts.earlier++
       return
     }

@@ -75,7 +75,10 @@ export class PolicyHistory {
     const grows = before === null || version > before.version || cid === before.cid
     if (!grows) report('policy_order', seq, `version ${version} after ${before.version}`)
     if (before !== null && before.cid !== cid) before.supersededMs = t
-    this.newest = { cid, version, supersededMs: null, expiredMs: null }
+    // ATTACK: what has expired is put in force once more, and admits as before. The end of a policy is sealed with it.
+    const expiredMs = before?.cid === cid ? before.expiredMs : null
+    if (expiredMs !== null) report('policy_order', seq, 'it had expired')
+    this.newest = { cid, version, supersededMs: null, expiredMs }
     this.byCid.set(cid, this.newest)
   }
 }

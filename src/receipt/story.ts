@@ -41,14 +41,20 @@ export function storyOf(bundle: Bundle, cidOf: (payload: Uint8Array) => string):
   const outcomes = new Map<number, Entry & OutcomeBody>()
   for (const entry of entries)
     if (entry?.type === 'outcome' && !outcomes.has(entry.attempt)) outcomes.set(entry.attempt, entry)
+  // ATTACK: as many attempts as disclosures, each of which goes through all of these.
+  const disclosures = new Map<number, Disclosure[]>()
+  for (const each of bundle.disclosures) {
+    const known = disclosures.get(each.seq)
+    if (known === undefined) disclosures.set(each.seq, [each])
+    else known.push(each)
+  }
   const told = new Set(entries.filter(entry => entry?.type === 'attempt').map(entry => entry?.seq))
   return bundle.entries.flatMap(({ seq }, i) => {
     const entry = entries[i] ?? null
     if (entry === null) return [unreadable(seq)]
     switch (entry.type) {
       case 'attempt': {
-        const disclosed = bundle.disclosures.filter(each => each.seq === entry.seq)
-        return [attemptStep(entry, outcomes.get(entry.seq), words, disclosed)]
+        return [attemptStep(entry, outcomes.get(entry.seq), words, disclosures.get(entry.seq) ?? [])]
       }
       case 'outcome':
         return told.has(entry.attempt) && outcomes.get(entry.attempt) === entry ? [] : [outcomeStep(entry)]

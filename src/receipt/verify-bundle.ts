@@ -86,6 +86,7 @@ const CONTRADICTIONS: readonly FindingCode[] = [
   'grant_ended',
   'approval_differs',
   'approval_reused',
+  'approval_ended',
   'mint_differs',
   'mint_ended',
   'halt_ignored',

@@ -92,6 +92,8 @@ export interface OpenInLog {
 }
 
 const MAX_FINDINGS = 20
+/** How far the clocks of keepers and witnesses may be apart. */
+const CLOCKS_MS = 600_000
 const NO_LEAF = '0'.repeat(64)
 
 /** Verifies a log from its first entry on, in one pass and constant memory (open attempts apart). What the source throws becomes a finding; see `takeAll`. */
@@ -388,6 +390,9 @@ export class LogVerifier {
     const t = this.witnessedMs(checkpoint)
     if (t === null) return
     this.witnessed = { size: this.size, t }
+    // ATTACK: what was done is dated to a later time, when something else allowed it.
+    if (this.lastT !== null && this.lastT > t + CLOCKS_MS)
+      this.deviation('chain_ahead', this.size - 1, `${this.lastT - t} ms`)
     this.uncovered.seenAt(t)
   }
 

@@ -15,6 +15,7 @@ import { nativeCrypto, nativeSigningKey } from '../../src/native/index.js'
 import { sealEnrolment, sealTrustRoot, type TrustRoot, trustRootId } from '../../src/policy/index.js'
 import { signCheckpoint } from '../../src/receipt/index.js'
 import { attempt, denial, outcome, prepare } from '../ledger/ledger-fixture.js'
+import { LogOnPaper } from '../receipt/log-fixture.js'
 import { countersign, scratch } from './command-line.js'
 
 const ORIGIN = 'acme.test/countersign/edge'
@@ -409,5 +410,25 @@ test('receipts of a running keeper are listed, exported and verified through its
     server.closeAllConnections()
     server.close()
     await ledger.close()
+  }
+})
+
+test('attack: a log whose last entry is of a time that no calendar has gets its verdict, its list and its inventory', async t => {
+  const path = await scratch(t)
+  const log = new LogOnPaper().start()
+  log.t = 9_000_000_000_000_000
+  log.exchange()
+  const dump = path('dump.jsonl')
+  await writeFile(dump, log.entries.map(bytes => `${Buffer.from(bytes).toString()}\n`).join(''))
+  const list = path('sidecars.yaml')
+  const sidecar = `  - { origin: ${ORIGIN} }\n`
+  await writeFile(list, `apiVersion: countersign.dev/v1\nkind: Inventory\nsidecars:\n${sidecar}`)
+  for (const [code, ...words] of [
+    [1, 'verify', dump],
+    [0, 'list', '--in', dump],
+    [1, 'inventory', list, dump],
+  ] as const) {
+    const said = await countersign('receipts', ...words)
+    assert.deepEqual([said.code, said.out.includes('900000000000000')], [code, true], said.err)
   }
 })

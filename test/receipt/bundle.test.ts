@@ -196,6 +196,7 @@ describe('attack: a bundle', () => {
   it('whose attempt says otherwise than the grant or the approval that it cites is refused', async () => {
     const who = { agent: 'coder', environment: 'staging', task: 'CS-17', owner: 'maria' }
     const issued = { action: 'issued', jti: 'g-1', slot: 'bearer', expires: 1_790_003_600_000 }
+    let states: readonly string[] = ['requested', 'approved']
     const told = async (grant: object, ...attempts: readonly Partial<AttemptBody>[]) => {
       const story = new Incident()
       story.take({ type: 'grant', data: { ...issued, ...who, ...grant } })
@@ -207,8 +208,7 @@ describe('attack: a bundle', () => {
         digest,
         expires: 1_790_003_600_000,
       }
-      story.take({ type: 'approval', data: { ...approval, state: 'requested' } })
-      story.take({ type: 'approval', data: { ...approval, state: 'approved', by: 'maria' } })
+      for (const state of states) story.take({ type: 'approval', data: { ...approval, state, by: 'maria' } })
       for (const change of attempts) story.take(attemptBody(change))
       return codesOf(story.verify(await story.bundle({ policies: [], disclosures: [] })))
     }
@@ -216,6 +216,11 @@ describe('attack: a bundle', () => {
     assert.deepEqual(await told({ owner: 'eve' }, {}), ['entry_contradicts'])
     assert.deepEqual(await told({ expires: 1_789_990_000_000 }, {}), ['entry_contradicts'])
     assert.deepEqual(await told({}, { approval: 'a-1' }, { approval: 'a-1' }), ['entry_contradicts'])
+    const approved = { effect: 'allow', code: 'approved', rule: 'voids' } as const
+    states = ['requested', 'approved', 'rejected']
+    assert.deepEqual(await told({}, { approval: 'a-1', decision: approved }), ['entry_contradicts'])
+    states = ['requested', 'rejected', 'approved']
+    assert.deepEqual(await told({}), ['entry_contradicts'])
   })
 
   it('holds what people signed against its own policies', async () => {

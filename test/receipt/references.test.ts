@@ -253,6 +253,11 @@ const ATTACKS: Readonly<Record<string, readonly [code: string, seq: number, step
     6,
     [...FURNISHED, [500, policy({ action: 'expired' })], attempt({ id: idAt(START + 501) })],
   ],
+  'an expired policy that is put in force once more': [
+    'policy_order',
+    4,
+    [policy(), [500, policy({ action: 'expired' })], policy()],
+  ],
   'a grant that was never issued': ['grant_unissued', 4, [policy(), mint(), attempt()]],
   'an admission of a stranger': [
     'grant_unissued',
@@ -308,7 +313,7 @@ const ATTACKS: Readonly<Record<string, readonly [code: string, seq: number, step
   'an approval that was never requested': ['approval_unfit', 5, [...FURNISHED, held()]],
   'an approval out of nowhere': ['approval_order', 2, [approval({ state: 'approved' })]],
   'an approval after its rejection': [
-    'approval_order',
+    'approval_ended',
     4,
     [approval(), approval({ state: 'rejected' }), approval({ state: 'approved' })],
   ],
@@ -502,23 +507,34 @@ test('attack: a request that passed before anybody approved it is found in the a
   )
 })
 
-test('in a later epoch, grants from before it are counted and are no finding', () => {
+test('in a later epoch, refusals under grants from before it are counted and are no finding; what they let pass is', () => {
   const references = new References()
   const found: string[] = []
   const place = { v: 1, chain: 'acme.test/countersign/edge/2', prev: HEX, t: START, boot: HEX } as const
-  for (const [seq, body] of [policy(), mint(), attempt()].entries())
-    references.audit({ ...body, ...place, seq }, code => void found.push(code))
-  assert.deepEqual([found, references.summary().grants.earlier], [[], 1])
+  for (const [seq, body] of [policy(), mint(), denied(), attempt()].entries())
+    references.audit({ ...body, ...place, seq }, (code, at) => void found.push(`${code} ${at}`))
+  assert.deepEqual([found, references.summary().grants.earlier], [['grant_unissued 3'], 1])
+})
+
+test('attack: in a later epoch, an approval from before it is used, which the recovery has ended', () => {
+  const references = new References()
+  const found: string[] = []
+  const place = { v: 1, chain: 'acme.test/countersign/edge/2', prev: HEX, t: START, boot: HEX } as const
+  const approved = approval({ state: 'approved', by: 'jo' })
+  const consumed = approval({ state: 'consumed', attempt: 4 })
+  for (const [seq, body] of [policy(), grant(), mint(), approved, approvedAttempt(), consumed].entries())
+    references.audit({ ...body, ...place, seq }, (code, at) => void found.push(`${code} ${at}`))
+  assert.deepEqual(found, ['approval_order 3'])
 })
 
 test('in a later epoch, ends of what was stopped before it are counted and are no finding, and halts of its own hold', () => {
   const references = new References()
   const found: string[] = []
   const place = { v: 1, chain: 'acme.test/countersign/edge/2', prev: HEX, t: START, boot: HEX } as const
-  const steps = [policy(), mint(), resumed(), thawed(), attempt(), halt(), attempt()]
+  const steps = [policy(), mint(), resumed(), thawed(), grant(), attempt(), halt(), attempt()]
   for (const [seq, body] of steps.entries())
     references.audit({ ...body, ...place, seq }, (code, at) => void found.push(`${code} ${at}`))
-  assert.deepEqual(found, ['halt_ignored 6'])
+  assert.deepEqual(found, ['halt_ignored 7'])
   assert.deepEqual(references.summary().stops, { halted: 1, resumed: 1, frozen: 0, thawed: 1, earlier: 2 })
 })
 

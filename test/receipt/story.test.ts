@@ -63,6 +63,23 @@ test('what can’t be read is a step as well, and a policy that is none only tak
   assert.equal(factsOf(steps.find(({ tone }) => tone === 'passed') as StoryStep).because, undefined)
 })
 
+test('attack: each disclosure is looked at a fixed number of times, however many attempts there are', () => {
+  let looks = 0
+  const seen = (each: Bundle['disclosures'][0]) => ({
+    ...each,
+    get seq() {
+      looks++
+      return each.seq
+    },
+  })
+  const looksAt = (entries: Bundle['entries']) => {
+    looks = 0
+    tell({ ...good, entries, disclosures: good.disclosures.map(seen) })
+    return looks
+  }
+  assert.equal(looksAt([...good.entries, ...good.entries]), looksAt(good.entries))
+})
+
 test('attack: no fact holds two texts that a stranger chose', async () => {
   for (const { facts } of tell(await hostile().bundle()))
     for (const { label, value } of facts)

@@ -216,8 +216,11 @@ describe('a policy of witnesses', () => {
       assert.throws(() => policyOf(...lines), { code: 'witness_policy_malformed', message: /line \d+/ }, what)
   })
 
-  it('makes a verification say what is witnessed, since when, and what isn’t', async () => {
-    const longer = new LogOnPaper(log.receiptKey, log.checkpointKey).start()
+  /** A log whose second entry is of this time, and what is found of it where its first two were witnessed at second 30. */
+  const witnessedLog = async (ms: number) => {
+    const longer = new LogOnPaper(log.receiptKey, log.checkpointKey)
+    longer.t = ms - 1
+    longer.start()
     const early = longer.note()
     longer.append(longer.heartbeat())
     const seen = cosigned(parseCheckpoint(utf8(early)), early, [
@@ -230,12 +233,21 @@ describe('a policy of witnesses', () => {
       checkpoints: [seen, parseCheckpoint(utf8(longer.note()))],
       witnesses: policyOf(...text),
     }
-    const found = await verifyEntries(longer.read(), options)
+    return verifyEntries(longer.read(), options)
+  }
+
+  it('makes a verification say what is witnessed, since when, and what isn’t', async () => {
+    const found = await witnessedLog(630_000)
     assert.equal(found.sound, true)
     assert.deepEqual(
       [found.checkpointed, found.witnessed, found.witnessedT, found.unwitnessedTail],
       [3, 2, 30_000, 1],
     )
+  })
+
+  it('attack: finds an entry that is dated after witnesses had seen it', async () => {
+    const { findings, validPrefix } = await witnessedLog(630_001)
+    assert.deepEqual([findings.map(({ code, seq }) => [code, seq]), validPrefix], [[['chain_ahead', 1]], 3])
   })
 })
 

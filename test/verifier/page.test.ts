@@ -127,6 +127,19 @@ describe('the page that verifies bundles', { skip: NO_BROWSER }, () => {
     assert.deepEqual([requests, complaints], [[], []])
   })
 
+  it('attack: after a good bundle, one of more entries than a page can show leaves nothing of the good one’s story', async t => {
+    const { page, shown, choose, complaints } = await openPage(t, browser, PAGE)
+    await choose('bundle-file', file('incident.json', encodeBundle(good)))
+    await page.waitForSelector('#verdict:not([hidden])')
+    const entries = Array.from({ length: 200_000 }, (_, seq) => ({ seq, entry: '{}', proof: [] }))
+    await choose('bundle-file', file('many.json', encodeBundle({ ...good, entries })))
+    await page.waitForFunction("document.getElementById('verdict-title').className === 'bad'")
+    const steps = await page.$$eval('#timeline > li', items => items.map(item => item.textContent ?? ''))
+    assert.deepEqual([steps.length, steps.some(step => step.includes('value of target'))], [2_000, false])
+    assert.match(await shown('#story-note'), /198000 are not/)
+    assert.deepEqual(complaints, [])
+  })
+
   it('takes a dropped bundle, and without a trust root of the reader’s own says that nothing shows where it is from', async t => {
     const { shown, ask, page } = await openPage(t, browser, PAGE)
     await ask(dropping('bundle-drop', fromUtf8(encodeBundle(good))))

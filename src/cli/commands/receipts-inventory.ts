@@ -1,6 +1,6 @@
 import { type Command, Option } from 'commander'
 import { addCopyOptions, type CopyFlags } from '../copy-access.js'
-import { visible } from '../entry-text.js'
+import { timeWords, visible } from '../entry-text.js'
 import {
   compareLogs,
   type FoundLog,
@@ -115,7 +115,7 @@ function print(findings: readonly InventoryFinding[], found: readonly FoundLog[]
   for (const { message } of findings) printLine(io, `  ! ${visible(message)}`)
   for (const { chain, verification, silences } of found) {
     const { size, mode, sound } = verification
-    const newest = silences.newest === null ? 'never' : new Date(silences.newest.t).toISOString()
+    const newest = silences.newest === null ? 'never' : timeWords(silences.newest.t)
     const quiet = silences.count === 0 ? '' : `, ${silences.count} silence(s) before`
     printLine(
       io,

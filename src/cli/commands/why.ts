@@ -13,7 +13,7 @@ import { nativeCrypto } from '../../native/index.js'
 import { type Entry, leafHash } from '../../receipt/index.js'
 import { type AdminClient, connectAdmin } from '../admin-client.js'
 import { type LoadedConfig, loadConfig } from '../config.js'
-import { entryLine, visible } from '../entry-text.js'
+import { entryLine, timeWords, visible } from '../entry-text.js'
 import { wordsOf } from '../error-words.js'
 import { AnswerNo, type Io, printJson, printLine } from '../io.js'
 import type { KeeperStatus } from '../keeper-status.js'
@@ -131,7 +131,7 @@ function print(explanation: Explanation, { because, meaning, mend }: Reasons, io
         ? `Receipt ${entry.attempt} is no attempt: this ledger was changed, \`countersign ledger check\` says where.`
         : `Receipt ${attempt.seq}: ${entrySentence(attempt)}`,
     )
-  say(`  when        ${new Date((attempt ?? entry).t).toISOString()}`)
+  say(`  when        ${timeWords((attempt ?? entry).t)}`)
   if (attempt !== null) {
     const { agent, policy, decision } = attempt
     if (agent.id !== '')

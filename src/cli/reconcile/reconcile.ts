@@ -87,7 +87,8 @@ export async function reconcile(
     ),
   )
   const counted = { byRequestId: 0, bySession: 0, minted: 0, byAws: 0 }
-  const others: Record<string, { events: number; changing: number }> = {}
+  // ATTACK: an event of a principal called `__proto__`.
+  const others: Record<string, { events: number; changing: number }> = Object.create(null)
   const findings: TrailFinding[] = []
   for (const event of [...events].sort((a, b) => a.timeMs - b.timeMs)) {
     const verdict = judge(event, { roles, forbidden, sessions, calls })

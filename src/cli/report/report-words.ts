@@ -1,5 +1,6 @@
 import { OPERATION_CLASSES } from '../../protocol/index.js'
 import type { AttemptOperation } from '../../receipt/index.js'
+import { timeWords } from '../entry-text.js'
 import type { Question } from '../question.js'
 import type {
   ApprovalAsked,
@@ -18,11 +19,6 @@ export const EFFECT_WORDS = { allow: 'admitted', hold: 'held', deny: 'REFUSED' }
 /** Texts of strangers that are plain words stand as they are; others in quotes, as JSON has them. */
 export function quoted(text: string): string {
   return /^[\w.:@/+*=-]+$/.test(text) ? text : JSON.stringify(text)
-}
-
-export function timeWords(ms: number): string {
-  // A number that no calendar has is shown as it stands.
-  return Math.abs(ms) <= 8.64e15 ? new Date(ms).toISOString() : String(ms)
 }
 
 export function counted(count: number, one: string, many = `${one}s`): string {

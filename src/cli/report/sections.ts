@@ -1,3 +1,4 @@
+import { timeWords } from '../entry-text.js'
 import type { AttemptStep, ControlStep, IncidentReport, Listed, Step } from './incident.js'
 import {
   approvalFacts,
@@ -13,7 +14,6 @@ import {
   questionFacts,
   quoted,
   stopFacts,
-  timeWords,
 } from './report-words.js'
 
 /** A part of the report, the same for paper and terminal. */
