@@ -20,6 +20,7 @@ export const BUNDLE_FINDINGS = {
   chain_origin: 'belongs to another log',
   chain_prev: 'does not follow the entry before it',
   chain_time: 'is older than an entry before it',
+  chain_ahead: 'is dated more than ten minutes after witnesses had seen it',
   boot_missing: 'names a start of the keeper whose boot entry is not here',
   recover_missing: 'the log is of a later epoch, and the recovery that began it is not here',
   recover_unproven: 'the recovery that it cites is not signed as the trust root asks',

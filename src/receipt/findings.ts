@@ -14,7 +14,7 @@ export const FINDINGS = {
   chain_seq: 'is not the entry that belongs here',
   chain_prev: 'does not follow the entry before it',
   chain_time: 'is older than the entry before it',
-  chain_ahead: 'is dated after witnesses had seen it',
+  chain_ahead: 'is dated more than ten minutes after witnesses had seen it',
   boot_unannounced: 'names a start of the keeper that no boot entry announced',
   boot_head: 'cites another head than the log had then',
   archive_root: 'says that entries were archived which this log never had',

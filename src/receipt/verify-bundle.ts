@@ -24,7 +24,7 @@ import { References } from './references.js'
 import { type OpenedEntry, openEntry } from './seal.js'
 import { leafHash } from './tree.js'
 import { TrustedKeys } from './trusted-keys.js'
-import type { WitnessPolicy } from './witness-policy.js'
+import { CLOCKS_MS, type WitnessPolicy } from './witness-policy.js'
 
 export interface BundleOptions {
   readonly crypto: Crypto
@@ -317,6 +317,7 @@ class BundleVerifier {
     const { crypto, witnesses } = this.options
     const backing = verifyBundledCheckpoint(crypto, this.checkpoint, this.keys, witnesses, report)
     this.witnessedT = backing.witnessedMs
+    this.verifyTimes(report)
     const believed = (key: string) => isBelieved(this.versions, key, this.witnessedT)
     const own = backing.signers.map(formatPublicKey)
     const doubted = own.find(key => !believed(key))
@@ -325,6 +326,13 @@ class BundleVerifier {
     const revoked = [...this.signers].filter(([signer]) => !believed(signer))
     if (covered) this.byCheckpointKeyAlone = revoked.map(([signer]) => signer)
     else for (const [signer, seq] of revoked) report('key_revoked', seq, signer)
+  }
+
+  /** ATTACK: what was done is dated to a later time, when something else allowed it. */
+  private verifyTimes(report: Report): void {
+    const latest = [...this.entries.values()].at(-1)
+    if (latest === undefined || this.witnessedT === null || latest.t <= this.witnessedT + CLOCKS_MS) return
+    report('chain_ahead', latest.seq, `${latest.t - this.witnessedT} ms`)
   }
 }
 

@@ -18,7 +18,7 @@ import { type OpenRecovery, PLACE_OF_RECOVERY, type Recovered, RecoveryCheck } f
 import { GrowingTree } from './tree.js'
 import { type PinnedKeys, TrustedKeys } from './trusted-keys.js'
 import { UncoveredStretch } from './uncovered.js'
-import { isSignedByLogOf, type WitnessPolicy, witnessedAt } from './witness-policy.js'
+import { CLOCKS_MS, isSignedByLogOf, type WitnessPolicy, witnessedAt } from './witness-policy.js'
 
 export interface VerifyOptions {
   readonly crypto: Crypto
@@ -92,8 +92,6 @@ export interface OpenInLog {
 }
 
 const MAX_FINDINGS = 20
-/** How far the clocks of keepers and witnesses may be apart. */
-const CLOCKS_MS = 600_000
 const NO_LEAF = '0'.repeat(64)
 
 /** Verifies a log from its first entry on, in one pass and constant memory (open attempts apart). What the source throws becomes a finding; see `takeAll`. */

@@ -53,6 +53,9 @@ export function parseLogList(crypto: Pick<Crypto, 'sha256'>, bytes: Uint8Array):
   return reader.listedLogs
 }
 
+/** How far the clocks of keepers and witnesses may be apart. */
+export const CLOCKS_MS = 600_000
+
 /**
  * Since when a checkpoint has been witnessed as the policy asks, in Unix seconds: the time at which the last of the
  * quorum had seen it, the earliest there is; null where the quorum isn't met. `none` is met at time 0.

@@ -493,8 +493,14 @@ describe('witnesses of a bundle', () => {
     assert.deepEqual([found.findings, found.witnessedT], [[], 1_790_000_123_000])
   })
 
+  it('attack: an entry that is dated after they had seen it is a finding', () => {
+    const { lastT } = incident.verify(good)
+    const { bundle, options } = witnessed(Math.floor((lastT as number) / 1_000) - 601)
+    assert.deepEqual(codesOf(incident.verify(bundle, options)), ['chain_ahead'])
+  })
+
   it('attack: a line of an unknown key is a finding, with a policy and without', () => {
-    const { bundle, line, options } = witnessed(5)
+    const { bundle, line, options } = witnessed(1_790_000_123)
     assert.deepEqual(codesOf(incident.verify(bundle)), ['checkpoint_line'])
     const other = line.replace('w1', 'w2')
     const both = { ...bundle, checkpoint: settledNote(`${bundle.checkpoint}${other}`) }
