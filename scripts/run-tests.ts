@@ -28,7 +28,7 @@ const child = spawn(
   [
     '--test',
     `--test-timeout=${lane === 'image' ? 1_800_000 : 300_000}`,
-    `--test-concurrency=${availableParallelism()}`,
+    `--test-concurrency=${availableParallelism() + 1}`,
     '--test-reporter=spec',
     '--test-reporter-destination=stdout',
     '--test-reporter=./dist/scripts/skipped.js',

@@ -321,6 +321,23 @@ export class Approvals {
     return next
   }
 
+  /**
+   * Forgets a rejection, the arguments with it: what the ledger has to delete in the same batch. Its call is asked about
+   * anew. Throws `approval_waits` for one that people decide about, or that its call may still use.
+   */
+  erasing(id: string): readonly StateChange[] {
+    const approval = this.byId.get(id)
+    if (approval === undefined) return []
+    if (approval.state !== 'rejected' || this.changing.has(id)) throw keeperFault('approval_waits', id)
+    return [{ key: `${PREFIX}${id}`, value: null }]
+  }
+
+  /** The deletion of a rejection is durable. */
+  erased(id: string): void {
+    const approval = this.byId.get(id)
+    if (approval?.state === 'rejected') this.forget(approval)
+  }
+
   /** Writes down and forgets what was not used in time. */
   async expire(): Promise<void> {
     const nowMs = this.parts.clock.nowMs()

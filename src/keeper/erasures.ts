@@ -1,5 +1,6 @@
 import type { Ledger } from '../ledger/index.js'
-import { decodeEntry } from '../receipt/index.js'
+import { type AttemptBody, decodeEntry, type EntryPosition } from '../receipt/index.js'
+import type { Approvals } from './approvals.js'
 import { keeperFault } from './error-table.js'
 import type { AcceptedOrder, OperateOrders } from './operate-orders.js'
 
@@ -9,7 +10,10 @@ const ERASED = 'erased/'
 export interface ErasuresParts {
   readonly ledger: Ledger
   readonly orders: Pick<OperateOrders, 'accept'>
+  readonly approvals: Pick<Approvals, 'erasing' | 'erased'>
 }
+
+type AttemptEntry = EntryPosition & AttemptBody
 
 /** An attempt whose inputs and secret are gone, and the receipt of that. */
 export interface Erasure {
@@ -18,8 +22,9 @@ export interface Erasure {
 }
 
 /**
- * Deletes decision inputs, and with them the secret behind an attempt's commitments. INVARIANT: the receipt comes
- * first; what a crash leaves behind it is deleted at the next start, also from a side store that was restored.
+ * Deletes decision inputs, and with them the secret behind an attempt's commitments, and what is kept of a rejection of
+ * the same call. INVARIANT: the receipt comes first; what a crash leaves behind it is deleted at the next start, also from
+ * a side store that was restored.
  */
 export class Erasures {
   private readonly parts: ErasuresParts
@@ -42,32 +47,34 @@ export class Erasures {
     const accepted = this.parts.orders.accept(envelope, 'erase')
     const attempts = await Promise.all(accepted.order.attempts.map(seq => this.erasable(seq)))
     const erasures: Erasure[] = []
-    for (const { seq, id } of attempts) erasures.push(await this.erase(seq, id, accepted))
+    for (const attempt of attempts) erasures.push(await this.erase(attempt, accepted))
     return erasures
   }
 
-  private async erasable(seq: number): Promise<{ readonly seq: number; readonly id: string }> {
-    const { ledger } = this.parts
+  private async erasable(seq: number): Promise<AttemptEntry> {
+    const { ledger, approvals } = this.parts
     const bytes = await ledger.get(seq)
     const entry = bytes === undefined ? undefined : decodeEntry(bytes)
     if (entry === undefined) throw keeperFault('receipt_unknown', String(seq))
     if (entry.type !== 'attempt' || (await ledger.side.get(entry.id)) === undefined)
       throw keeperFault('nothing_to_erase', String(seq))
-    return { seq, id: entry.id }
+    if (entry.approval !== undefined) approvals.erasing(entry.approval)
+    return entry
   }
 
   private async erase(
-    attempt: number,
-    id: string,
+    { seq: attempt, id, approval }: AttemptEntry,
     { order: { by, because }, cid, changes }: AcceptedOrder<'erase'>,
   ): Promise<Erasure> {
-    const { ledger } = this.parts
+    const { ledger, approvals } = this.parts
+    const forgotten = approval === undefined ? [] : approvals.erasing(approval)
     const { seq } = await ledger.append(
       { type: 'erase', data: { attempt, id, by, because, order: cid } },
       {
-        state: [...changes, { key: `${ERASED}${id}`, value: String(attempt) }],
+        state: [...changes, ...forgotten, { key: `${ERASED}${id}`, value: String(attempt) }],
       },
     )
+    if (approval !== undefined) approvals.erased(approval)
     await ledger.side.erase(id)
     return { attempt, receipt: seq }
   }

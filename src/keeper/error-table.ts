@@ -137,6 +137,12 @@ export const keeperErrors = {
     sentence: 'So much of the ledger cannot be archived now.',
     mend: 'Name fewer entries, or wait: the newest stay, and what a sink, the witnesses or an open attempt still need.',
   },
+  approval_waits: {
+    status: 409,
+    sentence:
+      'The arguments are those of an approval that people decide about, or that its call may still use.',
+    mend: 'Reject or withdraw it, or wait until it has expired: `countersign approvals show ID`. Nothing was erased.',
+  },
   nothing_to_erase: {
     status: 409,
     sentence:

@@ -138,7 +138,7 @@ export async function startKeeper(options: KeeperOptions): Promise<Keeper> {
     trust: () => activation.trust(),
     openOrder: options.openOperateOrder,
   })
-  const erasures = await Erasures.load({ ledger, orders })
+  const erasures = await Erasures.load({ ledger, orders, approvals })
   const archives = new Archives({
     ledger,
     orders,

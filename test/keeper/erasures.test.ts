@@ -2,10 +2,10 @@ import assert from 'node:assert/strict'
 import { randomUUID } from 'node:crypto'
 import { describe, it, type TestContext } from 'node:test'
 import { exportJWK, generateKeyPair } from 'jose'
-import type { JsonObject } from '../../src/canon/index.js'
+import { encodeEnvelope, formatPublicKey, type JsonObject, parseStrictJson } from '../../src/canon/index.js'
 import { type Ledger, sideCipher } from '../../src/ledger/index.js'
-import { type SignedOperateOrder, sealOperateOrder } from '../../src/policy/index.js'
-import { House, ORIGIN, ofType, onTheWire, signingKey } from './keeper-fixture.js'
+import { type SignedOperateOrder, sealCountersignature, sealOperateOrder } from '../../src/policy/index.js'
+import { House, ORIGIN, ofType, onTheWire, openedPolicy, operation, signingKey } from './keeper-fixture.js'
 
 interface Kept {
   readonly house: House
@@ -16,15 +16,38 @@ interface Kept {
   stop(): Promise<void>
 }
 
-async function keeping(t: TestContext): Promise<Kept> {
+const VOID = 'POST /invoices/{id}/void'
+const jo = signingKey(Buffer.alloc(32, 7))
+const HOLDING = openedPolicy(`
+apiVersion: countersign.dev/v1
+kind: RoutePolicy
+metadata: { name: acme, version: 1, expires: 2099-01-01T00:00:00Z, audience: [staging] }
+apis:
+  billing:
+    upstream: https://billing.acme.test
+    credential: billing
+    routes: [{ route: "${VOID}", class: irreversible }]
+credentials:
+  billing: { minter: jwt, audience: https://billing.acme.test }
+agents:
+  coder: { environment: staging, session: 8h, identity: [{ grant: true }] }
+approvers:
+  finance: { keys: { jo: "${formatPublicKey(jo.publicKey)}" } }
+rules:
+  - { id: finance-voids, hold: { api: billing, operations: ["${VOID}"] }, to: [coder], approvers: finance }
+`)
+
+async function keeping(t: TestContext, policy?: typeof HOLDING): Promise<Kept> {
   const { publicKey } = await generateKeyPair('ECDH-ES+A256KW', { crv: 'X25519', extractable: true })
   const side = await sideCipher(await exportJWK(publicKey))
   const house = await House.build(t)
+  if (policy !== undefined) house.shelf.next = policy
   const ledger = await house.openLedger({ side })
   const { keeper } = await house.start({ ledger, side })
   const client = await house.connect()
-  const first = await house.ask(client)
-  const second = await house.ask(client)
+  const asked = policy === undefined ? {} : operation(VOID, '7')
+  const first = await house.ask(client, asked)
+  const second = await house.ask(client, asked)
   const seqs = [first.seq ?? -1, second.seq ?? -1] as const
   return {
     house,
@@ -67,6 +90,25 @@ describe('erasing', () => {
     )
     assert.equal(await ledger.side.get(one?.id ?? ''), undefined)
     assert.notEqual(await ledger.side.get(other?.id ?? ''), undefined)
+  })
+
+  it('attack: what was erased is still shown to whoever opens the approval that was asked for', async t => {
+    const { house, ledger, seqs, order } = await keeping(t, HOLDING)
+    const [approval] = await house.waiting()
+    assert.ok(approval !== undefined)
+    const erase = () => house.admin('POST', '/v1/erasures', { order: order({ attempts: [seqs[1]] }) })
+    assert.equal((await erase()).body.code, 'approval_waits')
+    assert.deepEqual(await ofType(ledger, 'erase'), [])
+    const { id, statement } = approval
+    const no = sealCountersignature({ v: 1, verdict: 'reject', statement, t: house.clock.nowMs() }, jo)
+    const countersignature = parseStrictJson(encodeEnvelope(no))
+    const said = await house.admin('POST', `/v1/approvals/${id}/countersignatures`, { countersignature })
+    assert.equal(said.status, 200, JSON.stringify(said.body))
+    const [kept] = await ledger.state.list('approval/')
+    assert.ok(kept?.[1].includes('{"id":"7"}'))
+    assert.equal((await erase()).status, 200)
+    assert.deepEqual(await ledger.state.list('approval/'), [])
+    assert.equal((await house.admin('GET', `/v1/approvals/${id}`)).body.code, 'approval_unknown')
   })
 
   const refused: Record<string, (kept: Kept) => readonly [JsonObject, string]> = {
