@@ -8,6 +8,7 @@ import {
 import { createServer as createTlsServer } from 'node:https'
 import type { AddressInfo } from 'node:net'
 import { CountersignError } from '../canon/index.js'
+import { Connections } from '../native/index.js'
 import { MAX_ADD_CHECKPOINT_BYTES } from '../receipt/index.js'
 import { witnessFault } from './error-table.js'
 import type { AddAnswer, Witness, WitnessLog } from './witness.js'
@@ -26,6 +27,8 @@ export interface WitnessServerOptions {
   readonly log: WitnessLog
   /** From the first byte of a request to its last; 10,000 unless told. */
   readonly requestMs?: number
+  /** 1,024 unless told; one more takes the place of the one that was idle for longest. */
+  readonly maxConnections?: number
 }
 
 export interface WitnessServer {
@@ -37,6 +40,7 @@ export interface WitnessServer {
 
 const TEXT = 'text/plain; charset=utf-8'
 const MAX_CONNECTIONS = 1_024
+const IDLE_MS = 60_000
 
 /** Serves `POST <prefix>/add-checkpoint`, `GET <prefix>/<origin hash>/checkpoint` and `GET /healthz`. */
 export async function serveWitness(options: WitnessServerOptions): Promise<WitnessServer> {
@@ -46,12 +50,14 @@ export async function serveWitness(options: WitnessServerOptions): Promise<Witne
     maxHeaderSize: 8_192,
     headersTimeout: requestMs,
     requestTimeout: requestMs,
-    keepAliveTimeout: 60_000,
+    keepAliveTimeout: IDLE_MS,
     connectionsCheckingInterval: Math.min(requestMs, 5_000),
   }
   const { tls } = options
   const server = serverOf(settings, options)
-  server.maxConnections = MAX_CONNECTIONS
+  new Connections(server, options.maxConnections ?? MAX_CONNECTIONS)
+  // A client that doesn't read its answer.
+  server.timeout = IDLE_MS
   server.on('request', (request: IncomingMessage, response: ServerResponse) => {
     answer(request, response, options).catch(error => fail(error, response, options.log))
   })

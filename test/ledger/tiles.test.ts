@@ -8,6 +8,7 @@ import { exportTiles, serveTiles } from '../../src/ledger/index.js'
 import { formatTilePath, parseTilePath } from '../../src/ledger/tiles/tile-path.js'
 import { nativeCrypto } from '../../src/native/index.js'
 import { GrowingTree, leafHash, parseCheckpoint, signCheckpoint } from '../../src/receipt/index.js'
+import { holdConnection } from '../gate/raw-http.js'
 import { newKey } from '../receipt/log-fixture.js'
 import { denial, sidecar } from './ledger-fixture.js'
 
@@ -246,6 +247,22 @@ describe('a log that is served to read', () => {
     assert.deepEqual(await zipped.arrayBuffer(), await plain.arrayBuffer())
     const head = await get('/tile/0/000', { method: 'HEAD' })
     assert.deepEqual([head.status, head.headers.get('content-length')], [200, '8192'])
+  })
+
+  it('attack: nobody keeps others out by holding all of its connections', async t => {
+    const house = await sidecar(t)
+    const ledger = await house.open()
+    const server = await serveTiles({
+      ledger,
+      checkpoint: () => ledger.checkpoint(),
+      host: '127.0.0.1',
+      port: 0,
+      onFault: error => assert.fail(String(error)),
+    })
+    t.after(() => server.close())
+    for (let i = 0; i < 100; i++) await holdConnection(t, server.url, '127.0.0.1')
+    const answer = await fetch(`${server.url}/checkpoint`, { signal: AbortSignal.timeout(10_000) })
+    assert.equal(answer.status, 200)
   })
 
   it('attack: gives nothing else, and takes nothing', async t => {

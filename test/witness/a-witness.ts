@@ -84,7 +84,9 @@ export class AWitness {
     this.list.push(`log ${formatVerifierKey(nativeCrypto, logKey(origin, key.publicKey))}`)
   }
 
-  async start(options: { readonly prefix?: string; readonly port?: number } = {}): Promise<void> {
+  async start(
+    options: { readonly prefix?: string; readonly port?: number; readonly maxConnections?: number } = {},
+  ): Promise<void> {
     const note = (level: string) => (facts: object, sentence: string) => {
       this.logged.push({ level, facts, sentence })
     }
@@ -113,6 +115,7 @@ export class AWitness {
       prefix: options.prefix ?? '',
       tls: null,
       log,
+      ...(options.maxConnections === undefined ? {} : { maxConnections: options.maxConnections }),
     })
   }
 

@@ -5,6 +5,7 @@ import { describe, it } from 'node:test'
 import { utf8 } from '../../src/canon/index.js'
 import { nativeCrypto } from '../../src/native/index.js'
 import { cosignedAt, formatAddCheckpoint, formatNote, parseCheckpoint } from '../../src/receipt/index.js'
+import { holdConnection } from '../gate/raw-http.js'
 import { ALog, newKey } from './a-log.js'
 import { AWitness, withLines } from './a-witness.js'
 
@@ -87,6 +88,14 @@ describe('add-checkpoint', () => {
       assert.equal((await fetch(`${base}${path}`, { method: 'POST', body: '' })).status, 404, path)
     assert.equal((await fetch(`${witness.url}/add-checkpoint`)).status, 405)
   })
+})
+
+it('attack: nobody keeps a log out by holding all of the witness’ connections', async t => {
+  const log = new ALog().grow(3)
+  const witness = await AWitness.build(t, [log])
+  await witness.start({ maxConnections: 4 })
+  for (let i = 0; i < 10; i++) await holdConnection(t, witness.url, '127.0.0.1')
+  assert.equal((await witness.add(await log.request(0))).status, 200)
 })
 
 describe('what a witness must not cosign', () => {

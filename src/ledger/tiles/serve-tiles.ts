@@ -2,6 +2,7 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import type { AddressInfo } from 'node:net'
 import { promisify } from 'node:util'
 import { gzip } from 'node:zlib'
+import { Connections } from '../../native/index.js'
 import { ledgerFault } from '../error-table.js'
 import type { Ledger } from '../ledger.js'
 import { readTile } from './read-tile.js'
@@ -24,6 +25,7 @@ export interface TilesServer {
 }
 
 const MAX_CONNECTIONS = 64
+const IDLE_MS = 60_000
 const FOR_EVER = 'public, max-age=31536000, immutable'
 const BINARY = 'application/octet-stream'
 const zip = promisify(gzip)
@@ -36,9 +38,11 @@ export async function serveTiles(options: TilesServerOptions): Promise<TilesServ
     maxHeaderSize: 8_192,
     headersTimeout: 10_000,
     requestTimeout: 10_000,
-    keepAliveTimeout: 60_000,
+    keepAliveTimeout: IDLE_MS,
   })
-  server.maxConnections = MAX_CONNECTIONS
+  new Connections(server, MAX_CONNECTIONS)
+  // A client that doesn't read its answer.
+  server.timeout = IDLE_MS
   server.on('request', (request: IncomingMessage, response: ServerResponse) => {
     answer(request, response, options).catch(error => {
       onFault(error)

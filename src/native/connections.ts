@@ -5,8 +5,8 @@ import type { Socket } from 'node:net'
  * The connections of one listener, bounded. One more than may be open takes the place of the one that has had no
  * request open for longest; where every one has, the newcomer is closed.
  *
- * ATTACK: an agent that opens as many connections as there may be and keeps them, idle or behind half a request, would
- * lock every other agent out for as long as it likes.
+ * ATTACK: a client that opens as many connections as there may be and keeps them, idle or behind half a request, would
+ * lock every other out for as long as it likes.
  */
 export class Connections {
   private readonly max: number
@@ -16,7 +16,7 @@ export class Connections {
   /** Those without any, the one that has been so for longest first. */
   private readonly idle = new Set<Socket>()
 
-  constructor(server: Server, max: number, onCrowded: () => void) {
+  constructor(server: Server, max: number, onCrowded: () => void = () => undefined) {
     this.max = max
     this.onCrowded = onCrowded
     server.on('connection', (socket: Socket) => this.take(socket))
