@@ -218,6 +218,7 @@ export function credentialBroker(options: BrokerOptions): CredentialBroker {
       let count = 0
       const faults: unknown[] = []
       for (const order of orders) {
+        if (closed) break
         // One upstream that is down doesn't keep the strays at the others.
         try {
           count += await reaped(order)

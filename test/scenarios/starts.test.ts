@@ -2,6 +2,8 @@ import assert from 'node:assert/strict'
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { createServer } from 'node:http'
+import type { AddressInfo } from 'node:net'
 import { dirname, join } from 'node:path'
 import process from 'node:process'
 import { describe, it, type TestContext } from 'node:test'
@@ -65,6 +67,44 @@ describe('a sidecar that is stopped while it starts', () => {
     assert.deepEqual(await once(waiting, 'exit'), [0, null])
   })
 })
+
+it('a cloud that never answers about tokens of an earlier run keeps no sidecar from its start', async t => {
+  let asked = 0
+  let ended = 0
+  const cloud = createServer(request => {
+    asked++
+    request.socket.once('close', () => ended++)
+  })
+  cloud.listen(0, '127.0.0.1')
+  await once(cloud, 'listening')
+  t.after(() => {
+    cloud.closeAllConnections()
+    cloud.close()
+  })
+  const railway = `127.0.0.1:${(cloud.address() as AddressInfo).port}`
+  await startSidecar(t, {
+    policy: tokensOf(`http://${railway}`),
+    clouds: { railway, stripe: '127.0.0.1:2', billing: '127.0.0.1:3', aws: '127.0.0.1:4' },
+    configure: ({ sandbox: _, ...config }) => config,
+  })
+  assert.equal(ended, 0, 'waited for until it was given up')
+  await eventually('the question', () => (asked > 0 ? true : undefined))
+})
+
+function tokensOf(upstream: string): string {
+  return `apiVersion: countersign.dev/v1
+kind: RoutePolicy
+metadata: { name: tokens, version: 1, expires: 2099-01-01T00:00:00Z, audience: [sandbox] }
+apis:
+  railway: { catalog: railway, upstream: "${upstream}", credential: railway-staging }
+credentials:
+  railway-staging: { minter: railway-project-token, project: p-1, environment: e-1 }
+agents:
+  coder: { environment: staging, session: 8h, identity: [{ grant: true }] }
+rules:
+  - { id: read, allow: { api: railway, class: read }, to: coder }
+`
+}
 
 describe('a keeper that can’t start', () => {
   it('ends, with what reads its ledger, and leaves the ledger closed', async t => {

@@ -128,7 +128,6 @@ async function serve(loaded: LoadedConfig, signers: InstanceSigners, log: Log, i
       await keeper.stop()
       throw error
     })
-    await reapLeftovers(keeper.activation.inForce(), broker, log)
     const recordChange = recordVaultChange(ledger, vault)
     const unwatch = vault.watch(change => {
       if (change.kind === 'changed') {
@@ -142,6 +141,7 @@ async function serve(loaded: LoadedConfig, signers: InstanceSigners, log: Log, i
     })
     endWith(ledger, keeper, log)
     reportFullCheck(ledger, log)
+    void reapLeftovers(keeper.activation.inForce(), broker, log)
     await serveUntilStopped(null, async () => {
       unwatch()
       ring.close()
@@ -309,7 +309,7 @@ function brokerOf(
   })
 }
 
-/** Ends the upstream tokens of an earlier run. A cloud that can't be reached now is no reason not to start. */
+/** Ends the upstream tokens of an earlier run, beside what is asked of this one: a cloud that answers slowly keeps no start. */
 async function reapLeftovers(policy: ActivePolicy | null, broker: CredentialBroker, log: Log): Promise<void> {
   const orders = [...(policy?.apis.values() ?? [])].flatMap(api => {
     const spec = api.credential === null ? undefined : policy?.credentials.get(api.credential)
