@@ -3,7 +3,7 @@ import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { cp, readdir, readFile, rename, rm, stat, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { type TestContext, test } from 'node:test'
+import { after, before, type TestContext, test } from 'node:test'
 import { fileURLToPath } from 'node:url'
 import { Level } from 'level'
 import { hex } from '../../src/canon/index.js'
@@ -20,10 +20,12 @@ import {
   verifyConsistency,
   verifyInclusion,
 } from '../../src/receipt/index.js'
+import { type Lasting, Shared } from '../lasting.js'
 import { archiveRequest } from './archive-request.js'
 import {
   attempt,
   collect,
+  copyLedger,
   denial,
   ORIGIN,
   outcome,
@@ -48,14 +50,31 @@ async function grow(ledger: Ledger, size: number): Promise<void> {
     await Promise.all(Array.from({ length: 300 }, () => ledger.append(denial())))
 }
 
-async function archivable(t: TestContext): Promise<Archivable> {
-  const seeds = [Buffer.alloc(32, 7), Buffer.alloc(32, 9)]
-  const car = await sidecar(t, seeds)
+const SEEDS = [Buffer.alloc(32, 7), Buffer.alloc(32, 9)]
+
+async function grownLedger(t: Lasting): Promise<{ readonly car: Sidecar; readonly ledger: Ledger }> {
+  const car = await sidecar(t, SEEDS)
   const ledger = await car.open()
   await prepare(ledger)
   await ledger.append(outcome(await ledger.append(attempt())))
   await grow(ledger, ENTRIES)
-  return { car, ledger, folder: join(car.folder, 'archive'), seeds }
+  return { car, ledger }
+}
+
+const shared = new Shared()
+/** Stopped; each test goes on with a copy, because growing one takes longer than most of them. */
+let grown: Sidecar
+before(async () => {
+  const { car, ledger } = await grownLedger(shared)
+  await ledger.close()
+  grown = car
+})
+after(() => shared.end())
+
+async function archivable(t: TestContext): Promise<Archivable> {
+  const car = await sidecar(t, SEEDS)
+  await copyLedger(grown, car)
+  return { car, ledger: await car.open(), folder: join(car.folder, 'archive'), seeds: SEEDS }
 }
 
 function keysOf(car: Sidecar): PinnedKeys {
@@ -278,8 +297,8 @@ test('attack: another sidecar’s archive, or an older copy of this one, stands 
   await cp(folder, older, { recursive: true })
   await grow(ledger, 6_000)
   await ledger.archiving.begin(archiveRequest(folder, 4_096))
-  const other = await archivable(t)
-  const foreign = other.folder
+  const other = await grownLedger(t)
+  const foreign = join(other.car.folder, 'archive')
   await other.ledger.archiving.begin(archiveRequest(foreign, MOVED))
   await assert.rejects(ledger.archiving.begin(archiveRequest(foreign, 4_352)), { code: 'archive_differs' })
   await ledger.close()

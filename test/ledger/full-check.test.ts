@@ -3,29 +3,40 @@ import { randomUUID } from 'node:crypto'
 import { existsSync } from 'node:fs'
 import { copyFile, cp, readdir, readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { type TestContext, test } from 'node:test'
+import { after, before, type TestContext, test } from 'node:test'
 import { hex } from '../../src/canon/index.js'
 import type { Ledger } from '../../src/ledger/index.js'
 import { HEAD_KEY, seqKey } from '../../src/ledger/keys.js'
 import { isReadAtStart } from '../../src/ledger/sound.js'
 import { encodeHead, Store } from '../../src/ledger/store.js'
 import { nativeCrypto } from '../../src/native/index.js'
-import { attempt, collect, denial, outcome, type Sidecar, sidecar } from './ledger-fixture.js'
+import { Shared } from '../lasting.js'
+import { attempt, collect, copyLedger, denial, outcome, type Sidecar, sidecar } from './ledger-fixture.js'
 
 /** Full speed and at once. */
 const NOW = { fullCheck: { share: 1, afterMs: 0 } }
 /** More than a start reads, so that something is left to the full check. */
 const ENTRIES = 2_600
 
-/** A stopped ledger of so many entries, all of them in tables. */
-async function longLedger(t: TestContext): Promise<Sidecar> {
-  const car = await sidecar(t)
-  const ledger = await car.open()
+const SEEDS = [Buffer.alloc(32, 7), Buffer.alloc(32, 9)]
+const shared = new Shared()
+/** Stopped, of so many entries, all of them in tables. */
+let long: Sidecar
+before(async () => {
+  long = await sidecar(shared, SEEDS)
+  const ledger = await long.open()
   await ledger.append(outcome(await ledger.append(attempt())))
   while (ledger.head().size < ENTRIES)
     await Promise.all(Array.from({ length: 400 }, () => ledger.append(denial())))
   await ledger.close()
-  await (await car.open()).close()
+  await (await long.open()).close()
+})
+after(() => shared.end())
+
+/** A copy of the long ledger. */
+async function longLedger(t: TestContext): Promise<Sidecar> {
+  const car = await sidecar(t, SEEDS)
+  await copyLedger(long, car)
   return car
 }
 

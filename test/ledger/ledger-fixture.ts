@@ -1,12 +1,12 @@
 import { randomBytes, randomUUID } from 'node:crypto'
-import { mkdtemp, rm } from 'node:fs/promises'
+import { cp, mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
-import { join } from 'node:path'
-import type { TestContext } from 'node:test'
+import { dirname, join } from 'node:path'
 import { portableSigningKey, type SigningKey } from '../../src/canon/index.js'
 import { type Ledger, type OpenLedgerOptions, openLedger } from '../../src/ledger/index.js'
 import { nativeCrypto, nativeSigningKey } from '../../src/native/index.js'
 import type { AttemptBody, OutcomeBody } from '../../src/receipt/index.js'
+import type { Lasting } from '../lasting.js'
 
 export const ORIGIN = 'acme.test/countersign/edge'
 
@@ -15,7 +15,7 @@ export function signingKey(seed: Uint8Array = randomBytes(32)): SigningKey {
 }
 
 /** A folder that is gone after the test. */
-export async function temporaryFolder(t: TestContext): Promise<string> {
+export async function temporaryFolder(t: Lasting): Promise<string> {
   const folder = await mkdtemp(join(tmpdir(), 'countersign-ledger-'))
   t.after(() => rm(folder, { recursive: true, force: true, maxRetries: 5 }))
   return folder
@@ -32,7 +32,7 @@ export interface Sidecar {
 }
 
 /** A sidecar that was never started; `seeds` are those of its receipt and checkpoint keys. */
-export async function sidecar(t: TestContext, seeds: readonly Uint8Array[] = []): Promise<Sidecar> {
+export async function sidecar(t: Lasting, seeds: readonly Uint8Array[] = []): Promise<Sidecar> {
   const opened: Ledger[] = []
   t.after(() => Promise.allSettled(opened.map(ledger => ledger.close())))
   const folder = await temporaryFolder(t)
@@ -64,6 +64,12 @@ export async function sidecar(t: TestContext, seeds: readonly Uint8Array[] = [])
       return ledger
     },
   }
+}
+
+/** Puts a copy of a stopped ledger in the place of one that was never started; both have the same keys. */
+export async function copyLedger(from: Sidecar, to: Sidecar): Promise<void> {
+  await cp(from.dir, to.dir, { recursive: true })
+  await cp(dirname(from.highWater), dirname(to.highWater), { recursive: true })
 }
 
 const C = 'c0'.repeat(32)

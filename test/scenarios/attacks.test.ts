@@ -8,7 +8,8 @@ import { openReceipts } from '../../src/cli/receipt-source.js'
 import { decodeEntry } from '../../src/receipt/index.js'
 import { attacks, bytesOf } from '../attacks/corpus.js'
 import { exchangeRaw } from '../gate/raw-http.js'
-import { Shared, type Sidecar, startSidecar } from './supervised-sidecar.js'
+import { Shared } from '../lasting.js'
+import { type Sidecar, startSidecar } from './supervised-sidecar.js'
 
 /**
  * Every attack of the corpus against a sidecar of real processes whose policy allows all that it understands and that

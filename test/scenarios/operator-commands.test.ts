@@ -3,8 +3,9 @@ import { writeFileSync } from 'node:fs'
 import { after, before, describe, test } from 'node:test'
 import { sealedFileOf } from '../../src/cli/policy-location.js'
 import { countersign } from '../cli/command-line.js'
+import { type Lasting, Shared } from '../lasting.js'
 import { invoicesPolicy, startInvoices } from './invoices.js'
-import { eventually, type Lasting, Shared, type Sidecar, startSidecar } from './supervised-sidecar.js'
+import { eventually, type Sidecar, startSidecar } from './supervised-sidecar.js'
 
 const HOLDING = `
   - id: create-with-a-second-person

@@ -4,7 +4,6 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import process from 'node:process'
-import type { TestContext } from 'node:test'
 import { fileURLToPath } from 'node:url'
 import { stringify } from 'yaml'
 import { fromBase64 } from '../../src/canon/index.js'
@@ -19,6 +18,7 @@ import { readSigningKey } from '../../src/cli/keyfile.js'
 import type { GateAddresses } from '../../src/gate/index.js'
 import type { Slot } from '../../src/protocol/index.js'
 import { decodeEntry, type Entry } from '../../src/receipt/index.js'
+import type { Lasting } from '../lasting.js'
 
 const MAIN = fileURLToPath(new URL('../../bin/main.js', import.meta.url))
 const START_MS = 60_000
@@ -36,22 +36,6 @@ export interface Setup {
   readonly env?: Readonly<Record<string, string>>
   /** Another Node than the one of this process. */
   readonly node?: string
-}
-
-/** A test, or a suite whose tests share what it starts. */
-export type Lasting = Pick<TestContext, 'after'>
-
-/** What a suite starts before its tests; its `after` ends it, the last first. */
-export class Shared implements Lasting {
-  private readonly ends: (() => unknown)[] = []
-
-  after(end: () => unknown): void {
-    this.ends.push(end)
-  }
-
-  async end(): Promise<void> {
-    for (const end of this.ends.splice(0).reverse()) await end()
-  }
 }
 
 /** A sidecar as real processes, under the real command line. */
