@@ -15,6 +15,8 @@ describe('the environment of an agent', () => {
     ['aws_secret_access_key', 'hunter2'],
     ['DOCKER_AUTH_CONFIG', '{"auths":{}}'],
     ['REDIS_URL', 'redis://:hunter2@cache.acme.test:6379'],
+    ['SSH_AUTH_SOCK', '/tmp/ssh-1/agent.7'],
+    ['GIT_MIRROR', 'https://0123456789abcdef01234567@git.acme.test/app.git'],
     ['BROKER', 'AMQPS://app:hunter2@queue.acme.test'],
   ] as const)
     it(`attack: has no ${name} with ${value.slice(0, 24)}`, () =>
@@ -28,6 +30,7 @@ describe('the environment of an agent', () => {
       HOME: '/home/maria',
       TOKENIZERS_PARALLELISM: 'false',
       PASSWORD_STORE_DIR: '/home/maria/.password-store',
+      GIT_REMOTE: 'ssh://git@git.acme.test/app.git',
       DATABASE_URL: 'postgres://db.acme.test:5432/app',
       npm_config_registry: 'https://registry.npmjs.org/',
       PROXY: 'http://proxy.acme.test:3128',
