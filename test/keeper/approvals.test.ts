@@ -234,6 +234,33 @@ describe('a held request', () => {
     assert.deepEqual(await steps(ledger), ['requested', 'approved by maria', 'consumed'])
   })
 
+  it('goes before what was asked meanwhile, where it is given back', async t => {
+    const { ask, sign, house } = await scene(t)
+    const id = heldBy(await ask())
+    await sign(id, 'approve', maria)
+    const minting = house.broker.pause()
+    const first = ask()
+    await minting.asked
+    assert.notEqual(heldBy(await ask()), id)
+    house.broker.failure = new Error('down')
+    minting.goOn()
+    const { verdict } = await first
+    assert.equal(verdict.kind === 'refuse' && verdict.code, 'credential_unavailable')
+    house.broker.failure = null
+    assert.equal((await ask()).verdict.kind, 'forward')
+  })
+
+  it('counts two people’s words at once one after the other: neither is lost', async t => {
+    const { ask, sign } = await scene(t, 2)
+    const id = heldBy(await ask())
+    const said = await Promise.all([sign(id, 'approve', maria), sign(id, 'approve', jo)])
+    const late = said.findIndex(({ code }) => code === 'approval_changing')
+    assert.deepEqual(said.map(({ status }) => status).sort(), [200, 409])
+    const again = await sign(id, 'approve', [maria, jo][late] as SigningKey)
+    assert.deepEqual([again.status, again.state], [200, 'approved'])
+    assert.equal((await ask()).verdict.kind, 'forward')
+  })
+
   it('expires with what was signed, and is asked about anew', async t => {
     const { ask, sign, house } = await scene(t)
     const id = heldBy(await ask())
