@@ -47,7 +47,7 @@ export class AwsChunks implements BodyCheck {
   private readonly check: ChunkedCheck
   private readonly signatures: ChunkSignatures | null
   private readonly checksum: Checksum | null
-  private readonly holding: Holding
+  private readonly holding: Pick<Holding, 'take'>
   private place: Place = 'size'
   private readonly line = Buffer.alloc(MAX_LINE_BYTES)
   private lineBytes = 0
@@ -61,7 +61,7 @@ export class AwsChunks implements BodyCheck {
   private trailerLine = ''
   private roomBytes = 0
 
-  constructor(check: ChunkedCheck, signing: ChunkSigning | null, holding: Holding) {
+  constructor(check: ChunkedCheck, signing: ChunkSigning | null, holding: Pick<Holding, 'take'>) {
     this.check = check
     this.signatures = signing === null ? null : new ChunkSignatures(signing)
     this.checksum = check.trailer === null ? null : checksumOf(check.trailer)

@@ -20,6 +20,8 @@ export class Upload extends Transform {
   private readonly request: IncomingMessage
   private readonly check: BodyCheck | null
   private held: Buffer = NOTHING
+  /** What the check has emitted of the part that it reads. */
+  private fresh: Buffer[] = []
 
   constructor(request: IncomingMessage, check: BodyCheck | null) {
     super()
@@ -34,7 +36,9 @@ export class Upload extends Transform {
   override _transform(part: Buffer, _encoding: BufferEncoding, done: TransformCallback): void {
     const { check } = this
     if (check === null) this.forward(part)
-    done(check === null ? null : faultOf(() => check.take(part, this.hold)))
+    const fault = check === null ? null : faultOf(() => check.take(part, this.gather))
+    this.holdFresh()
+    done(fault)
   }
 
   override _flush(done: TransformCallback): void {
@@ -48,13 +52,21 @@ export class Upload extends Transform {
     this.request.off('close', this.onRequestClose)
     this.request.unpipe(this)
     this.held = NOTHING
+    this.fresh = []
     done(error)
   }
 
-  private readonly hold = (payload: Buffer): void => {
-    if (payload.length === 0) return
+  private readonly gather = (payload: Buffer): void => {
+    if (payload.length > 0) this.fresh.push(payload)
+  }
+
+  /** ATTACK: chunks of a byte each. They go on as one part, and not with a write for every one of them. */
+  private holdFresh(): void {
+    const [first = NOTHING, ...more] = this.fresh
+    if (first.length === 0) return
     if (this.held.length > 0) this.forward(this.held)
-    this.held = payload
+    this.held = more.length === 0 ? first : Buffer.concat(this.fresh)
+    this.fresh = []
   }
 
   private forward(part: Buffer): void {
