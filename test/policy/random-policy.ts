@@ -156,7 +156,7 @@ const CONDITIONS: Readonly<Record<string, Answer>> = {
   'args.amount < 5': (_, op) => compare(numberAt(op, 'amount'), amount => amount < 5n),
   'args.amount > 7': (_, op) => compare(numberAt(op, 'amount'), amount => amount > 7n),
   '!(args.amount < 5)': (_, op) => compare(numberAt(op, 'amount'), amount => amount >= 5n),
-  'args.amount == 3': (_, op) => compare(numberAt(op, 'amount'), amount => amount === 3n),
+  'args.amount == 3': (_, op) => equals(numberAt(op, 'amount'), 3n),
   'has(args.force)': (_, op) => present(op, 'force', 'boolean'),
   'has(args.force) && args.force': (_, op) => {
     const there = present(op, 'force', 'boolean')
@@ -181,7 +181,7 @@ const CONDITIONS: Readonly<Record<string, Answer>> = {
   'operation.api == "shop" || args.amount == 9': (_, op) => {
     const amount = numberAt(op, 'amount')
     if (amount === 'wrong') return 'error'
-    return op.api === 'shop' || compare(amount, each => each === 9n)
+    return op.api === 'shop' || equals(amount, 9n)
   },
   'has(operation.account)': (_, op) => op.account !== undefined,
 }
@@ -201,9 +201,8 @@ function numberAt({ api, name, args }: Operation, member: string): bigint | 'mis
   const value = args[member]
   if (value === undefined || value === null) return 'missing'
   if (api === 'depot' && name.endsWith('/refund')) return typeof value === 'string' ? 'text' : 'wrong'
-  const untyped = !UNTYPED.includes(`${api} ${name}`)
   if (typeof value === 'number') return BigInt(value)
-  return untyped ? 'wrong' : 'text'
+  return UNTYPED.includes(`${api} ${name}`) ? 'text' : 'wrong'
 }
 
 /** Operations whose catalog says nothing of `amount` and `force`. */
@@ -215,17 +214,19 @@ const UNTYPED = [
   'depot POST /boxes/{box}/run',
   'depot DELETE /orders/{order}',
   'railway volumeDelete',
+  'railway Mutation.volumeDestroy',
   'railway variableUpsert',
 ]
 
-function compare(
-  value: bigint | 'missing' | 'wrong' | 'text',
-  holds: (value: bigint) => boolean,
-): boolean | 'error' {
-  if (value === 'missing' || value === 'wrong') return 'error'
-  // A text equals no number, and is neither less nor more.
-  if (value === 'text') return [3n, 9n].some(holds) && !holds(0n) && !holds(100n) ? false : 'error'
-  return holds(value)
+type Amount = ReturnType<typeof numberAt>
+
+/** A text is neither less nor more than a number, and equals none. */
+function compare(value: Amount, holds: (value: bigint) => boolean): boolean | 'error' {
+  return typeof value === 'bigint' ? holds(value) : 'error'
+}
+
+function equals(value: Amount, other: bigint): boolean | 'error' {
+  return value === 'text' ? false : compare(value, each => each === other)
 }
 
 function present({ api, name, args }: Operation, member: string, type: string): boolean | 'error' {
