@@ -73,6 +73,8 @@ export interface PolicySurvey {
   readonly policy: CompiledPolicy
   readonly agents: readonly string[]
   readonly apis: readonly string[]
+  /** Those at which a thing may have other names than the id that a request says. */
+  readonly aliased: ReadonlySet<string>
   of(agent: string, api: string): ApiSurvey
 }
 
@@ -95,6 +97,7 @@ export function openSurvey(
     policy,
     agents: Object.keys(policy.agents).sort(),
     apis: [...apis.keys()].sort(),
+    aliased: new Set([...apis].flatMap(([name, { catalog }]) => (catalog.hasOtherNames ? [name] : []))),
     of: (agent, api) => surveyApi(policy, agent, api, operations.get(api) ?? [], rules.get(api) ?? []),
   }
 }

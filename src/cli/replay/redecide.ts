@@ -1,3 +1,4 @@
+import { isDeepStrictEqual } from 'node:util'
 import type { JsonObject } from '../../canon/index.js'
 import type {
   ActivePolicy,
@@ -8,7 +9,13 @@ import type {
   ProbeQuestion,
   ProbeResult,
 } from '../../policy/index.js'
-import type { Catalog, Operation, OperationClass, OperationSpec } from '../../protocol/index.js'
+import {
+  type Catalog,
+  type Operation,
+  type OperationClass,
+  type OperationSpec,
+  UNMAPPED,
+} from '../../protocol/index.js'
 import { type AttemptOperation, type DecisionInputs, idTime } from '../../receipt/index.js'
 import type { RecordedAttempt } from './recorded-attempts.js'
 
@@ -141,8 +148,11 @@ export function fromReceipt(
     lastEntryMs: 0,
     probe: null,
   }
-  if (needsArguments(policy, input)) return { kind: 'unknown', why }
+  const otherNames = { ...input, operations: operations.map(each => underAnyName(api.catalog, each)) }
+  if ([input, otherNames].some(each => needsArguments(policy, each))) return { kind: 'unknown', why }
   const decision = policy.decide(input)
+  if (!isDeepStrictEqual(decision, policy.decide(otherNames)))
+    return { kind: 'unknown', why: `by which other names the resources go: ${why}` }
   const elsewhere = policy.decide({ ...input, operations: operations.map(withAccount) })
   if (decision.effect !== elsewhere.effect || decision.code !== elsewhere.code)
     return { kind: 'unknown', why: `whether another account was named: ${why}` }
@@ -177,6 +187,19 @@ export function specOf(catalog: Catalog, name: string): OperationSpec | undefine
 function withAccount(operation: Operation): Operation {
   const { account } = operation.scope
   return account === undefined ? operation : { ...operation, account }
+}
+
+/**
+ * ATTACK: a role behind a path, a key behind an alias, past a deny that names it. A receipt has the ids alone, so the
+ * operation may be reached by every rule of a hold or deny that asks for resources, and by no allow that names some.
+ */
+function underAnyName(catalog: Catalog, operation: Operation): Operation {
+  if (catalog.hasOtherNames?.(operation) !== true) return operation
+  return {
+    ...operation,
+    resources: operation.resources.map(each => ({ ...each, like: '*' })),
+    spellings: [{ type: UNMAPPED, id: '' }],
+  }
 }
 
 /** A rule that fits asks for arguments, and no deny settles the matter without them. */

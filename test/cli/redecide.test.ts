@@ -1,0 +1,111 @@
+import assert from 'node:assert/strict'
+import { describe, it } from 'node:test'
+import type { JsonObject } from '../../src/canon/index.js'
+import { openAwsShelf } from '../../src/cli/aws-shelf.js'
+import type { RecordedAttempt } from '../../src/cli/replay/recorded-attempts.js'
+import { fromReceipt } from '../../src/cli/replay/redecide.js'
+import { activate, compilePolicy, type Decision } from '../../src/policy/index.js'
+import type { Operation } from '../../src/protocol/index.js'
+import { inputOf, policyText, sourceOf } from '../policy/a-policy.js'
+
+const HOME = 'eu-west-1:111122223333'
+const SERVICES = [
+  'iam',
+  'cloudformation',
+  'ecs',
+  'lambda',
+  'secretsmanager',
+  'kms',
+  'sagemaker',
+  's3',
+  'ec2',
+  'sqs',
+]
+const APIS = `  aws: { catalog: aws, services: [${SERVICES.join(', ')}], regions: [eu-west-1], credential: aws }
+credentials:
+  aws: { minter: aws-sts, role: "arn:aws:iam::111122223333:role/agents", region: eu-west-1 }`
+
+/** What a keeper decides of a call, and what its receipt alone tells, under a policy that denies an ARN. */
+function bothWays(name: string, args: JsonObject, arn: string) {
+  // A receipt doesn't say whether the account in the scope was another one, unless the rules ask for it.
+  const rules = `  - { id: everywhere, allow: { api: aws, operations: ["${name}"] }, to: coder }
+  - { id: all-here, allow: { api: aws, operations: ["${name}"], scope: { account: "111122223333" } }, to: coder }
+  - { id: not-this, deny: { api: aws, operations: ["${name}"], resources: ["${arn}"] } }`
+  const source = sourceOf(policyText(rules, { apis: APIS }))
+  const compiled = compilePolicy(source, { catalogs: new Map(), aws: openAwsShelf(), files: new Map() })
+  assert.ok(compiled.kind === 'compiled', JSON.stringify(compiled))
+  const policy = activate(compiled.payload, compiled.cid, compiled.catalogs)
+  const api = policy.apis.get('aws')
+  assert.ok(api)
+  const operation = api.catalog.describe('aws', { name, args, region: 'eu-west-1' })
+  const decided = policy.decide(inputOf([operation]))
+  return {
+    decided,
+    told: fromReceipt(policy, api, { entry: receiptOf(operation, decided) }, 'closed', () => 0),
+  }
+}
+
+function receiptOf(
+  { name, classes, scope, resources }: Operation,
+  decision: Decision,
+): RecordedAttempt['entry'] {
+  return {
+    id: 'at_1',
+    t: Date.parse('2027-01-10T12:00:00Z'),
+    agent: { id: 'coder', environment: 'staging', task: 'task', owner: 'maria' },
+    req: { api: 'aws', method: 'POST' },
+    ops: [{ name, classes, scope, resources: resources.map(({ type, id }) => ({ type, id })) }],
+    decision: { effect: decision.effect, code: decision.code, rule: decision.rule },
+  } as unknown as RecordedAttempt['entry']
+}
+
+const MEANT: readonly (readonly [name: string, args: JsonObject, arn: string])[] = [
+  ['iam:DeleteRole', { RoleName: 'job' }, 'arn:aws:iam::111122223333:role/service-role/job'],
+  [
+    'cloudformation:DeleteStack',
+    { StackName: 'prod' },
+    `arn:aws:cloudformation:${HOME}:stack/prod/0e1f2a3b-0000`,
+  ],
+  [
+    'ecs:DeleteService',
+    { cluster: 'prod', service: `arn:aws:ecs:${HOME}:service/web` },
+    `arn:aws:ecs:${HOME}:service/prod/web`,
+  ],
+  ['lambda:DeleteFunction', { FunctionName: 'pay', Qualifier: '3' }, `arn:aws:lambda:${HOME}:function:pay:3`],
+  ['secretsmanager:DeleteSecret', { SecretId: 'pay' }, `arn:aws:secretsmanager:${HOME}:secret:pay-AbCdEf`],
+  ['kms:Encrypt', { KeyId: 'alias/pay', Plaintext: 'x' }, `arn:aws:kms:${HOME}:key/0e1f2a3b`],
+  ['sagemaker:DeleteEndpoint', { EndpointName: 'Ranking' }, `arn:aws:sagemaker:${HOME}:endpoint/ranking`],
+  ['s3:DeleteObject', { Bucket: `arn:aws:s3:${HOME}:accesspoint/point`, Key: 'a' }, 'arn:aws:s3:::prod/*'],
+]
+
+describe('deciding again from a receipt alone', () => {
+  for (const [name, args, arn] of MEANT)
+    it(`can’t tell whether ${name} ${JSON.stringify(args)} was ${arn}`, () => {
+      const { decided, told } = bothWays(name, args, arn)
+      assert.equal(decided.code, 'denied_by_rule')
+      assert.deepEqual(told, { kind: 'unknown', why: 'by which other names the resources go: closed' })
+    })
+
+  const plain: typeof MEANT = [
+    ['s3:DeleteObject', { Bucket: 'dev', Key: 'a' }, 'arn:aws:s3:::prod/*'],
+    ['s3:DeleteObject', { Bucket: 'prod', Key: 'a' }, 'arn:aws:s3:::prod/*'],
+    ['ec2:TerminateInstances', { InstanceIds: ['i-1'] }, `arn:aws:ec2:${HOME}:instance/i-2`],
+    [
+      'sqs:PurgeQueue',
+      { QueueUrl: 'https://sqs.eu-west-1.amazonaws.com/111122223333/a' },
+      `arn:aws:sqs:${HOME}:b`,
+    ],
+  ]
+  for (const [name, args, arn] of plain)
+    it(`tells what became of ${name} ${JSON.stringify(args)}`, () => {
+      const { decided, told } = bothWays(name, args, arn)
+      assert.ok(told.kind === 'decided', JSON.stringify(told))
+      assert.deepEqual([told.decision.code, told.decision.rule], [decided.code, decided.rule])
+    })
+
+  it('tells what no rule makes depend on a name', () => {
+    const { decided, told } = bothWays('iam:DeleteRole', { RoleName: 'job' }, '*')
+    assert.ok(told.kind === 'decided')
+    assert.equal(told.decision.code, decided.code)
+  })
+})
