@@ -7,7 +7,7 @@ import type { RecordedAttempt } from '../../src/cli/replay/recorded-attempts.js'
 import { fromReceipt } from '../../src/cli/replay/redecide.js'
 import { activate, compilePolicy, type Decision, type DecisionInput } from '../../src/policy/index.js'
 import type { Operation } from '../../src/protocol/index.js'
-import { inputOf, policyText, sourceOf } from '../policy/a-policy.js'
+import { compiledOf, inputOf, operation, policyText, sourceOf } from '../policy/a-policy.js'
 import {
   inputFrom,
   policyOf,
@@ -124,6 +124,25 @@ describe('deciding again from a receipt alone', () => {
     const { decided, told } = bothWays('iam:DeleteRole', { RoleName: 'job' }, '*')
     assert.ok(told.kind === 'decided')
     assert.equal(told.decision.code, decided.code)
+  })
+
+  it('attack: another account in one of two operations, by which another limit is exceeded', () => {
+    const rules = '  - { id: ask, hold: { api: shop }, to: coder, approvers: finance }'
+    const limits = 'limits: { perTask: { count: 1, per: 1h }, perAgent: { count: 2, per: day } }'
+    const { payload, cid, catalogs } = compiledOf(policyText(rules, { more: limits }))
+    const policy = activate(payload, cid, catalogs)
+    const update = { classes: ['update' as const] }
+    const operations = [
+      operation('PATCH /orders/{order}', update),
+      operation('PATCH /orders/{order}', { ...update, scope: { account: 'acct_2' }, account: 'acct_2' }),
+    ]
+    const api = policy.apis.get('shop')
+    assert.ok(api)
+    const input = inputOf(operations, { usage: () => 1 })
+    const decided = policy.decide(input)
+    assert.deepEqual([decided.code, decided.rule], ['over_limit', 'limits.perTask'])
+    const entry = receiptOf(operations, input, decided)
+    assert.equal(fromReceipt(policy, api, { entry }, 'closed', () => 1).kind, 'unknown')
   })
 
   it('never tells another decision than there was, for any policy and request', () => {
