@@ -7,6 +7,7 @@ import {
   findBreaches,
   OBSERVING,
   openSurvey,
+  provenByIds,
   UNLISTED,
 } from '../policy/index.js'
 import type { RawRequest } from '../protocol/index.js'
@@ -42,6 +43,8 @@ const MOST_EXAMPLES = 10
 export interface NeverProof {
   readonly statements: readonly CompiledNever[]
   readonly breaches: readonly NeverReport[]
+  /** Ids of statements that are proven by the ids that requests name, where a thing may have other names. */
+  readonly byIds: readonly string[]
   /** Breaches of a statement beyond those that are reported. */
   readonly more: Readonly<Record<string, number>>
 }
@@ -58,6 +61,7 @@ export function proveNever(
   const of = (id: string): readonly Breach[] => breaches.filter(each => each.statement.id === id)
   return {
     statements,
+    byIds: provenByIds(survey, breaches),
     breaches: statements.flatMap(({ id }) =>
       of(id)
         .slice(0, MOST_EXAMPLES)
@@ -102,11 +106,14 @@ function requestLine(api: string, { method, target, headers, body }: RawRequest)
     : { ...line, bodyBase64: base64(body) }
 }
 
+const BY_IDS = ', by the ids that requests name; a thing may have others (docs/aws.md)'
+
 /** What a proof found, for people. */
-export function neverLines({ statements, breaches, more }: NeverProof): readonly string[] {
+export function neverLines({ statements, byIds, breaches, more }: NeverProof): readonly string[] {
   return statements.flatMap(statement => {
     const own = breaches.filter(each => each.statement === statement.id)
-    if (own.length === 0) return [`PROVEN  ${statement.id}: cannot happen`]
+    if (own.length === 0)
+      return [`PROVEN  ${statement.id}: cannot happen${byIds.includes(statement.id) ? BY_IDS : ''}`]
     const because = statement.because === undefined ? '' : ` (${visible(statement.because)})`
     const rest = more[statement.id]
     return [

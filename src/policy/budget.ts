@@ -50,7 +50,7 @@ export function budgetsOf(policy: CompiledPolicy): ReadonlyMap<string, Budget> {
 }
 
 /** What a shared limit counts: everything that does more than reading. */
-export function countsUnderShared({ classes }: Operation): boolean {
+export function countsUnderShared({ classes }: Pick<Operation, 'classes'>): boolean {
   return classes.some(each => each !== 'read')
 }
 

@@ -45,7 +45,13 @@ function compileCriteria(
     ...(source.operations === undefined
       ? {}
       : {
-          operations: compileOperations(listOf(source.operations), apis, [...path, 'operations'], findings),
+          operations: compileOperations(
+            reading,
+            listOf(source.operations),
+            apis,
+            [...path, 'operations'],
+            findings,
+          ),
         }),
     ...(source.class === undefined ? {} : { classes: compileClasses(reading, listOf(source.class)) }),
     ...(source.effect === undefined
@@ -61,6 +67,7 @@ function compileCriteria(
 }
 
 function compileOperations(
+  reading: Effect,
   written: readonly string[],
   apis: readonly ResolvedApi[],
   path: DocumentPath,
@@ -85,7 +92,12 @@ function compileOperations(
       findings.add('nothing_selected', path, `No operation of ${where} is called "${pattern}".${hint}`)
     }
   }
-  return { named, globbed, patterns: [...new Set(patterns)].sort(compareIds) }
+  // ATTACK: an operation that a deny for several APIs names, called at the one whose catalog doesn't have it.
+  const elsewhere =
+    reading === 'allow'
+      ? []
+      : names.filter(name => reached.has(name) && !apis.every(api => api.byName.has(name)))
+  return { named, globbed, patterns: [...new Set([...patterns, ...elsewhere])].sort(compareIds) }
 }
 
 /** Names of the catalog that a pattern matches and that are not named exactly; adds the patterns that reached any. */

@@ -34,6 +34,8 @@ export interface ParsedCondition {
   readonly ast: CelNode
   /** Paths that the condition reads, and whether it does nothing but compare them (so that it can only fail by a missing one). */
   readonly plain: readonly string[] | null
+  /** Paths that it asks for with `has`. */
+  readonly asked: readonly string[]
   /** Every path of literal members in it. */
   readonly reads: readonly string[]
   /** Answers of `alternatives` so far. */
@@ -47,7 +49,8 @@ export function parseCondition(source: string, probe = ''): ParsedCondition {
   const ast = (environment.parse(source) as ParseResult).ast as unknown as CelNode
   const own = (path: string): string => pathFor(path, probe)
   const reads = [...new Set(pathsWithin(ast).map(own))]
-  return { source, probe, ast, plain: plainPaths(ast)?.map(own) ?? null, reads, known: new Map() }
+  const plain = plainPaths(ast)?.map(own) ?? null
+  return { source, probe, ast, plain, asked: askedPaths(ast).map(own), reads, known: new Map() }
 }
 
 /** `probe.environments` of the probe volume is another value than that of a probe of another name. */
@@ -320,6 +323,11 @@ export function childrenOf(node: CelNode): readonly CelNode[] {
   return list.filter(
     (each): each is CelNode => typeof each === 'object' && each !== null && 'op' in each && 'args' in each,
   )
+}
+
+function askedPaths(node: CelNode): readonly string[] {
+  const presence = presenceOf(node)
+  return presence === null ? childrenOf(node).flatMap(askedPaths) : [presence]
 }
 
 /** See `ParsedCondition.plain`. */

@@ -119,10 +119,7 @@ function diffOperation(
   const listed = before?.spec != null || after?.spec != null
   let found: Found | null = null
   for (const [from, to] of keys.values()) {
-    const [old, fresh] = [
-      { all: from?.ways ?? [], listed },
-      { all: to?.ways ?? [], listed },
-    ]
+    const [old, fresh] = [waysOf(from, listed), waysOf(to, listed)]
     if (verdictOf(to) !== 'denied') stillPasses(old, fresh)
     const direction = directionOf(verdictOf(from), verdictOf(to), old, fresh)
     if (direction === null || (found !== null && WORSE[direction] <= WORSE[found.direction])) continue
@@ -130,6 +127,10 @@ function diffOperation(
     found = { direction, from: standing(before, from), to: standing(after, to), raised, otherAccount }
   }
   return found
+}
+
+function waysOf(each: Case | null, listed: boolean): Ways {
+  return { all: each?.ways ?? [], grounds: each?.grounds ?? [], listed }
 }
 
 const WORSE: Readonly<Record<Direction, number>> = { narrowed: 0, changed: 1, widened: 2 }

@@ -85,7 +85,7 @@ export {
   UNLISTED,
   VERDICTS,
 } from './matrix.js'
-export { type Breach, findBreaches } from './never.js'
+export { type Breach, findBreaches, provenByIds } from './never.js'
 export { observers, refuseLongObserving } from './observe.js'
 export { type OpenPolicyOptions, openPolicy, readSealedMetadata, type SealedMetadata } from './open.js'
 export { openSigned, type SignedPayload } from './open-signed.js'

@@ -1,5 +1,6 @@
-import { OPERATION_CLASSES, type OperationClass } from '../protocol/index.js'
+import { OPERATION_CLASSES, type Operation, type OperationClass } from '../protocol/index.js'
 import type { Effect } from './active.js'
+import { countsUnderShared } from './budget.js'
 import { conditionWords, limitWords } from './rule-words.js'
 import { type Case, type OperationSurvey, type PolicySurvey, surveyOperation, type Way } from './survey.js'
 
@@ -15,7 +16,7 @@ export interface MatrixRow {
   readonly operation: string
   readonly classes: readonly OperationClass[]
   readonly verdict: MatrixVerdict
-  /** True where nothing else can become of it, whatever its arguments, scope, time and counters are. */
+  /** True where nothing else can become of it, whatever its arguments, scope, time and counters are, those of `limits` among them. */
   readonly always: boolean
   /** Rules that lead to the verdict, each with what has to be true; empty where no rule matches. */
   readonly by: readonly { readonly rule: string; readonly if: readonly string[] }[]
@@ -56,7 +57,7 @@ export function matrixOf(survey: PolicySurvey, agent: string): Matrix {
     return [...surveyed.operations, null].map((spec): MatrixRow => {
       const found = surveyOperation(surveyed, spec)
       // Operations that are alike share their cases, and their classes with them.
-      const end = ends.get(found.cases) ?? endOf(found)
+      const end = ends.get(found.cases) ?? endOf(found, survey.policy.limits !== undefined)
       ends.set(found.cases, end)
       return { api, operation: spec?.name ?? UNLISTED, ...end }
     })
@@ -77,18 +78,20 @@ const EFFECT_OF: Readonly<Record<MatrixVerdict, Effect>> = { admitted: 'allow', 
 /** What becomes of an operation, whatever its name is. */
 type End = Omit<MatrixRow, 'api' | 'operation'>
 
-function endOf({ spec, cases }: OperationSurvey): End {
+function endOf({ spec, cases }: OperationSurvey, hasBudgets: boolean): End {
   const verdict = VERDICTS.find(each => cases.some(({ effects }) => effects.has(EFFECT_OF[each]))) ?? 'denied'
   const effect = EFFECT_OF[verdict]
   const leading = cases.filter(({ effects }) => effects.has(effect))
   const [first] = leading as [Case]
   const plain = cases[0] as Case
   const classes = spec?.classes ?? ['unknown']
+  const isCounted =
+    hasBudgets && verdict !== 'denied' && cases.some(each => countsUnderShared(classesOf(spec, each)))
   const admitting = cases.filter(({ effects }) => effects.has('allow'))
   return {
     classes,
     verdict,
-    always: cases.every(({ effects }) => effects.size === 1 && effects.has(effect)),
+    always: cases.every(({ effects }) => effects.size === 1 && effects.has(effect)) && !isCounted,
     by: waysTo(first, effect),
     unless: [
       ...(first === plain ? [] : [onlyWhere(first)]),
@@ -99,6 +102,10 @@ function endOf({ spec, cases }: OperationSurvey): End {
       admitting.some(({ raised }) => classes.includes(each) || raised.includes(each)),
     ),
   }
+}
+
+function classesOf(spec: OperationSurvey['spec'], { raised }: Case): Pick<Operation, 'classes'> {
+  return { classes: [...(spec?.classes ?? ['unknown']), ...raised] }
 }
 
 function waysTo({ ways }: Case, effect: Effect): MatrixRow['by'] {

@@ -47,6 +47,20 @@ export function findBreaches(survey: PolicySurvey): readonly Breach[] {
   )
 }
 
+/**
+ * Ids of the statements that no request breaks only because of the ids that requests name, at an API where a thing may
+ * have other names: `role/job` may be `role/service-role/job`, which patterns don't know.
+ */
+export function provenByIds(survey: PolicySurvey, breaches: readonly Breach[]): readonly string[] {
+  const apis = survey.apis.filter(api => survey.aliased.has(api))
+  const broken = new Set(breaches.map(({ statement }) => statement.id))
+  const never = (survey.policy.never ?? [])
+    .filter(({ id, select }) => select.resources !== undefined && !broken.has(id))
+    .map(({ select: { resources: _, ...select }, ...rest }) => ({ ...rest, select }))
+  const wider = findBreaches({ ...survey, apis, policy: { ...survey.policy, never } })
+  return [...new Set(wider.map(({ statement }) => statement.id))]
+}
+
 function breachesOf(statement: CompiledNever, survey: PolicySurvey, api: ApiSurvey): readonly Breach[] {
   const tried = surveyedRule(ruleOf(statement), api.api, survey.policy.windows)
   return [...api.operations, null].flatMap(spec => {

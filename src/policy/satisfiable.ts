@@ -35,20 +35,35 @@ export function canHold(facts: readonly Fact[], constants: Constants): boolean {
 
 /**
  * Whether a condition gives yes or no, and no error, wherever the facts hold: it only compares values that the
- * facts have compared already, or that are known.
+ * facts have compared already, or that are known, and asks for no argument that may not have its type.
  */
 export function cannotFail(
   condition: ParsedCondition,
   facts: readonly Fact[],
   constants: Constants,
 ): boolean {
-  const { plain } = condition
+  const { plain, asked } = condition
   if (plain === null) return false
   const cases = casesOf(facts, constants)
   return (
-    cases?.every(each =>
-      plain.every(path => constants.has(path) || each.some(literal => compares(literal, path))),
+    cases?.every(
+      each =>
+        plain.every(path => constants.has(path) || each.some(literal => compares(literal, path))) &&
+        asked.every(path => canBeAsked(path, each, facts)),
     ) ?? false
+  )
+}
+
+/**
+ * ATTACK: an argument of another type than the catalog says, which makes an error of every condition that has it,
+ * `has` as well. One that was answered has met arguments of their types; what is further in, it has to have reached.
+ */
+function canBeAsked(path: string, literals: readonly Literal[], facts: readonly Fact[]): boolean {
+  if (!/^(?:args\b|probe )/.test(path)) return true
+  if (literals.some(literal => 'path' in literal && literal.path === path)) return true
+  return (
+    /^args\.[^.]+$/.test(path) &&
+    facts.some(({ condition, is }) => is !== 'not false' && condition.reads.includes(path))
   )
 }
 

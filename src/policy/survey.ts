@@ -25,6 +25,8 @@ export interface Case {
   /** What may become of it; never empty. */
   readonly effects: ReadonlySet<Effect>
   readonly ways: readonly Way[]
+  /** The rules without which nothing passes: what each lets pass at once (`allow`), or once people have agreed (`hold`). */
+  readonly grounds: readonly Way[]
 }
 
 /** A rule that may decide, and what it decides then. */
@@ -71,6 +73,8 @@ export interface PolicySurvey {
   readonly policy: CompiledPolicy
   readonly agents: readonly string[]
   readonly apis: readonly string[]
+  /** Those at which a thing may have other names than the id that a request says. */
+  readonly aliased: ReadonlySet<string>
   of(agent: string, api: string): ApiSurvey
 }
 
@@ -93,6 +97,7 @@ export function openSurvey(
     policy,
     agents: Object.keys(policy.agents).sort(),
     apis: [...apis.keys()].sort(),
+    aliased: new Set([...apis].flatMap(([name, { catalog }]) => (catalog.hasOtherNames ? [name] : []))),
     of: (agent, api) => surveyApi(policy, agent, api, operations.get(api) ?? [], rules.get(api) ?? []),
   }
 }
@@ -244,22 +249,22 @@ function outcomesOf(
   rules: readonly SurveyedRule[],
   supposed: Supposition,
   constants: Constants,
-): Pick<Case, 'effects' | 'ways'> {
+): Pick<Case, 'effects' | 'ways' | 'grounds'> {
   const matching = rules.flatMap(rule => {
     const extent = ruleExtent(rule, supposed, constants)
     return extent.whole === 'no' ? [] : [{ rule, extent, always: extent.whole === 'all' }]
   })
   const denies = matching.filter(({ rule }) => rule.effect === 'deny')
   const ways: Way[] = denies.map(each => ({ ...each, effect: 'deny', over: false }))
-  if (denies.some(({ always }) => always)) return { effects: new Set<Effect>(['deny']), ways }
+  if (denies.some(({ always }) => always)) return { effects: new Set<Effect>(['deny']), ways, grounds: [] }
   const bars = matching.filter(({ rule }) => rule.effect === 'hold')
   const allows = matching.filter(({ rule }) => rule.effect === 'allow')
   const grounds = [...allows, ...bars.filter(({ rule }) => isGround(rule.select, supposed))]
-  const live = grounds
-    .map(each => ({ ...each, reach: reachOf(each.rule, rules, supposed, constants) }))
-    .filter(({ reach }) => reach !== 'nothing')
-  for (const { reach, ...each } of live)
-    if (reach === 'allow') ways.push({ ...each, effect: 'allow', over: false })
+  const live = grounds.flatMap((each): readonly Way[] => {
+    const effect = reachOf(each.rule, rules, supposed, constants)
+    return effect === 'nothing' ? [] : [{ ...each, effect, over: false }]
+  })
+  ways.push(...live.filter(({ effect }) => effect === 'allow'))
   if (live.length > 0) {
     for (const each of bars) ways.push({ ...each, effect: 'hold', over: false })
     for (const each of [...allows, ...bars]) {
@@ -269,7 +274,7 @@ function outcomesOf(
   }
   if (!live.some(({ always }) => always))
     ways.push({ effect: 'deny', rule: null, always: live.length === 0, extent: null, over: false })
-  return { effects: new Set(ways.map(way => way.effect)), ways }
+  return { effects: new Set(ways.map(way => way.effect)), ways, grounds: live }
 }
 
 /**

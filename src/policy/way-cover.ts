@@ -10,13 +10,15 @@ import type { Way } from './survey.js'
 /** The ways of one operation in one policy, by what they are. */
 export interface Ways {
   readonly all: readonly Way[]
+  /** Rules without which nothing passes. */
+  readonly grounds: readonly Way[]
   /** False for the operations that neither catalog has: the patterns of their rules may reach different ones. */
   readonly listed: boolean
 }
 
 /**
  * Whether all that can pass by the inner rules can pass by the outer ones: each rule that admits is covered by one
- * that admits there, and each bar and limit there by one here.
+ * that admits there, each that is a ground to pass by a ground there, and each bar and limit there by one here.
  */
 export function isWithin(inner: Ways, outer: Ways): boolean {
   const [allows, holds] = [rulesWith(outer, 'allow'), rulesWith(outer, 'hold')]
@@ -25,7 +27,8 @@ export function isWithin(inner: Ways, outer: Ways): boolean {
   const covers = (one: Way, other: Way): boolean => coversWay(one, other, inner.listed)
   return (
     rulesWith(inner, 'allow').every(way => allows.some(other => covers(other, way))) &&
-    rulesWith(inner, 'hold').every(way => [...allows, ...holds].some(other => covers(other, way))) &&
+    // ATTACK: a hold that only barred, now a ground to pass once approved; or an allow that a hold always bars.
+    inner.grounds.every(way => outer.grounds.some(other => covers(other, way))) &&
     rulesWith(outer, 'deny').every(way => ownDenies.some(other => covers(other, way))) &&
     holds.every(way => ownBars.some(other => covers(other, way) && asksAsMany(other, way))) &&
     limitedWays(outer).every(way => limitedWays(inner).some(other => limitsAsMuch(other, way, inner.listed)))
@@ -69,13 +72,16 @@ export function limitsAsMuch(way: Way, before: Way, listed: boolean): boolean {
 }
 
 /** The same for two lists of ways that mean the same, whatever their rules are called. */
-export function signatureOf({ all, listed }: Ways): string {
-  const parts = all.flatMap(({ rule, over }) => {
-    if (rule === null) return []
-    const { effect, select, except, when, probe, during, limit, approvers } = rule.rule
-    const names = listed ? null : (select.operations?.patterns ?? null)
-    const meaning = [effect, names, select.scope, select.resources, except, when, during, approvers, probe]
-    return [JSON.stringify([...meaning, over ? limit : null])]
-  })
-  return JSON.stringify(parts.sort())
+export function signatureOf({ all, grounds, listed }: Ways): string {
+  const meanings = (ways: readonly Way[]): readonly string[] =>
+    ways.flatMap(way => meaningOf(way, listed)).sort()
+  return JSON.stringify([meanings(all), meanings(grounds)])
+}
+
+function meaningOf({ rule, over }: Way, listed: boolean): readonly string[] {
+  if (rule === null) return []
+  const { effect, select, except, when, probe, during, limit, approvers } = rule.rule
+  const names = listed ? null : (select.operations?.patterns ?? null)
+  const meaning = [effect, names, select.scope, select.resources, except, when, during, approvers, probe]
+  return [JSON.stringify([...meaning, over ? limit : null])]
 }

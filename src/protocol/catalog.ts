@@ -78,6 +78,11 @@ export interface Catalog {
   recognise(facts: RequestFacts): Classification
   /** The keeper's half: classes, scope, resources and effects from the catalog alone. Never throws. */
   describe(api: string, recognised: Recognised): Operation
+  /**
+   * Whether some of these resources may have other names beside their ids, which only the arguments would tell
+   * (`Operation.spellings`, `Resource.like`). Absent where an id is the only name of a thing.
+   */
+  readonly hasOtherNames?: (operation: Pick<Operation, 'name' | 'resources'>) => boolean
   /** The arguments of an operation without those that SDKs renew on every call, such as a client token. */
   lastingArgs(operation: Pick<Operation, 'name' | 'args'>): JsonObject
   /** Which of `profile.origins` serves a request that was recognised as these operations; `default` for most. */

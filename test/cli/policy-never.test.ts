@@ -161,9 +161,47 @@ describe('policy prove for AWS', () => {
     )
     const { code, out } = await countersign('policy', 'prove', policy)
     assert.equal(code, 1)
-    assert.match(out, /^PROVEN {2}other-clusters: cannot happen$/m)
+    assert.match(out, /^PROVEN {2}other-clusters: cannot happen, by the ids that requests name;/m)
     assert.match(out, /^BROKEN {2}prod-releases$/m)
     assert.match(out, /curl -X PUT https:\/\/s3\.eu-west-1\.amazonaws\.com\/releases\/prod\/\S+$/m)
+  })
+})
+
+describe('policy prove of a thing that has several names', () => {
+  const LEFT = 'arn:aws:iam::111122223333:role/service-role/*'
+  const text = (extra = '') =>
+    AWS_POLICY.replace('[ecs, s3]', '[iam]').replace(
+      /rules:[\s\S]*$/,
+      `rules:
+  - { id: roles, allow: { api: aws, operations: ["iam:DeleteRole"], resources: ["arn:aws:iam::111122223333:role/job"] }, to: coder }
+${extra}never:
+  - { id: service-roles, api: aws, operations: ["iam:DeleteRole"], resources: ["${LEFT}"] }
+  - { id: users, api: aws, operations: ["iam:DeleteUser"], resources: ["arn:aws:iam::111122223333:user/*"] }
+`,
+    )
+
+  it('attack: a role in a request without its path, said to be proven without a word', async context => {
+    const at = await scratch(context)
+    await writeFile(at('p.yaml'), text())
+    const { code, out } = await countersign('policy', 'prove', at('p.yaml'))
+    assert.equal(code, 0)
+    assert.match(
+      out,
+      /^PROVEN {2}service-roles: cannot happen, by the ids that requests name; a thing may have others \(docs\/aws\.md\)$/m,
+    )
+    assert.match(out, /^PROVEN {2}users: cannot happen$/m)
+    const json = await countersign('policy', 'prove', at('p.yaml'), '--json')
+    assert.deepEqual((JSON.parse(json.out) as { byIds: unknown }).byIds, ['service-roles'])
+  })
+
+  it('is proven whole where a deny has the other names as well', async context => {
+    const at = await scratch(context)
+    await writeFile(
+      at('p.yaml'),
+      text('  - { id: none, deny: { api: aws, operations: ["iam:DeleteRole"] } }\n'),
+    )
+    const { out } = await countersign('policy', 'prove', at('p.yaml'))
+    assert.match(out, /^PROVEN {2}service-roles: cannot happen$/m)
   })
 })
 

@@ -101,7 +101,10 @@ describe('policy suggest', () => {
       read('*'),
     ])
     assert.equal(policy.rules.length, 1)
-    assert.match(text, /^# Left out, because a resource’s name holds a star or is too long: 1 attempt/m)
+    assert.match(
+      text,
+      /^# Left out, because a resource’s name holds a star, may mean others or is too long: 1 attempt/m,
+    )
   })
 
   it('attack: a resource whose name hides letters stands there in escapes', async t => {

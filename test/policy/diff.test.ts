@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
+import { loadShippedCatalogs } from '../../src/cli/catalogs.js'
 import { activate, diffPolicies, openSurvey } from '../../src/policy/index.js'
 import { A_KEY, ANOTHER_KEY, compiledOf, policyText } from './a-policy.js'
 
@@ -8,9 +9,14 @@ const GROUPS = `approvers:
   interns: { keys: { kim: "${ANOTHER_KEY}" } }
 `
 
+const RAILWAY = `  railway: { catalog: railway, credential: railway }
+credentials:
+  railway: { minter: railway-project-token, project: p, environment: e }`
+
 function surveyOf(rules: string) {
-  const text = policyText(rules).replace(/approvers:\n {2}finance.*\n/, GROUPS)
-  const { payload, cid, catalogs } = compiledOf(text)
+  const parts = rules.includes('api: railway') ? { apis: RAILWAY } : {}
+  const text = policyText(rules, parts).replace(/approvers:\n {2}finance.*\n/, GROUPS)
+  const { payload, cid, catalogs } = compiledOf(text, new Map(loadShippedCatalogs()))
   return openSurvey(payload, activate(payload, cid, catalogs).apis)
 }
 
@@ -108,5 +114,26 @@ describe('an allow that becomes a hold', () => {
     assert.deepEqual(diff(allow('w', PATCH, '', ', scope: { order: o1 }'), hold(', scope: { order: o1 }')), [
       'changed PATCH /orders/{order}',
     ])
+  })
+})
+
+describe('a hold that bars what it gives nobody', () => {
+  const opaque = (id: string, effect: string, classes: string, rest = '') =>
+    `  - { id: ${id}, ${effect}: { api: railway, operations: [variableUpsert], class: [${classes}] }, to: coder${rest} }\n`
+  const asked = ', approvers: finance'
+  const one = opaque('a', 'allow', 'update, opaque', ', when: size(resources) == 1')
+
+  it('attack: it becomes a ground to pass, for a request that no allow reaches', () => {
+    assert.deepEqual(
+      diff(one + opaque('h', 'hold', 'update', asked), one + opaque('h', 'hold', 'update, opaque', asked)),
+      ['widened variableUpsert'],
+    )
+  })
+
+  it('attack: another allow, which it bars, lets more be asked for than before', () => {
+    const before = one + opaque('h', 'hold', 'update', asked)
+    const after = before + opaque('b', 'allow', 'update, opaque')
+    assert.deepEqual(diff(before, after), ['widened variableUpsert'])
+    assert.deepEqual(diff(after, before), ['narrowed variableUpsert'])
   })
 })

@@ -71,7 +71,30 @@ describe('a matrix', () => {
   })
 })
 
+describe('a matrix of a policy with limits of its own', () => {
+  it('is not certain of what they count', () => {
+    const rules = '  - { id: all, allow: { api: shop, class: "*" }, to: coder }\n'
+    const { rows } = matrixOf(surveyOf(rules, 'limits: { perAgent: { count: 1, per: day } }'), 'coder')
+    const always = (name: string) => rows.find(({ operation }) => operation.startsWith(name))?.always
+    assert.deepEqual([always('GET'), always('PATCH'), always('(not in')], [true, false, true])
+  })
+})
+
 describe('never', () => {
+  it('attack: an argument of another type, an error in whatever asks whether it is there', () => {
+    const patch = 'api: shop, operations: ["PATCH /orders/{order}"]'
+    const small = `  - { id: small, allow: { ${patch} }, to: coder, when: args.amount < 5 }\n`
+    const held = `  - { id: held, hold: { ${patch} }, to: coder, when: has(args.force), approvers: finance }\n`
+    const never = (when: string) => `  - { id: n, ${patch}, when: '${when}' }\n`
+    const forced = 'has(args.force)'
+    assert.deepEqual(broken(small, never(`args.amount > 7 && ${forced}`)), [
+      'n PATCH /orders/{order} small allow',
+    ])
+    assert.deepEqual(broken(held, never(`!${forced}`)), ['n PATCH /orders/{order} held hold'])
+    const answered = small.replace('args.amount < 5', `"args.amount < 5 && !${forced}"`)
+    assert.deepEqual(broken(answered, never(`args.amount > 7 && ${forced}`)), [])
+  })
+
   const PAY = `${READ}  - { id: pay, allow: { api: shop, effect: refund }, to: coder, when: args.amount < 100 }
 `
 

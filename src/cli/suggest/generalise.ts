@@ -49,10 +49,16 @@ export function generalise(asked: readonly Asked[]): Generalised {
   return { suggestions: [...suggestions.values()], leftOut }
 }
 
-/** ATTACK: an agent names a resource `*`, and the rule that is made of it admits every one. */
+/**
+ * ATTACK: an agent names a resource `*`, and the rule that is made of it admits every one. A name that may mean others, an
+ * alias of a key, is admitted by no pattern that means it alone.
+ */
 function isSayable({ scope, resources }: Occurrence): boolean {
   const accounts = scope.account === undefined || scope.account.length <= MAX_SCOPE_VALUE
-  return accounts && resources.every(({ id }) => !id.includes('*') && id.length <= MAX_ID)
+  return (
+    accounts &&
+    resources.every(({ id, like }) => like === undefined && !id.includes('*') && id.length <= MAX_ID)
+  )
 }
 
 function suggestionFor(asked: Asked, seen: readonly Occurrence[]): Suggestion {

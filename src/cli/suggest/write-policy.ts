@@ -203,7 +203,7 @@ function remainder({ unknown }: LedgerEvidence, leftOut: Generalised['leftOut'])
     ...(leftOut.length === 0
       ? []
       : [
-          `# Left out, because a resource’s name holds a star or is too long: ${seen(tallyOccurrences(leftOut))}.`,
+          `# Left out, because a resource’s name holds a star, may mean others or is too long: ${seen(tallyOccurrences(leftOut))}.`,
         ]),
   ]
   return lines.length === 0 ? '' : `\n${lines.join('\n')}\n`

@@ -10,7 +10,7 @@ import type { BodyPlan, Header, RawRequest, RequestBody, RequestFacts, RequestHe
 import { headerValue, refuseHeaders } from '../request-headers.js'
 import { asUnclassifiable, unclassifiable } from '../unclassifiable.js'
 import { parseCbor } from './cbor.js'
-import { describeKnown, describeUnknown } from './describe.js'
+import { describeKnown, describeUnknown, mayHaveOtherNames } from './describe.js'
 import { argumentsOfForm } from './form-arguments.js'
 import { structureOfNative } from './native-arguments.js'
 import type { CompiledOperation } from './operation.js'
@@ -108,6 +108,15 @@ class AwsCatalog implements Catalog {
     } catch {
       // A service that can't be opened knows no operation.
       return describeUnknown(api, recognised, null)
+    }
+  }
+
+  hasOtherNames({ name, resources }: Pick<Operation, 'name' | 'resources'>): boolean {
+    try {
+      const { service, operation } = this.find(name)
+      return service !== null && operation !== null && mayHaveOtherNames(service.id, operation, resources)
+    } catch {
+      return true
     }
   }
 

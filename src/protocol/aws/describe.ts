@@ -59,6 +59,28 @@ export function describeKnown(
   }
 }
 
+/** Whether something that was named so may be meant by another name as well: some argument or a spelling may say so. */
+export function mayHaveOtherNames(
+  service: string,
+  operation: CompiledOperation,
+  resources: readonly Resource[],
+): boolean {
+  if (resources.length === 0) return false
+  if (argumentsAssumed(service, {}) !== null || otherSpellings(resources, { Qualifier: 'any' }).length > 0)
+    return true
+  if (resources.some(({ type, id }) => type === UNMAPPED || LOOSE.test(id))) return true
+  const types = new Set(resources.map(({ type }) => type))
+  const declares = declaredBy(operation)
+  return operation.resources.some(template => types.has(template.type) && template.leavesUnsaid(declares))
+}
+
+/** What `Resource.like` may be of: a key's alias, a path of parameters, and what has a star. */
+const LOOSE = /\*|^arn:[^:]+:(?:kms:[^:]*:[^:]*:alias\/|ssm:[^:]*:[^:]*:parameter)/
+
+function declaredBy({ input }: CompiledOperation): (name: string) => boolean {
+  return name => input.kind === 'fields' && input.fields.has(name)
+}
+
 const UNKNOWN: readonly OperationClass[] = ['unknown']
 
 /** An operation that nobody described: nothing is known of it but where it goes. */
@@ -130,10 +152,8 @@ function unsaidIn(
   context: ArnContext,
   { resources }: FoundResources,
 ): readonly Resource[] {
-  const { input } = operation
-  if (input.kind !== 'fields') return []
   const types = new Set(resources.map(({ type }) => type))
-  const declares = (name: string): boolean => input.fields.has(name)
+  const declares = declaredBy(operation)
   return operation.resources
     .filter(({ type }) => types.has(type))
     .flatMap(template => template.unsaid(args, context, declares))

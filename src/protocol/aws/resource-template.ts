@@ -15,6 +15,8 @@ export interface ResourceTemplate {
    * the operation's arguments.
    */
   readonly unsaid: (args: JsonObject, context: ArnContext, declares: Declares) => readonly Resource[]
+  /** Whether `unsaid` may be any, whatever the arguments are. */
+  readonly leavesUnsaid: (declares: Declares) => boolean
 }
 
 /** Whether an operation has an argument of this name. */
@@ -68,6 +70,7 @@ export function compileResource(value: unknown, where: string): ResourceTemplate
     type,
     resources: (args, context) => resourcesOf(prepared, args, context),
     unsaid: (args, context, declares) => unsaidOf(prepared, args, context, declares),
+    leavesUnsaid: declares => placesSaid(prepared, declares) !== null,
   }
 }
 
@@ -120,15 +123,21 @@ function resourcesOf(template: Prepared, args: JsonObject, context: ArnContext):
   return { named, unclear: [...new Set(unclear)], absent }
 }
 
+/** The places that an operation declares, where it declares some of them and not all. */
+function placesSaid({ places, from }: Prepared, declares: Declares): Prepared['places'] | null {
+  const said = places.filter(({ steps: [first = ''] }) => declares(first))
+  return from !== undefined || said.length === 0 || said.length === places.length ? null : said
+}
+
 function unsaidOf(
   template: Prepared,
   args: JsonObject,
   context: ArnContext,
   declares: Declares,
 ): readonly Resource[] {
-  const { type, places, from, fold } = template
-  const said = places.filter(({ steps: [first = ''] }) => declares(first))
-  if (from !== undefined || said.length === 0 || said.length === places.length) return []
+  const { type, places, fold } = template
+  const said = placesSaid(template, declares)
+  if (said === null) return []
   return rowsOf(said, args).flatMap(row => {
     const values = row.flatMap(value => (value === null || value.startsWith('arn:') ? [] : [value]))
     if (values.length < said.length) return []
