@@ -105,7 +105,7 @@ export async function startKeeper(options: KeeperOptions): Promise<Keeper> {
   const announce = (view: PolicyView | null) => link?.announce(view)
   const knowsIssuer = (issuer: string) => options.identities?.knows(issuer) ?? false
   const activation = new Activation({
-    ...{ ledger, clock, log, knowsIssuer, announce },
+    ...{ ledger, crypto: options.crypto, clock, log, knowsIssuer, announce },
     source: options.policySource,
   })
   let stops: Stops | undefined
@@ -380,6 +380,6 @@ async function beat(
         ...(policy === null ? {} : { policy: policy.cid }),
       },
     },
-    { urgency: 'soon' },
+    { urgency: 'soon', state: activation.memory() },
   )
 }
