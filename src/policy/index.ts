@@ -36,6 +36,7 @@ export {
   type Signature,
   type StatedOperation,
   sealCountersignature,
+  standingGroups,
   statedOperation,
   statementDigest,
 } from './countersignature.js'
