@@ -58,8 +58,8 @@ export function readPolicyFile(file: string): PolicyFile {
 /** More than the largest description of an API has. */
 const MAX_BESIDE_BYTES = 64 * 1024 * 1024
 
-/** ATTACK: a policy to be looked at names a device, a pipe or a heap of bytes, and whoever looks waits for ever. Null for what is no text of a file. */
-function textBeside(path: string): string | null {
+/** ATTACK: what is to be looked at names a device, a pipe or a heap of bytes, and whoever looks waits for ever. Null for what is no text of a file. */
+export function textBeside(path: string): string | null {
   try {
     const found = statSync(path)
     if (!found.isFile() || found.size > MAX_BESIDE_BYTES) return null
