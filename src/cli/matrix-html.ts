@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto'
 import type { Matrix, MatrixRow } from '../policy/index.js'
+import { visible } from './entry-text.js'
 import { detailOf, rulesOf, summaryOf } from './matrix-text.js'
 
 /**
@@ -99,6 +100,7 @@ function digestOf(text: string): string {
   return `sha256-${createHash('sha256').update(text, 'utf8').digest('base64')}`
 }
 
+/** ATTACK: an operation of a description that somebody else wrote, whose name turns the direction of a row around. */
 function escapeHtml(text: string): string {
-  return text.replace(/[&<>"']/g, letter => `&#${letter.charCodeAt(0)};`)
+  return visible(text).replace(/[&<>"']/g, letter => `&#${letter.charCodeAt(0)};`)
 }

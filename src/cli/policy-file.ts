@@ -1,8 +1,9 @@
-import { existsSync, readFileSync } from 'node:fs'
+import { existsSync, readFileSync, statSync } from 'node:fs'
 import { dirname, join, resolve } from 'node:path'
 import {
   contentId,
   decodeEnvelope,
+  fromUtf8,
   type JsonObject,
   parseCanonical,
   parseStrictJson,
@@ -41,8 +42,8 @@ export function readPolicyFile(file: string): PolicyFile {
   const files = new Map<string, string>()
   for (const name of filesOf(source.document.apis)) {
     // A file that isn't there is the compiler's finding, with its line.
-    const path = resolve(folder, name)
-    if (existsSync(path)) files.set(name, readFileSync(path, 'utf8'))
+    const text = textBeside(resolve(folder, name))
+    if (text !== null) files.set(name, text)
   }
   const options = {
     catalogs: loadShippedCatalogs(),
@@ -52,6 +53,20 @@ export function readPolicyFile(file: string): PolicyFile {
     nowMs: Date.now(),
   }
   return { kind: 'source', source, options }
+}
+
+/** More than the largest description of an API has. */
+const MAX_BESIDE_BYTES = 64 * 1024 * 1024
+
+/** ATTACK: what is to be looked at names a device, a pipe or a heap of bytes, and whoever looks waits for ever. Null for what is no text of a file. */
+export function textBeside(path: string): string | null {
+  try {
+    const found = statSync(path)
+    if (!found.isFile() || found.size > MAX_BESIDE_BYTES) return null
+    return fromUtf8(readFileSync(path))
+  } catch {
+    return null
+  }
 }
 
 /**
@@ -128,8 +143,12 @@ function consultSealed(file: string, bytes: Uint8Array): ConsultedPolicy {
   const { payload } = decodeEnvelope(bytes)
   const policy = parseCanonical(payload) as JsonObject
   const catalogs = new Map<string, CatalogDocument>()
-  for (const api of Object.values((policy.apis ?? {}) as Record<string, { catalog?: unknown }>)) {
-    const digest = api.catalog
+  // Nothing has been checked yet; `activate` says what is wrong with it.
+  const { apis } = (policy ?? {}) as {
+    readonly apis?: Readonly<Record<string, { catalog?: unknown } | null>>
+  }
+  for (const api of Object.values(apis ?? {})) {
+    const digest = api?.catalog
     if (typeof digest !== 'string' || !/^sha256:[0-9a-f]{64}$/.test(digest)) continue
     const path = join(dirname(resolve(file)), 'catalogs', `${digest.slice('sha256:'.length)}.json`)
     if (existsSync(path))
@@ -143,8 +162,14 @@ function consultSealed(file: string, bytes: Uint8Array): ConsultedPolicy {
   }
 }
 
+/** ATTACK: a text in another encoding, in which a name that a deny lists reads well in an editor and fits nothing. */
 function readText(file: string): string {
-  return readBytes(file).toString('utf8')
+  const bytes = readBytes(file)
+  try {
+    return fromUtf8(bytes)
+  } catch {
+    throw new UsageError(`${file} is not UTF-8`, 'Save it in UTF-8.')
+  }
 }
 
 function readBytes(file: string): Buffer {

@@ -1,8 +1,9 @@
-import { writeFileSync } from 'node:fs'
+import { closeSync, fsyncSync, openSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import { contentId, decodeEnvelope, type Envelope, encodeEnvelope, fromUtf8 } from '../canon/index.js'
 import { nativeCrypto } from '../native/index.js'
 import { openTrustChain, openTrustRoot, readTrustChain, type TrustRoot } from '../policy/index.js'
 import type { LoadedConfig } from './config.js'
+import { UsageError } from './io.js'
 import { openNeeded } from './needed-file.js'
 
 /** The envelopes in the file of a trust root, oldest first. Throws `file_unreachable` where there is no such file, and a policy fault where it holds something else. */
@@ -11,7 +12,47 @@ export function trustChainIn(file: string): readonly Uint8Array[] {
 }
 
 export function writeTrustChain(file: string, chain: readonly Envelope[]): void {
-  writeFileSync(file, `[\n${chain.map(envelope => fromUtf8(encodeEnvelope(envelope))).join(',\n')}\n]\n`)
+  writeFileSync(file, trustChainText(chain), { flag: 'wx' })
+}
+
+/** The chain as its file holds it. */
+export function trustChainText(chain: readonly Envelope[]): string {
+  return `[\n${chain.map(envelope => fromUtf8(encodeEnvelope(envelope))).join(',\n')}\n]\n`
+}
+
+/**
+ * Replaces a file that others may be about to replace as well, whole or not at all, whatever happens to the host. `content` is asked when nobody
+ * else can write, so that it can look at what is there now. Throws a UsageError while another process writes.
+ */
+export function replaceExclusively(file: string, content: () => string): void {
+  const fresh = `${file}.new`
+  const descriptor = openExclusively(fresh)
+  try {
+    try {
+      writeFileSync(descriptor, content())
+      fsyncSync(descriptor)
+    } finally {
+      closeSync(descriptor)
+    }
+    renameSync(fresh, file)
+  } catch (error) {
+    rmSync(fresh, { force: true })
+    throw error
+  }
+}
+
+function openExclusively(fresh: string): number {
+  try {
+    return openSync(fresh, 'wx', 0o644)
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException
+    throw code === 'EEXIST'
+      ? new UsageError(
+          `${fresh} is being written`,
+          'Wait for the other command; remove the file where none runs.',
+        )
+      : new UsageError(`${fresh} can’t be written (${code})`, 'Check the path.')
+  }
 }
 
 /** The trust root that a configuration pins. Throws a policy fault where the file doesn't hold it. */

@@ -1,13 +1,24 @@
-import { CountersignError } from '../canon/index.js'
+import { CountersignError, type Crypto } from '../canon/index.js'
 import type { Ledger } from '../ledger/index.js'
 import type { PolicyView } from '../link/index.js'
-import { type ActivePolicy, observers, refuseLongObserving, type TrustRoot } from '../policy/index.js'
+import {
+  type ActivePolicy,
+  observers,
+  refuseLongObserving,
+  type SeenTrustRoot,
+  type TrustRoot,
+  trustRootId,
+} from '../policy/index.js'
 import type { CatalogDocument } from '../protocol/index.js'
 import { keeperFault } from './error-table.js'
 import type { Clock, Log } from './ports.js'
+import type { StateChange } from './state-change.js'
 
 /** Durable form: `{"version":7,"cid":"sha256:…"}`, the highest policy that was ever activated. */
 export const HIGHEST_KEY = 'policy/highest'
+
+/** Durable form: `{"version":3,"cid":"sha256:…"}`, the newest trust root that was ever opened. */
+const SEEN_KEY = 'trust/seen'
 
 /** Content id of the policy that this epoch's log says is in force. Another epoch's log has to say it again. */
 export const ANNOUNCED_KEY = 'policy/announced'
@@ -27,7 +38,8 @@ export interface OpenedPolicy {
 
 /** Where the trust root and the sealed policy come from. Both throw the fault that says why they can't be used. */
 export interface SealedSource {
-  trust(): Promise<TrustRoot>
+  /** `seen`: the newest trust root that was opened before; nothing older and no other history is opened after it. */
+  trust(seen: SeenTrustRoot | null): Promise<TrustRoot>
   policy(trust: TrustRoot, highest: HighestPolicy | null, nowMs: number): Promise<OpenedPolicy>
   /** Calls back after a change of any of the files; the answer ends it. */
   watch(onChange: () => void): () => void
@@ -53,6 +65,7 @@ export interface PolicyRefusal {
 
 export interface ActivationParts {
   readonly ledger: Ledger
+  readonly crypto: Pick<Crypto, 'sha256'>
   readonly clock: Clock
   readonly log: Log
   readonly source: SealedSource
@@ -74,6 +87,7 @@ export class Activation {
   private readonly parts: ActivationParts
   private current: InForce | null = null
   private root: TrustRoot | null = null
+  private seen: SeenTrustRoot | null = null
   private lastRefusal: PolicyRefusal | null = null
   private expiryWritten = false
   private loading: Promise<unknown> = Promise.resolve()
@@ -93,6 +107,11 @@ export class Activation {
   /** The trust root as it was last opened. */
   trust(): TrustRoot | null {
     return this.root
+  }
+
+  /** What is to be durable with the next entry. ATTACK: a trust root that was cut back while nobody ran. */
+  memory(): readonly StateChange[] {
+    return this.seen === null ? [] : [{ key: SEEN_KEY, value: JSON.stringify(this.seen) }]
   }
 
   /** Why the newest update isn't in force; null where it is. */
@@ -129,9 +148,9 @@ export class Activation {
     const { source, clock } = this.parts
     let next: InForce
     try {
-      this.root = await source.trust()
-      await this.withdrawWhatIsRevoked(this.root)
-      next = withView(await source.policy(this.root, await this.highest(), clock.nowMs()))
+      const root = await this.openTrust()
+      await this.withdrawWhatIsRevoked(root)
+      next = withView(await source.policy(root, await this.highest(), clock.nowMs()))
       refuseLongObserving(next.policy, clock.nowMs())
     } catch (error) {
       if (!(error instanceof CountersignError)) throw error
@@ -141,6 +160,15 @@ export class Activation {
     await this.putInForce(next)
     this.lastRefusal = null
     return true
+  }
+
+  private async openTrust(): Promise<TrustRoot> {
+    const { source, crypto, ledger } = this.parts
+    this.seen ??= seenIn(await ledger.state.get(SEEN_KEY))
+    const root = await source.trust(this.seen)
+    this.root = root
+    this.seen = { version: root.version, cid: trustRootId(root, crypto) }
+    return root
   }
 
   /** INVARIANT: what is in force was remembered in the ledger first. */
@@ -191,10 +219,10 @@ export class Activation {
     this.lastRefusal = { code: fault.code, message: fault.message, atMs: this.parts.clock.nowMs() }
     if (known?.code === fault.code && known.message === fault.message) return
     this.parts.log.error({ code: fault.code }, `policy not activated: ${fault.message}`)
-    await this.parts.ledger.append({
-      type: 'policy',
-      data: { action: 'refused', cid: null, version: 0, code: fault.code },
-    })
+    await this.parts.ledger.append(
+      { type: 'policy', data: { action: 'refused', cid: null, version: 0, code: fault.code } },
+      { state: this.memory() },
+    )
   }
 
   private async append(action: 'activated' | 'expired', { cid, version }: ActivePolicy): Promise<void> {
@@ -204,7 +232,7 @@ export class Activation {
     ]
     await this.parts.ledger.append(
       { type: 'policy', data: { action, cid, version } },
-      action === 'activated' ? { state: remember } : {},
+      action === 'activated' ? { state: [...remember, ...this.memory()] } : {},
     )
   }
 
@@ -212,6 +240,10 @@ export class Activation {
     const value = await this.parts.ledger.state.get(HIGHEST_KEY)
     return value === undefined ? null : JSON.parse(value)
   }
+}
+
+function seenIn(value: string | undefined): SeenTrustRoot | null {
+  return value === undefined ? null : JSON.parse(value)
 }
 
 function withView({ policy, catalogs, recheck }: OpenedPolicy): InForce {

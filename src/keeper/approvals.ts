@@ -7,6 +7,7 @@ import {
   type ApprovalVerdict,
   type ApproverGroup,
   type Decision,
+  hasEnough,
   openCountersignature,
 } from '../policy/index.js'
 import type { ControlBody } from '../receipt/index.js'
@@ -177,9 +178,13 @@ export class Approvals {
     if (known !== undefined && known.keptMs > c.nowMs && !this.taken.has(known.id)) {
       const pending = { kind: 'pending', approval: known, opening: this.openingOf(known) } as const
       if (this.changing.has(known.id)) return pending
-      if (this.unfit.has(known.id)) return this.askAnew(c, grant, decision, known)
+      if (this.unfit.has(known.id))
+        return this.askAnew(c, grant, decision, known, 'the API answers otherwise')
       // A person's no stands, whatever the upstream says by now.
       if (known.state === 'rejected') return { kind: 'rejected', approval: known }
+      // ATTACK: a yes by a key that was revoked before it was used.
+      if (known.state === 'approved' && !this.isStillApproved(known))
+        return this.askAnew(c, grant, decision, known, 'the key of whoever approved was revoked')
       switch (comparedWith(known.probes, resultsOf(c) ?? [])) {
         case 'same':
           return known.state === 'requested' ? pending : { kind: 'approved', approval: known }
@@ -187,7 +192,7 @@ export class Approvals {
           return known.state === 'requested' ? pending : { kind: 'refused', code: 'probe_unanswered' }
         // ATTACK: people agree to what is mounted in staging, and then it is mounted in production too.
         case 'changed':
-          return this.askAnew(c, grant, decision, known)
+          return this.askAnew(c, grant, decision, known, 'the API answers otherwise')
       }
     }
     const approval = newApproval({ c, grant, decision, match }, this.parts, this.bounds)
@@ -199,16 +204,18 @@ export class Approvals {
   }
 
   /** What people were asked on isn't so any more: their approval ends, and they are asked about what is so now. */
-  private askAnew(c: Case, grant: Grant, decision: Decision, known: Approval): ApprovalRequest {
+  private askAnew(c: Case, grant: Grant, decision: Decision, known: Approval, why: string): ApprovalRequest {
     const approval = newApproval({ c, grant, decision, match: known.match }, this.parts, this.bounds)
     if (approval === 'too large') return { kind: 'refused', code: 'approval_too_large' }
     const ended = this.forget(known)
     this.unfit.add(known.id)
-    this.parts.log.info(
-      { voided: known.id, approval: approval.id },
-      'an approval is void: the API answers otherwise',
-    )
+    this.parts.log.info({ voided: known.id, approval: approval.id }, `an approval is void: ${why}`)
     return this.carried(approval, [ended], known)
+  }
+
+  private isStillApproved({ statement, approvers, signed }: Approval): boolean {
+    const groups = this.parts.groupsOf(statement.policy)
+    return groups !== null && hasEnough([...groups.values()], approvers, signed)
   }
 
   /** Met by repeated calls from now on; nobody signs it before it is durable. */

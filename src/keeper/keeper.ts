@@ -1,7 +1,12 @@
 import type { IdentityVerifier } from '../credential/index.js'
 import type { Cosigning, Shipping } from '../ledger/index.js'
 import type { PolicyView } from '../link/index.js'
-import type { SignedGrantOrder, SignedOperateOrder, TrustRoot } from '../policy/index.js'
+import {
+  type SignedGrantOrder,
+  type SignedOperateOrder,
+  standingGroups,
+  type TrustRoot,
+} from '../policy/index.js'
 import { Activation, type SealedSource } from './activation.js'
 import { type AdminParts, type AdminServer, serveAdmin } from './admin.js'
 import { Admission } from './admit.js'
@@ -105,7 +110,7 @@ export async function startKeeper(options: KeeperOptions): Promise<Keeper> {
   const announce = (view: PolicyView | null) => link?.announce(view)
   const knowsIssuer = (issuer: string) => options.identities?.knows(issuer) ?? false
   const activation = new Activation({
-    ...{ ledger, clock, log, knowsIssuer, announce },
+    ...{ ledger, crypto: options.crypto, clock, log, knowsIssuer, announce },
     source: options.policySource,
   })
   let stops: Stops | undefined
@@ -124,7 +129,10 @@ export async function startKeeper(options: KeeperOptions): Promise<Keeper> {
     log,
     groupsOf: cid => {
       const policy = activation.inForce()
-      return policy?.cid === cid ? policy.approvers : null
+      const trust = activation.trust()
+      if (policy?.cid !== cid || trust === null) return null
+      // ATTACK: an approver's stolen key, which the trust root has revoked before the next policy is sealed without it.
+      return standingGroups(policy.approvers, trust)
     },
   })
   const grants = await Grants.load(
@@ -380,6 +388,6 @@ async function beat(
         ...(policy === null ? {} : { policy: policy.cid }),
       },
     },
-    { urgency: 'soon' },
+    { urgency: 'soon', state: activation.memory() },
   )
 }

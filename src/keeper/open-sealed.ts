@@ -1,5 +1,5 @@
 import { type Crypto, canonicalize, contentId, fromUtf8, type JsonObject } from '../canon/index.js'
-import type { ActivePolicy, TrustRoot } from '../policy/index.js'
+import type { ActivePolicy, SeenTrustRoot, TrustRoot } from '../policy/index.js'
 import type { CatalogDocument } from '../protocol/index.js'
 import type { HighestPolicy, OpenedPolicy } from './activation.js'
 import { keeperFault } from './error-table.js'
@@ -12,6 +12,9 @@ export interface Against {
 }
 
 /** How sealed bytes become a policy, wherever they came from. */
+/** Opens the chain against the pin of the configuration and what was seen before; throws what is wrong with it. */
+export type OpenTrust = (chain: readonly Uint8Array[], seen: SeenTrustRoot | null) => TrustRoot
+
 export interface SealParts {
   readonly crypto: Pick<Crypto, 'sha256'>
   /** Verifies the seal for this deployment's audience; throws one code per refusal. */

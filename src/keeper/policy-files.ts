@@ -1,18 +1,17 @@
 import { readFile } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { watchFiles } from '../native/index.js'
-import { readTrustChain, type TrustRoot } from '../policy/index.js'
+import { readTrustChain } from '../policy/index.js'
 import type { SealedSource } from './activation.js'
 import { keeperFault } from './error-table.js'
-import { catalogFile, openSealedPolicy, type SealParts } from './open-sealed.js'
+import { catalogFile, type OpenTrust, openSealedPolicy, type SealParts } from './open-sealed.js'
 
 export interface PolicyFilesOptions extends SealParts {
   /** JSON array of trust-root envelopes, oldest first. */
   readonly trustRootFile: string
   /** The sealed policy; `catalogs/<64 hex digits>.json` stand beside it. */
   readonly sealedFile: string
-  /** Opens the chain against the pin of the configuration; throws what is wrong with it. */
-  readonly openTrust: (chain: readonly Uint8Array[]) => TrustRoot
+  readonly openTrust: OpenTrust
   /** How often the files are looked at where the system reports no change; 30,000 unless told. */
   readonly pollMs?: number
 }
@@ -25,7 +24,7 @@ export function policyFiles(options: PolicyFilesOptions): SealedSource {
   const catalog = async (digest: string) =>
     (await bytesIn(join(beside, 'catalogs'), digest)) ?? (await bytesIn(beside, digest))
   return {
-    trust: async () => options.openTrust(readTrustChain(await bytesOf(trustRootFile))),
+    trust: async seen => options.openTrust(readTrustChain(await bytesOf(trustRootFile)), seen),
     policy: async (trust, highest, nowMs) =>
       openSealedPolicy(options, await bytesOf(sealedFile), catalog, {
         trust,

@@ -2,10 +2,10 @@ import { mkdir, readFile, rename, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { CountersignError, contentId } from '../canon/index.js'
 import { watchFiles } from '../native/index.js'
-import { readTrustChain, type TrustRoot } from '../policy/index.js'
+import { readTrustChain, type SeenTrustRoot, type TrustRoot } from '../policy/index.js'
 import type { Distribution, OpenedPolicy, SealedSource } from './activation.js'
 import { keeperFault } from './error-table.js'
-import { type Against, catalogFile, openSealedPolicy, type SealParts } from './open-sealed.js'
+import { type Against, catalogFile, type OpenTrust, openSealedPolicy, type SealParts } from './open-sealed.js'
 import type { PolicyFetch, Validators } from './policy-fetch.js'
 import { bytesOf } from './policy-files.js'
 import type { Clock, Log } from './ports.js'
@@ -13,7 +13,7 @@ import type { Clock, Log } from './ports.js'
 export interface PolicyUrlOptions extends SealParts {
   /** JSON array of trust-root envelopes, oldest first. It stays a file: it is what everything fetched is held against. */
   readonly trustRootFile: string
-  readonly openTrust: (chain: readonly Uint8Array[]) => TrustRoot
+  readonly openTrust: OpenTrust
   /** Where the sealed policy is served; `catalogs/<64 hex digits>.json` beside it. Without query or user. */
   readonly url: string
   /** Folder for the last good policy and its catalogs, laid out as beside a policy file; made where it is missing. */
@@ -64,8 +64,8 @@ class PolicyUrl implements SealedSource {
     this.url = new URL(options.url)
   }
 
-  async trust(): Promise<TrustRoot> {
-    return this.options.openTrust(readTrustChain(await bytesOf(this.options.trustRootFile)))
+  async trust(seen: SeenTrustRoot | null): Promise<TrustRoot> {
+    return this.options.openTrust(readTrustChain(await bytesOf(this.options.trustRootFile)), seen)
   }
 
   async policy(trust: TrustRoot, highest: Against['highest'], nowMs: number): Promise<OpenedPolicy> {

@@ -63,7 +63,7 @@ export const ledgerErrors = {
   archive_unfit: {
     status: 409,
     sentence: 'The ledger cannot be archived so far.',
-    mend: 'Name fewer entries: the newest stay, and everything from the oldest open attempt on.',
+    mend: 'Name fewer entries: the newest stay, and everything from the oldest open attempt on. The folder is one of its own, outside the ledger’s, where not everybody may write.',
   },
   archive_busy: {
     status: 409,

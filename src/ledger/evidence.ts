@@ -11,6 +11,7 @@ import {
   type Verification,
   type VerifyOptions,
 } from '../receipt/index.js'
+import { MAX_NOTE_BYTES } from './bounded-file.js'
 import { openCopies } from './copy/copies.js'
 import { folderFiles } from './copy/copy-files.js'
 import { checkpointBeside, cosignedBeside, readDump, readDumpLines } from './dump.js'
@@ -73,14 +74,11 @@ export async function readCheckpointFile(file: string, crypto: Crypto): Promise<
   return parseCheckpoint(utf8((parseStrictJson(bytes) as JsonObject).checkpoint as string))
 }
 
-/** More than any note or mark has; the parsers refuse what is longer. */
-const MAX_NOTE_FILE_BYTES = 2_000_000
-
 /** ATTACK: a checkpoint that is handed over may be a file of any size. */
 async function noteBytes(file: string): Promise<Buffer> {
   const handle = await open(file)
   try {
-    const bytes = Buffer.alloc(MAX_NOTE_FILE_BYTES)
+    const bytes = Buffer.alloc(MAX_NOTE_BYTES)
     let length = 0
     for (;;) {
       const { bytesRead } = await handle.read(bytes, length, bytes.length - length)

@@ -51,6 +51,8 @@ const DEFAULT_LIMITS: LedgerLimits = {
 const SIGNER_PATIENCE_MS = 5_000
 
 export interface WriterOptions {
+  /** Folder of the ledger. */
+  readonly dir: string
   readonly highWater: string
   readonly signer: LogKey
   readonly checkpointKey: LogKey
@@ -130,6 +132,7 @@ export class LedgerWriter implements Ledger {
     )
     this.archiving = new Archiving({
       store,
+      dir: options.dir,
       crypto,
       chain: this.chain,
       head: () => this.head(),

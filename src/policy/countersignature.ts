@@ -23,6 +23,7 @@ import type { ProbeResult } from './probe.js'
 import { Type } from './schema-type.js'
 import { checkShape } from './shape.js'
 import { signersOf } from './signatures.js'
+import type { TrustRoot } from './trust.js'
 
 /** How far the time in a countersignature may lie from now, either way: 10 minutes. */
 export const COUNTERSIGNATURE_WINDOW_MS = 600_000
@@ -161,7 +162,9 @@ export function hasEnough(
 function isMet(group: ApproverGroup | undefined, signed: readonly Signature[]): boolean {
   if (group === undefined) return false
   // ATTACK: one person with two keys. Names are counted, each once.
-  const people = new Set(signed.filter(({ groups }) => groups.includes(group.name)).map(({ by }) => by))
+  // Who is not in the group any more, since their key was revoked, has not signed for it.
+  const counts = ({ by, groups }: Signature) => groups.includes(group.name) && Object.hasOwn(group.keys, by)
+  const people = new Set(signed.filter(counts).map(({ by }) => by))
   return people.size >= group.threshold
 }
 
@@ -260,6 +263,21 @@ export function openCountersignature(
     throw policyFault('countersignature_elsewhere')
   if (Math.abs(nowMs - opened.t) > COUNTERSIGNATURE_WINDOW_MS) throw policyFault('countersignature_stale')
   return { ...opened, by, groups: within, touch }
+}
+
+/** The groups without the keys that are revoked; a group may then be out of reach, and nothing that asks for it passes. */
+export function standingGroups(
+  groups: ReadonlyMap<string, ApproverGroup>,
+  { revoked }: Pick<TrustRoot, 'revoked'>,
+): ReadonlyMap<string, ApproverGroup> {
+  if (revoked.keys.length === 0) return groups
+  const stands = (key: ApproverKey) => 'passkey' in key || !revoked.keys.includes(key.ed25519)
+  return new Map(
+    [...groups].map(([name, group]) => [
+      name,
+      { ...group, keys: Object.fromEntries(Object.entries(group.keys).filter(([, key]) => stands(key))) },
+    ]),
+  )
 }
 
 function signerOf(

@@ -127,6 +127,11 @@ export const policyErrors = {
     sentence: 'The pinned version is not in the trust root’s chain.',
     mend: 'Compare `trust.pin` with what `countersign trust show` prints, over a channel you trust.',
   },
+  trust_root_behind: {
+    status: null,
+    sentence: 'The trust root is an older one than this sidecar has seen, or has another history.',
+    mend: 'Restore the newest file. Where that one is wrong, pin the version that is right, which may not be an older one.',
+  },
   enrolment_malformed: {
     status: null,
     sentence: 'The enrolment is not one that this build reads.',

@@ -57,7 +57,7 @@ export interface SealedMetadata {
 
 /** Reads what a seal is judged by; throws `expiry_missing` or `compiled_policy_malformed`. */
 export function readSealedMetadata(payload: JsonObject): SealedMetadata {
-  const { v, name, version, expires, audience } = payload
+  const { v, name, version, expires, audience } = (payload as JsonObject | null) ?? {}
   if (expires === undefined) throw policyFault('expiry_missing')
   const sound =
     v === 1 && typeof name === 'string' && isCount(version) && isCount(expires) && isListOfText(audience)

@@ -2,6 +2,7 @@ import type { Static, TSchema } from 'typebox'
 import {
   type Document,
   isMap,
+  isPair,
   isScalar,
   isSeq,
   LineCounter,
@@ -86,7 +87,7 @@ export function parseSource<S extends TSchema>(schema: S, text: string): Source<
   }
   if (documents.length > 1)
     at(documents[1]?.range?.[0] ?? 0, 'yaml_feature', 'The file holds several documents.')
-  refuseHidden(text, at)
+  refuseHidden(text, document, at)
   refuseFeatures(document, at)
   if (findings.hasErrors) return { kind: 'findings', findings: findings.sorted() }
   offset = 0
@@ -107,19 +108,46 @@ function telling(problems: readonly YamlProblem[]): readonly YamlProblem[] {
   return problems.filter(problem => problem === first || problem.code === 'DUPLICATE_KEY')
 }
 
-/** Control letters, and those that turn the direction of writing around or can't be seen. Joiners stay: scripts need them. */
-const HIDDEN = /[^\P{Cc}\t\n\r]|[\u061C\u200B\u200E\u200F\u2028-\u202E\u2060-\u2069\uFEFF]/u
+/** Control letters, and whatever turns the direction of writing around or is shown as nothing. */
+const HIDDEN = /[^\P{Cc}\t\n\r]|[\p{Zl}\p{Zp}\p{Default_Ignorable_Code_Point}\uFFF9-\uFFFB]/u
 
-/** ATTACK: a rule that an editor or a review shows as another one (CVE-2021-42574), in a comment as well. */
+/** Where a script or an emoji needs such a letter: behind one that carries it, a joiner or the choice of a form. */
+const CARRIED =
+  /[\p{Extended_Pictographic}\p{Emoji_Modifier}][\u200D\uFE0E\uFE0F]+|[0-9#*]\uFE0F\u20E3|\p{sc=Mongolian}[\u180B-\u180D\u180F]|\p{sc=Han}[\uFE00-\uFE0F\u{E0100}-\u{E01EF}]|(?![\p{sc=Latin}\p{sc=Greek}\p{sc=Cyrillic}\p{sc=Inherited}])[\p{L}\p{M}][\u200C\u200D]/gu
+
+/** Looks like a space and is none. */
+const OTHER_SPACE = /(?! )\p{Zs}/u
+
+/**
+ * ATTACK: a rule that an editor or a review shows as another one (CVE-2021-42574), in a comment as well; and a name that reads like
+ * a resource and is not, so that a deny of it denies nothing.
+ */
 function refuseHidden(
   text: string,
+  document: Document,
   at: (offset: number, code: 'hidden_letter', message: string) => void,
 ): void {
   const start = text.startsWith('\uFEFF') ? 1 : 0
-  const found = HIDDEN.exec(text.slice(start))
-  if (found === null) return
-  const code = found[0].charCodeAt(0).toString(16).toUpperCase().padStart(4, '0')
-  at(start + found.index, 'hidden_letter', `U+${code} is there, which nobody can see.`)
+  const found = HIDDEN.exec(text.slice(start).replace(CARRIED, carried => '.'.repeat(carried.length)))
+  if (found !== null)
+    at(start + found.index, 'hidden_letter', `${codePoint(found[0])} is there, which nobody can see.`)
+  visit(document, {
+    Scalar: (key, { range }, path) => {
+      const [from, to] = range ?? [0, 0]
+      const space = OTHER_SPACE.exec(text.slice(from, to))
+      if (space === null || (key === 'value' && isProse(path.at(-1)))) return
+      at(from + space.index, 'hidden_letter', `${codePoint(space[0])} is there, which looks like a space.`)
+    },
+  })
+}
+
+/** What people read and nothing compares. */
+function isProse(pair: unknown): boolean {
+  return isPair(pair) && isScalar(pair.key) && pair.key.value === 'because'
+}
+
+function codePoint(letter: string): string {
+  return `U+${(letter.codePointAt(0) as number).toString(16).toUpperCase().padStart(4, '0')}`
 }
 
 const ROUTE = /(\broute:[ \t]+[A-Z]+ )(\/[^\s,"'#]*)/g

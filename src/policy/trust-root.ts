@@ -63,6 +63,32 @@ export function openTrustChain(
   return versions
 }
 
+/** A version of the trust root that somebody has seen, and its content id. */
+export interface SeenTrustRoot {
+  readonly version: number
+  readonly cid: string
+}
+
+/**
+ * Throws `trust_root_behind` unless the chain has the version that was seen. The pin is the way out, where what was seen is
+ * wrong: a pinned version that isn't older stands for itself.
+ *
+ * ATTACK: a chain that was cut back to before a revocation is whole in itself, and one that goes on otherwise is signed as well: by a root key
+ * that was handed over since.
+ */
+export function requireSeen(
+  versions: readonly TrustRoot[],
+  pin: string,
+  seen: SeenTrustRoot | null,
+  crypto: Pick<Crypto, 'sha256'>,
+): void {
+  if (seen === null) return
+  const found = versions.some(
+    root => root.version >= seen.version && [pin, seen.cid].includes(trustRootId(root, crypto)),
+  )
+  if (!found) throw policyFault('trust_root_behind', `version ${seen.version} was ${seen.cid}`)
+}
+
 /** Opens one sealed version against the one before it (null for the first). Says nothing about the pin. */
 export function openNext(
   envelope: Envelope,

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
-import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { execFileSync } from 'node:child_process'
+import { mkdir, mkdtemp, rm, symlink, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { PassThrough, Readable } from 'node:stream'
@@ -73,6 +74,53 @@ const graphql = (query: string): readonly string[] => [
   ...['-H', 'content-type: application/json', '-d', JSON.stringify({ query })],
   'https://backboard.railway.com/graphql/v2',
 ]
+
+describe('a policy that somebody else wrote', () => {
+  it('attack: names a device, a pipe, a folder or a ring of links as a description, and nobody waits for it', async () => {
+    execFileSync('mkfifo', [join(folder, 'pipe')])
+    await symlink('ring', join(folder, 'ring'))
+    await symlink('/dev/zero', join(folder, 'zeros'))
+    await writeFile(
+      join(folder, 'latin.yaml'),
+      Buffer.from(OPENAPI.replace('billing', 'b\u00fcro'), 'latin1'),
+    )
+    const file = join(folder, 'named.yaml')
+    for (const name of ['/dev/zero', 'zeros', 'pipe', '.', 'ring', 'latin.yaml']) {
+      await writeFile(file, POLICY.replace('openapi: billing.yaml', `openapi: ${name}`))
+      const { code, out } = await run('policy', 'lint', file)
+      assert.equal(code, 1, name)
+      assert.match(out, /missing_file/, name)
+    }
+  })
+
+  it('attack: is in another encoding, so that a name reads well and fits nothing', async () => {
+    const file = join(folder, 'encoded.yaml')
+    await writeFile(file, Buffer.from(POLICY.replace('Backups live', 'B\u00fccher liegen'), 'latin1'))
+    for (const command of ['lint', 'prove', 'seal']) {
+      const { code, err } = await run('policy', command, file)
+      assert.equal(code, 2)
+      assert.match(err, /is not UTF-8/)
+    }
+  })
+
+  it('attack: is sealed and holds no policy at all, and the answer is a fault with a name', async () => {
+    const file = join(folder, 'sealed.json')
+    const payloadType = 'application/vnd.countersign.policy.v1+json'
+    for (const payload of [null, [], 7, { apis: null }, { apis: { a: null } }, { apis: 'a' }]) {
+      const envelope = { payload: base64(canonicalBytes(payload)), payloadType, signatures: [] }
+      await writeFile(file, canonicalBytes(envelope))
+      for (const command of ['show', 'prove', 'matrix']) {
+        const { code, err } = await run('policy', command, file)
+        assert.equal(code, 2)
+        assert.match(
+          err,
+          /^error (compiled_policy_malformed|expiry_missing):/,
+          `${command} ${JSON.stringify(payload)}`,
+        )
+      }
+    }
+  })
+})
 
 describe('policy explain', () => {
   const explain = (...argv: readonly string[]): ReturnType<typeof run> =>

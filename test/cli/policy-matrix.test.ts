@@ -41,6 +41,17 @@ describe('policy matrix', () => {
     assert.ok(found.totals.operations > 1_000)
   })
 
+  it('attack: a name that turns the direction of its row around is spelled so that it can’t, in the page as well', async context => {
+    const at = await scratch(context)
+    const rule =
+      '  - { id: one, hold: { api: billing, class: irreversible, resources: ["a\\u202eb"] }, to: coder, approvers: finance }'
+    const policy = await writePolicy(at('p.yaml'), rule)
+    const { out } = await countersign('policy', 'matrix', policy, '--agent', 'coder', '--html', at('m.html'))
+    const page = await readFile(at('m.html'), 'utf8')
+    for (const text of [out, page]) assert.ok(!text.includes('\u202e'))
+    assert.ok(page.includes('a\ufffdb'))
+  })
+
   it('writes one page that loads nothing, and whose script is the one its policy admits', async context => {
     const at = await scratch(context)
     const policy = await writePolicy(at('p.yaml'), '', '# <script>')

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
+import { execFileSync } from 'node:child_process'
 import { readFileSync } from 'node:fs'
-import { mkdir, readdir, readFile, writeFile } from 'node:fs/promises'
+import { mkdir, readdir, readFile, symlink, writeFile } from 'node:fs/promises'
 import { basename } from 'node:path'
 import { describe, it, type TestContext } from 'node:test'
 import { fileURLToPath } from 'node:url'
@@ -187,6 +188,20 @@ describe('policy test', () => {
     assert.match(short.report.short[0], /33 % of the rules are tested, 34 % wanted/)
     assert.equal((await outcomeOf(t, stop, '--min-destructive', '50')).code, 0)
     assert.equal((await outcomeOf(t, stop, '--min-destructive', '51')).code, 1)
+  })
+
+  it('attack: a pipe or a device among the cases, or as the policy that they name; nobody waits for it', async context => {
+    const at = await scratch(context)
+    execFileSync('mkfifo', [at('pipe.yaml')])
+    await symlink('/dev/zero', at('zeros'))
+    for (const policy of ['pipe.yaml', 'zeros', '.']) {
+      await writeFile(at('cases.yaml'), HEAD.replace(/^policy: .*$/m, `policy: ${policy}`) + READS)
+      for (const path of [at('cases.yaml'), at('pipe.yaml')]) {
+        const { code, err } = await countersign('policy', 'test', path)
+        assert.equal(code, 2, err)
+        assert.match(err, /cannot read/, `${policy} ${path}`)
+      }
+    }
   })
 
   it('reads the folders in a folder of cases', async t => {

@@ -115,6 +115,35 @@ describe('a trust root that moves on', () => {
   })
 })
 
+describe('a trust root that was seen', () => {
+  it('attack: an older one is not opened again, also after a restart, and what it would admit stays out', async t => {
+    const house = await House.build(t)
+    const older = house.shelf.root
+    const first = await house.start()
+    house.shelf.root = house.trustRoot({ version: 2, revoked: { keys: ['ed25519:stolen'], ids: [] } })
+    house.shelf.put(policyFault('signing_key_revoked'))
+    await until(() => first.keeper.activation.refusal()?.code === 'signing_key_revoked')
+    house.shelf.root = older
+    house.shelf.put(policyOf(2))
+    await until(() => first.keeper.activation.refusal()?.code === 'trust_root_behind')
+    assert.equal(first.keeper.activation.inForce()?.version, 1)
+    assert.equal(first.keeper.activation.trust()?.version, 2)
+    await first.keeper.stop()
+    const { keeper } = await house.start()
+    assert.equal(keeper.activation.refusal()?.code, 'trust_root_behind')
+    assert.equal(keeper.activation.inForce(), null)
+    assert.equal(keeper.activation.trust(), null)
+  })
+
+  it('is remembered with a heartbeat where nothing else is written', async t => {
+    const house = await House.build(t)
+    const { keeper, ledger } = await house.start({ heartbeatMs: 20 })
+    house.shelf.root = house.trustRoot({ version: 2 })
+    await keeper.activation.reload()
+    await until(async () => (await ledger.state.get('trust/seen'))?.includes('"version":2') === true)
+  })
+})
+
 describe('the policy’s files', () => {
   it('are read with the catalogs that the policy pins, and watched for a replacement', async t => {
     const folder = await mkdtemp(join(tmpdir(), 'policy-'))
@@ -134,7 +163,7 @@ describe('the policy’s files', () => {
     })
     await source.policy({} as never, null, 0)
     assert.deepEqual(activated, [[digest]])
-    assert.deepEqual((await source.trust()) as unknown, { chain: [canonicalBytes({ a: 1 })] })
+    assert.deepEqual((await source.trust(null)) as unknown, { chain: [canonicalBytes({ a: 1 })] })
     // The watch alone keeps no process alive.
     const alive = setInterval(() => undefined, 1_000)
     t.after(() => clearInterval(alive))
@@ -171,7 +200,7 @@ describe('the policy’s files', () => {
       openSealed: () => assert.fail('nothing to open'),
       activate: () => assert.fail('nothing to activate'),
     })
-    await assert.rejects(source.trust(), { code: 'policy_unreadable', message: /root\.json: ENOENT/ })
+    await assert.rejects(source.trust(null), { code: 'policy_unreadable', message: /root\.json: ENOENT/ })
   })
 })
 

@@ -586,6 +586,30 @@ describe('attacks on countersignatures', () => {
     assert.deepEqual(await steps(ledger), ['requested'])
   })
 
+  it('attack: a key that the trust root has revoked approves, has approved, or has approved with another one', async t => {
+    const { ask, sign, house, keeper, ledger } = await scene(t)
+    const [used, waits] = [heldBy(await ask('7')), heldBy(await ask('8'))]
+    assert.equal((await sign(used, 'approve', maria)).state, 'approved')
+    house.shelf.root = house.trustRoot({ revoked: { keys: [formatPublicKey(maria.publicKey)], ids: [] } })
+    await keeper.activation.reload()
+    assert.equal((await sign(waits, 'approve', maria)).code, 'approver_unknown')
+    const anew = heldBy(await ask('7'))
+    assert.notEqual(anew, used)
+    assert.ok((await steps(ledger)).includes('voided'))
+    assert.equal((await sign(anew, 'approve', jo)).state, 'approved')
+    assert.equal((await ask('7')).verdict.kind, 'forward')
+  })
+
+  it('attack: the yes of a revoked key is one of the two that are asked for', async t => {
+    const { ask, sign, house, keeper } = await scene(t, 2)
+    const id = heldBy(await ask())
+    assert.equal((await sign(id, 'approve', maria)).state, 'requested')
+    house.shelf.root = house.trustRoot({ revoked: { keys: [formatPublicKey(maria.publicKey)], ids: [] } })
+    await keeper.activation.reload()
+    assert.equal((await sign(id, 'approve', jo)).state, 'requested')
+    heldBy(await ask())
+  })
+
   it('attack: the person that the agent acts for approves its request', async t => {
     const { ask, sign } = await scene(t, 1, 'maria@acme.test')
     const id = heldBy(await ask())

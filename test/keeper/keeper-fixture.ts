@@ -60,6 +60,7 @@ import {
   parsePolicySource,
   policyFault,
   type Recovery,
+  type SeenTrustRoot,
   type TrustRoot,
 } from '../../src/policy/index.js'
 import {
@@ -146,7 +147,8 @@ export class PolicyShelf implements SealedSource {
     this.root = root
   }
 
-  async trust(): Promise<TrustRoot> {
+  async trust(seen: SeenTrustRoot | null): Promise<TrustRoot> {
+    if (seen !== null && this.root.version < seen.version) throw policyFault('trust_root_behind')
     return this.root
   }
 

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
-import { spawn } from 'node:child_process'
+import { execFileSync, spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { cp, readdir, readFile, rename, rm, stat, writeFile } from 'node:fs/promises'
+import { chmod, cp, mkdir, readdir, readFile, rename, rm, stat, symlink, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { after, before, type TestContext, test } from 'node:test'
 import { fileURLToPath } from 'node:url'
@@ -256,6 +256,11 @@ const attacks: Record<string, (at: Archivable, t: TestContext) => Promise<RegExp
     await writeFile(bundle(folder), (await readFile(bundle(folder))).subarray(0, -1))
     return /entries\/003 is not what was archived/
   },
+  'a pipe stands in it': async ({ folder }) => {
+    await rm(bundle(folder))
+    execFileSync('mkfifo', [bundle(folder)])
+    return /entries\/003 is no file/
+  },
   'a file of it is gone': async ({ folder }) => {
     await rm(bundle(folder))
     return /no such file/
@@ -289,6 +294,41 @@ for (const [what, spoil] of Object.entries(attacks))
 function tail({ findings }: Verification): (string | number | null)[][] {
   return findings.slice(1).map(({ code, seq }) => [code, seq])
 }
+
+test('attack: a device stands in place of an archive’s checkpoint; nobody waits for it', async t => {
+  const { car, ledger, folder } = await archivable(t)
+  await ledger.archiving.begin(archiveRequest(folder, 512))
+  await rm(join(folder, 'checkpoint'))
+  await symlink('/dev/zero', join(folder, 'checkpoint'))
+  await assert.rejects(ledger.archiving.begin(archiveRequest(folder, MOVED)), { code: 'archive_unreadable' })
+  await ledger.close()
+  await assert.rejects(verified(car, car.dir), { code: 'archive_unreadable' })
+})
+
+test('attack: an archive that is ordered into the ledger’s own folder, where a start would clear it away', async t => {
+  const { car, ledger } = await archivable(t)
+  await symlink(car.dir, join(car.folder, 'link'))
+  for (const folder of [car.dir, join(car.dir, 'before-start'), join(car.folder, 'link', 'archive')])
+    await assert.rejects(ledger.archiving.begin(archiveRequest(folder, MOVED)), {
+      code: 'archive_unfit',
+      message: /own folder/,
+    })
+  assert.equal(ledger.archived(), null)
+  await ledger.close()
+  assert.equal((await ownEntries(car)).length, MOVED + 10)
+})
+
+test('attack: an archive that anybody on the host could delete', async t => {
+  const { car, ledger, folder } = await archivable(t)
+  await mkdir(folder)
+  await chmod(folder, 0o777)
+  await assert.rejects(ledger.archiving.begin(archiveRequest(folder, MOVED)), {
+    code: 'archive_unfit',
+    message: /anybody/,
+  })
+  await ledger.close()
+  assert.equal((await ownEntries(car)).length, MOVED + 10)
+})
 
 test('attack: another sidecar’s archive, or an older copy of this one, stands in its place', async t => {
   const { car, ledger, folder } = await archivable(t)

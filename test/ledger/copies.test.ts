@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import { mkdir, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises'
+import { mkdir, readdir, readFile, rename, rm, truncate, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { type TestContext, test } from 'node:test'
 import {
@@ -181,6 +181,46 @@ test('attack: a checkpoint under the name of another size, or of nothing', async
   assert.deepEqual(codes(await verifiedFolder(at)), ['copy_object'])
   await writeFile(join(checkpoints, '0000000000000007'), 'nonsense')
   assert.deepEqual(codes(await verifiedFolder(at)), ['copy_object'])
+})
+
+test('attack: the newest checkpoint is another size’s, is nothing, or is longer than any; it is said, and not taken', async t => {
+  const at = await scene(t)
+  const checkpoints = join(at.folder, CHAIN, 'checkpoint')
+  const [name] = await readdir(checkpoints)
+  const newest = join(checkpoints, '0000000099999999')
+  const spoilt: Record<string, () => Promise<unknown>> = {
+    another: async () => writeFile(newest, await readFile(join(checkpoints, name as string))),
+    nothing: () => writeFile(newest, 'nonsense'),
+    longer: () => truncate(newest, 2 ** 30),
+  }
+  for (const [what, spoil] of Object.entries(spoilt)) {
+    await spoil()
+    const evidence = await openEvidence(at.folder, nativeCrypto)
+    assert.equal(evidence.checkpoint, null, what)
+    const found = await verified(evidence, at.car)
+    assert.deepEqual([found.sound, codes(found)], [false, ['copy_object']], what)
+  }
+})
+
+test('attack: a bucket whose list never ends', async t => {
+  const store = await ObjectStore.listen(t)
+  const place = { endpoint: store.url, bucket: 'evidence', prefix: '' }
+  const page = (token: string, key: string) =>
+    `<ListBucketResult><IsTruncated>true</IsTruncated><NextContinuationToken>${token}</NextContinuationToken><Contents><Key>${key}</Key></Contents></ListBucketResult>`
+  const endless: Record<string, (call: number) => string> = {
+    'goes back to the page before': call => page(String(call % 2), `k${call}`),
+    'has the same objects under ever new tokens': call => page(String(call), 'k'),
+  }
+  for (const [what, answer] of Object.entries(endless)) {
+    let calls = 0
+    store.intercept = (_request, response) => {
+      response.end(answer(calls++))
+      return true
+    }
+    const files = objectFiles(place, exchange(), SIGNED)
+    await assert.rejects(openCopies(files), { code: 'ship_answer', message: /doesn’t go on/ }, what)
+    await files.close()
+  }
 })
 
 test('of a place with several logs one is named', async t => {

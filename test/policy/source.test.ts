@@ -54,7 +54,34 @@ describe('a policy’s source', () => {
         `${lineOfRules} hidden_letter `,
       ])
     assert.deepEqual(findings(`\ufeff${GOOD}`), [])
+    // Soft hyphen, grapheme joiner, Hangul fillers, variation selectors, tags, and joiners behind Latin letters.
+    for (const hidden of [
+      '\u00ad',
+      '\u034f',
+      '\u3164',
+      '\uffa0',
+      '\ufe0f',
+      '\u{e0100}',
+      '\u{e0041}',
+      '\u200d',
+      '\u200c',
+    ])
+      assert.deepEqual(findings(GOOD.replace('rules:', `# prod${hidden}\nrules:`)), [
+        `${lineOfRules} hidden_letter `,
+      ])
+    for (const carried of ['⚠️ 1️⃣ 👩🏽‍🔧', '葛\u{e0100}城', 'क्‍ष', 'ᠠ᠋', 'naïve Ωμέγα', '金額　円'])
+      assert.deepEqual(findings(GOOD.replace('rules:', `# ${carried}\nrules:`)), [], carried)
     assert.deepEqual(findings(GOOD.replace('rules:', '# می‌خواهم 👩‍🔧\nrules:')), [])
+  })
+
+  it('attack: a name with another space than the one that it shows fits nothing', () => {
+    const named = (text: string) => GOOD.replace('rules:', `rules:\n${text}`)
+    const deny = (rest: string) => named(`  - { id: a, deny: { api: shop }, ${rest} }`)
+    for (const space of ['\u00a0', '\u2009', '\u3000']) {
+      const found = findings(deny(`during: "by${space}night"`))
+      assert.deepEqual(found, [`${lineOfRules + 1} hidden_letter `])
+      assert.deepEqual(findings(deny(`because: "montant${space}!"`)), [])
+    }
   })
 
   it('names the minter that was meant, and not the keys of every other one', () => {

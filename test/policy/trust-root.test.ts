@@ -3,7 +3,9 @@ import { test } from 'node:test'
 import fc from 'fast-check'
 import { encodeEnvelope, PAYLOAD_TYPES, portableCrypto } from '../../src/canon/index.js'
 import {
+  openTrustChain,
   openTrustRoot,
+  requireSeen,
   retireKey,
   revokedSinceMs,
   revokeKey,
@@ -37,6 +39,37 @@ test('a revoked key has left every role and stands on the list', () => {
   const root = open(chain(), idOf(first))
   assert.deepEqual(root.revoked.keys, [written('root')])
   assert.equal(Object.values(root.keys).includes(written('root')), false)
+})
+
+const seenOf = (root: TrustRoot) => ({ version: root.version, cid: idOf(root) })
+const requireSeenIn = (versions: readonly Uint8Array[], pin: TrustRoot, seen: TrustRoot | null) =>
+  requireSeen(
+    openTrustChain(versions, idOf(pin), portableCrypto),
+    idOf(pin),
+    seen === null ? null : seenOf(seen),
+    portableCrypto,
+  )
+
+test('a chain that has the version that was seen is as good as before, however far it goes', () => {
+  for (const seen of [null, first, second, third]) requireSeenIn(chain(), first, seen)
+})
+
+test('ATTACK: a chain that was cut back behind what was seen → trust_root_behind', () => {
+  const cut = chain().slice(0, 2)
+  requireSeenIn(cut, first, second)
+  assert.throws(() => requireSeenIn(cut, first, third), { code: 'trust_root_behind' })
+  assert.throws(() => requireSeenIn(cut, second, third), { code: 'trust_root_behind' })
+})
+
+test('ATTACK: a root key that was handed over signs another next version → trust_root_behind', () => {
+  const other = rotateTrustRoot(first, { minPolicyVersion: 9 }, portableCrypto)
+  const onward = rotateTrustRoot(other, { minPolicyVersion: 10 }, portableCrypto)
+  const forked = sealedChain([first, ['root']], [other, ['root']], [onward, ['root']])
+  assert.equal(open(forked, idOf(first)).version, 3, 'the pin alone says nothing')
+  for (const seen of [second, third])
+    assert.throws(() => requireSeenIn(forked, first, seen), { code: 'trust_root_behind' })
+  requireSeenIn(forked, onward, third)
+  assert.throws(() => requireSeenIn(forked, other, third), { code: 'trust_root_behind' })
 })
 
 test('ATTACK: a whole chain of the attacker’s own making → trust_root_pin', () => {

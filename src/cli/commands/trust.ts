@@ -1,5 +1,6 @@
 import { existsSync } from 'node:fs'
 import { join } from 'node:path'
+import { ReadStream } from 'node:tty'
 import type { Command } from 'commander'
 import { nativeCrypto } from '../../native/index.js'
 import {
@@ -9,6 +10,7 @@ import {
   type TrustRoot,
   trustRootId,
 } from '../../policy/index.js'
+import { confirmed } from '../confirm.js'
 import { AnswerNo, type Io, printJson, printLine, UsageError } from '../io.js'
 import { createKeyFile } from '../keyfile.js'
 import { createLockedKeyFile, readPassphrase, unlockSigningKey } from '../locked-key.js'
@@ -17,7 +19,8 @@ import { repeatable } from '../repeatable.js'
 import { openSigningKeys, SIGNER_WORDS, type SigningFlags } from '../signing-keys.js'
 import { changeOf, roleOf, type TrustChangeFlags, wholeNumber } from '../trust-change.js'
 import { openTrustFile, writeTrustChain } from '../trust-files.js'
-import { rotate } from '../trust-rotation.js'
+import { type Proposal, pendingFile, propose, rotate, waitingProposal } from '../trust-rotation.js'
+import { trustChangeLines } from '../trust-words.js'
 
 export function registerTrust(program: Command, io: Io): void {
   const trust = group(program, 'trust', 'say which keys may seal, enrol, operate and recover')
@@ -81,6 +84,7 @@ export function registerTrust(program: Command, io: Io): void {
       repeatable,
     )
     .option('--min-policy-version <n>', 'raise the floor under policy versions')
+    .option('--id <id>', 'sign the version that waits if this is its id')
     .option('--passphrase-file <file>', 'passphrase of the locked keys')
     .option('--json', 'one JSON document')
     .addHelpText('after', ROTATE_HELP)
@@ -97,13 +101,15 @@ Move every key to its holder afterwards, and pin what is printed in the configur
 
 const ROTATE_HELP = `
 The root keys of the version before must sign, and those of the new one. Until enough have, the version waits
-beside the file as FILE.next (exit code 1); pass it on, and let the others run the command with their --key alone.
+beside the file as FILE.next (exit code 1). Pass it on, and let the others look at it with the command and no flag, and then sign
+it with their --key: they are shown what it changes and asked, or say with --id that it is the one that they were told of.
 
 Examples:
   countersign trust rotate trust/root.json --key root.jwk --add policy/jo=ed25519:… --threshold policy=2
   countersign trust rotate trust/root.json --key root.jwk --revoke maria
   countersign trust rotate trust/root.json --key root.jwk --revoke ed25519:… --revoked-since 2027-02-01T00:00:00Z
-  countersign trust rotate trust/root.json --key root-2.jwk
+  countersign trust rotate trust/root.json
+  countersign trust rotate trust/root.json --key root-2.jwk --id sha256:…
 `
 
 interface LockFlags {
@@ -125,6 +131,7 @@ interface ShowFlags {
 }
 
 interface RotateFlags extends TrustChangeFlags, SigningFlags {
+  readonly id?: string
   readonly json?: boolean
 }
 
@@ -237,10 +244,22 @@ function show(file: string, options: ShowFlags, io: Io): void {
 async function rotateCommand(file: string, options: RotateFlags, io: Io): Promise<void> {
   const { root: current } = openTrustFile(file)
   const change = changeOf(current, options)
+  const proposal = change === null ? waitingProposal(file, current) : propose(file, current, change)
+  const id = trustRootId(proposal.next, nativeCrypto)
+  const changes = trustChangeLines(current, proposal.next)
+  if (change === null) {
+    if (options.json !== true)
+      for (const line of waitingLines(file, proposal, id, changes)) printLine(io, line)
+    if (options.key === undefined && options.signer === undefined) {
+      if (options.json === true)
+        printJson(io, { kind: 'waiting', root: proposal.next, file, missing: proposal.missing, id, changes })
+      throw new AnswerNo()
+    }
+    await requireLookedAt(id, options.id, io)
+  }
   const keys = await openSigningKeys(options, io)
-  const rotation = rotate(file, current, change, keys)
-  const id = trustRootId(rotation.root, nativeCrypto)
-  if (options.json === true) printJson(io, { ...rotation, id })
+  const rotation = rotate(file, current, proposal, keys)
+  if (options.json === true) printJson(io, { ...rotation, id, changes })
   else if (rotation.kind === 'done') {
     printLine(io, `${file} is at version ${rotation.root.version} now: ${id}`)
     printLine(
@@ -249,6 +268,39 @@ async function rotateCommand(file: string, options: RotateFlags, io: Io): Promis
     )
   } else {
     printLine(io, `${rotation.file} waits; not signed by ${rotation.missing.join(', ')}.`)
+    printLine(io, `Tell them its id, over a way that you trust: ${id}`)
   }
   if (rotation.kind === 'pending') throw new AnswerNo()
+}
+
+function waitingLines(
+  file: string,
+  { next, missing }: Proposal,
+  id: string,
+  changes: readonly string[],
+): readonly string[] {
+  return [
+    `${pendingFile(file)} is version ${next.version}: ${id}`,
+    ...changes.map(line => `  ${line}`),
+    `not signed by ${missing.join(', ')}`,
+  ]
+}
+
+/**
+ * ATTACK: whoever passes the version from one holder to the next puts another one in its place, which names a key of his
+ * own. Nobody signs what nobody has looked at.
+ */
+async function requireLookedAt(id: string, compared: string | undefined, io: Io): Promise<void> {
+  if (compared === id) return
+  if (compared !== undefined)
+    throw new UsageError(
+      `the version that waits is ${id}`,
+      'It is not the one that you were told of. Ask where it came from.',
+    )
+  if (!(io.stdin instanceof ReadStream))
+    throw new UsageError(
+      'there is no terminal to ask at',
+      'Compare what it changes and its id with what the first holder says, and pass the id as --id.',
+    )
+  if (!(await confirmed('Sign this? Type yes: ', io))) throw new AnswerNo()
 }

@@ -3,10 +3,11 @@ import { nativeCrypto } from '../../native/index.js'
 import {
   activate,
   openPolicy,
-  openTrustRoot,
+  openTrustChain,
   policyFault,
   refuseLongObserving,
   requireHttps,
+  requireSeen,
   type TrustRoot,
 } from '../../policy/index.js'
 import type { LoadedConfig } from '../config.js'
@@ -29,7 +30,11 @@ export function policySource(
   const parts: Omit<Parameters<typeof policyFiles>[0], 'sealedFile'> = {
     trustRootFile: path(config.trust.root),
     crypto: nativeCrypto,
-    openTrust: chain => openTrustRoot(chain, config.trust.pin, nativeCrypto),
+    openTrust: (chain, seen) => {
+      const versions = openTrustChain(chain, config.trust.pin, nativeCrypto)
+      requireSeen(versions, config.trust.pin, seen, nativeCrypto)
+      return versions.at(-1) as TrustRoot
+    },
     openSealed: (bytes, against) => {
       refuseRevoked(instanceKeys(), against.trust)
       return openPolicy(bytes, { ...against, crypto: nativeCrypto, audience: config.audience })

@@ -1,10 +1,10 @@
-import { readdirSync, readFileSync, statSync } from 'node:fs'
+import { readdirSync, statSync } from 'node:fs'
 import { dirname, join, resolve } from 'node:path'
 import { type Finding, parseSource } from '../../policy/index.js'
 import type { Header } from '../../protocol/index.js'
 import { type ExplainedRequest, parseHeader, parseRequestLine, requestOfCurl } from '../explain.js'
 import { UsageError } from '../io.js'
-import { type ConsultedPolicy, consultPolicy, describeFinding } from '../policy-file.js'
+import { type ConsultedPolicy, consultPolicy, describeFinding, textBeside } from '../policy-file.js'
 import { type SupposedAnswers, unknownAnswer } from '../supposed-answers.js'
 import { type CaseFile, CaseFileSchema, type CaseSource, type RequestSource } from './case-schema.js'
 import { parseCurlLine } from './curl-line.js'
@@ -80,7 +80,11 @@ function filesAt(path: string): readonly string[] {
 }
 
 function policyOf(file: string, { policy }: CaseFile): string {
-  if (policy !== undefined) return join(dirname(file), policy)
+  if (policy !== undefined) {
+    const tested = join(dirname(file), policy)
+    readText(tested)
+    return tested
+  }
   throw new UsageError(
     `${file} doesn’t say which policy it tests`,
     'Add `policy: FILE`, or pass --policy FILE.',
@@ -265,9 +269,7 @@ function answersOf(probe: NonNullable<CaseSource['probe']>): SupposedAnswers {
 }
 
 function readText(file: string): string {
-  try {
-    return readFileSync(file, 'utf8')
-  } catch {
-    throw new UsageError(`cannot read ${file}`, 'Name a file that is there, relative to the file of cases.')
-  }
+  const text = textBeside(file)
+  if (text !== null) return text
+  throw new UsageError(`cannot read ${file}`, 'Name a file that is there, relative to the file of cases.')
 }

@@ -1,9 +1,9 @@
-import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { Crypto } from '../../canon/index.js'
 import { leafHash, parseCheckpoint, type SignedCheckpoint } from '../../receipt/index.js'
+import { MAX_NOTE_BYTES, readBounded } from '../bounded-file.js'
 import { ledgerFault } from '../error-table.js'
-import { bundleEntries } from '../tiles/read-tile.js'
+import { bundleEntries, MAX_BUNDLE_BYTES } from '../tiles/read-tile.js'
 import { formatTilePath, TILE_WIDTH } from '../tiles/tile-path.js'
 
 /** Leaf hashes of a full tile as the ledger has kept them. */
@@ -23,7 +23,7 @@ export class ArchiveFolder {
   async shown(): Promise<SignedCheckpoint | null> {
     const file = join(this.path, 'checkpoint')
     try {
-      return parseCheckpoint(await readFile(file))
+      return parseCheckpoint(await readBounded(file, MAX_NOTE_BYTES))
     } catch (error) {
       const { code, message } = error as NodeJS.ErrnoException
       if (code === 'ENOENT') return null
@@ -50,7 +50,7 @@ export class ArchiveFolder {
    */
   async bundle(tile: number, leaves: LeavesOfTile): Promise<readonly Uint8Array[]> {
     const path = formatTilePath({ level: 'entries', index: tile, width: TILE_WIDTH })
-    const bytes = await readFile(join(this.path, path)).catch((error: Error) => {
+    const bytes = await readBounded(join(this.path, path), MAX_BUNDLE_BYTES).catch((error: Error) => {
       throw ledgerFault('archive_unreadable', error.message)
     })
     const entries = bundleEntries(bytes)

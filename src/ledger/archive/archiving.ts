@@ -1,5 +1,5 @@
-import { mkdir, realpath } from 'node:fs/promises'
-import { resolve } from 'node:path'
+import { mkdir, realpath, stat } from 'node:fs/promises'
+import { resolve, sep } from 'node:path'
 import { CountersignError, type Crypto, hex, utf8 } from '../../canon/index.js'
 import { type ControlBody, parseCheckpoint, rootAt, type SignedCheckpoint } from '../../receipt/index.js'
 import { ledgerFault } from '../error-table.js'
@@ -20,6 +20,9 @@ const PORTION = 256 * TILE_LEAVES
 const DROPPED_AT_ONCE = 16_384
 /** What a start reads again stays in the database. */
 const KEPT = TAIL_ENTRIES + TILE_LEAVES
+
+/** Bit of a mode: whoever is neither owner nor in the group may write. */
+const OTHERS_WRITE = 0o002
 
 export interface ArchiveRequest {
   /** The entries before this one are deleted here; see `bound`. */
@@ -48,6 +51,8 @@ export interface ArchivingStatus {
 
 export interface ArchivingParts {
   readonly store: Store
+  /** Folder of the ledger. */
+  readonly dir: string
   readonly crypto: Crypto
   readonly chain: string
   readonly head: () => LedgerHead
@@ -166,10 +171,23 @@ export class Archiving {
   private async checkFolder(folder: string): Promise<void> {
     const { store, crypto, chain } = this.parts
     await mkdir(folder, { recursive: true, mode: 0o700 })
+    await this.checkPlace(folder)
     const { archived } = store
     const isSame =
       archived !== null && (await realpath(archived.folder).catch(() => '')) === (await realpath(folder))
     if (isSame) await new ArchiveFolder(folder, crypto).mustShow(chain, archived.size)
+  }
+
+  /**
+   * ATTACK: what is deleted here is left in a folder that goes by itself. A start clears folders of the ledger's own, a recovery moves
+   * them, and where anybody may write anybody may delete.
+   */
+  private async checkPlace(folder: string): Promise<void> {
+    const [place, own] = await Promise.all([realpath(folder), realpath(this.parts.dir)])
+    if (`${place}${sep}`.startsWith(`${own}${sep}`))
+      throw ledgerFault('archive_unfit', `${folder} lies in the ledger’s own folder`)
+    const { mode } = await stat(folder)
+    if ((mode & OTHERS_WRITE) !== 0) throw ledgerFault('archive_unfit', `anybody may write in ${folder}`)
   }
 
   private async *portion(folder: string, from: number, to: number, size: number): AsyncGenerator<Uint8Array> {

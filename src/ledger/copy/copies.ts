@@ -107,19 +107,23 @@ class ShippedLog {
   async asEvidence(): Promise<ShippedEvidence> {
     const newest = this.checkpoints.at(-1)
     const bytes = newest === undefined ? undefined : await this.files.read(newest.name)
+    const checkpoint = parsed(bytes)
+    // ATTACK: the name of the newest over an older one, or over nothing.
+    const isNamed = bytes !== undefined && checkpoint?.size === newest?.size
     return {
       kind: 'shipped',
       entries: from => this.bytesFrom(from ?? 0),
       states: async () => [],
       damage: [],
       side: async () => undefined,
-      checkpoint: bytes === undefined ? null : parseCheckpoint(bytes),
-      note: bytes === undefined ? null : fromUtf8(bytes),
+      checkpoint: isNamed ? (checkpoint ?? null) : null,
+      note: isNamed ? fromUtf8(bytes) : null,
       verify: async (options, onEntry) => {
         const found: FindingInLog[] = []
         const report: Report = (code, seq, detail) => {
           found.push(findingAt(code, seq, detail))
         }
+        if (newest !== undefined && !isNamed) report('copy_object', null, newest.name)
         const checkpoints = [...options.checkpoints, ...(await this.olderCheckpoints(report))]
         const entries = bytesOf(this.entries(report))
         const verification = await verifyEntries(entries, { ...options, checkpoints }, onEntry)

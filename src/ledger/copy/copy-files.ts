@@ -18,6 +18,8 @@ export interface CopyFiles {
 /** Sixteen of the largest batches. */
 const MAX_OBJECT_BYTES = 64 * 1024 * 1024
 const MAX_PAGE_BYTES = 8 * 1024 * 1024
+/** Pages of a list in a row without a name that was not there before. */
+const MAX_BARREN_PAGES = 100
 const TRIES = 3
 const TRY_MS = 60_000
 
@@ -77,7 +79,9 @@ export function objectFiles(place: S3Place, exchange: Exchange, sign: S3Sign): C
   return {
     where: `${place.endpoint}${targetOf(place, '')}`.replace(/\/$/, ''),
     names: async () => {
-      const names: string[] = []
+      const names = new Set<string>()
+      const seen = new Set<string>()
+      let barren = 0
       let token: string | null = ''
       while (token !== null) {
         const query: string = [
@@ -87,10 +91,17 @@ export function objectFiles(place: S3Place, exchange: Exchange, sign: S3Sign): C
         ].join('&')
         const text = await get(`/${place.bucket}?${query}`, MAX_PAGE_BYTES)
         const page = listed(text?.toString('utf8') ?? '')
-        names.push(...page.keys.filter(key => key.startsWith(below)).map(key => key.slice(below.length)))
+        const before = names.size
+        for (const key of page.keys) if (key.startsWith(below)) names.add(key.slice(below.length))
+        // ATTACK: a store that leads from page to page for ever. An honest one may have some without anything new.
+        barren = names.size > before ? 0 : barren + 1
+        const goesBack = page.next !== null && seen.has(page.next)
+        if (goesBack || barren > MAX_BARREN_PAGES)
+          throw ledgerFault('ship_answer', 'a list of objects that doesn’t go on')
         token = page.next
+        if (token !== null) seen.add(token)
       }
-      return names
+      return [...names]
     },
     read: name => get(targetOf(place, name), MAX_OBJECT_BYTES),
     close: () => exchange.close(),

@@ -1,4 +1,4 @@
-import { mkdir, readFile, rm, unlink } from 'node:fs/promises'
+import { mkdir, rm, unlink } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { type Crypto, utf8 } from '../../canon/index.js'
 import {
@@ -9,10 +9,11 @@ import {
   parseCheckpoint,
   type SignedCheckpoint,
 } from '../../receipt/index.js'
+import { MAX_NOTE_BYTES, readBounded } from '../bounded-file.js'
 import { ledgerFault } from '../error-table.js'
 import { replaceFile, syncFolder } from '../replace-file.js'
 import { subtreeHash } from '../tile.js'
-import { prefixed } from './read-tile.js'
+import { MAX_BUNDLE_BYTES, prefixed } from './read-tile.js'
 import { availableWidth, formatTilePath, newestTile, TILE_WIDTH, type TileName } from './tile-path.js'
 
 type Hash = Pick<Crypto, 'sha256'>
@@ -73,11 +74,16 @@ export async function exportTiles(options: TileExport): Promise<ExportedTiles> {
 /** The checkpoint in the folder; null where there is none. */
 async function shownBy(folder: string): Promise<SignedCheckpoint | null> {
   await makeFolder(folder)
-  const bytes = await readFile(join(folder, 'checkpoint')).catch((error: NodeJS.ErrnoException) => {
-    if (error.code === 'ENOENT') return null
-    throw error
-  })
+  const bytes = await readExisting(join(folder, 'checkpoint'), MAX_NOTE_BYTES)
   return bytes === null ? null : parseCheckpoint(bytes)
+}
+
+/** Null only where nothing is there: what can't be read may be the one copy of something. */
+function readExisting(file: string, maxBytes: number): Promise<Buffer | null> {
+  return readBounded(file, maxBytes).catch((error: NodeJS.ErrnoException) => {
+    if (error.code === 'ENOENT') return null
+    throw differ(error.message)
+  })
 }
 
 class TileWriter {
@@ -170,7 +176,7 @@ class TileWriter {
   private async write(name: TileName, parts: readonly Uint8Array[]): Promise<string> {
     const path = join(this.folder, formatTilePath(name))
     const bytes = Buffer.concat(parts)
-    const before = await readFile(path).catch(() => null)
+    const before = await readExisting(path, MAX_BUNDLE_BYTES)
     // INVARIANT: what was there before is neither written over nor taken back; an archive may be the only place where it is.
     if (before !== null) {
       if (!before.equals(bytes)) throw differ(`${path} holds something else`)
@@ -201,7 +207,9 @@ function nodesIn(folder: string, size: number, crypto: Hash): NodeReader {
     const first = index * count
     const tile = Math.floor(first / TILE_WIDTH)
     const width = availableWidth(tileLevel, tile, size)
-    const bytes = await readFile(join(folder, formatTilePath({ level: tileLevel, index: tile, width })))
+    const path = formatTilePath({ level: tileLevel, index: tile, width })
+    const bytes = await readExisting(join(folder, path), 32 * TILE_WIDTH)
+    if (bytes === null) throw differ(`${path} is missing`)
     const start = 32 * (first % TILE_WIDTH)
     if (bytes.length !== 32 * width) throw differ(`a tile of level ${tileLevel} is cut`)
     const hashes = Array.from({ length: count }, (_, at) =>

@@ -1,10 +1,11 @@
-import { readFile, stat } from 'node:fs/promises'
+import { stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import { fromUtf8 } from '../../canon/index.js'
 import { LogVerifier, parseCheckpoint, type SignedCheckpoint, takeAll } from '../../receipt/index.js'
+import { MAX_NOTE_BYTES, readBounded } from '../bounded-file.js'
 import { ledgerFault } from '../error-table.js'
 import type { Evidence } from '../evidence.js'
-import { bundleEntries } from './read-tile.js'
+import { bundleEntries, MAX_BUNDLE_BYTES } from './read-tile.js'
 import { availableWidth, formatTilePath, TILE_WIDTH } from './tile-path.js'
 
 /** True where a folder holds a log as static files; see `exportTiles`. */
@@ -17,7 +18,7 @@ export async function holdsTiles(folder: string): Promise<boolean> {
 
 /** The log that a folder of tiles shows, up to its checkpoint. Throws `checkpoint_malformed`. */
 export async function openTiles(folder: string): Promise<Evidence> {
-  const note = await readFile(join(folder, 'checkpoint'))
+  const note = await readBounded(join(folder, 'checkpoint'), MAX_NOTE_BYTES)
   const checkpoint = parseCheckpoint(note)
   return {
     kind: 'tiles',
@@ -47,7 +48,7 @@ async function* bundles(
   for (let index = Math.floor(from / TILE_WIDTH); index * TILE_WIDTH < size; index++) {
     const width = availableWidth(0, index, size)
     const path = join(folder, formatTilePath({ level: 'entries', index, width }))
-    const bytes = await readFile(path).catch((error: Error) => {
+    const bytes = await readBounded(path, MAX_BUNDLE_BYTES).catch((error: Error) => {
       throw ledgerFault('tiles_differ', error.message)
     })
     const entries = bundleEntries(bytes)

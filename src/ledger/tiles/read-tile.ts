@@ -1,6 +1,9 @@
 import type { NodeReader } from '../../receipt/index.js'
 import { availableWidth, TILE_WIDTH, type TileName } from './tile-path.js'
 
+/** Every entry with its length in front, and none longer than two bytes can say. */
+export const MAX_BUNDLE_BYTES = TILE_WIDTH * (2 + 0xffff)
+
 /** What tiles are read from. */
 export interface TiledLog {
   /** Number of entries. */
