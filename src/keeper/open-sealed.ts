@@ -11,10 +11,10 @@ export interface Against {
   readonly highest: HighestPolicy | null
 }
 
-/** How sealed bytes become a policy, wherever they came from. */
 /** Opens the chain against the pin of the configuration and what was seen before; throws what is wrong with it. */
 export type OpenTrust = (chain: readonly Uint8Array[], seen: SeenTrustRoot | null) => TrustRoot
 
+/** How sealed bytes become a policy, wherever they came from. */
 export interface SealParts {
   readonly crypto: Pick<Crypto, 'sha256'>
   /** Verifies the seal for this deployment's audience; throws one code per refusal. */
