@@ -103,7 +103,14 @@ function resourcesAs(type: string, arn: string, operation: TargetsOf): AwsResour
     if (!complete && !whole) return asFarAsKnown(type, arn, variableOf(place, type, variables), place)
     const text = complete ? arn : `${arn.slice(0, arn.indexOf(`\${${variables[0]}}`))}\${${last}}`
     const label = isAnything(operation.service, place) ? 'resource' : type
-    return [{ type: label, arn: inPlaces(text, filled), ...formOf(operation.service, type, place) }]
+    return [
+      {
+        type: label,
+        arn: inPlaces(text, filled),
+        ...formOf(operation.service, type, place),
+        ...aliasOf(place, last),
+      },
+    ]
   })
 }
 
@@ -124,7 +131,8 @@ function beginningOf(
 /** Which part of the ARN the argument is: the one that is called so, or else the last. */
 function variableOf({ name }: Place, type: string, variables: readonly string[]): string {
   const called = [plain(name), plain(type)]
-  return variables.find(variable => called.includes(plain(variable))) ?? (variables.at(-1) as string)
+  const same = variables.find(variable => variable.toLowerCase() === name.toLowerCase())
+  return same ?? variables.find(variable => called.includes(plain(variable))) ?? (variables.at(-1) as string)
 }
 
 /**
@@ -137,10 +145,18 @@ function asFarAsKnown(type: string, arn: string, variable: string, place: Place)
   const known = inPlaces(arn.slice(0, end), filled).replace(/\{([^{}]+)\}/g, (hole, path: string) =>
     path === place.path || CONTEXT.has(path) ? hole : '*',
   )
+  const alias = aliasOf(place, variable)
   return [
-    { type, arn: known },
-    { type, arn: inPlaces(arn, filled) },
+    { type, arn: known, ...alias },
+    { type, arn: inPlaces(arn, filled), ...alias },
   ]
+}
+
+/** An id stands where the ARN has a name, or the other way round: what is meant by it the request doesn't say. */
+function aliasOf({ name }: Place, variable: string): Pick<AwsResource, 'from'> {
+  const isId = /I[dD]s?$/.test(name) && /Name$/.test(variable)
+  const isName = /Names?$/.test(name) && /I[dD]$/.test(variable)
+  return isId || isName ? { from: 'alias' } : {}
 }
 
 const CONTEXT: ReadonlySet<string> = new Set(['partition', 'region', 'account'])

@@ -1,8 +1,14 @@
 import {
+  ANYTHING,
+  type ArnKind,
+  kindOfArn,
+  kindsMeet,
   type Operation,
   type OperationClass,
   type OperationSpec,
+  plainKind,
   type Resource,
+  type Spelling,
   UNMAPPED,
 } from '../protocol/index.js'
 import type { Effect } from './active.js'
@@ -28,7 +34,19 @@ export interface Selection {
   readonly classes: ReadonlySet<OperationClass> | null
   readonly effects: ReadonlySet<string> | null
   readonly scope: readonly (readonly [member: string, values: ReadonlySet<string>])[]
-  readonly resources: readonly { readonly type?: string; readonly id: string }[] | null
+  readonly resources: readonly ResourcePattern[] | null
+}
+
+interface ResourcePattern {
+  readonly type?: string
+  readonly id: string
+  readonly about: ArnKind
+}
+
+function patternOf({ type, id }: NonNullable<Criteria['resources']>[number]): ResourcePattern {
+  const about = kindOfArn(id)
+  if (type === undefined) return { id, about }
+  return { type, id, about: { service: about.service, kind: about.kind ?? plainKind(type) } }
 }
 
 export function selectionOf(criteria: Criteria, api: string): Selection {
@@ -42,7 +60,7 @@ export function selectionOf(criteria: Criteria, api: string): Selection {
     classes: classes === undefined ? null : new Set(classes as readonly OperationClass[]),
     effects: effects === undefined ? null : new Set(effects),
     scope: Object.entries(scope ?? {}).map(([member, values]) => [member, new Set(values)]),
-    resources: resources ?? null,
+    resources: resources?.map(patternOf) ?? null,
   }
 }
 
@@ -140,10 +158,28 @@ function matchResources(
         matchesName(pattern.id, resource, reading),
     )
   if (resources.every(matches)) return 'yes'
-  // ATTACK: a queue by a URL, or a function by a short ARN, that the catalog can't read, past a deny that names it.
-  const reached = resources.some(matches) || spellings.some(each => each.type === UNMAPPED || matches(each))
+  // ATTACK: a charge by its payment, a queue by a URL that the catalog can't read, past a deny that names it.
+  const reached = resources.some(matches) || spellings.some(each => mayBe(patterns, each))
   if (reading === 'allow' || !reached) return 'no'
   return reading === 'deny' ? 'yes' : 'partly'
+}
+
+/** Whether what a request leaves open may be what a pattern names. */
+function mayBe(patterns: readonly ResourcePattern[], spelling: Spelling): boolean {
+  const { type, like, may } = spelling
+  if (may !== undefined) return patterns.some(({ about }) => mayBeOf(about, may))
+  const isAnything = like === ANYTHING || (type === UNMAPPED && like === undefined)
+  return patterns.some(
+    pattern =>
+      (pattern.type === undefined || pattern.type === type || type === UNMAPPED) &&
+      (isAnything || matchesName(pattern.id, spelling, 'deny')),
+  )
+}
+
+function mayBeOf({ service, kind }: ArnKind, may: NonNullable<Spelling['may']>): boolean {
+  if (may.service !== null && (service === null || service === may.service)) return true
+  if (kind === null) return service === null || may.kind !== ''
+  return may.kind !== '' && kindsMeet(kind, may.kind)
 }
 
 /** ATTACK: a secret by its name, a key by its alias, past a deny that names its ARN. */

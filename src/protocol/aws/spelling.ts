@@ -20,6 +20,17 @@ const SPELLINGS: Readonly<Record<string, readonly Spelling[]>> = {
   ecs: [[/^(arn:[^:]+:ecs:[^:]*:[0-9]*:(?:service|task|container-instance|task-set)\/)([^/]+)$/, '$1*/$2']],
   cloudformation: [[/^(arn:[^:]+:cloudformation:[^:]*:[0-9]*:stack\/[^/]+)\/[^/]+$/, '$1']],
   logs: [[/^(arn:[^:]+:logs:[^:]*:[0-9]*:log-group:[^:]+)$/, '$1:*']],
+  // A listener and a rule of it are part of a load balancer, whose name and id they hold.
+  elasticloadbalancing: [
+    [
+      /^(arn:[^:]+:elasticloadbalancing:[^:]*:[0-9]*:)listener(?:-rule)?\/((?:app|net|gwy)\/[^/]+\/[^/]+)\/.+$/,
+      '$1loadbalancer/$2',
+    ],
+    [
+      /^(arn:[^:]+:elasticloadbalancing:[^:]*:[0-9]*:)listener-rule\/((?:app|net|gwy)(?:\/[^/]+){3})\/[^/]+$/,
+      '$1listener/$2',
+    ],
+  ],
   // A version or an alias of it.
   states: [[/^(arn:[^:]+:states:[^:]*:[0-9]*:stateMachine:[^:]+):[^:]+$/, '$1']],
   // A name that ends as if it were whole: `my-secret`.

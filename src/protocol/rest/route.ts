@@ -23,10 +23,19 @@ export interface CompiledRoute {
   readonly raised: RaisedClasses
   readonly lasting: LastingArguments
   readonly scope: readonly { readonly member: string; readonly place: Place }[]
-  /** Several places are one id together. */
-  readonly resources: readonly { readonly type: string; readonly places: readonly Place[] }[]
+  readonly resources: readonly PlacedResource[]
+  /** Types that a request leaves open where it names none of them. */
+  readonly open: readonly string[]
   readonly origin: string
   readonly spec: OperationSpec
+}
+
+/** Several places are one id together. */
+export interface PlacedResource {
+  readonly type: string
+  readonly places: readonly Place[]
+  /** Of another kind than rules use: it may be any of the type. */
+  readonly alias: boolean
 }
 
 /** Where a value is found, and whether the API folds its case. */
@@ -88,7 +97,9 @@ export function compileRoute(route: RestRoute, { caseless, numeric }: ArgumentKi
     resources: resources.map(resource => ({
       type: resource.type,
       places: ('arg' in resource ? [resource.arg] : resource.args).map(placeOf),
+      alias: 'arg' in resource && resource.alias === true,
     })),
+    open: [...new Set(resources.filter(each => !isOptional(each)).map(({ type }) => type))],
     origin: route.origin ?? 'default',
     spec: {
       name: route.route,
@@ -125,6 +136,10 @@ function caselessOf(
     .map(({ type }) => type)
   const names = [...new Set([...members, ...types])].sort()
   return names.length === 0 ? {} : { caseless: names }
+}
+
+function isOptional(resource: ResourceArgument): boolean {
+  return 'arg' in resource && resource.optional === true
 }
 
 function isList(type: ArgumentType | undefined): boolean {
