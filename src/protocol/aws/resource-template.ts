@@ -151,7 +151,9 @@ function unsaidOf(
 function aliasedOf(template: Prepared, args: JsonObject, context: ArnContext): readonly Resource[] {
   const { places } = template
   return rowsOf(places, args).flatMap(row =>
-    row.length < places.length ? [] : anyIn(template, context, row.slice(0, -1)),
+    row.length < places.length || row.at(-1)?.startsWith('arn:') === true
+      ? []
+      : anyIn(template, context, row.slice(0, -1)),
   )
 }
 

@@ -85,7 +85,9 @@ function spellingsOf({ kind, text }: Leaf, home: UnmappedHome): readonly Spellin
       return { type: UNMAPPED, id: text, like }
     })
   }
-  const told = kind !== '' && [...kinds].some(known => kindsMeet(known, kind))
+  // What two letters end in says nothing.
+  const told =
+    kind !== '' && [...kinds].some(known => known === kind || (known.length > 2 && kindsMeet(known, kind)))
   return [{ type: UNMAPPED, id: '', may: { kind, service: told ? null : service } }]
 }
 

@@ -56,7 +56,7 @@ export interface RestRoute {
 
 /**
  * A path as in `ArgumentRule`, every value of which is an id; or several that are one id only together, joined by slashes:
- * `owner/repo`. `alias`: it is another name than rules use, a repository's number for instance, so that hold and deny take
+ * `owner/repo`. With no `args` it touches one that no argument names. `alias`: it is another name than rules use, a repository's number for instance, so that hold and deny take
  * it for any of the type. `optional`: where it isn't given there is none, and not one that the request leaves open.
  */
 export type ResourceArgument =

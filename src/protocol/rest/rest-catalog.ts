@@ -264,6 +264,7 @@ function idsAt(args: JsonObject, place: Place): NamedIds {
 
 /** Unclear where a part is more than one, or missing beside another. */
 function joinedIds(args: JsonObject, places: readonly Place[]): NamedIds {
+  if (places.length === 0) return { ids: [], unclear: false }
   const parts = places.map(place => idsAt(args, place))
   if (parts.every(({ ids, unclear }) => ids.length === 1 && !unclear))
     return { ids: [parts.map(({ ids: [id] }) => id).join('/')], unclear: false }

@@ -132,10 +132,14 @@ function caselessOf(
 ): Pick<OperationSpec, 'caseless'> {
   const members = Object.keys(scope).filter(member => caseless.has(scope[member] as string))
   const types = resources
-    .filter(each => ('arg' in each ? [each.arg] : each.args).every(arg => caseless.has(arg)))
+    .filter(each => isCaseless('arg' in each ? [each.arg] : each.args, caseless))
     .map(({ type }) => type)
   const names = [...new Set([...members, ...types])].sort()
   return names.length === 0 ? {} : { caseless: names }
+}
+
+function isCaseless(args: readonly string[], caseless: ReadonlySet<string>): boolean {
+  return args.length > 0 && args.every(arg => caseless.has(arg))
 }
 
 function isOptional(resource: ResourceArgument): boolean {
