@@ -46,6 +46,8 @@ export interface OperationSpec {
   readonly effects: readonly string[]
   /** Scope members and resource types whose values are in lower case, because the API folds case. */
   readonly caseless?: readonly string[]
+  /** Resource types whose names are several arguments with slashes between: `owner/repo`. */
+  readonly joined?: readonly string[]
 }
 
 /** What the gate needs to talk to the API beside its operations. Plain data. */

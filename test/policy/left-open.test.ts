@@ -169,6 +169,14 @@ describe('attack: a repository by its number, or among many in a body', () => {
     assert.equal(remove(2), 'deny null')
   })
 
+  it('a deny of a number, which calls by name don’t say, isn’t sealed', () => {
+    const deny = '{ id: shop, deny: { api: github, resources: [{ type: repository, id: "1296269" }] } }'
+    assert.throws(
+      () => policyWith(deny, '{ api: github, class: read }'),
+      /Requests name a repository in several parts/,
+    )
+  })
+
   it('a member among many is named by his login', () => {
     const mallory = policyWith(
       '{ id: mallory, deny: { api: github, resources: [{ type: user, id: mallory }] } }',

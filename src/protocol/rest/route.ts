@@ -110,6 +110,7 @@ export function compileRoute(route: RestRoute, { caseless, numeric }: ArgumentKi
       resources: [...new Set(resources.map(({ type }) => type))].sort(),
       effects: route.effects ?? [],
       ...caselessOf(scope, resources, caseless ?? new Set()),
+      ...joinedOf(resources),
     },
   }
 }
@@ -136,6 +137,11 @@ function caselessOf(
     .map(({ type }) => type)
   const names = [...new Set([...members, ...types])].sort()
   return names.length === 0 ? {} : { caseless: names }
+}
+
+function joinedOf(resources: readonly ResourceArgument[]): Pick<OperationSpec, 'joined'> {
+  const joined = resources.filter(each => 'args' in each && each.args.length > 1).map(({ type }) => type)
+  return joined.length === 0 ? {} : { joined: [...new Set(joined)].sort() }
 }
 
 function isCaseless(args: readonly string[], caseless: ReadonlySet<string>): boolean {
