@@ -14,6 +14,7 @@ import {
 import type { Effect } from './active.js'
 import type { CompiledRule, Criteria } from './compiled.js'
 import { globCovers, globMatches, globMeetsName } from './glob.js'
+import { uuidDigits } from './uuid.js'
 
 /**
  * How a selector is read. An allow is read narrowly, a deny widely; a hold widely as well, but it can only let
@@ -41,12 +42,15 @@ interface ResourcePattern {
   readonly type?: string
   readonly id: string
   readonly about: ArnKind
+  /** Of an id that is a UUID. */
+  readonly uuid: string | null
 }
 
 function patternOf({ type, id }: NonNullable<Criteria['resources']>[number]): ResourcePattern {
   const about = kindOfArn(id)
-  if (type === undefined) return { id, about }
-  return { type, id, about: { service: about.service, kind: about.kind ?? plainKind(type) } }
+  const uuid = uuidDigits(id)
+  if (type === undefined) return { id, about, uuid }
+  return { type, id, uuid, about: { service: about.service, kind: about.kind ?? plainKind(type) } }
 }
 
 export function selectionOf(criteria: Criteria, api: string): Selection {
@@ -67,9 +71,12 @@ export function selectionOf(criteria: Criteria, api: string): Selection {
 /** Whether a selector matches an operation (the policy's meaning: selectors, classes, scope, resources). Keys AND, lists OR. */
 export function matchOperation(selection: Selection, operation: Operation, reading: Reading): Match {
   const kind = matchKind(selection, operation, reading)
-  if (kind === 'no' || !matchesScope(selection, operation, reading)) return 'no'
+  if (kind === 'no') return 'no'
+  const scope = matchScope(selection, operation, reading)
+  if (scope === 'no') return 'no'
   const resources = matchResources(selection, operation, reading)
-  return resources === 'yes' ? kind : resources
+  if (resources === 'no') return 'no'
+  return [kind, scope, resources].includes('partly') ? 'partly' : 'yes'
 }
 
 /** What of an operation doesn't depend on what it is done to: its name, effects and classes, and whether it names another account. */
@@ -128,11 +135,21 @@ function isHidden(each: OperationClass): boolean {
 }
 
 /** An unknown member: an allow doesn't match, hold and deny do. */
-function matchesScope({ scope }: Selection, operation: Operation, reading: Reading): boolean {
-  return scope.every(([member, values]) => {
+function matchScope({ scope }: Selection, operation: Operation, reading: Reading): Match {
+  let match: Match = 'yes'
+  for (const [member, values] of scope) {
     const value = scopeMember(operation, member)
-    return value === undefined ? reading !== 'allow' : values.has(value)
-  })
+    if (value === undefined ? reading !== 'allow' : values.has(value)) continue
+    if (reading === 'allow' || value === undefined || !isAmong(value, values)) return 'no'
+    if (reading === 'hold') match = 'partly'
+  }
+  return match
+}
+
+/** ATTACK: an environment's id in capitals, past a deny of that environment. A hold that it meets bars, and is no ground to pass. */
+function isAmong(value: string, values: ReadonlySet<string>): boolean {
+  const digits = uuidDigits(value)
+  return digits !== null && [...values].some(each => uuidDigits(each) === digits)
 }
 
 /** What the catalog could not normalise is unknown; two claims of an account, say, leave `scope.account` out. */
@@ -159,9 +176,18 @@ function matchResources(
     )
   if (resources.every(matches)) return 'yes'
   // ATTACK: a charge by its payment, a queue by a URL that the catalog can't read, past a deny that names it.
-  const reached = resources.some(matches) || spellings.some(each => mayBe(patterns, each))
+  const named = resources.some(each => matches(each) || isSameUuid(patterns, each))
+  const reached = named || spellings.some(each => mayBe(patterns, each))
   if (reading === 'allow' || !reached) return 'no'
   return reading === 'deny' ? 'yes' : 'partly'
+}
+
+function isSameUuid(patterns: readonly ResourcePattern[], { type, id }: Resource): boolean {
+  const digits = uuidDigits(id)
+  return (
+    digits !== null &&
+    patterns.some(pattern => pattern.uuid === digits && (pattern.type === undefined || pattern.type === type))
+  )
 }
 
 /** Whether what a request leaves open may be what a pattern names. */

@@ -224,3 +224,58 @@ describe('attack: a volume’s backup by its own id, past a deny of the volume',
     )
   })
 })
+
+describe('attack: an id in other letters, past a rule that names it', () => {
+  const PRODUCTION = '0e1f2a3b-4c5d-4e6f-8a9b-0c1d2e3f4a5b'
+  const ODD = [
+    PRODUCTION.toUpperCase(),
+    PRODUCTION.replaceAll('-', ''),
+    `{${PRODUCTION}}`,
+    PRODUCTION.replace('0e1f', '0E1f'),
+  ]
+  const ALLOWED = '{ api: railway, class: [create, update, destructive] }'
+  const effect = (policy: ActivePolicy, query: string): string =>
+    effectOf(policy, {
+      api: 'railway',
+      method: 'POST',
+      target: '/graphql/v2',
+      type: JSON_TYPE,
+      body: JSON.stringify({ query }),
+    })
+  const redeploy = (environment: string, service = 's-1'): string =>
+    `mutation { serviceInstanceRedeploy(environmentId: "${environment}", serviceId: "${service}") }`
+
+  it('a scope is that environment, however its UUID is written', () => {
+    const deny = policyWith(
+      `{ id: production, deny: { api: railway, scope: { environment: ${PRODUCTION} } } }`,
+      ALLOWED,
+    )
+    for (const id of [PRODUCTION, ...ODD]) assert.equal(effect(deny, redeploy(id)), 'deny production', id)
+    assert.equal(effect(deny, redeploy(PRODUCTION.replace('0e1f', '0e10'))), 'allow')
+  })
+
+  it('so is a resource', () => {
+    const deny = policyWith(
+      `{ id: books, deny: { api: railway, resources: [{ type: service, id: ${PRODUCTION} }] } }`,
+      ALLOWED,
+    )
+    for (const id of [PRODUCTION, ...ODD]) assert.equal(effect(deny, redeploy('e-1', id)), 'deny books', id)
+    assert.equal(effect(deny, redeploy('e-1', 's-2')), 'allow')
+  })
+
+  it('a hold bars it, and an allow takes its own words alone', () => {
+    const rule = `{ id: production, hold: { api: railway, scope: { environment: ${PRODUCTION} } }, to: coder, approvers: finance }`
+    const held = policyWith(rule, ALLOWED)
+    const alone = policyWith(rule, '{ api: railway, class: read }')
+    for (const id of ODD) {
+      assert.equal(effect(held, redeploy(id)), 'hold production')
+      assert.equal(effect(alone, redeploy(id)), 'deny null')
+    }
+    const allowed = policyWith(
+      '{ id: never, deny: { api: railway, class: irreversible } }',
+      `{ api: railway, class: update, scope: { environment: ${PRODUCTION} } }`,
+    )
+    assert.equal(effect(allowed, redeploy(PRODUCTION)), 'allow')
+    assert.equal(effect(allowed, redeploy(PRODUCTION.toUpperCase())), 'deny null')
+  })
+})
