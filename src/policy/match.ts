@@ -42,15 +42,18 @@ interface ResourcePattern {
   readonly type?: string
   readonly id: string
   readonly about: ArnKind
+  /** Without regard to case, as hold and deny read it. */
+  readonly folded: string
   /** Of an id that is a UUID. */
   readonly uuid: string | null
 }
 
 function patternOf({ type, id }: NonNullable<Criteria['resources']>[number]): ResourcePattern {
   const about = kindOfArn(id)
+  const folded = id.toLowerCase()
   const uuid = uuidDigits(id)
-  if (type === undefined) return { id, about, uuid }
-  return { type, id, uuid, about: { service: about.service, kind: about.kind ?? plainKind(type) } }
+  if (type === undefined) return { id, folded, about, uuid }
+  return { type, id, folded, uuid, about: { service: about.service, kind: about.kind ?? plainKind(type) } }
 }
 
 export function selectionOf(criteria: Criteria, api: string): Selection {
@@ -148,8 +151,10 @@ function matchScope({ scope }: Selection, operation: Operation, reading: Reading
 
 /** ATTACK: an environment's id in capitals, past a deny of that environment. A hold that it meets bars, and is no ground to pass. */
 function isAmong(value: string, values: ReadonlySet<string>): boolean {
-  const digits = uuidDigits(value)
-  return digits !== null && [...values].some(each => uuidDigits(each) === digits)
+  const [folded, digits] = [value.toLowerCase(), uuidDigits(value)]
+  return [...values].some(
+    each => each.toLowerCase() === folded || (digits !== null && uuidDigits(each) === digits),
+  )
 }
 
 /** What the catalog could not normalise is unknown; two claims of an account, say, leave `scope.account` out. */
@@ -176,29 +181,38 @@ function matchResources(
     )
   if (resources.every(matches)) return 'yes'
   // ATTACK: a charge by its payment, a queue by a URL that the catalog can't read, past a deny that names it.
-  const named = resources.some(each => matches(each) || isSameUuid(patterns, each))
+  if (reading === 'allow') return 'no'
+  const named = resources.some(each => matches(each) || isWrittenOtherwise(patterns, each))
   const reached = named || spellings.some(each => mayBe(patterns, each))
-  if (reading === 'allow' || !reached) return 'no'
+  if (!reached) return 'no'
   return reading === 'deny' ? 'yes' : 'partly'
 }
 
-function isSameUuid(patterns: readonly ResourcePattern[], { type, id }: Resource): boolean {
-  const digits = uuidDigits(id)
-  return (
-    digits !== null &&
-    patterns.some(pattern => pattern.uuid === digits && (pattern.type === undefined || pattern.type === type))
+/** ATTACK: a user of IAM, or any id that its server folds, in capitals. */
+function isWrittenOtherwise(patterns: readonly ResourcePattern[], resource: Resource): boolean {
+  const [folded, digits] = [inLowerCase(resource), uuidDigits(resource.id)]
+  return patterns.some(
+    pattern =>
+      (pattern.type === undefined || pattern.type === resource.type) &&
+      (matchesName(pattern.folded, folded, 'deny') || (digits !== null && pattern.uuid === digits)),
   )
+}
+
+function inLowerCase({ type, id, like }: Resource): Resource {
+  const folded = { type, id: id.toLowerCase() }
+  return like === undefined ? folded : { ...folded, like: like.toLowerCase() }
 }
 
 /** Whether what a request leaves open may be what a pattern names. */
 function mayBe(patterns: readonly ResourcePattern[], spelling: Spelling): boolean {
   const { type, like, may } = spelling
   if (may !== undefined) return patterns.some(({ about }) => mayBeOf(about, may))
+  const folded = inLowerCase(spelling)
   const isAnything = like === ANYTHING || (type === UNMAPPED && like === undefined)
   return patterns.some(
     pattern =>
       (pattern.type === undefined || pattern.type === type || type === UNMAPPED) &&
-      (isAnything || matchesName(pattern.id, spelling, 'deny')),
+      (isAnything || matchesName(pattern.folded, folded, 'deny')),
   )
 }
 

@@ -69,6 +69,37 @@ const MET: readonly (readonly [operation: string, args: JsonObject, arn: string]
   ],
 ]
 
+/** One thing, written as a request or another service writes it. */
+const WRITTEN_OTHERWISE: typeof MET = [
+  [
+    'logs:FilterLogEvents',
+    { logGroupIdentifier: `arn:aws:logs:${HOME}:log-group:/prod:*` },
+    `arn:aws:logs:${HOME}:log-group:/prod`,
+  ],
+  ['route53:DeleteHostedZone', { Id: '/hostedzone/Z1' }, 'arn:aws:route53:::hostedzone/Z1'],
+  ['ec2:DeleteSnapshot', { SnapshotId: 'snap-1' }, ec2('snapshot/snap-1')],
+  ['ec2:DeregisterImage', { ImageId: 'ami-1' }, ec2('image/ami-1')],
+  ['iam:DeleteUser', { UserName: 'JO' }, 'arn:aws:iam::111122223333:user/jo'],
+  [
+    'ssm:GetParameter',
+    { Name: '/aws/reference/secretsmanager/prod' },
+    `arn:aws:secretsmanager:${HOME}:secret:prod-AbCdEf`,
+  ],
+  [
+    'stepfunctions:StopExecution',
+    { executionArn: `arn:aws:states:${HOME}:execution:pay:1` },
+    `arn:aws:states:${HOME}:stateMachine:pay`,
+  ],
+  [
+    'elbv2:DeregisterTargets',
+    {
+      TargetGroupArn: `arn:aws:elasticloadbalancing:${HOME}:targetgroup/web/1`,
+      Targets: [{ Id: 'i-0a1b2c3d4e5f60718' }],
+    },
+    ec2('instance/i-0a1b2c3d4e5f60718'),
+  ],
+]
+
 /** Another thing of the kind, or none of it. */
 const MISSED: typeof MET = [
   ['ec2:RunInstances', { ...HARMLESS, SubnetId: 'subnet-0ffffffffffffffff' }, SUBNET],
@@ -110,7 +141,7 @@ const MISSED: typeof MET = [
 ]
 
 describe('attack: a thing from a place that makes no ARN, past a rule that names its ARN', () => {
-  for (const [name, args, arn] of MET)
+  for (const [name, args, arn] of [...MET, ...WRITTEN_OTHERWISE])
     it(`${name} ${JSON.stringify(args)} may be ${arn}`, () => {
       assert.equal(reached('deny', arn, name, args), 'yes')
       assert.notEqual(reached('hold', arn, name, args), 'no')

@@ -14,7 +14,7 @@ import type { CompiledOperation } from './operation.js'
 import { type ArnContext, ownerOf } from './resource-form.js'
 import type { CompiledService } from './service.js'
 import { argumentsAssumed, argumentsOfArns, otherSpellings } from './spelling.js'
-import { unmappedSpellings } from './unmapped.js'
+import { exactSpellings, unmappedSpellings } from './unmapped.js'
 
 /** The keeper's half for an operation that the catalog knows. */
 export function describeKnown(
@@ -33,6 +33,8 @@ export function describeKnown(
   const named = argumentsOfArns(service.id, args)
   const found = resourcesIn(operation, named, context)
   const assumed = argumentsAssumed(service.id, named)
+  const { partition, account: own } = document
+  const home = { service: service.iam, kinds: service.kinds, partition, account: own }
   const spellings: readonly Spelling[] =
     found.resources.length === 0
       ? []
@@ -41,12 +43,8 @@ export function describeKnown(
           ...otherSpellings(found.resources, args),
           ...unsaidIn(operation, named, context, found),
           ...leftOpenIn(operation, context, found),
-          ...unmappedSpellings(operation.unmapped, args, {
-            service: service.iam,
-            kinds: service.kinds,
-            partition: document.partition,
-            account: document.account,
-          }),
+          ...unmappedSpellings(operation.unmapped, args, home),
+          ...exactSpellings(args, home),
           ...(assumed === null ? [] : resourcesIn(operation, assumed, context).resources),
         ]
   const account = accountOf(found.resources, args, document.account)

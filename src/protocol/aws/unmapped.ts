@@ -46,6 +46,30 @@ export function unmappedSpellings(
   return [...spellings.values()]
 }
 
+/**
+ * What an ARN or an id of EC2 names, wherever in the arguments it stands. ATTACK: an instance among `Targets`, a topic as
+ * `TargetArn`, past a deny of it.
+ */
+export function exactSpellings(args: JsonObject, { partition }: UnmappedHome): readonly Spelling[] {
+  const texts = new Set<string>()
+  collectExact(args, texts)
+  if (texts.size > MAX_LEAVES) return [{ type: UNMAPPED, id: 'more' }]
+  return [...texts].flatMap(text => exactly(text, partition))
+}
+
+function collectExact(value: JsonValue, texts: Set<string>): void {
+  if (typeof value === 'string') {
+    if (value.length <= MAX_TEXT && (value.startsWith('arn:') || EC2_ID.test(value))) texts.add(value)
+  } else if (typeof value === 'object' && value !== null)
+    for (const member of Object.values(value)) collectExact(member, texts)
+}
+
+function exactly(text: string, partition: string): readonly Spelling[] {
+  const like = text.startsWith('arn:') ? text : `arn:${partition}:ec2:*:*:*/${text}`
+  const named = { type: UNMAPPED, id: text, like }
+  return [named, ...otherSpellings([named], {})]
+}
+
 /** Of the member at the end, or of the one that it is a name or an id of. */
 function kindOfSteps(steps: readonly string[]): string {
   const members = steps.filter(step => !step.startsWith('['))
@@ -68,20 +92,13 @@ const EC2_ID =
 const ACCOUNT = /^[0-9]{12}$/
 
 function spellingsOf({ kind, text }: Leaf, home: UnmappedHome): readonly Spelling[] {
-  const { service, kinds, partition, account } = home
-  if (text.startsWith('arn:')) {
-    const named = { type: UNMAPPED, id: text, like: text }
-    return [named, ...otherSpellings([named], {})]
-  }
-  if (EC2_ID.test(text)) {
-    const like = `arn:${partition}:ec2:*:*:*/${text}`
-    return [{ type: UNMAPPED, id: text, like }]
-  }
+  const { service, kinds, account } = home
+  if (text.startsWith('arn:') || EC2_ID.test(text)) return exactly(text, home.partition)
   // Another account's things of this service; its own are named by what else is said.
   if (ACCOUNT.test(text)) {
     if (text === account) return []
     return ['*', '*:*'].map(rest => {
-      const like = `arn:${partition}:${service}:*:${text}:${rest}`
+      const like = `arn:${home.partition}:${service}:*:${text}:${rest}`
       return { type: UNMAPPED, id: text, like }
     })
   }
