@@ -48,6 +48,8 @@ export interface OperationSpec {
   readonly caseless?: readonly string[]
   /** Resource types whose names are several arguments with slashes between: `owner/repo`. */
   readonly joined?: readonly string[]
+  /** Resource types that a request may name by another name than rules do. */
+  readonly aliased?: readonly string[]
 }
 
 /** What the gate needs to talk to the API beside its operations. Plain data. */
@@ -66,7 +68,7 @@ export interface ApiProfile {
 export interface Catalog {
   /** Name of the catalog (`stripe`), or of the API for a team's own routes. */
   readonly name: string
-  /** `rest/1`: protocol and version of the classifier, named in receipts. */
+  /** `rest/2`: protocol and version of the classifier, named in receipts. */
   readonly classifier: string
   readonly profile: ApiProfile
   /** Admits the raw target by the grammar of this API's protocol. Never throws. */

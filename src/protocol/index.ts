@@ -53,6 +53,7 @@ export { classify } from './classify.js'
 export { type ContentType, parseContentType } from './content-type.js'
 export { type ProtocolCode, protocolErrors } from './error-table.js'
 export { graphqlCatalog, type OwnGraphqlApi } from './graphql/index.js'
+export { anyOf, leftOpen } from './named.js'
 export {
   ANYTHING,
   type Classification,

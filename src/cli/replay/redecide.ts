@@ -8,7 +8,15 @@ import type {
   ProbeQuestion,
   ProbeResult,
 } from '../../policy/index.js'
-import type { Catalog, Operation, OperationClass, OperationSpec } from '../../protocol/index.js'
+import {
+  anyOf,
+  type Catalog,
+  leftOpen,
+  type Operation,
+  type OperationClass,
+  type OperationSpec,
+  UNMAPPED,
+} from '../../protocol/index.js'
 import { type AttemptOperation, type DecisionInputs, idTime } from '../../receipt/index.js'
 import type { RecordedAttempt } from './recorded-attempts.js'
 
@@ -146,6 +154,9 @@ export function fromReceipt(
   const elsewhere = policy.decide({ ...input, operations: operations.map(withAccount) })
   if (decision.effect !== elsewhere.effect || decision.code !== elsewhere.code)
     return { kind: 'unknown', why: `whether another account was named: ${why}` }
+  const open = policy.decide({ ...input, operations: operations.map(each => leavingOpen(api, each)) })
+  if (decision.effect !== open.effect || decision.code !== open.code || decision.rule !== open.rule)
+    return { kind: 'unknown', why: `what the request left open: ${why}` }
   return { kind: 'decided', decision, operations }
 }
 
@@ -177,6 +188,14 @@ export function specOf(catalog: Catalog, name: string): OperationSpec | undefine
 function withAccount(operation: Operation): Operation {
   const { account } = operation.scope
   return account === undefined ? operation : { ...operation, account }
+}
+
+/** A receipt shows what a request named, and not what it left open besides: with all that it may have been. */
+function leavingOpen(api: PolicyApi, operation: Operation): Operation {
+  const { resources: types = [], aliased = [] } = specOf(api.catalog, operation.name) ?? {}
+  const open = [...leftOpen(types, operation.resources), ...aliased.map(anyOf)]
+  const unmapped = types.includes(UNMAPPED) ? [{ type: UNMAPPED, id: 'anything' }] : []
+  return { ...operation, spellings: [...open, ...unmapped] }
 }
 
 /** A rule that fits asks for arguments, and no deny settles the matter without them. */

@@ -44,7 +44,7 @@ interface Routed {
 
 class RestCatalog implements Catalog {
   readonly name: string
-  readonly classifier = 'rest/1'
+  readonly classifier = 'rest/2'
   readonly profile: Catalog['profile']
   readonly parseTarget = parseTarget
   readonly probes: ReadonlyMap<string, ProbeSpec>

@@ -110,7 +110,7 @@ export function compileRoute(route: RestRoute, { caseless, numeric }: ArgumentKi
       resources: [...new Set(resources.map(({ type }) => type))].sort(),
       effects: route.effects ?? [],
       ...caselessOf(scope, resources, caseless ?? new Set()),
-      ...joinedOf(resources),
+      ...formsOf(resources),
     },
   }
 }
@@ -139,9 +139,13 @@ function caselessOf(
   return names.length === 0 ? {} : { caseless: names }
 }
 
-function joinedOf(resources: readonly ResourceArgument[]): Pick<OperationSpec, 'joined'> {
-  const joined = resources.filter(each => 'args' in each && each.args.length > 1).map(({ type }) => type)
-  return joined.length === 0 ? {} : { joined: [...new Set(joined)].sort() }
+/** Types that are named in parts, and types that are named by an alias, where there are any. */
+function formsOf(resources: readonly ResourceArgument[]): Pick<OperationSpec, 'joined' | 'aliased'> {
+  const typesOf = (is: (resource: ResourceArgument) => boolean): readonly string[] =>
+    [...new Set(resources.filter(is).map(({ type }) => type))].sort()
+  const joined = typesOf(each => 'args' in each && each.args.length > 1)
+  const aliased = typesOf(each => 'arg' in each && each.alias === true)
+  return { ...(joined.length === 0 ? {} : { joined }), ...(aliased.length === 0 ? {} : { aliased }) }
 }
 
 function isCaseless(args: readonly string[], caseless: ReadonlySet<string>): boolean {
