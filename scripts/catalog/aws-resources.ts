@@ -100,10 +100,18 @@ function resourcesAs(type: string, arn: string, operation: TargetsOf): AwsResour
     }
     const complete = variables.every(variable => filled.has(variable))
     // An argument that is an ARN stands for the whole, whatever is before it.
-    if (!complete && !whole) return asFarAsKnown(type, arn, variableOf(place, type, variables), place)
+    if (!complete && !whole)
+      return asFarAsKnown(operation.service, type, arn, variableOf(place, type, variables), place)
     const text = complete ? arn : `${arn.slice(0, arn.indexOf(`\${${variables[0]}}`))}\${${last}}`
     const label = isAnything(operation.service, place) ? 'resource' : type
-    return [{ type: label, arn: inPlaces(text, filled), ...formOf(operation.service, type, place) }]
+    return [
+      {
+        type: label,
+        arn: inPlaces(text, filled),
+        ...aliasOf(operation.service, place, last),
+        ...formOf(operation.service, type, place),
+      },
+    ]
   })
 }
 
@@ -116,7 +124,7 @@ function beginningOf(
 ): AwsResource[] {
   for (const variable of variables.slice(0, -1).reverse()) {
     const [place] = naming(type, variable, operation)
-    if (place !== undefined) return asFarAsKnown(type, arn, variable, place)
+    if (place !== undefined) return asFarAsKnown(operation.service, type, arn, variable, place)
   }
   return []
 }
@@ -124,23 +132,42 @@ function beginningOf(
 /** Which part of the ARN the argument is: the one that is called so, or else the last. */
 function variableOf({ name }: Place, type: string, variables: readonly string[]): string {
   const called = [plain(name), plain(type)]
-  return variables.find(variable => called.includes(plain(variable))) ?? (variables.at(-1) as string)
+  const same = variables.find(variable => variable.toLowerCase() === name.toLowerCase())
+  return same ?? variables.find(variable => called.includes(plain(variable))) ?? (variables.at(-1) as string)
 }
 
 /**
  * The ARN as far as the request knows it, for rules, and whole with places that nothing fills, because IAM asks for that.
  * What comes before the name is anything.
  */
-function asFarAsKnown(type: string, arn: string, variable: string, place: Place): AwsResource[] {
+function asFarAsKnown(
+  service: string,
+  type: string,
+  arn: string,
+  variable: string,
+  place: Place,
+): AwsResource[] {
   const end = arn.indexOf(`\${${variable}}`) + variable.length + 3
   const filled = new Map([[variable, place.path]])
   const known = inPlaces(arn.slice(0, end), filled).replace(/\{([^{}]+)\}/g, (hole, path: string) =>
     path === place.path || CONTEXT.has(path) ? hole : '*',
   )
+  const alias = aliasOf(service, place, variable)
   return [
-    { type, arn: known },
-    { type, arn: inPlaces(arn, filled) },
+    { type, arn: known, ...alias },
+    { type, arn: inPlaces(arn, filled), ...alias },
   ]
+}
+
+/** Services whose ids IAM's table calls names. */
+const IDS_CALLED_NAMES: ReadonlySet<string> = new Set(['cloudhsmv2', 'dlm'])
+
+/** An id stands where the ARN has a name, or the other way round: what is meant by it the request doesn't say. */
+function aliasOf(service: string, { name }: Place, variable: string): Pick<AwsResource, 'from'> {
+  if (IDS_CALLED_NAMES.has(service)) return {}
+  const isId = /I[dD]s?$/.test(name) && /Name$/.test(variable)
+  const isName = /Names?$/.test(name) && /I[dD]$/.test(variable)
+  return isId || isName ? { from: 'alias' } : {}
 }
 
 const CONTEXT: ReadonlySet<string> = new Set(['partition', 'region', 'account'])

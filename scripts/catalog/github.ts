@@ -68,6 +68,10 @@ const CASELESS = [
   'template_owner',
   'template_repo',
   'username',
+  'organization_slugs[]',
+  'organizations[]',
+  'selected_usernames[]',
+  'usernames[]',
 ]
 
 /** Types of the resources that path parameters name; the others are of a type of their own name, without `_id` and its like. */
@@ -134,7 +138,7 @@ function route(operation: SourceOperation, source: GithubSource): RestRoute {
   const body = bodyOf(operation)
   const effects = Object.keys(EFFECTS).filter(effect => EFFECTS[effect]?.some(each => whole(each) === name))
   const rules = Object.entries(RULES).find(([each]) => whole(each) === name)?.[1] ?? []
-  const resources = resourcesOf(parameters)
+  const resources = resourcesOf(parameters, new Set(types.map(([each]) => each)))
   const scope = scopeOf(parameters)
   return {
     route: name,
@@ -177,7 +181,30 @@ function bodyOf({ bodies, path, method }: SourceOperation): BodyKind | null {
   throw new Error(`github: ${method} ${path} takes ${[...bodies.keys()].join(', ')}, which isn't known`)
 }
 
-function resourcesOf(parameters: readonly string[]): RestRoute['resources'] & object {
+/** Repositories by their number, or by a name of which nobody says whether its owner is in it. */
+const REPOSITORY_ALIASES: Readonly<Record<string, string>> = {
+  repositories: 'repositories[]',
+  repository_id: 'repository_id',
+  repository_ids: 'repository_ids[]',
+  repository_ids_to_add: 'repository_ids_to_add[]',
+  repository_ids_to_remove: 'repository_ids_to_remove[]',
+  repository_names: 'repository_names[]',
+  repo_names: 'repo_names[]',
+  selected_repository_ids: 'selected_repository_ids[]',
+}
+
+/** Many at once, in the body. */
+const RESOURCES_IN_BODY: Readonly<Record<string, string>> = {
+  organization_slugs: 'organization',
+  organizations: 'organization',
+  selected_usernames: 'user',
+  usernames: 'user',
+}
+
+function resourcesOf(
+  parameters: readonly string[],
+  taken: ReadonlySet<string>,
+): RestRoute['resources'] & object {
   const has = (name: string) => parameters.includes(name)
   return [
     ...(has('owner') && has('repo') ? [{ type: 'repository', args: ['owner', 'repo'] }] : []),
@@ -185,7 +212,17 @@ function resourcesOf(parameters: readonly string[]): RestRoute['resources'] & ob
     ...(has('template_owner') ? [{ type: 'repository', args: ['template_owner', 'template_repo'] }] : []),
     ...parameters
       .filter(name => !NO_RESOURCE.has(name))
-      .map(name => ({ type: RESOURCE_OF[name] ?? name.replace(/_(?:id|number|slug)$/, ''), arg: name })),
+      .map(name => ({
+        type: RESOURCE_OF[name] ?? name.replace(/_(?:id|number|slug)$/, ''),
+        arg: name,
+        ...(name === 'repository_id' ? { alias: true as const } : {}),
+      })),
+    ...Object.entries(REPOSITORY_ALIASES)
+      .filter(([name]) => taken.has(name))
+      .map(([, arg]) => ({ type: 'repository', arg, alias: true as const })),
+    ...Object.entries(RESOURCES_IN_BODY)
+      .filter(([name]) => taken.has(name))
+      .map(([name, type]) => ({ type, arg: `${name}[]` })),
   ]
 }
 

@@ -156,7 +156,28 @@ export function placesOf(operation: string, paths: readonly string[]): Places {
     if (scope !== undefined) add(places.scope, scope, path)
     if (resource !== null) add(places.resources, resource, path)
   }
+  for (const type of Object.keys(places.resources)) {
+    const behind = BEHIND[type]
+    if (behind !== undefined) places.resources[behind] ??= []
+  }
   return places
+}
+
+/**
+ * What a thing belongs to, by its type: a backup is on a volume, and no argument says on which. Without an argument of its
+ * own that stays open, so that a deny of the volume meets its backups.
+ */
+const BEHIND: Readonly<Record<string, string>> = {
+  customDomain: 'service',
+  deployment: 'service',
+  deploymentInstance: 'service',
+  deploymentTrigger: 'service',
+  serviceDomain: 'service',
+  serviceInstance: 'service',
+  tcpProxy: 'service',
+  volumeInstance: 'volume',
+  volumeInstanceBackup: 'volume',
+  volumeInstanceExternal: 'volume',
 }
 
 function add(paths: Record<string, string[]>, name: string, path: string): void {

@@ -76,6 +76,9 @@ export const ID_ARGUMENTS: Readonly<Record<string, string>> = {
   webhook_endpoint: 'webhook_endpoint',
 }
 
+/** Of those, what is none where it isn't given. */
+export const OPTIONAL_ARGUMENTS: ReadonlySet<string> = new Set(['coupon', 'on_behalf_of', 'promotion_code'])
+
 /** Arguments that make one operation worse than its name says. */
 const BY_OPERATION: Readonly<Record<string, readonly ArgumentRule[]>> = {
   'POST /v1/customers/{customer}': [

@@ -7,7 +7,7 @@ import { stripeClasses, unusedReviews } from './stripe-classes.js'
 import { LEGACY, legacyParameters } from './stripe-legacy.js'
 import { namePath, type PathParameter } from './stripe-names.js'
 import { STRIPE_PROBES } from './stripe-probes.js'
-import { EFFECTS, ID_ARGUMENTS, rulesOf } from './stripe-rules.js'
+import { EFFECTS, ID_ARGUMENTS, OPTIONAL_ARGUMENTS, rulesOf } from './stripe-rules.js'
 import { readStripeSource, type SdkCall, type StripeSource } from './stripe-source.js'
 import { argumentTypes } from './stripe-types.js'
 
@@ -75,7 +75,7 @@ function route(call: Omit<SdkCall, 'params'>, declared: Readonly<Record<string, 
   const args = Object.fromEntries(Object.entries(taken).filter(([argument]) => !inPath.has(argument)))
   const effects = Object.keys(EFFECTS).filter(effect => EFFECTS[effect]?.includes(name))
   const rules = rulesOf(name, args)
-  const resources = resourcesOf(parameters, args)
+  const resources = resourcesOf(parameters, args, effects)
   const scope = scopeOf(parameters)
   return {
     route: name,
@@ -98,12 +98,24 @@ function bodyOf(call: Omit<SdkCall, 'params'>): 'form' | 'json' | 'multipart' {
 function resourcesOf(
   parameters: readonly PathParameter[],
   args: Readonly<Record<string, ArgumentType>>,
-): readonly { type: string; arg: string }[] {
+  effects: readonly string[],
+): RestRoute['resources'] & object {
   const named = Object.keys(args).filter(arg => args[arg] === 'string' && Object.hasOwn(ID_ARGUMENTS, arg))
+  // What is refunded is a charge, whatever it is called by.
+  const charged = effects.includes('refund') && !named.includes('charge') && !hasCharge(parameters)
   return [
     ...parameters.map(({ name, resource }) => ({ type: resource, arg: name })),
-    ...named.map(arg => ({ type: ID_ARGUMENTS[arg] as string, arg })),
+    ...named.map(arg => ({
+      type: ID_ARGUMENTS[arg] as string,
+      arg,
+      ...(OPTIONAL_ARGUMENTS.has(arg) ? { optional: true as const } : {}),
+    })),
+    ...(charged ? [{ type: 'charge', args: [] }] : []),
   ]
+}
+
+function hasCharge(parameters: readonly PathParameter[]): boolean {
+  return parameters.some(({ resource }) => resource === 'charge')
 }
 
 /**

@@ -29,6 +29,8 @@ export type Explanation =
   | {
       readonly operations: readonly Pick<Operation, 'name' | 'classes' | 'scope' | 'resources'>[]
       readonly decision: Decision
+      /** Why the rule that decided was met where the request doesn't name what it does; absent where it does. */
+      readonly leftOpen?: readonly string[]
       /** What the API is asked before; absent where nothing is. */
       readonly asks?: readonly Pick<ProbeResult, 'probe' | 'type' | 'id' | 'status'>[]
     }
@@ -91,7 +93,13 @@ export function explain(
     resources: resources.map(({ type, id }) => ({ type, id })),
   }))
   const asks = imagined.input.probe?.map(({ probe, type, id, status }) => ({ probe, type, id, status }))
-  return { operations, decision: imagined.decision, ...(asks === undefined ? {} : { asks }) }
+  const leftOpen = policy.leftOpen(imagined.input, imagined.decision)
+  return {
+    operations,
+    decision: imagined.decision,
+    ...(leftOpen.length === 0 ? {} : { leftOpen }),
+    ...(asks === undefined ? {} : { asks }),
+  }
 }
 
 function refused(code: string, detail: string): Imagined {

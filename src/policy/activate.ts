@@ -7,6 +7,7 @@ import { decide, questionsOf } from './decide.js'
 import { policyFault } from './error-table.js'
 import { evidenceBounds } from './evidence.js'
 import { fittingRules } from './fitting.js'
+import { leftOpenIn } from './left-open.js'
 import { unreadable } from './probe-check.js'
 import { indexRules } from './rule-index.js'
 import { ruleSummary } from './rule-summary.js'
@@ -44,6 +45,7 @@ export function activate(
     decide: input => decide(rules, input),
     questions: input => questionsOf(rules, input),
     fitting: input => fittingRules(rules, input),
+    leftOpen: (input, decision) => leftOpenIn(rules, input, decision),
   }
 }
 

@@ -31,6 +31,8 @@ export interface ActivePolicy {
   questions(input: DecisionInput): readonly ProbeQuestion[]
   /** The rules that a request meets on its way, whether they decide or not. Pure; never throws. */
   fitting(input: DecisionInput): readonly FittingRule[]
+  /** What the rule that decided was met by although the request doesn't name it, in words. Pure; never throws. */
+  leftOpen(input: DecisionInput, decision: Decision): readonly string[]
 }
 
 /** A rule that fits one operation by agent, selector and window. */

@@ -62,7 +62,7 @@ function compileCriteria(
       : { scope: compileScope(source.scope, apis, [...path, 'scope'], findings) }),
     ...(source.resources === undefined
       ? {}
-      : { resources: compileResources(source.resources, apis, [...path, 'resources'], findings) }),
+      : { resources: compileResources(reading, source.resources, apis, [...path, 'resources'], findings) }),
   }
 }
 
@@ -164,6 +164,7 @@ function compileScope(
 }
 
 function compileResources(
+  reading: Effect,
   written: NonNullable<CriteriaSource['resources']>,
   apis: readonly ResolvedApi[],
   path: DocumentPath,
@@ -181,9 +182,25 @@ function compileResources(
       )
     }
     refuseUpperCase(pattern.type, pattern.id, apis, path, findings)
+    if (reading !== 'allow') refuseAlias(pattern, apis, path, findings)
     return { type: pattern.type, id: pattern.id }
   })
   return patterns.sort((a, b) => compareIds(`${a.type ?? ''} ${a.id}`, `${b.type ?? ''} ${b.id}`))
+}
+
+/** ATTACK: a deny of a repository's number, which calls by owner and name don't say: they would pass, in silence. */
+function refuseAlias(
+  { type, id }: { readonly type: string; readonly id: string },
+  apis: readonly ResolvedApi[],
+  path: DocumentPath,
+  findings: Findings,
+): void {
+  if (/[/*]/.test(id) || !apis.some(({ joined }) => joined.has(type))) return
+  findings.add(
+    'nothing_selected',
+    path,
+    `Requests name a ${type} in several parts, with a slash between; "${id}" is none of them.`,
+  )
 }
 
 /** ATTACK: a deny for `Acme` where the API folds case and operations say `acme`: it would never match, in silence. */

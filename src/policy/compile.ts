@@ -45,6 +45,8 @@ export interface ResolvedApi {
   readonly resources: ReadonlySet<string>
   /** Scope members and resource types whose case the API folds. */
   readonly caseless: ReadonlySet<string>
+  /** Resource types whose names have a slash in them. */
+  readonly joined: ReadonlySet<string>
 }
 
 /** Looks a catalog over once for all rules. */
@@ -59,6 +61,7 @@ export function resolveApi(name: string, catalog: Catalog): ResolvedApi {
     scope: new Set(operations.flatMap(spec => spec.scope)),
     resources: new Set(operations.flatMap(spec => spec.resources)),
     caseless: new Set(operations.flatMap(spec => spec.caseless ?? [])),
+    joined: new Set(operations.flatMap(spec => spec.joined ?? [])),
   }
 }
 

@@ -1,13 +1,20 @@
 import {
+  ANYTHING,
+  type ArnKind,
+  kindOfArn,
+  kindsMeet,
   type Operation,
   type OperationClass,
   type OperationSpec,
+  plainKind,
   type Resource,
+  type Spelling,
   UNMAPPED,
 } from '../protocol/index.js'
 import type { Effect } from './active.js'
 import type { CompiledRule, Criteria } from './compiled.js'
 import { globCovers, globMatches, globMeetsName } from './glob.js'
+import { uuidDigits } from './uuid.js'
 
 /**
  * How a selector is read. An allow is read narrowly, a deny widely; a hold widely as well, but it can only let
@@ -28,7 +35,25 @@ export interface Selection {
   readonly classes: ReadonlySet<OperationClass> | null
   readonly effects: ReadonlySet<string> | null
   readonly scope: readonly (readonly [member: string, values: ReadonlySet<string>])[]
-  readonly resources: readonly { readonly type?: string; readonly id: string }[] | null
+  readonly resources: readonly ResourcePattern[] | null
+}
+
+interface ResourcePattern {
+  readonly type?: string
+  readonly id: string
+  readonly about: ArnKind
+  /** Without regard to case, as hold and deny read it. */
+  readonly folded: string
+  /** Of an id that is a UUID. */
+  readonly uuid: string | null
+}
+
+function patternOf({ type, id }: NonNullable<Criteria['resources']>[number]): ResourcePattern {
+  const about = kindOfArn(id)
+  const folded = id.toLowerCase()
+  const uuid = uuidDigits(id)
+  if (type === undefined) return { id, folded, about, uuid }
+  return { type, id, folded, uuid, about: { service: about.service, kind: about.kind ?? plainKind(type) } }
 }
 
 export function selectionOf(criteria: Criteria, api: string): Selection {
@@ -42,16 +67,19 @@ export function selectionOf(criteria: Criteria, api: string): Selection {
     classes: classes === undefined ? null : new Set(classes as readonly OperationClass[]),
     effects: effects === undefined ? null : new Set(effects),
     scope: Object.entries(scope ?? {}).map(([member, values]) => [member, new Set(values)]),
-    resources: resources ?? null,
+    resources: resources?.map(patternOf) ?? null,
   }
 }
 
 /** Whether a selector matches an operation (the policy's meaning: selectors, classes, scope, resources). Keys AND, lists OR. */
 export function matchOperation(selection: Selection, operation: Operation, reading: Reading): Match {
   const kind = matchKind(selection, operation, reading)
-  if (kind === 'no' || !matchesScope(selection, operation, reading)) return 'no'
+  if (kind === 'no') return 'no'
+  const scope = matchScope(selection, operation, reading)
+  if (scope === 'no') return 'no'
   const resources = matchResources(selection, operation, reading)
-  return resources === 'yes' ? kind : resources
+  if (resources === 'no') return 'no'
+  return [kind, scope, resources].includes('partly') ? 'partly' : 'yes'
 }
 
 /** What of an operation doesn't depend on what it is done to: its name, effects and classes, and whether it names another account. */
@@ -118,11 +146,23 @@ function isHidden(each: OperationClass): boolean {
 }
 
 /** An unknown member: an allow doesn't match, hold and deny do. */
-function matchesScope({ scope }: Selection, operation: Operation, reading: Reading): boolean {
-  return scope.every(([member, values]) => {
+function matchScope({ scope }: Selection, operation: Operation, reading: Reading): Match {
+  let match: Match = 'yes'
+  for (const [member, values] of scope) {
     const value = scopeMember(operation, member)
-    return value === undefined ? reading !== 'allow' : values.has(value)
-  })
+    if (value === undefined ? reading !== 'allow' : values.has(value)) continue
+    if (reading === 'allow' || value === undefined || !isAmong(value, values)) return 'no'
+    if (reading === 'hold') match = 'partly'
+  }
+  return match
+}
+
+/** ATTACK: an environment's id in capitals, past a deny of that environment. A hold that it meets bars, and is no ground to pass. */
+function isAmong(value: string, values: ReadonlySet<string>): boolean {
+  const [folded, digits] = [value.toLowerCase(), uuidDigits(value)]
+  return [...values].some(
+    each => each.toLowerCase() === folded || (digits !== null && uuidDigits(each) === digits),
+  )
 }
 
 /** What the catalog could not normalise is unknown; two claims of an account, say, leave `scope.account` out. */
@@ -148,10 +188,54 @@ function matchResources(
         matchesName(pattern.id, resource, reading),
     )
   if (resources.every(matches)) return 'yes'
-  // ATTACK: a queue by a URL, or a function by a short ARN, that the catalog can't read, past a deny that names it.
-  const reached = resources.some(matches) || spellings.some(each => each.type === UNMAPPED || matches(each))
-  if (reading === 'allow' || !reached) return 'no'
+  // ATTACK: a charge by its payment, a queue by a URL that the catalog can't read, past a deny that names it.
+  if (reading === 'allow') return 'no'
+  const named = resources.some(each => matches(each) || isWrittenOtherwise(patterns, each))
+  const reached = named || spellings.some(each => mayBe(patterns, each))
+  if (!reached) return 'no'
   return reading === 'deny' ? 'yes' : 'partly'
+}
+
+/** ATTACK: a user of IAM, or any id that its server folds, in capitals. */
+function isWrittenOtherwise(patterns: readonly ResourcePattern[], resource: Resource): boolean {
+  const [folded, digits] = [inLowerCase(resource), uuidDigits(resource.id)]
+  return patterns.some(
+    pattern =>
+      (pattern.type === undefined || pattern.type === resource.type) &&
+      (matchesName(pattern.folded, folded, 'deny') || (digits !== null && pattern.uuid === digits)),
+  )
+}
+
+function inLowerCase({ type, id, like }: Resource): Resource {
+  const folded = { type, id: id.toLowerCase() }
+  return like === undefined ? folded : { ...folded, like: like.toLowerCase() }
+}
+
+/** Whether what a request leaves open may be what a pattern names. */
+function mayBe(patterns: readonly ResourcePattern[], spelling: Spelling): boolean {
+  const { type, like, may } = spelling
+  if (may !== undefined) return patterns.some(({ about }) => mayBeOf(about, may))
+  const folded = inLowerCase(spelling)
+  const isAnything = like === ANYTHING || (type === UNMAPPED && like === undefined)
+  return patterns.some(
+    pattern =>
+      (pattern.type === undefined || pattern.type === type || type === UNMAPPED) &&
+      (isAnything ||
+        (matchesName(pattern.folded, folded, 'deny') && !isAnotherKind(pattern.about, like ?? ''))),
+  )
+}
+
+function mayBeOf({ service, kind }: ArnKind, may: NonNullable<Spelling['may']>): boolean {
+  const isHere = service === null || service === may.service
+  const isKind = may.kind !== '' && (kind === null || kindsMeet(kind, may.kind))
+  return may.isItsOwn ? isHere && isKind : isHere || isKind
+}
+
+/** A star within an ARN runs over its colons, and would make a snapshot of a cluster's ARN of any snapshot's. */
+function isAnotherKind(pattern: ArnKind, like: string): boolean {
+  if (pattern.kind === null) return false
+  const { service, kind } = kindOfArn(like)
+  return kind !== null && (service !== pattern.service || !kindsMeet(kind, pattern.kind))
 }
 
 /** ATTACK: a secret by its name, a key by its alias, past a deny that names its ARN. */

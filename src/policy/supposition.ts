@@ -1,4 +1,4 @@
-import type { OperationSpec } from '../protocol/index.js'
+import { type OperationSpec, UNMAPPED } from '../protocol/index.js'
 import { globCovers, globsMeet } from './glob.js'
 import { matchKind, type OperationKind, type Reading, type Selection } from './match.js'
 import type { Fact } from './satisfiable.js'
@@ -20,7 +20,7 @@ export interface ScopeRange {
   readonly unknown: boolean
 }
 
-type Pattern = NonNullable<Selection['resources']>[number]
+type Pattern = Pick<NonNullable<Selection['resources']>[number], 'type' | 'id'>
 
 /** Which resources a request may name. */
 export interface ResourceRange {
@@ -165,10 +165,22 @@ function resourceExtent(patterns: readonly Pattern[], reading: Reading, range: R
   // A hold that only some resources meet bars.
   if (reading !== 'allow') {
     if (allMatch || range.some.some(covered)) return 'all'
-    return oneCanMatch || range.none === 'maybe' ? 'some' : 'no'
+    return oneCanMatch || range.none === 'maybe' || mayLeaveOpen(range, patterns) ? 'some' : 'no'
   }
   if (!oneCanMatch || !range.some.every(meets)) return 'no'
   return allMatch && range.none === 'never' ? 'all' : 'some'
+}
+
+/**
+ * Whether a request may name something, and nothing of a type that a pattern is about (`leftOpen`). ARNs are not looked at:
+ * what a request of AWS leaves open is no type, and a deny that reaches more than is supposed proves nothing wrong.
+ */
+function mayLeaveOpen({ types, every }: ResourceRange, patterns: readonly Pattern[]): boolean {
+  if (types === null || types.has(UNMAPPED)) return false
+  const isOf = (type: string, group: readonly Pattern[]): boolean =>
+    group.some(each => each.type === undefined || each.type === type)
+  const named = [...types].filter(type => every.every(group => isOf(type, group)))
+  return [...types].some(type => isOf(type, patterns) && named.some(other => other !== type))
 }
 
 function patternsMeet(a: Pattern, b: Pattern): boolean {
@@ -209,7 +221,9 @@ function narrowResources(
     case 'hold':
       return { ...range, every: [...range.every, patterns] }
     case 'deny':
-      // Where there may be none, that is another way to match, and nothing follows for those that there are.
-      return range.none === 'never' ? { ...range, some: [...range.some, patterns] } : range
+      // Where there may be none, or none of that type, nothing follows for those that there are.
+      return range.none === 'never' && !mayLeaveOpen(range, patterns)
+        ? { ...range, some: [...range.some, patterns] }
+        : range
   }
 }

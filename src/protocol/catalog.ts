@@ -46,6 +46,10 @@ export interface OperationSpec {
   readonly effects: readonly string[]
   /** Scope members and resource types whose values are in lower case, because the API folds case. */
   readonly caseless?: readonly string[]
+  /** Resource types whose names are several arguments with slashes between: `owner/repo`. */
+  readonly joined?: readonly string[]
+  /** Resource types that a request may name by another name than rules do. */
+  readonly aliased?: readonly string[]
 }
 
 /** What the gate needs to talk to the API beside its operations. Plain data. */
@@ -64,7 +68,7 @@ export interface ApiProfile {
 export interface Catalog {
   /** Name of the catalog (`stripe`), or of the API for a team's own routes. */
   readonly name: string
-  /** `rest/1`: protocol and version of the classifier, named in receipts. */
+  /** `rest/2`: protocol and version of the classifier, named in receipts. */
   readonly classifier: string
   readonly profile: ApiProfile
   /** Admits the raw target by the grammar of this API's protocol. Never throws. */
@@ -79,8 +83,8 @@ export interface Catalog {
   /** The keeper's half: classes, scope, resources and effects from the catalog alone. Never throws. */
   describe(api: string, recognised: Recognised): Operation
   /**
-   * Whether some of these resources may have other names beside their ids, which only the arguments would tell
-   * (`Operation.spellings`, `Resource.like`). Absent where an id is the only name of a thing.
+   * Whether some of these resources may have other names beside their ids, or the request may name something besides, which
+   * only the arguments would tell (`Operation.spellings`, `Resource.like`). Absent where an id is the only name of a thing.
    */
   readonly hasOtherNames?: (operation: Pick<Operation, 'name' | 'resources'>) => boolean
   /** The arguments of an operation without those that SDKs renew on every call, such as a client token. */

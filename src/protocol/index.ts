@@ -2,6 +2,7 @@ export type {
   ArgumentPredicate,
   ArgumentRule,
 } from './argument-rule.js'
+export { type ArnKind, kindOfArn, kindsMeet, plainKind } from './arn-kind.js'
 export { awsCatalog } from './aws/choose.js'
 export {
   AWS_WIRES,
@@ -17,6 +18,7 @@ export {
   type AwsWire,
 } from './aws/document.js'
 export { isSharedHeader as isAwsSharedHeader } from './aws/headers.js'
+export { isNaming } from './aws/naming.js'
 export type { AwsChoice, AwsShelf } from './aws/shelf.js'
 export {
   headersAsSigned,
@@ -51,7 +53,9 @@ export { classify } from './classify.js'
 export { type ContentType, parseContentType } from './content-type.js'
 export { type ProtocolCode, protocolErrors } from './error-table.js'
 export { graphqlCatalog, type OwnGraphqlApi } from './graphql/index.js'
+export { anyOf, leftOpen } from './named.js'
 export {
+  ANYTHING,
   type Classification,
   isReading,
   OPERATION_CLASSES,
@@ -60,6 +64,7 @@ export {
   type Permissions,
   type Recognised,
   type Resource,
+  type Spelling,
   UNMAPPED,
   type Unclassifiable,
 } from './operation.js'

@@ -39,11 +39,24 @@ export interface Resource {
   readonly like?: string
 }
 
+/** What a request may touch besides what it says. */
+export interface Spelling extends Resource {
+  /**
+   * Of what is named by no ARN: the kind that the argument is called after (`subnet`, `kmskey`; empty where it is called after
+   * nothing), and the service that the request is for. Where that service has things of this kind (`isItsOwn`) it is one
+   * of those; otherwise it is one of the kind, whichever service has it, or anything of this service.
+   */
+  readonly may?: { readonly kind: string; readonly service: string; readonly isItsOwn: boolean }
+}
+
 /**
  * Type of a resource that a request names and that nobody can tell: an argument of which no ARN can be made. Among the
- * spellings of an operation, hold and deny take it for whatever they name.
+ * spellings of an operation, hold and deny take it for a thing of whatever type they name.
  */
 export const UNMAPPED = 'unmapped'
+
+/** `Resource.like` of a spelling that may be anything of its type, colons and slashes included. */
+export const ANYTHING = '*'
 
 /** One API operation that a request asks for, with everything a policy can ask about it. */
 export interface Operation {
@@ -59,10 +72,10 @@ export interface Operation {
   readonly scope: Readonly<Record<string, string>>
   readonly resources: readonly Resource[]
   /**
-   * The same resources as somebody may write them besides, with what the request doesn't say. Hold and deny match them as
-   * well; an allow doesn't ask. Absent where there are none.
+   * What the request may touch besides: the same resources as somebody else writes them, and what it leaves open. Hold and
+   * deny match them as well; an allow doesn't ask. Absent where there are none.
    */
-  readonly spellings?: readonly Resource[]
+  readonly spellings?: readonly Spelling[]
   /** Decoded arguments. GraphQL: the field's arguments. REST: path, query and body parameters in one object (see `rest`). */
   readonly args: JsonObject
   /** Tags of equivalent effects, such as `refund`. */

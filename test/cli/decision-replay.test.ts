@@ -2,8 +2,10 @@ import assert from 'node:assert/strict'
 import { readFileSync, writeFileSync } from 'node:fs'
 import { type TestContext, test } from 'node:test'
 import type { JWK } from 'jose'
+import { loadShippedCatalogs } from '../../src/cli/catalogs.js'
 import { DecisionReplay, type DecisionsReplayed } from '../../src/cli/replay/decision-replay.js'
 import { type Known, type RecordedInputs, recordedInputs } from '../../src/cli/replay/recorded-inputs.js'
+import { fromReceipt } from '../../src/cli/replay/redecide.js'
 import type { SealedPolicies } from '../../src/cli/replay/sealed-policies.js'
 import { openEvidence } from '../../src/ledger/index.js'
 import { nativeCrypto } from '../../src/native/index.js'
@@ -291,4 +293,41 @@ test('what can’t be derived again is counted with its reason: no policy, no in
     entry: () => ({ decision: { effect: 'deny', code: 'classifier_mismatch', rule: null } }),
   })
   assert.deepEqual([undecided.summary.decided, undecided.summary.undecided], [0, 2])
+})
+
+test('what a request left open isn’t in its receipt: such a denial is not told from it, and another is', () => {
+  const rules = [
+    READ_RULE,
+    '  - { id: refunds, allow: { api: stripe, class: [billing, irreversible] }, to: coder }',
+    '  - { id: vip, deny: { api: stripe, resources: [{ type: charge, id: ch_vip }] } }',
+  ].join('\n')
+  const text = shopPolicy({ rules })
+    .replace('apis:\n', 'apis:\n  stripe: { catalog: stripe, credential: stripe }\n')
+    .replace('credentials:\n', 'credentials:\n  stripe: { minter: stripe-restricted-key, livemode: false }\n')
+  const { policy } = openedPolicy(text, new Map(loadShippedCatalogs()))
+  const api = policy.apis.get('stripe')
+  assert.ok(api)
+  const told = (type: string, id: string) => {
+    const entry = {
+      agent: { id: 'coder', environment: 'staging', task: 't', owner: 'maria' },
+      req: { api: 'stripe', method: 'POST' },
+      id: '0199a000-0000-7000-8000-000000000000',
+      t: 1_760_000_000_000,
+      decision: { effect: 'deny', code: 'denied_by_rule', rule: 'vip' },
+      ops: [
+        {
+          name: 'POST /v1/refunds',
+          classes: ['billing', 'irreversible'],
+          scope: {},
+          resources: [{ type, id }],
+        },
+      ],
+    } as unknown as Attempt
+    return fromReceipt(policy, api, { entry }, 'no inputs', () => 0)
+  }
+  assert.deepEqual(told('payment_intent', 'pi_1'), {
+    kind: 'unknown',
+    why: 'what the request left open: no inputs',
+  })
+  assert.equal(told('charge', 'ch_vip').kind, 'decided')
 })

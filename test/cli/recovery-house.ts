@@ -1,10 +1,11 @@
 import assert from 'node:assert/strict'
 import { randomUUID } from 'node:crypto'
+import { writeFileSync } from 'node:fs'
 import { cp, mkdir, rm, writeFile } from 'node:fs/promises'
 import type { TestContext } from 'node:test'
 import { encodeEnvelope, formatPublicKey, fromUtf8, type SigningKey } from '../../src/canon/index.js'
 import { createKeyFile, readSigningKey } from '../../src/cli/keyfile.js'
-import { writeTrustChain } from '../../src/cli/trust-files.js'
+import { trustChainText, writeTrustChain } from '../../src/cli/trust-files.js'
 import { type Ledger, type OpenLedgerOptions, openLedger } from '../../src/ledger/index.js'
 import { nativeCrypto } from '../../src/native/index.js'
 import {
@@ -130,7 +131,7 @@ vault: { file: vault.jwe, key: { file: vault.key } }
     rotate: change => {
       newest = rotateTrustRoot(newest, change(newest), nativeCrypto)
       chain.push(sealTrustRoot(newest, [admin]))
-      writeTrustChain(path('root.json'), chain)
+      writeFileSync(path('root.json'), trustChainText(chain))
     },
   }
 }

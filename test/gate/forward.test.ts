@@ -52,7 +52,7 @@ describe('an admitted request', () => {
         signed: null,
         foreign: [],
         body: { kind: 'none' },
-        classifier: 'rest/1',
+        classifier: 'rest/2',
         finding: {
           kind: 'operations',
           operations: [

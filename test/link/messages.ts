@@ -14,7 +14,7 @@ export function anAdmit(changes: Partial<AdmitRequest> = {}): AdmitRequest {
     signed: null,
     foreign: [],
     body: { kind: 'inspected', sha256: 'b'.repeat(64), lengthBytes: 12 },
-    classifier: 'rest/1',
+    classifier: 'rest/2',
     finding: {
       kind: 'operations',
       operations: [

@@ -226,5 +226,8 @@ function printExplanation(answer: Explanation, consulted: ConsultedPolicy, file:
   const where = rule === null ? '' : ` by rule ${rule}${line === null ? '' : ` (${file}:${line})`}`
   say(`${effect.toUpperCase()} ${code}${where}`)
   if (because !== null) say(`  because    ${because}`)
+  for (const reason of answer.leftOpen ?? []) say(`  left open  ${reason}`)
+  if (answer.leftOpen !== undefined)
+    say('             Have the request name it as the rule does, or narrow the rule by operations.')
   if (approvers.length > 0) say(`  approvers  ${approvers.join(', ')}`)
 }

@@ -10,7 +10,9 @@ import type {
   ProbeResult,
 } from '../../policy/index.js'
 import {
+  anyOf,
   type Catalog,
+  leftOpen,
   type Operation,
   type OperationClass,
   type OperationSpec,
@@ -149,14 +151,17 @@ export function fromReceipt(
     probe: null,
   }
   const otherNames = operations.map(each => underAnyName(api.catalog, each))
-  const deciding = (as: readonly Operation[]): Decision => policy.decide({ ...input, operations: as })
-  if ([operations, otherNames].some(as => needsArguments(policy, { ...input, operations: as })))
+  const open = operations.map(each => leavingOpen(api, each))
+  const readings = [operations, otherNames, open]
+  if (readings.some(as => needsArguments(policy, { ...input, operations: as })))
     return { kind: 'unknown', why }
+  const deciding = (as: readonly Operation[]): Decision => policy.decide({ ...input, operations: as })
   const decision = deciding(operations)
-  if (!isDeepStrictEqual(decision, deciding(otherNames)))
-    return { kind: 'unknown', why: `by which other names the resources go: ${why}` }
   // Whatever is decided has to be the same: a limit that counts fewer operations decides by another rule.
-  if (![operations, otherNames].every(as => isDeepStrictEqual(decision, deciding(as.map(withAccount)))))
+  const isSame = (as: readonly Operation[]): boolean => isDeepStrictEqual(decision, deciding(as))
+  if (!isSame(otherNames)) return { kind: 'unknown', why: `by which other names the resources go: ${why}` }
+  if (!isSame(open)) return { kind: 'unknown', why: `what the request left open: ${why}` }
+  if (!readings.every(as => isSame(as.map(withAccount))))
     return { kind: 'unknown', why: `whether another account was named: ${why}` }
   return { kind: 'decided', decision, operations }
 }
@@ -202,6 +207,15 @@ function underAnyName(catalog: Catalog, operation: Operation): Operation {
     resources: operation.resources.map(each => ({ ...each, like: '*' })),
     spellings: [{ type: UNMAPPED, id: '' }],
   }
+}
+
+/** A receipt shows what a request named, and not what it left open besides: with all that it may have been. */
+function leavingOpen(api: PolicyApi, operation: Operation): Operation {
+  if (api.catalog.hasOtherNames?.(operation) === false) return operation
+  const { resources: types = [], aliased = [] } = specOf(api.catalog, operation.name) ?? {}
+  const open = [...leftOpen(types, operation.resources), ...aliased.map(anyOf)]
+  const unmapped = types.includes(UNMAPPED) ? [{ type: UNMAPPED, id: 'anything' }] : []
+  return { ...operation, spellings: [...open, ...unmapped] }
 }
 
 /**

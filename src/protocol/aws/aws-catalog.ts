@@ -104,7 +104,7 @@ class AwsCatalog implements Catalog {
       const { service, operation } = this.find(recognised.name)
       return service === null || operation === null
         ? describeUnknown(api, recognised, service?.id ?? null)
-        : describeKnown(api, recognised, service.id, operation, this.services.document)
+        : describeKnown(api, recognised, service, operation, this.services.document)
     } catch {
       // A service that can't be opened knows no operation.
       return describeUnknown(api, recognised, null)

@@ -6,18 +6,21 @@ import {
   type Permissions,
   type Recognised,
   type Resource,
+  type Spelling,
   UNMAPPED,
 } from '../operation.js'
 import type { AwsDocument } from './document.js'
 import type { CompiledOperation } from './operation.js'
 import { type ArnContext, ownerOf } from './resource-form.js'
+import type { CompiledService } from './service.js'
 import { argumentsAssumed, argumentsOfArns, otherSpellings } from './spelling.js'
+import { exactSpellings, unmappedSpellings } from './unmapped.js'
 
 /** The keeper's half for an operation that the catalog knows. */
 export function describeKnown(
   api: string,
   recognised: Recognised,
-  service: string,
+  service: Pick<CompiledService, 'id' | 'iam' | 'kinds'>,
   operation: CompiledOperation,
   document: Pick<AwsDocument, 'account' | 'partition'>,
 ): Operation {
@@ -27,16 +30,21 @@ export function describeKnown(
     account: document.account,
     region: recognised.region ?? null,
   }
-  const named = argumentsOfArns(service, args)
+  const named = argumentsOfArns(service.id, args)
   const found = resourcesIn(operation, named, context)
-  const assumed = argumentsAssumed(service, named)
-  const spellings =
+  const assumed = argumentsAssumed(service.id, named)
+  const { partition, account: own } = document
+  const home = { service: service.iam, kinds: service.kinds, partition, account: own }
+  const spellings: readonly Spelling[] =
     found.resources.length === 0
       ? []
       : [
           ...found.unclear,
           ...otherSpellings(found.resources, args),
           ...unsaidIn(operation, named, context, found),
+          ...leftOpenIn(operation, context, found),
+          ...unmappedSpellings(operation.unmapped, args, home),
+          ...exactSpellings(args, home),
           ...(assumed === null ? [] : resourcesIn(operation, assumed, context).resources),
         ]
   const account = accountOf(found.resources, args, document.account)
@@ -49,7 +57,7 @@ export function describeKnown(
     scope: {
       ...(account === null ? {} : { account }),
       ...(recognised.region === undefined ? {} : { region: recognised.region }),
-      service,
+      service: service.id,
     },
     resources: found.resources,
     ...(spellings.length === 0 ? {} : { spellings }),
@@ -59,7 +67,10 @@ export function describeKnown(
   }
 }
 
-/** Whether something that was named so may be meant by another name as well: some argument or a spelling may say so. */
+/**
+ * Whether something that was named so may be meant by another name as well, or something else besides: a spelling may say
+ * so, or an argument that no resource stands for.
+ */
 export function mayHaveOtherNames(
   service: string,
   operation: CompiledOperation,
@@ -71,8 +82,22 @@ export function mayHaveOtherNames(
   if (resources.some(({ type, id }) => type === UNMAPPED || LOOSE.test(id))) return true
   const types = new Set(resources.map(({ type }) => type))
   const declares = declaredBy(operation)
-  return operation.resources.some(template => types.has(template.type) && template.leavesUnsaid(declares))
+  return (
+    saysMore(operation) ||
+    operation.resources.some(template => !types.has(template.type) || template.leavesUnsaid(declares))
+  )
 }
+
+/** Whether an argument that is part of no ARN may hold a name. */
+function saysMore({ input, resources, unmapped }: CompiledOperation): boolean {
+  if (unmapped.length > 0 || input.kind !== 'fields') return true
+  return [...input.fields].some(
+    ([name, { is }]) => !NAMELESS.has(is) && !resources.some(template => template.reads(name)),
+  )
+}
+
+/** Shapes without a text in them. */
+const NAMELESS: ReadonlySet<unknown> = new Set(['bool', 'int', 'double', 'time'])
 
 /** What `Resource.like` may be of: a key's alias, a path of parameters, and what has a star. */
 const LOOSE = /\*|^arn:[^:]+:(?:kms:[^:]*:[^:]*:alias\/|ssm:[^:]*:[^:]*:parameter)/
@@ -126,7 +151,7 @@ function resourcesIn(operation: CompiledOperation, args: JsonObject, context: Ar
   for (const template of operation.resources) {
     const { named, unclear: unread, absent } = template.resources(args, context)
     named.forEach(add)
-    if (named.some(isLoose)) complete = false
+    if (named.some(isLoose) || (template.isAlias && named.length > 0)) complete = false
     unread.forEach(addUnclear)
     if (absent || unread.length > 0) complete = false
   }
@@ -158,6 +183,27 @@ function unsaidIn(
     .filter(({ type }) => types.has(type))
     .flatMap(template => template.unsaid(args, context, declares))
 }
+
+/**
+ * What is needed and not named, so that something else in the request stands for it: a group by its name, and not by its
+ * id. Of what a new thing is put into, only where there is a default.
+ */
+function leftOpenIn(
+  operation: CompiledOperation,
+  context: ArnContext,
+  { resources }: FoundResources,
+): readonly Resource[] {
+  const { input } = operation
+  if (input.kind !== 'fields') return []
+  const types = new Set(resources.map(({ type }) => type))
+  const creates = operation.classes.includes('create')
+  return operation.resources
+    .filter(({ type }) => !types.has(type) && (!creates || DEFAULTED.has(type)))
+    .flatMap(template => template.open(context, name => input.fields.has(name)))
+}
+
+/** What EC2 puts things into where a request doesn't say it. */
+const DEFAULTED: ReadonlySet<string> = new Set(['security-group', 'subnet'])
 
 /** An alias is authorised on the key behind it, which IAM is told as any key; other names of several are not narrowed to. */
 function isLoose({ id, like }: Resource): boolean {

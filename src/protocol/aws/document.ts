@@ -108,7 +108,7 @@ export interface AwsResource {
   readonly arn: string
   /**
    * How the argument names it where that isn't by the last part of its ARN. `parameter`: `/prod/key` of SSM is
-   * `parameter/prod/key`.
+   * `parameter/prod/key`. `alias`: by another name than the ARN's, an id where that has a name.
    */
   readonly from?:
     | 'queue-url'
@@ -119,6 +119,7 @@ export interface AwsResource {
     | 'parameter'
     | 'parameter-path'
     | 'secret'
+    | 'alias'
   /** The service folds the case of what the places hold: they are written in lower case. */
   readonly fold?: true
 }

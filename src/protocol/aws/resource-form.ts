@@ -42,6 +42,7 @@ export function formOf(from: AwsResource['from'], row: readonly string[], contex
       return parameterPath(row, context)
     case 'secret':
       return secret(row, context)
+    case 'alias':
     case undefined:
       return plain(row)
   }

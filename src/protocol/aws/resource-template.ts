@@ -1,7 +1,7 @@
 import type { JsonObject, JsonValue } from '../../canon/index.js'
 import { stepsOf, valuesAt } from '../argument-rule.js'
 import { malformed, readMembers, readOneOf, readText } from '../document-shape.js'
-import type { Resource } from '../operation.js'
+import { ANYTHING, type Resource } from '../operation.js'
 import type { AwsResource } from './document.js'
 import { type ArnContext, formOf, lastPartOfArn } from './resource-form.js'
 
@@ -15,8 +15,14 @@ export interface ResourceTemplate {
    * the operation's arguments.
    */
   readonly unsaid: (args: JsonObject, context: ArnContext, declares: Declares) => readonly Resource[]
+  /** Whether its ARN holds an argument of this name. */
+  readonly reads: (argument: string) => boolean
   /** Whether `unsaid` may be any, whatever the arguments are. */
   readonly leavesUnsaid: (declares: Declares) => boolean
+  /** Any of them, where one is needed and no argument names it; none where the operation has no argument for it. */
+  readonly open: (context: ArnContext, declares: Declares) => readonly Resource[]
+  /** Its argument is another name than that of the ARN. */
+  readonly isAlias: boolean
 }
 
 /** Whether an operation has an argument of this name. */
@@ -44,6 +50,7 @@ const FORMS = [
   'parameter',
   'parameter-path',
   'secret',
+  'alias',
 ] as const
 const CONTEXT: ReadonlySet<string> = new Set(['partition', 'region', 'account'])
 /** As long as an ARN gets (IAM, and a key of 1,024 bytes in S3). */
@@ -70,7 +77,10 @@ export function compileResource(value: unknown, where: string): ResourceTemplate
     type,
     resources: (args, context) => resourcesOf(prepared, args, context),
     unsaid: (args, context, declares) => unsaidOf(prepared, args, context, declares),
-    leavesUnsaid: declares => placesSaid(prepared, declares) !== null,
+    reads: argument => places.some(({ steps: [first] }) => first === argument),
+    leavesUnsaid: declares => from === 'alias' || placesSaid(prepared, declares) !== null,
+    open: (context, declares) => openOf(prepared, context, declares),
+    isAlias: from === 'alias',
   }
 }
 
@@ -135,7 +145,8 @@ function unsaidOf(
   context: ArnContext,
   declares: Declares,
 ): readonly Resource[] {
-  const { type, places, fold } = template
+  const { type, places, from, fold } = template
+  if (from === 'alias') return aliasedOf(template, args, context)
   const said = placesSaid(template, declares)
   if (said === null) return []
   return rowsOf(said, args).flatMap(row => {
@@ -146,6 +157,38 @@ function unsaidOf(
     // Behind a colon a star of a pattern's own could go on with any other kind: `ecs:*:task-definition/admin*`.
     return id === null || id.length > MAX_ARN || /:\*$/.test(id) ? [] : [{ type, id, like: id }]
   })
+}
+
+/** ATTACK: an environment by its id, past a rule that names its ARN. */
+function aliasedOf(template: Prepared, args: JsonObject, context: ArnContext): readonly Resource[] {
+  const { places } = template
+  return rowsOf(places, args).flatMap(row =>
+    row.length < places.length || row.at(-1)?.startsWith('arn:') === true
+      ? []
+      : anyIn(template, context, row.slice(0, -1)),
+  )
+}
+
+function openOf(template: Prepared, context: ArnContext, declares: Declares): readonly Resource[] {
+  const isDeclared = template.places.some(({ steps: [first = ''] }) => declares(first))
+  return isDeclared ? anyIn(template, context, []) : []
+}
+
+/** Whatever the ARN may be behind the first values. Names behind a colon, and those of objects, hold colons themselves. */
+function anyIn(
+  template: Prepared,
+  context: ArnContext,
+  first: readonly (string | null)[],
+): readonly Resource[] {
+  const { type, places } = template
+  const id = arnOf(
+    template,
+    places.map((_, at) => first[at] ?? '*'),
+    context,
+  )
+  if (id === null) return [{ type, id: ANYTHING, like: ANYTHING }]
+  const colons = /:\*$|:::|:task-definition\//.test(id) ? [id, `${id}:*`] : [id]
+  return colons.map(like => ({ type, id: like, like }))
 }
 
 /** A row of values for the places, once for each item of the list; a row that is too short misses one. */

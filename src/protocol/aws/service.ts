@@ -7,7 +7,14 @@ import {
   readOneOf,
   readText,
 } from '../document-shape.js'
-import { AWS_WIRES, type AwsAddition, type AwsEndpoint, type AwsWire } from './document.js'
+import {
+  AWS_WIRES,
+  type AwsAddition,
+  type AwsEndpoint,
+  type AwsOperation,
+  type AwsResource,
+  type AwsWire,
+} from './document.js'
 import { type HttpTemplate, readHttpTemplate } from './http-template.js'
 import {
   addedOperation,
@@ -17,6 +24,7 @@ import {
   readHostPrefix,
 } from './operation.js'
 import { ShapeBook } from './shape.js'
+import { kindsOfArns } from './unmapped.js'
 
 /** A REST operation's binding and its name. */
 export interface HttpBinding {
@@ -45,10 +53,12 @@ export class CompiledService {
   readonly cborName: string | null
   readonly endpoints: Readonly<Record<string, AwsEndpoint>>
   readonly shapes: ShapeBook
-  private readonly iam: string
+  /** In ARNs and actions. */
+  readonly iam: string
   private readonly texts: Readonly<Record<string, unknown>>
   private readonly additions: ReadonlyMap<string, AwsAddition>
   private readonly compiled = new Map<string, CompiledOperation>()
+  private known: ReadonlySet<string> | null = null
   private bound: ReadonlyMap<string, readonly HttpBinding[]> | null = null
 
   /** Throws `catalog_malformed` where the text isn't a service's. `more` holds the policy's own operations of it. */
@@ -94,6 +104,14 @@ export class CompiledService {
   names(): readonly string[] {
     const added = [...this.additions.keys()].filter(name => !Object.hasOwn(this.texts, name))
     return [...Object.keys(this.texts), ...added]
+  }
+
+  /** Kinds of things that its operations name. */
+  get kinds(): ReadonlySet<string> {
+    this.known ??= kindsOfArns(
+      Object.values(this.texts).flatMap(operation => arnsIn((operation as AwsOperation).resources)),
+    )
+    return this.known
   }
 
   /** REST bindings of one method. */
@@ -143,6 +161,12 @@ export class CompiledService {
 /** Signing name and nothing else of a service's text, so that a service which isn't called stays unopened. */
 export function signingNameIn(text: string): string | null {
   return /"signingName"\s*:\s*"([^"\\]*)"/.exec(text)?.[1] ?? null
+}
+
+/** Of operations that may not be compiled yet, and so not be checked either. */
+function arnsIn(resources: unknown): readonly string[] {
+  if (!Array.isArray(resources)) return []
+  return resources.flatMap(({ arn }: AwsResource) => (typeof arn === 'string' ? [arn] : []))
 }
 
 function parseText(text: string): unknown {

@@ -19,9 +19,41 @@ const SPELLINGS: Readonly<Record<string, readonly Spelling[]>> = {
   // The older ARNs, without the cluster.
   ecs: [[/^(arn:[^:]+:ecs:[^:]*:[0-9]*:(?:service|task|container-instance|task-set)\/)([^/]+)$/, '$1*/$2']],
   cloudformation: [[/^(arn:[^:]+:cloudformation:[^:]*:[0-9]*:stack\/[^/]+)\/[^/]+$/, '$1']],
-  logs: [[/^(arn:[^:]+:logs:[^:]*:[0-9]*:log-group:[^:]+)$/, '$1:*']],
-  // A version or an alias of it.
-  states: [[/^(arn:[^:]+:states:[^:]*:[0-9]*:stateMachine:[^:]+):[^:]+$/, '$1']],
+  logs: [
+    [/^(arn:[^:]+:logs:[^:]*:[0-9]*:log-group:[^:]+)$/, '$1:*'],
+    [/^(arn:[^:]+:logs:[^:]*:[0-9]*:log-group:[^:]+):\*$/, '$1'],
+  ],
+  // Whose an image or a snapshot is, its ARN says in one place and not in another.
+  ec2: [[/^(arn:[^:]+:ec2:[^:]*:)[0-9]*(:(?:image|snapshot)\/.+)$/, '$1*$2']],
+  // `/hostedzone/Z1`, as Route 53 itself writes it in answers.
+  route53: [[/^(arn:[^:]+:route53:::)(hostedzone|healthcheck|change|delegationset)\/\/\2\/(.+)$/, '$1$2/$3']],
+  // A secret that is read by way of the parameter store.
+  ssm: [
+    [
+      /^arn:([^:]+):ssm:([^:]*):([0-9]*):parameter\/aws\/reference\/secretsmanager\/(.+)$/,
+      'arn:$1:secretsmanager:$2:$3:secret:$4',
+    ],
+    [
+      /^arn:([^:]+):ssm:([^:]*):([0-9]*):parameter\/aws\/reference\/secretsmanager\/(.+)$/,
+      'arn:$1:secretsmanager:$2:$3:secret:$4-*',
+    ],
+  ],
+  // A listener and a rule of it are part of a load balancer, whose name and id they hold.
+  elasticloadbalancing: [
+    [
+      /^(arn:[^:]+:elasticloadbalancing:[^:]*:[0-9]*:)listener(?:-rule)?\/((?:app|net|gwy)\/[^/]+\/[^/]+)\/.+$/,
+      '$1loadbalancer/$2',
+    ],
+    [
+      /^(arn:[^:]+:elasticloadbalancing:[^:]*:[0-9]*:)listener-rule\/((?:app|net|gwy)(?:\/[^/]+){3})\/[^/]+$/,
+      '$1listener/$2',
+    ],
+  ],
+  // A version or an alias of it, and an execution.
+  states: [
+    [/^(arn:[^:]+:states:[^:]*:[0-9]*:stateMachine:[^:]+):[^:]+$/, '$1'],
+    [/^(arn:[^:]+:states:[^:]*:[0-9]*:)(?:execution|express|mapRun):([^:/]+)[:/].+$/, '$1stateMachine:$2'],
+  ],
   // A name that ends as if it were whole: `my-secret`.
   secretsmanager: [[/^(arn:[^:]+:secretsmanager:[^:]*:[0-9]*:secret:.+)$/s, '$1-*']],
   // Which bucket is behind an access point nobody says; nor behind its alias, which no bucket can be called.

@@ -8,6 +8,7 @@ import {
 } from '../argument-rule.js'
 import type { ArgumentType, OperationSpec } from '../catalog.js'
 import { isDeclared } from '../declared.js'
+import { anyOf, leftOpen, type NamedIds, namedIds } from '../named.js'
 import type { Operation, OperationClass, Recognised, Resource } from '../operation.js'
 import { compileRenewed, type LastingArguments } from '../renewed-arguments.js'
 import type { GraphqlBody, OperationEntry } from './body.js'
@@ -73,6 +74,8 @@ export function describeOperation(
   const { name, args } = recognised
   const found = descriptions.get(name)
   const base = found?.spec.classes ?? (['unknown'] as const)
+  const { resources, unclear } = resourcesOf(found?.resources ?? [], args)
+  const spellings = [...unclear, ...leftOpen(found?.spec.resources ?? [], resources)]
   const opaque =
     recognised.opaque !== undefined || (found !== undefined && !isDeclared(found.spec.args, args))
   return {
@@ -81,7 +84,8 @@ export function describeOperation(
     baseClasses: base,
     classes: sorted([...base, ...(found?.raised(args) ?? []), ...(opaque ? (['opaque'] as const) : [])]),
     scope: found === undefined ? {} : scopeOf(found.scope, args),
-    resources: found === undefined ? [] : resourcesOf(found.resources, args),
+    resources,
+    ...(spellings.length === 0 ? {} : { spellings }),
     args,
     effects: found?.spec.effects ?? [],
     ...(recognised.account === undefined ? {} : { account: recognised.account }),
@@ -92,27 +96,30 @@ export function describeOperation(
 function scopeOf(paths: Paths, args: JsonObject): Readonly<Record<string, string>> {
   const scope: Record<string, string> = {}
   for (const [member, places] of paths) {
-    const ids = new Set(places.flatMap(steps => idsAt(args, steps)))
+    const ids = new Set(idsAt(args, places).ids)
     const [only] = ids
     if (ids.size === 1 && only !== undefined) scope[member] = only
   }
   return scope
 }
 
-function resourcesOf(paths: Paths, args: JsonObject): readonly Resource[] {
-  return paths.flatMap(([type, places]) =>
-    [...new Set(places.flatMap(steps => idsAt(args, steps)))].map(id => ({ type, id })),
-  )
+function resourcesOf(
+  paths: Paths,
+  args: JsonObject,
+): { readonly resources: readonly Resource[]; readonly unclear: readonly Resource[] } {
+  const resources: Resource[] = []
+  const open: Resource[] = []
+  for (const [type, places] of paths) {
+    const { ids, unclear } = idsAt(args, places)
+    for (const id of new Set(ids)) resources.push({ type, id })
+    if (unclear) open.push(anyOf(type))
+  }
+  return { resources, unclear: open }
 }
 
-/** GraphQL's ID takes integers too, and a list takes a value alone (§3.11 input coercion). An empty id names nothing. */
-function idsAt(args: JsonObject, steps: readonly string[]): readonly string[] {
-  return valuesAt(args, steps)
-    .flatMap(value => (Array.isArray(value) ? value : [value]))
-    .flatMap(value =>
-      typeof value === 'number' ? [String(value)] : typeof value === 'string' ? [value] : [],
-    )
-    .filter(id => id !== '')
+/** GraphQL's ID takes integers too, and a list takes a value alone (§3.11 input coercion). */
+function idsAt(args: JsonObject, places: readonly (readonly string[])[]): NamedIds {
+  return namedIds(places.flatMap(steps => valuesAt(args, steps)))
 }
 
 function sorted(classes: readonly OperationClass[]): readonly OperationClass[] {

@@ -54,9 +54,13 @@ export interface RestRoute {
   readonly origin?: string
 }
 
-/** A path as in `ArgumentRule`, every value of which is an id; or several that are one id only together, joined by slashes: `owner/repo`. */
+/**
+ * A path as in `ArgumentRule`, every value of which is an id; or several that are one id only together, joined by slashes:
+ * `owner/repo`. With no `args` it touches one that no argument names. `alias`: it is another name than rules use, a repository's number for instance, so that hold and deny take
+ * it for any of the type. `optional`: where it isn't given there is none, and not one that the request leaves open.
+ */
 export type ResourceArgument =
-  | { readonly type: string; readonly arg: string }
+  | { readonly type: string; readonly arg: string; readonly alias?: true; readonly optional?: true }
   | { readonly type: string; readonly args: readonly string[] }
 
 /** How a body is read. `stream` goes past unread: only for operations that no argument can make worse. */
@@ -148,11 +152,19 @@ function readBodyKinds(value: unknown, where: string): readonly BodyKind[] {
 }
 
 function readResource(value: unknown, where: string): ResourceArgument {
-  const it = readMembers(value, where, ['type'], ['arg', 'args'])
+  const it = readMembers(value, where, ['type'], ['arg', 'args', 'alias', 'optional'])
   if ((it.arg === undefined) === (it.args === undefined)) throw malformed(where, '`arg` or `args`')
-  if (it.args !== undefined)
-    return { type: readText(it.type, `${where}.type`), args: readList(it.args, `${where}.args`, readText) }
-  return { type: readText(it.type, `${where}.type`), arg: readText(it.arg, `${where}.arg`) }
+  const type = readText(it.type, `${where}.type`)
+  if (it.args !== undefined) {
+    if (it.alias !== undefined || it.optional !== undefined) throw malformed(where, 'no flags beside `args`')
+    return { type, args: readList(it.args, `${where}.args`, readText) }
+  }
+  return {
+    type,
+    arg: readText(it.arg, `${where}.arg`),
+    ...(it.alias === undefined ? {} : { alias: readTrue(it.alias, `${where}.alias`) }),
+    ...(it.optional === undefined ? {} : { optional: readTrue(it.optional, `${where}.optional`) }),
+  }
 }
 
 /** At most 64 MiB: what is inspected is held in memory. */

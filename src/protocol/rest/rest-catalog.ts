@@ -4,6 +4,7 @@ import type { Catalog, CatalogDocument, OperationSpec } from '../catalog.js'
 import { isDeclared } from '../declared.js'
 import { malformed } from '../document-shape.js'
 import { protocolFault } from '../error-table.js'
+import { anyOf, leftOpen, type NamedIds, namedIds } from '../named.js'
 import type {
   Classification,
   Operation,
@@ -43,7 +44,7 @@ interface Routed {
 
 class RestCatalog implements Catalog {
   readonly name: string
-  readonly classifier = 'rest/1'
+  readonly classifier = 'rest/2'
   readonly profile: Catalog['profile']
   readonly parseTarget = parseTarget
   readonly probes: ReadonlyMap<string, ProbeSpec>
@@ -127,6 +128,7 @@ class RestCatalog implements Catalog {
     const base = route?.spec.classes ?? UNKNOWN
     const raised = route?.raised(recognised.args) ?? []
     const opaque: readonly OperationClass[] = this.isOpaque(route, recognised) ? ['opaque'] : []
+    const { resources, spellings } = route === undefined ? NOTHING : touchedBy(route, recognised.args)
     const operation = {
       api,
       name: recognised.name,
@@ -134,7 +136,8 @@ class RestCatalog implements Catalog {
       classes:
         raised.length + opaque.length === 0 ? base : [...new Set([...base, ...raised, ...opaque])].sort(),
       scope: scopeOf(route, recognised),
-      resources: route === undefined ? [] : resourcesOf(route, recognised.args),
+      resources,
+      ...(spellings.length === 0 ? {} : { spellings }),
       args: recognised.args,
       effects: route?.spec.effects ?? [],
     }
@@ -234,24 +237,38 @@ function effectiveAccount(account: string): string {
   return account.slice(account.lastIndexOf('/') + 1)
 }
 
-function resourcesOf(route: CompiledRoute, args: JsonObject): readonly Resource[] {
+const NOTHING: Touched = { resources: [], spellings: [] }
+
+/** What a request names, and what it may touch besides. */
+interface Touched {
+  readonly resources: readonly Resource[]
+  readonly spellings: readonly Resource[]
+}
+
+function touchedBy(route: CompiledRoute, args: JsonObject): Touched {
   const resources = new Map<string, Resource>()
-  for (const { type, places } of route.resources)
-    for (const id of places.length === 1 ? idsAt(args, places[0] as Place) : joinedIds(args, places))
-      resources.set(`${type} ${id}`, { type, id })
-  return [...resources.values()]
+  const open: Resource[] = []
+  for (const { type, places, alias } of route.resources) {
+    const { ids, unclear } = places.length === 1 ? idsAt(args, places[0] as Place) : joinedIds(args, places)
+    for (const id of ids) resources.set(`${type} ${id}`, { type, id })
+    if (unclear || (alias && ids.length > 0)) open.push(anyOf(type))
+  }
+  const named = [...resources.values()]
+  return { resources: named, spellings: [...open, ...leftOpen(route.open, named)] }
 }
 
-function idsAt(args: JsonObject, place: Place): readonly string[] {
-  return valuesAt(args, place.steps).flatMap(id =>
-    typeof id === 'string' && id !== '' ? [folded(id, place)] : [],
-  )
+function idsAt(args: JsonObject, place: Place): NamedIds {
+  const { ids, unclear } = namedIds(valuesAt(args, place.steps))
+  return { ids: ids.map(id => folded(id, place)), unclear }
 }
 
-/** None where a part is missing, or is more than one. */
-function joinedIds(args: JsonObject, places: readonly Place[]): readonly string[] {
+/** Unclear where a part is more than one, or missing beside another. */
+function joinedIds(args: JsonObject, places: readonly Place[]): NamedIds {
+  if (places.length === 0) return { ids: [], unclear: false }
   const parts = places.map(place => idsAt(args, place))
-  return parts.every(ids => ids.length === 1) ? [parts.map(([id]) => id).join('/')] : []
+  if (parts.every(({ ids, unclear }) => ids.length === 1 && !unclear))
+    return { ids: [parts.map(({ ids: [id] }) => id).join('/')], unclear: false }
+  return { ids: [], unclear: parts.some(({ ids, unclear }) => ids.length > 0 || unclear) }
 }
 
 function folded(value: string, { caseless }: Place): string {

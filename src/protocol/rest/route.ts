@@ -23,10 +23,19 @@ export interface CompiledRoute {
   readonly raised: RaisedClasses
   readonly lasting: LastingArguments
   readonly scope: readonly { readonly member: string; readonly place: Place }[]
-  /** Several places are one id together. */
-  readonly resources: readonly { readonly type: string; readonly places: readonly Place[] }[]
+  readonly resources: readonly PlacedResource[]
+  /** Types that a request leaves open where it names none of them. */
+  readonly open: readonly string[]
   readonly origin: string
   readonly spec: OperationSpec
+}
+
+/** Several places are one id together. */
+export interface PlacedResource {
+  readonly type: string
+  readonly places: readonly Place[]
+  /** Of another kind than rules use: it may be any of the type. */
+  readonly alias: boolean
 }
 
 /** Where a value is found, and whether the API folds its case. */
@@ -88,7 +97,9 @@ export function compileRoute(route: RestRoute, { caseless, numeric }: ArgumentKi
     resources: resources.map(resource => ({
       type: resource.type,
       places: ('arg' in resource ? [resource.arg] : resource.args).map(placeOf),
+      alias: 'arg' in resource && resource.alias === true,
     })),
+    open: [...new Set(resources.filter(each => !isOptional(each)).map(({ type }) => type))],
     origin: route.origin ?? 'default',
     spec: {
       name: route.route,
@@ -99,6 +110,7 @@ export function compileRoute(route: RestRoute, { caseless, numeric }: ArgumentKi
       resources: [...new Set(resources.map(({ type }) => type))].sort(),
       effects: route.effects ?? [],
       ...caselessOf(scope, resources, caseless ?? new Set()),
+      ...formsOf(resources),
     },
   }
 }
@@ -121,10 +133,27 @@ function caselessOf(
 ): Pick<OperationSpec, 'caseless'> {
   const members = Object.keys(scope).filter(member => caseless.has(scope[member] as string))
   const types = resources
-    .filter(each => ('arg' in each ? [each.arg] : each.args).every(arg => caseless.has(arg)))
+    .filter(each => isCaseless('arg' in each ? [each.arg] : each.args, caseless))
     .map(({ type }) => type)
   const names = [...new Set([...members, ...types])].sort()
   return names.length === 0 ? {} : { caseless: names }
+}
+
+/** Types that are named in parts, and types that are named by an alias, where there are any. */
+function formsOf(resources: readonly ResourceArgument[]): Pick<OperationSpec, 'joined' | 'aliased'> {
+  const typesOf = (is: (resource: ResourceArgument) => boolean): readonly string[] =>
+    [...new Set(resources.filter(is).map(({ type }) => type))].sort()
+  const joined = typesOf(each => 'args' in each && each.args.length > 1)
+  const aliased = typesOf(each => 'arg' in each && each.alias === true)
+  return { ...(joined.length === 0 ? {} : { joined }), ...(aliased.length === 0 ? {} : { aliased }) }
+}
+
+function isCaseless(args: readonly string[], caseless: ReadonlySet<string>): boolean {
+  return args.length > 0 && args.every(arg => caseless.has(arg))
+}
+
+function isOptional(resource: ResourceArgument): boolean {
+  return 'arg' in resource && resource.optional === true
 }
 
 function isList(type: ArgumentType | undefined): boolean {

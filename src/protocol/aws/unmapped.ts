@@ -1,0 +1,119 @@
+import type { JsonObject, JsonValue } from '../../canon/index.js'
+import { valuesAt } from '../argument-rule.js'
+import { kindOfArn, kindsMeet, plainKind } from '../arn-kind.js'
+import { type Spelling, UNMAPPED } from '../operation.js'
+import { isNaming } from './naming.js'
+import { otherSpellings } from './spelling.js'
+
+/** What is known of the service that a request is for. */
+export interface UnmappedHome {
+  /** In ARNs: `elasticloadbalancing`. */
+  readonly service: string
+  /** Kinds of things that its operations name, as `plainKind` writes them. */
+  readonly kinds: ReadonlySet<string>
+  readonly partition: string
+  readonly account: string
+}
+
+/** A text somewhere in an argument that no ARN is made of. */
+interface Leaf {
+  /** Kind that its member is called after; empty where it is called after nothing. */
+  readonly kind: string
+  readonly text: string
+}
+
+/** More of them than a request needs are taken for anything. */
+const MAX_LEAVES = 1_000
+const MAX_TEXT = 2_048
+
+/**
+ * What the arguments may name that no resource stands for. ATTACK: a subnet within `NetworkInterfaces`, a database by its
+ * resource id, past a deny that names its ARN.
+ */
+export function unmappedSpellings(
+  paths: readonly (readonly string[])[],
+  args: JsonObject,
+  home: UnmappedHome,
+): readonly Spelling[] {
+  const leaves: Leaf[] = []
+  for (const steps of paths)
+    for (const value of valuesAt(args, steps)) collect(value, kindOfSteps(steps), leaves)
+  if (leaves.length > MAX_LEAVES || leaves.some(({ text }) => text.length > MAX_TEXT))
+    return [{ type: UNMAPPED, id: 'more' }]
+  const spellings = new Map<string, Spelling>()
+  for (const leaf of leaves)
+    for (const spelling of spellingsOf(leaf, home)) spellings.set(JSON.stringify(spelling), spelling)
+  return [...spellings.values()]
+}
+
+/**
+ * What an ARN or an id of EC2 names, wherever in the arguments it stands. ATTACK: an instance among `Targets`, a topic as
+ * `TargetArn`, past a deny of it.
+ */
+export function exactSpellings(args: JsonObject, { partition }: UnmappedHome): readonly Spelling[] {
+  const texts = new Set<string>()
+  collectExact(args, texts)
+  if (texts.size > MAX_LEAVES) return [{ type: UNMAPPED, id: 'more' }]
+  return [...texts].flatMap(text => exactly(text, partition))
+}
+
+function collectExact(value: JsonValue, texts: Set<string>): void {
+  if (typeof value === 'string') {
+    if (value.length <= MAX_TEXT && (value.startsWith('arn:') || EC2_ID.test(value))) texts.add(value)
+  } else if (typeof value === 'object' && value !== null)
+    for (const member of Object.values(value)) collectExact(member, texts)
+}
+
+function exactly(text: string, partition: string): readonly Spelling[] {
+  const like = text.startsWith('arn:') ? text : `arn:${partition}:ec2:*:*:*/${text}`
+  const named = { type: UNMAPPED, id: text, like }
+  return [named, ...otherSpellings([named], {})]
+}
+
+/** Of the member at the end, or of the one that it is a name or an id of. */
+function kindOfSteps(steps: readonly string[]): string {
+  const members = steps.filter(step => !step.startsWith('['))
+  return plainKind(members.at(-1) ?? '') || plainKind(members.at(-2) ?? '')
+}
+
+/** Members that say how something is to be, and name nothing, are left out. */
+function collect(value: JsonValue, kind: string, leaves: Leaf[]): void {
+  if (typeof value === 'string') {
+    if (value !== '') leaves.push({ kind, text: value })
+  } else if (Array.isArray(value)) for (const item of value) collect(item, kind, leaves)
+  else if (typeof value === 'object' && value !== null)
+    for (const [name, member] of Object.entries(value))
+      if (typeof member === 'object' || isNaming(name)) collect(member, plainKind(name) || kind, leaves)
+}
+
+/** Ids of EC2 are the only names of what they are ids of. */
+const EC2_ID =
+  /^(?:acl|ami|aki|ari|eipalloc|eni|h|i|igw|lt|nat|pcx|pl|rtb|sg|sgr|snap|subnet|tgw|vol|vpc|vpce)-[0-9a-f]{8,17}$/
+const ACCOUNT = /^[0-9]{12}$/
+
+function spellingsOf({ kind, text }: Leaf, home: UnmappedHome): readonly Spelling[] {
+  const { service, kinds, account } = home
+  if (text.startsWith('arn:') || EC2_ID.test(text)) return exactly(text, home.partition)
+  // Another account's things of this service; its own are named by what else is said.
+  if (ACCOUNT.test(text)) {
+    if (text === account) return []
+    return ['*', '*:*'].map(rest => {
+      const like = `arn:${home.partition}:${service}:*:${text}:${rest}`
+      return { type: UNMAPPED, id: text, like }
+    })
+  }
+  // What two letters end in says nothing.
+  const isItsOwn =
+    kind !== '' && [...kinds].some(known => known === kind || (known.length > 2 && kindsMeet(known, kind)))
+  return [{ type: UNMAPPED, id: '', may: { kind, service, isItsOwn } }]
+}
+
+/** Kinds in the ARNs of a service's operations. */
+export function kindsOfArns(arns: Iterable<string>): ReadonlySet<string> {
+  const kinds = new Set<string>()
+  for (const arn of arns) {
+    const { kind } = kindOfArn(arn)
+    if (kind !== null) kinds.add(kind)
+  }
+  return kinds
+}
