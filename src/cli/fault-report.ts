@@ -14,6 +14,18 @@ export function reportFault(error: unknown, io: Pick<Io, 'stderr'>): number {
     io.stderr.write(`error: ${visibleLines(error.message)}\n  ${error.mend}\n`)
     return 2
   }
+  if (isOfSystem(error)) {
+    const { code, syscall, path } = error
+    io.stderr.write(
+      `error: ${visible(path ?? 'the system')} can’t be used (${code} at ${syscall})\n  Check the path, its owner and its mode.\n`,
+    )
+    return 2
+  }
   io.stderr.write(`error: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}\n`)
   return 2
+}
+
+/** A file or an address that the system refuses, and that nobody has said more about. */
+function isOfSystem(error: unknown): error is NodeJS.ErrnoException {
+  return error instanceof Error && 'syscall' in error && 'path' in error
 }

@@ -52,6 +52,8 @@ export function identify(slots: readonly Slot[], headers: readonly Header[], que
       signatures.push(name)
       if (!hasCredentialShape(value)) continue
     } else {
+      // A shell whose variable is empty: there is nothing in it to have found.
+      if (name === 'authorization' && /^bearer\s*$/i.test(value)) continue
       const place = slotOf(name, value)
       if (place === null) {
         if (!isForeignHeader(name, value, signing)) continue

@@ -44,8 +44,6 @@ export interface KeeperClientOptions {
  * admission that arrives after its `keeper_slow` is settled here as `not_sent`.
  */
 export interface KeeperClient extends KeeperPort {
-  /** False until the keeper's welcome, and while the link is down. */
-  connected(): boolean
   /** Resolves at the keeper's next welcome, at once while connected. */
   whenConnected(): Promise<void>
   /** Waits for open calls, at most their deadline, and disconnects for good. */

@@ -19,6 +19,8 @@ export type SettleCall = Omit<SettleRequest, 'type' | 'call'>
 export interface KeeperPort {
   /** Origin of the log with its epoch, for the anchor header; null until the keeper has welcomed this gate. */
   origin(): string | null
+  /** False until the keeper's welcome, and while the link is down. */
+  connected(): boolean
   /** The policy in force; null while there is none or the keeper is out of reach. */
   policy(): PolicyView | null
   /** Unix milliseconds: when the certificate over the sidecar’s keys ends; null until the keeper has said so. */

@@ -47,7 +47,7 @@ export async function pass(context: GateContext, exchange: Exchange): Promise<vo
   try {
     for (let round = 0; round < MAX_ROUNDS; round++) {
       const routing = context.routing()
-      if (routing === null) return refuse(context, exchange, null, unavailable('no_policy'))
+      if (routing === null) return refuse(context, exchange, null, unavailable(whyNone(context)))
       const examined = await examine(context, routing, exchange, holding, share)
       const reply = await ask(context, examined)
       const { verdict } = reply
@@ -211,6 +211,11 @@ function refuse(context: GateContext, exchange: Exchange, api: GateApi | null, r
   )
   const dialect = known?.catalog.profile.dialect ?? 'rest'
   answerRefusal(exchange, dialect, refusal, context.keeper.origin())
+}
+
+/** Why there is nothing to decide by: without its keeper a gate has no policy either. */
+function whyNone({ keeper }: GateContext): 'no_policy' | 'keeper_gone' {
+  return keeper.connected() ? 'no_policy' : 'keeper_gone'
 }
 
 function unavailable(code: string): Refusal {

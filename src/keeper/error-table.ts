@@ -90,7 +90,7 @@ export const keeperErrors = {
   approval_signed: {
     status: 409,
     sentence: 'The same person has approved this already.',
-    mend: 'Somebody else of the group has to agree as well; `countersign approvals show` says who has.',
+    mend: '`countersign approvals show` says who has, and how many it takes: where one is not enough, somebody else of the group.',
   },
   approval_replayed: {
     status: 409,

@@ -104,6 +104,7 @@ describe('attacks with headers and framing', () => {
     ['X-HTTP-Method-Override', [BEARER, 'X-HTTP-Method-Override: DELETE'], 'method_override', 400],
     ['agent-supplied Countersign-Decision', [BEARER, 'Countersign-Decision: allow'], 'header_reserved', 400],
     ['no grant', [], 'grant_missing', 401],
+    ['a Bearer of a variable that is empty', ['Authorization: Bearer '], 'grant_missing', 401],
   ] as const) {
     it(`refuses ${what}`, async () => {
       assertRefused(await send('GET /billing/invoices', headers), code, status)

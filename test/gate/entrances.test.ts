@@ -249,6 +249,15 @@ describe('without a keeper', () => {
     assert.equal(running.upstream.received.length, 0)
   })
 
+  it('that is gone, and its policy with it, the agent reads that the keeper is', async () => {
+    const running = await open()
+    running.keeper.gone = true
+    running.keeper.setPolicy(null)
+    const response = await running.call('/invoices')
+    assert.equal(response.status, 503)
+    assert.match(await response.text(), /"code":"keeper_gone"/)
+  })
+
   it('that has a policy nothing is forwarded, and the gate is not ready', async () => {
     const running = await open()
     running.keeper.setPolicy(null)

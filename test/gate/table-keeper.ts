@@ -54,6 +54,10 @@ export class TableKeeper implements KeeperPort {
     return 1_900_000_000_000
   }
 
+  connected(): boolean {
+    return !this.gone
+  }
+
   policy(): PolicyView | null {
     return this.view
   }

@@ -73,7 +73,7 @@ export function registerTrust(program: Command, io: Io): void {
     )
     .option(
       '--retire <name>',
-      'take a key out of its roles; what it signed before stands; repeatable',
+      'take a key out of its roles; logs of before stand, a policy or enrolment that it alone signed opens no more; repeatable',
       repeatable,
     )
     .option('--revoke-id <id>', 'revoke a sealed policy or enrolment by content id; repeatable', repeatable)

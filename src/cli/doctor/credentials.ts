@@ -97,7 +97,7 @@ function isPrivateKey(path: string): Finding {
     code: 'readable_credential',
     subject: path,
     message: 'This file holds a private key in clear (JWK), such as people approve and operate with.',
-    mend: 'Make another one where the agent does not work (`countersign trust key FILE --lock`), have the policy or trust root name that, and delete this file.',
+    mend: 'Move it to where the agent can’t read. One that people sign with has been within its reach: make another (`countersign trust key FILE --lock`), and have the policy or trust root name that one instead.',
   }
 }
 
