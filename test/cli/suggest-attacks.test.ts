@@ -44,6 +44,20 @@ async function suggested(log: AsyncIterable<Recorded>) {
 }
 
 describe('policy suggest, from receipts alone', () => {
+  it('attack: more requests that can’t be said than a call can have arguments', () => {
+    const occurrences = Array.from({ length: 200_000 }, (_, seq) => ({
+      seq,
+      task: 'task',
+      scope: {},
+      resources: [{ type: 'order', id: `*${seq}` }],
+    }))
+    const asked = { agent: 'coder', api: 'shop', name: 'GET /orders/{order}', kind: 'passed' } as const
+    const { suggestions, leftOut } = generalise([
+      { ...asked, baseClasses: ['read'], classes: ['read'], occurrences },
+    ])
+    assert.deepEqual([suggestions.length, leftOut.length], [0, 200_000])
+  })
+
   it('attack: one request with names too long for its receipt makes a rule for every resource', async () => {
     const patch = (id: string) =>
       operation('PATCH /orders/{order}', {
