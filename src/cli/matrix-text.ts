@@ -1,5 +1,6 @@
 import type { Matrix, MatrixRow, MatrixTotals } from '../policy/index.js'
 import { visible } from './entry-text.js'
+import { longest } from './longest.js'
 
 /** A matrix as lines of text: by API a table, then its totals. */
 export function matrixLines(matrix: Matrix, rows: readonly MatrixRow[]): readonly string[] {
@@ -24,9 +25,7 @@ function table(api: string, rows: readonly MatrixRow[]): readonly string[] {
   const cells = rows.map(row =>
     [row.operation, row.classes.join(' '), row.verdict, rulesOf(row), detailOf(row)].map(visible),
   )
-  const widths = [0, 1, 2, 3].map(at =>
-    Math.min(60, Math.max(...cells.map(each => (each[at] as string).length))),
-  )
+  const widths = [0, 1, 2, 3].map(at => Math.min(60, longest(cells.map(each => each[at] as string))))
   const line = (each: readonly string[]): string =>
     each
       .map((cell, at) => (at === each.length - 1 ? cell : cell.padEnd(widths[at] as number)))

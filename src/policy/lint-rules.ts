@@ -1,6 +1,7 @@
 import { canonicalize, type JsonObject } from '../canon/index.js'
-import type { CompiledRule } from './compiled.js'
-import { coversConditions, coversLimit, coversSelection } from './rule-cover.js'
+import type { CompiledRule, Criteria } from './compiled.js'
+import { isGlob } from './glob.js'
+import { coversConditions, coversNames } from './rule-cover.js'
 import { canHold } from './satisfiable.js'
 import { isGround } from './supposition.js'
 import { type ApiSurvey, casesOf, type PolicySurvey, reachOf, withClasses } from './survey.js'
@@ -90,31 +91,104 @@ function deniersOf(
   return denies.slice(0, 1).map(({ id }) => id)
 }
 
-/** Rules that another of the same effect makes superfluous; each with the other. */
-export function coveredRules(
-  rules: readonly CompiledRule[],
-): readonly { readonly rule: CompiledRule; readonly by: CompiledRule; readonly same: boolean }[] {
-  return rules.flatMap((rule, index) => {
-    const by = rules.find(
-      (other, at) =>
-        at !== index &&
-        covers(other, rule) &&
-        // Of two that cover each other the later one is reported.
-        (at < index || !covers(rule, other)),
-    )
-    return by === undefined ? [] : [{ rule, by, same: meaningOf(by) === meaningOf(rule) }]
+/** A rule beside another that makes it superfluous; `same`: they mean the same. */
+export interface CoveredRule {
+  readonly rule: CompiledRule
+  readonly by: CompiledRule
+  readonly same: boolean
+}
+
+/**
+ * Rules that another of the same effect makes superfluous. Those that mean the same are found by what they mean, and only
+ * the first of them is held against the others: of those, against the ones that select by the same classes and effects.
+ */
+export function coveredRules(rules: readonly CompiledRule[]): readonly CoveredRule[] {
+  const first = new Map<string, CompiledRule>()
+  const alike = new Map<string, CompiledRule[]>()
+  const same: CoveredRule[] = []
+  for (const rule of rules) {
+    const meaning = meaningOf(rule)
+    const by = first.get(meaning)
+    if (by !== undefined) same.push({ rule, by, same: true })
+    else {
+      first.set(meaning, rule)
+      const key = kindOf(rule)
+      const known = alike.get(key)
+      if (known === undefined) alike.set(key, [rule])
+      else known.push(rule)
+    }
+  }
+  return [...same, ...[...alike.values()].flatMap(coveredAmong)]
+}
+
+/** Of rules no two of which mean the same. */
+function coveredAmong(rules: readonly CompiledRule[]): readonly CoveredRule[] {
+  const index = new Map<string, number[]>()
+  for (const [at, rule] of rules.entries())
+    for (const key of foundUnder(rule)) {
+      const known = index.get(key)
+      if (known === undefined) index.set(key, [at])
+      else known.push(at)
+    }
+  return rules.flatMap((rule, at) => {
+    const isCovering = (other: number): boolean => {
+      const outer = rules[other] as CompiledRule
+      // Of two that cover each other the later one is reported.
+      return other !== at && covers(outer, rule) && (other < at || !covers(rule, outer))
+    }
+    const found = lookedUnder(rule).flatMap(key => index.get(key)?.find(isCovering) ?? [])
+    const by = rules[Math.min(...found)]
+    return by === undefined ? [] : [{ rule, by, same: false }]
   })
 }
 
+const ANY = ''
+/** A rule for more names is found as one for any. */
+const MAX_KEYS = 64
+
+/** What each rule that this one covers has to name, one of these: resources, or else operations; `ANY` where it may be anything. */
+function foundUnder({ apis, select: { resources, operations } }: CompiledRule): readonly string[] {
+  const ids = resources?.map(({ id }) => id)
+  if (ids !== undefined && ids.length <= MAX_KEYS && !ids.some(isGlob))
+    return [...new Set(ids.map(resourceKey))]
+  if (operations === undefined || operations.patterns.length > 0) return [ANY]
+  const names = apis.flatMap(api => namesOf(operations, api))
+  return names.length > MAX_KEYS ? [ANY] : [...new Set(names)]
+}
+
+/** Under which keys a rule is that covers this one: whatever covers it covers its first resource and its first operation. */
+function lookedUnder({ apis, select: { resources, operations } }: CompiledRule): readonly string[] {
+  const [resource] = resources ?? []
+  const name = operations === undefined ? undefined : apis.flatMap(api => namesOf(operations, api))[0]
+  return [
+    ANY,
+    ...(resource === undefined ? [] : [resourceKey(resource.id)]),
+    ...(name === undefined ? [] : [name]),
+  ]
+}
+
+function resourceKey(id: string): string {
+  return `resource ${id}`
+}
+
+function namesOf({ named, globbed }: NonNullable<Criteria['operations']>, api: string): readonly string[] {
+  return [...(named[api] ?? []), ...(globbed[api] ?? [])].map(name => `operation ${api} ${name}`)
+}
+
+/** What two rules have in common where one covers the other. */
+function kindOf({ effect, select: { classes, effects } }: CompiledRule): string {
+  return JSON.stringify([effect, classes ?? null, effects ?? null])
+}
+
+/** Of two rules of one kind. */
 function covers(outer: CompiledRule, inner: CompiledRule): boolean {
   return (
-    outer.effect === inner.effect &&
     (outer.to === undefined || (inner.to?.every(agent => outer.to?.includes(agent)) ?? false)) &&
-    coversSelection(outer, inner) &&
     coversConditions(outer, inner) &&
+    coversNames(outer, inner) &&
     // Every limit counts, and every group signs: a rule with one of its own is never superfluous.
-    coversLimit(outer, inner) &&
-    (outer.limit === undefined || meaningOf(outer) === meaningOf(inner)) &&
+    outer.limit === undefined &&
+    inner.limit === undefined &&
     (inner.approvers ?? []).every(group => outer.approvers?.includes(group))
   )
 }

@@ -4,7 +4,7 @@ import { type CompiledResult, type CompileOptions, compilePolicy } from './compi
 import { EFFECTS } from './compile-rules.js'
 import { type CompiledPolicy, type CompiledRule, readCompiled } from './compiled.js'
 import type { PolicyDocument } from './document.js'
-import type { NeverSource, RuleSource } from './document-rule.js'
+import type { NeverSource } from './document-rule.js'
 import { type DocumentPath, type Finding, Findings } from './finding.js'
 import { coveredRules, type RuleUse, usesOf } from './lint-rules.js'
 import { couldMatch, selectionOf } from './match.js'
@@ -29,6 +29,8 @@ interface Linted {
   readonly apis: CompiledResult['apis']
   readonly survey: PolicySurvey
   readonly nowMs: number
+  /** Where each rule stands in the document, by its id. */
+  readonly places: ReadonlyMap<string, number>
 }
 
 type Lint = (policy: Linted, findings: Findings) => void
@@ -48,6 +50,7 @@ export function lintPolicy(source: PolicySource, options: LintOptions): readonly
     apis: compiled.apis,
     survey: openSurvey(compiled.payload, compiled.apis),
     nowMs: options.nowMs,
+    places: new Map(source.document.rules.map(({ id }, index) => [id, index])),
   }
   for (const lint of LINTS) lint(linted, findings)
   return findings.sorted()
@@ -213,9 +216,8 @@ function allowsDestruction(linted: Linted, findings: Findings): void {
 function idleRules(linted: Linted, findings: Findings): void {
   const uses = usesOf(linted.survey)
   for (const use of uses) reportIdle(use, linted, findings)
-  const inOrder = linted.document.rules.flatMap(
-    ({ id }) => uses.find(({ rule, matters }) => matters && rule.id === id)?.rule ?? [],
-  )
+  const mattering = new Map(uses.filter(({ matters }) => matters).map(({ rule }) => [rule.id, rule]))
+  const inOrder = linted.document.rules.flatMap(({ id }) => mattering.get(id) ?? [])
   for (const { rule, by, same } of coveredRules(inOrder)) {
     if (same) findings.add('duplicate_rule', pathOf(rule, linted), `${rule.id} and ${by.id} mean the same.`)
     else findings.add('covered_rule', pathOf(rule, linted), `The rule ${by.id} covers ${rule.id} as a whole.`)
@@ -331,8 +333,8 @@ function selectedOperations(rule: CompiledRule, { apis }: Linted): readonly Sele
   })
 }
 
-function pathOf(rule: CompiledRule, { document }: Linted): DocumentPath {
-  const index = document.rules.findIndex((source: RuleSource) => source.id === rule.id)
+function pathOf(rule: CompiledRule, { document, places }: Linted): DocumentPath {
+  const index = places.get(rule.id) ?? -1
   const effect = EFFECTS.find(each => document.rules[index]?.[each] !== undefined) ?? rule.effect
   return ['rules', index, effect]
 }

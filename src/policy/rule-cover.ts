@@ -63,12 +63,11 @@ export function coversLimit(limiting: CompiledRule, before: CompiledRule): boole
   return max <= most && same(rest, others) && (over === 'deny' || (then === 'hold' && above))
 }
 
-/** Whether all operations that one rule selects are selected by the other. */
-export function coversSelection(outer: CompiledRule, inner: CompiledRule): boolean {
-  const { operations: some, classes, effects } = inner.select
+/** Whether all operations that one rule selects by name are selected by the other, of two that select by the same classes and effects. */
+export function coversNames(outer: CompiledRule, inner: CompiledRule): boolean {
+  const { operations: some } = inner.select
   const { operations: all } = outer.select
-  const alike = same({ classes, effects }, { classes: outer.select.classes, effects: outer.select.effects })
-  if (!alike || !inner.apis.every(api => outer.apis.includes(api))) return false
+  if (!inner.apis.every(api => outer.apis.includes(api))) return false
   if (all === undefined) return true
   if (some === undefined) return false
   return (

@@ -101,6 +101,29 @@ test('attack: a recovery short of its threshold, by another role’s key or chan
   assert.match((await house.ledger('check')).out, /^ledger_behind_mark/, 'nothing was touched')
 })
 
+test('attack: another statement is put where one waits, and the next holder is to sign it unseen', async t => {
+  const house = await rolledBack(t)
+  const file = house.path('lost.json')
+  const said = await house.ledger('recover', '--prepare', file, '--because', BECAUSE)
+  const told = /^ {2}id +(sha256:[0-9a-f]{64})$/m.exec(said.out)?.[1] as string
+  const { payload, payloadType } = decodeEnvelope(await readFile(file))
+  const swapped = utf8(
+    Buffer.from(payload).toString().replace('"lost":17', '"lost":22').replace('"size":5', '"size":0'),
+  )
+  await writeFile(file, encodeEnvelope({ payload: swapped, payloadType, signatures: [] }))
+  const before = await readFile(file)
+  const sign = ['recover', '--sign', file, '--key', house.path('keys', 'recover-1.jwk')]
+  const asked = await house.ledger(...sign)
+  assert.equal(asked.code, 2, asked.out)
+  assert.match(asked.err, /no terminal to ask at/)
+  assert.match(asked.out, /lost +22 entries for certain/)
+  assert.match((await house.ledger(...sign, '--json')).err, /no terminal to ask at/)
+  const compared = await house.ledger(...sign, '--id', told)
+  assert.equal(compared.code, 2)
+  assert.match(compared.err, /not the one that you were told of/)
+  assert.deepEqual(await readFile(file), before, 'nobody signed')
+})
+
 test('attack: a recovery is for one ledger in one state, one sidecar and one week', async t => {
   const house = await rolledBack(t)
   const file = await prepared(house)

@@ -57,7 +57,7 @@ test('a policy is sealed by one holder, signed by the next, and then opens', asy
   assert.equal(short.code, 1)
   assert.deepEqual((JSON.parse(short.out) as Shown).holders?.missing, ['policy-2', 'policy-3'])
 
-  const signed = await countersign('policy', 'sign', file, ...key('policy-3'), '--json')
+  const signed = await countersign('policy', 'sign', file, ...key('policy-3'), '--id', id, '--json')
   assert.equal((JSON.parse(signed.out) as Shown).id, id)
   const shown = await countersign('policy', 'show', file, ...against)
   assert.equal(shown.code, 0, shown.err)
@@ -66,6 +66,31 @@ test('a policy is sealed by one holder, signed by the next, and then opens', asy
   const { root } = openTrustFile(path('trust', 'root.json'), pin)
   const options = { crypto: nativeCrypto, trust: root, audience: 'staging', nowMs: Date.now(), highest: null }
   assert.equal(openPolicy(await readFile(file), options).cid, id)
+})
+
+test('attack: another policy is put where the first one lay, and a second holder is to sign it unseen', async t => {
+  const path = await scratch(t)
+  await countersign('trust', 'key', path('maria.jwk'))
+  await countersign('trust', 'key', path('jo.jwk'))
+  const seal = async (text: string) => {
+    await writeFile(path('policy.yaml'), text)
+    const argv = ['policy', 'seal', path('policy.yaml'), '--key', path('maria.jwk'), '--json']
+    return (JSON.parse((await countersign(...argv)).out) as Shown).id
+  }
+  const told = await seal(POLICY)
+  const swapped = await seal(POLICY.replace('version: 3', 'version: 4'))
+  assert.notEqual(told, swapped)
+  const before = await readFile(path('policy.sealed.json'))
+  const sign = ['policy', 'sign', path('policy.sealed.json'), '--key', path('jo.jwk')]
+  const asked = await countersign(...sign)
+  assert.equal(asked.code, 2)
+  assert.match(asked.err, /no terminal to ask at/)
+  assert.ok(asked.out.includes(swapped), asked.out)
+  assert.match((await countersign(...sign, '--json')).err, /no terminal to ask at/)
+  const compared = await countersign(...sign, '--id', told)
+  assert.equal(compared.code, 2)
+  assert.match(compared.err, /not the one that you were told of/)
+  assert.deepEqual(await readFile(path('policy.sealed.json')), before, 'nobody signed')
 })
 
 test('the catalogs that a sealed policy pins lie beside it under their own digests', async t => {

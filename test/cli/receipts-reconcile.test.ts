@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import { mkdir, writeFile } from 'node:fs/promises'
 import { describe, it, type TestContext } from 'node:test'
 import { gzipSync } from 'node:zlib'
+import { reconcile } from '../../src/cli/reconcile/reconcile.js'
 import { attemptBody, LogOnPaper, outcomeBody } from '../receipt/log-fixture.js'
 import { countersign, scratch } from './command-line.js'
 
@@ -132,6 +133,77 @@ describe('receipts reconcile', () => {
     )
   })
 
+  it('attack: a session that is named like one that a receipt made is no second one of it', async context => {
+    const { log, t } = recorded()
+    const assumed = (at: number, more: Record<string, unknown> = {}) =>
+      event(at, 'AssumeRole', {
+        eventSource: 'sts.amazonaws.com',
+        userIdentity: { type: 'IAMUser', arn: 'arn:aws:iam::111122223333:user/sidecar' },
+        requestParameters: { roleArn: ROLE, roleSessionName: MINT },
+        ...more,
+      })
+    const again = assumed(t + 2_000)
+    const [refused, late] = [assumed(t, { errorCode: 'AccessDenied' }), assumed(t + 3_600_000)]
+    const { code, answer } = await ask(context, log, [refused, assumed(t), again, late])
+    assert.equal(code, 1)
+    assert.equal(answer.minted, 2)
+    assert.deepEqual(
+      answer.findings.map(each => [each.code, each.event.id]),
+      [
+        ['role_assumed_elsewhere', again.eventID],
+        ['role_assumed_elsewhere', late.eventID],
+      ],
+    )
+  })
+
+  it('takes an event that is there twice for one, and another one under its id for another', async context => {
+    const { log, t } = recorded()
+    const put = event(t, 'PutObject', { eventSource: 's3.amazonaws.com' })
+    const twice = await ask(context, log, [put, put])
+    assert.equal(twice.code, 0, twice.text)
+    const other = { ...put, eventName: 'DeleteObject' }
+    const { answer } = await ask(context, log, [put, other])
+    assert.deepEqual(
+      answer.findings.map(each => each.code),
+      ['call_unrecorded'],
+    )
+  })
+
+  it('attack: a session of many calls is not held against each of many events', async () => {
+    const log = new LogOnPaper().start()
+    const expires = log.t + 900_000
+    const made = { action: 'minted', minter: 'aws-sts', credential: 'aws', scope: 'x', expires, id: MINT }
+    log.append({ type: 'mint', data: made })
+    const put = attemptBody({
+      ops: [{ name: 's3:PutObject', classes: ['update'], scope: {}, resources: [] }],
+      credential: { minter: 'aws-sts', scope: 'x', expires, mint: MINT },
+    })
+    for (let call = 0; call < 6_000; call++) log.append(put)
+    const seen = {
+      timeMs: log.t,
+      source: 's3.amazonaws.com',
+      name: 'DeleteObject',
+      requestId: null,
+      principal: {
+        arn: `arn:aws:sts::111122223333:assumed-role/agents-staging/${MINT}`,
+        session: { role: ROLE, name: MINT },
+        invokedBy: null,
+      },
+      assumes: null,
+      errorCode: null,
+      readOnly: false,
+      address: '203.0.113.7',
+    }
+    const many = Array.from({ length: 100_000 }, (_, index) => ({ ...seen, id: `${index}` }))
+    async function* entries() {
+      yield* log.entries
+    }
+    const began = performance.now()
+    const { findings } = await reconcile(many, entries(), { roles: new Set([ROLE]), forbidden: [] })
+    assert.equal(findings.length, many.length)
+    assert.ok(performance.now() - began < 4_000, `${performance.now() - began} ms`)
+  })
+
   it('attack: what went around is named, whichever way it took', async context => {
     const { log, t } = recorded()
     const user = { type: 'IAMUser', arn: 'arn:aws:iam::111122223333:user/ci' }
@@ -223,7 +295,10 @@ describe('receipts reconcile', () => {
     const { log, t } = recorded()
     await writeFile(at('dump.jsonl'), log.entries.map(bytes => `${Buffer.from(bytes)}\n`).join(''))
     const record = event(t, 'StopInstances', { requestID: 'req-1' })
-    await writeFile(at('lines.jsonl'), `${JSON.stringify(record)}\n${JSON.stringify(record)}\n`)
+    await writeFile(
+      at('lines.jsonl'),
+      `${JSON.stringify(record)}\n${JSON.stringify({ ...record, eventID: 'another' })}\n`,
+    )
     await writeFile(at('list.json'), JSON.stringify([record]))
     await writeFile(
       at('events.json'),

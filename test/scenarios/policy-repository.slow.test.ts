@@ -221,7 +221,10 @@ test('a change that widens passes only once enough people have signed what it sa
     [read.code, read.log.split('\n')[0]],
     [1, 'The new policy widens 1 operation for on-call.'],
   )
-  await people('policy', 'sign', path(SEALED), '--key', keyOf(path, 2))
+  const { id } = JSON.parse((await run('countersign', 'policy', 'show', SEALED, '--json')).log) as {
+    id: string
+  }
+  await people('policy', 'sign', path(SEALED), '--key', keyOf(path, 2), '--id', id)
   await must('ci/check-sealed')
 })
 

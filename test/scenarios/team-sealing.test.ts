@@ -31,6 +31,11 @@ async function run(...argv: string[]) {
   return done
 }
 
+/** What is to be signed, as its holder has looked at it. */
+async function idOf(sealed: string): Promise<string> {
+  return (JSON.parse((await run('policy', 'show', sealed, '--json')).out) as { id: string }).id
+}
+
 const keyOf = ({ key, passphrase }: Holder) => ['--key', key, '--passphrase-file', passphrase]
 
 async function statusOf(sidecar: Sidecar, version: number) {
@@ -95,7 +100,7 @@ test('a policy needs two of three people, and loses its force when one of their 
   install(sealed)
   await sidecar.start()
   assert.equal((await sidecar.status()).refusedUpdate?.code, 'signatures_short')
-  assert.equal((await run('policy', 'sign', atJos, ...keyOf(jo))).code, 0)
+  assert.equal((await run('policy', 'sign', atJos, ...keyOf(jo), '--id', await idOf(atJos))).code, 0)
   assert.equal((await run('policy', 'show', atJos, ...against)).code, 0)
   install(atJos)
   const first = await statusOf(sidecar, 2)
@@ -132,7 +137,7 @@ test('a policy needs two of three people, and loses its force when one of their 
     '--json',
   )
   assert.equal(JSON.parse(again.out).version, 3)
-  await run('policy', 'sign', next, ...keyOf(kim))
+  await run('policy', 'sign', next, ...keyOf(kim), '--id', await idOf(next))
   install(next)
   const second = await statusOf(sidecar, 3)
   assert.notEqual(second.cid, first.cid)

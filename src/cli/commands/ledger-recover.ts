@@ -2,12 +2,13 @@ import type { Command } from 'commander'
 import { contentId } from '../../canon/index.js'
 import { type LedgerCheck, readCheckpointFile } from '../../ledger/index.js'
 import { nativeCrypto } from '../../native/index.js'
-import { addSignature, sealRecovery } from '../../policy/index.js'
+import { addSignature, type Recovery, sealRecovery } from '../../policy/index.js'
 import { loadConfig } from '../config.js'
 import { AnswerNo, type Io, printJson, printLine, UsageError } from '../io.js'
 import { checkConfigured } from '../ledger-check.js'
 import { checkJson, checkLines } from '../ledger-check-text.js'
 import { openSigningKey } from '../locked-key.js'
+import { ID_WORDS, type LookFlags, requireLookedAt } from '../looked-at.js'
 import { group } from '../program-group.js'
 import { applyRecovery } from '../recovery/apply.js'
 import { isRecoverable, recoveryOf } from '../recovery/prepare.js'
@@ -16,7 +17,7 @@ import { recoveryLines } from '../recovery/words.js'
 import { repeatable } from '../repeatable.js'
 import { addConfigOption } from '../session-options.js'
 
-interface RecoverFlags {
+interface RecoverFlags extends LookFlags {
   readonly config: string
   readonly prepare?: string
   readonly sign?: string
@@ -26,7 +27,6 @@ interface RecoverFlags {
   readonly checkpoint?: readonly string[]
   readonly key?: readonly string[]
   readonly passphraseFile?: string
-  readonly json?: true
 }
 
 export function registerLedgerRecover(program: Command, io: Io): void {
@@ -46,6 +46,7 @@ export function registerLedgerRecover(program: Command, io: Io): void {
       repeatable,
     )
     .option('--key <file>', 'with --sign: a key of the role recover; repeatable', repeatable)
+    .option('--id <id>', `with --sign: ${ID_WORDS}`)
     .option('--passphrase-file <file>', 'with --sign: passphrase of the locked keys')
     .option('--json', 'one JSON document')
     .addHelpText('after', HELP)
@@ -54,12 +55,14 @@ export function registerLedgerRecover(program: Command, io: Io): void {
 
 const HELP = `
 Three steps, for people in different places. --prepare and --apply run beside the stopped keeper, as its user or root;
---sign runs where the key is and needs nothing but the file. --apply asks the pinned trust root whether enough have
+--sign runs where the key is and needs nothing but the file. It shows what it would sign and asks, or is told with --id
+that it is the one that --prepare printed. --apply asks the pinned trust root whether enough have
 signed. The lost ledger is kept in its folder as epoch-N, and nothing of it is deleted.
 
 Examples:
   countersign ledger recover --prepare lost.json --because "the disk of edge-3 failed" --config countersign.yaml
   countersign ledger recover --sign lost.json --key recover-1.jwk
+  countersign ledger recover --sign lost.json --key recover-2.jwk --id sha256:…
   countersign ledger recover --apply lost.json --config countersign.yaml
 `
 
@@ -87,12 +90,20 @@ async function prepare(file: string, options: RecoverFlags, io: Io): Promise<voi
   const checkpoints = []
   for (const each of options.checkpoint ?? []) checkpoints.push(await readCheckpointFile(each, nativeCrypto))
   const recovery = recoveryOf(loaded, { check, checkpoints, because, policy, nowMs })
-  createStatement(file, sealRecovery(recovery, []))
-  if (options.json === true) printJson(io, { file, recovery })
+  const envelope = sealRecovery(recovery, [])
+  const id = contentId(nativeCrypto, envelope.payload)
+  createStatement(file, envelope)
+  if (options.json === true) printJson(io, { file, id, recovery })
   else {
-    for (const line of recoveryLines(recovery)) printLine(io, line)
+    for (const line of statementLines(id, recovery)) printLine(io, line)
     printLine(io, `${file} waits for signatures: countersign ledger recover --sign ${file} --key KEY`)
+    printLine(io, 'Tell the holders its id, over a way that you trust.')
   }
+}
+
+/** What a holder compares with what the one who prepared it says. */
+function statementLines(id: string, recovery: Recovery): readonly string[] {
+  return [...recoveryLines(recovery), `  id        ${id}`]
 }
 
 /** What is sound is started, and what is somebody else's is not touched. */
@@ -109,12 +120,12 @@ async function sign(file: string, options: RecoverFlags, io: Io): Promise<void> 
   if (options.key === undefined)
     throw new UsageError('no key to sign with', 'Pass --key FILE, a key of the role recover.')
   const { envelope, recovery } = readStatement(file)
-  if (options.json !== true) for (const line of recoveryLines(recovery)) printLine(io, line)
+  const id = contentId(nativeCrypto, envelope.payload)
+  await requireLookedAt({ what: 'statement', id, lines: statementLines(id, recovery) }, options, io)
   let signed = envelope
   for (const key of options.key)
     signed = addSignature(signed, await openSigningKey(key, options.passphraseFile, io))
   replaceStatement(file, signed)
-  const id = contentId(nativeCrypto, signed.payload)
   const signatures = signed.signatures.map(({ keyid }) => keyid)
   if (options.json === true) printJson(io, { file, id, recovery, signatures })
   else

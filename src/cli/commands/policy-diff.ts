@@ -31,16 +31,23 @@ interface DiffFlags {
 }
 
 function diff(before: string, after: string, options: DiffFlags, io: Io): void {
-  const found = diffPolicies(surveyOf(consultPolicy(before)), surveyOf(consultPolicy(after)))
+  const [old, next] = [consultPolicy(before), consultPolicy(after)]
+  const found = diffPolicies(surveyOf(old), surveyOf(next))
+  const ids = { old: old.active.cid, new: next.active.cid }
   if (options.json === true)
-    printJson(io, { old: before, new: after, headline: diffHeadline(found), ...found })
+    printJson(io, { old: before, new: after, ids, headline: diffHeadline(found), ...found })
   // ATTACK: a condition or a scope of the policy under review moves the cursor, and overwrites what is wider.
-  else for (const line of diffLines(found)) printLine(io, visible(line))
+  else for (const line of [...diffLines(found), ...idLines(ids)]) printLine(io, visible(line))
   if (found.widens) throw new AnswerNo()
 }
 
 function surveyOf({ payload, active }: ConsultedPolicy): ReturnType<typeof openSurvey> {
   return openSurvey(payload, active.apis)
+}
+
+/** ATTACK: what was compared is exchanged before it is signed: `policy sign` shows the id of what it would sign. */
+function idLines(ids: { readonly old: string; readonly new: string }): readonly string[] {
+  return [`old ${ids.old}`, `new ${ids.new}`]
 }
 
 const SIGNS = { widened: '+', narrowed: '-', changed: '~' } as const

@@ -22,6 +22,7 @@ import {
 } from '../../policy/index.js'
 import { visible } from '../entry-text.js'
 import { AnswerNo, type Io, printJson, printLine, UsageError } from '../io.js'
+import { ID_WORDS, type LookFlags, requireLookedAt } from '../looked-at.js'
 import { type NeverProof, neverLines, proveNever } from '../never-report.js'
 import { asNextVersion } from '../next-version.js'
 import { compilePolicyFile, consultPolicy } from '../policy-file.js'
@@ -57,10 +58,11 @@ export function registerPolicySeal(program: Command, io: Io): void {
     .argument('<file>', 'the sealed file')
     .option('--key <file>', 'a policy key to sign with; repeatable', repeatable)
     .option('--signer <command>', SIGNER_WORDS, repeatable)
+    .option('--id <id>', ID_WORDS)
     .option('--passphrase-file <file>', 'passphrase of the locked keys')
     .option('--json', 'one JSON document')
     .addHelpText('after', SIGN_HELP)
-    .action((file: string, options: SignFlags) => sign(file, options, io))
+    .action((file: string, options: SignFlags & LookFlags) => sign(file, options, io))
   policy
     .command('show')
     .summary('show a sealed policy: id, version, audience, expiry, and who has signed')
@@ -87,10 +89,12 @@ Examples:
 `
 
 const SIGN_HELP = `
-Where the policy states what never happens, that is proven again before it is signed, with the catalogs beside the file.
+Look at it first, with \`policy show\` and \`policy diff\`, and compare the id that is shown here with theirs. Where the policy
+states what never happens, that is proven again before it is signed, with the catalogs beside the file.
 
-Example:
+Examples:
   countersign policy sign policy.sealed.json --key jo.jwk
+  countersign policy sign policy.sealed.json --key jo.jwk --id sha256:…
 `
 
 const SHOW_HELP = `
@@ -178,12 +182,18 @@ function refuseBroken(proof: NeverProof, { json }: SignFlags, io: Io): void {
   throw new AnswerNo()
 }
 
-async function sign(file: string, options: SignFlags, io: Io): Promise<void> {
+async function sign(file: string, options: SignFlags & LookFlags, io: Io): Promise<void> {
   const unsigned = readSealed(file)
-  if (summaryOf(unsigned).never.length > 0) {
+  const summary = summaryOf(unsigned)
+  if (summary.never.length > 0) {
     const { payload, active } = consultPolicy(file)
+    // ATTACK: another file is put there between two reads, and what is proven of it is believed of this one.
+    if (active.cid !== summary.id)
+      throw new UsageError(`${file} changed while it was read`, 'Look at it again, and ask who changed it.')
     refuseBroken(proveNever(payload, active, Date.now()), options, io)
   }
+  const lines = summaryLines({ file, ...summary })
+  await requireLookedAt({ what: 'policy', id: summary.id, lines }, options, io)
   const envelope = await signWith(unsigned, options, io)
   writeFileSync(`${file}.next`, encodeEnvelope(envelope))
   renameSync(`${file}.next`, file)
@@ -289,28 +299,34 @@ function readBytes(file: string): Uint8Array {
 }
 
 function print(io: Io, summary: Summary, json: boolean): void {
-  if (json) {
-    printJson(io, summary)
-    return
-  }
+  if (json) printJson(io, summary)
+  else for (const line of summaryLines(summary)) printLine(io, line)
+}
+
+function summaryLines(summary: Summary): readonly string[] {
   const { file, id, name, version, audience, expires, observing, signatures, never, holders } = summary
+  const said = [
+    `${file}: policy ${name}, version ${version}`,
+    `  id          ${id}`,
+    `  audience    ${audience.join(', ')}`,
+    `  expires     ${expires}`,
+    ...(never.length > 0 ? [`  never       ${never.join(', ')}`] : []),
+    ...observing.map(
+      ({ agent, until }) =>
+        `  OBSERVES    ${agent}, until ${until}: what no rule reaches passes, up to update`,
+    ),
+    ...(holders === undefined
+      ? [`  signatures  ${signatures.length}, not held against a trust root`]
+      : holderLines(holders)),
+  ]
   // ATTACK: whoever signs reads this first, and a payload that no compiler made may be called anything.
-  const say = (line: string): void => printLine(io, visible(line))
-  say(`${file}: policy ${name}, version ${version}`)
-  say(`  id          ${id}`)
-  say(`  audience    ${audience.join(', ')}`)
-  say(`  expires     ${expires}`)
-  if (never.length > 0) say(`  never       ${never.join(', ')}`)
-  for (const { agent, until } of observing)
-    say(`  OBSERVES    ${agent}, until ${until}: what no rule reaches passes, up to update`)
-  if (holders === undefined) {
-    printLine(io, `  signatures  ${signatures.length}, not held against a trust root`)
-    return
-  }
-  printLine(
-    io,
-    `  signed by   ${holders.signed.join(', ') || 'nobody'} (${holders.signed.length} of ${holders.threshold} needed)`,
-  )
-  if (!holders.pinned) printLine(io, '  trust       NOT compared with a pin')
-  if (!holders.enough) printLine(io, `  missing     ${holders.missing.join(', ')}`)
+  return said.map(visible)
+}
+
+function holderLines({ signed, threshold, pinned, enough, missing }: Holders): readonly string[] {
+  return [
+    `  signed by   ${signed.join(', ') || 'nobody'} (${signed.length} of ${threshold} needed)`,
+    ...(pinned ? [] : ['  trust       NOT compared with a pin']),
+    ...(enough ? [] : [`  missing     ${missing.join(', ')}`]),
+  ]
 }

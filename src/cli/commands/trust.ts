@@ -1,6 +1,5 @@
 import { existsSync } from 'node:fs'
 import { join } from 'node:path'
-import { ReadStream } from 'node:tty'
 import type { Command } from 'commander'
 import { nativeCrypto } from '../../native/index.js'
 import {
@@ -10,10 +9,10 @@ import {
   type TrustRoot,
   trustRootId,
 } from '../../policy/index.js'
-import { confirmed } from '../confirm.js'
 import { AnswerNo, type Io, printJson, printLine, UsageError } from '../io.js'
 import { createKeyFile } from '../keyfile.js'
 import { createLockedKeyFile, readPassphrase, unlockSigningKey } from '../locked-key.js'
+import { type LookFlags, requireLookedAt } from '../looked-at.js'
 import { group } from '../program-group.js'
 import { repeatable } from '../repeatable.js'
 import { openSigningKeys, SIGNER_WORDS, type SigningFlags } from '../signing-keys.js'
@@ -130,10 +129,7 @@ interface ShowFlags {
   readonly json?: boolean
 }
 
-interface RotateFlags extends TrustChangeFlags, SigningFlags {
-  readonly id?: string
-  readonly json?: boolean
-}
+interface RotateFlags extends TrustChangeFlags, SigningFlags, LookFlags {}
 
 async function init(options: InitFlags, io: Io): Promise<void> {
   const file = join(options.out, 'root.json')
@@ -248,14 +244,14 @@ async function rotateCommand(file: string, options: RotateFlags, io: Io): Promis
   const id = trustRootId(proposal.next, nativeCrypto)
   const changes = trustChangeLines(current, proposal.next)
   if (change === null) {
-    if (options.json !== true)
-      for (const line of waitingLines(file, proposal, id, changes)) printLine(io, line)
+    const lines = waitingLines(file, proposal, id, changes)
     if (options.key === undefined && options.signer === undefined) {
       if (options.json === true)
         printJson(io, { kind: 'waiting', root: proposal.next, file, missing: proposal.missing, id, changes })
+      else for (const line of lines) printLine(io, line)
       throw new AnswerNo()
     }
-    await requireLookedAt(id, options.id, io)
+    await requireLookedAt({ what: 'version that waits', id, lines }, options, io)
   }
   const keys = await openSigningKeys(options, io)
   const rotation = rotate(file, current, proposal, keys)
@@ -284,23 +280,4 @@ function waitingLines(
     ...changes.map(line => `  ${line}`),
     `not signed by ${missing.join(', ')}`,
   ]
-}
-
-/**
- * ATTACK: whoever passes the version from one holder to the next puts another one in its place, which names a key of his
- * own. Nobody signs what nobody has looked at.
- */
-async function requireLookedAt(id: string, compared: string | undefined, io: Io): Promise<void> {
-  if (compared === id) return
-  if (compared !== undefined)
-    throw new UsageError(
-      `the version that waits is ${id}`,
-      'It is not the one that you were told of. Ask where it came from.',
-    )
-  if (!(io.stdin instanceof ReadStream))
-    throw new UsageError(
-      'there is no terminal to ask at',
-      'Compare what it changes and its id with what the first holder says, and pass the id as --id.',
-    )
-  if (!(await confirmed('Sign this? Type yes: ', io))) throw new AnswerNo()
 }

@@ -48,16 +48,22 @@ interface Call {
   readonly t: number
   /** Names without their service: `TerminateInstances`. */
   readonly names: readonly string[]
+  readonly session: Session
   requestId: string | null
   completed: boolean
   seen: boolean
 }
 
 interface Session {
+  readonly mintedMs: number
   readonly expiresMs: number
   readonly calls: Call[]
-  /** What the keeper has asked itself before decisions; how many requests that took, no entry says. */
-  readonly asked: { readonly t: number; readonly names: readonly string[] }[]
+  /** The calls by name, the latest first, without those that no later event can be. */
+  readonly byName: Map<string, Call[]>
+  /** Whether the trail has shown how it was made; the keeper asks once. */
+  made: boolean
+  /** When the keeper has asked something itself before decisions, by name, the latest first; how many requests that took, no entry says. */
+  readonly asked: Map<string, number[]>
 }
 
 /**
@@ -90,7 +96,7 @@ export async function reconcile(
   // ATTACK: an event of a principal called `__proto__`.
   const others: Record<string, { events: number; changing: number }> = Object.create(null)
   const findings: TrailFinding[] = []
-  for (const event of [...events].sort((a, b) => a.timeMs - b.timeMs)) {
+  for (const event of once(events).sort((a, b) => a.timeMs - b.timeMs)) {
     const verdict = judge(event, { roles, forbidden, sessions, calls })
     if (verdict.kind === 'finding') findings.push({ code: verdict.code, event })
     else if (verdict.kind === 'other') {
@@ -109,6 +115,20 @@ export async function reconcile(
   return { events: events.length, fromMs, toMs, ...counted, others, findings, unseen }
 }
 
+/**
+ * CloudTrail may deliver an event twice, and one file may be there packed and unpacked. ATTACK: another event under the
+ * same id is another event, and so is each that has none.
+ */
+function once(events: readonly TrailEvent[]): TrailEvent[] {
+  const known = new Set<string>()
+  return events.filter(event => {
+    const text = JSON.stringify(event)
+    if (event.id !== '' && known.has(text)) return false
+    known.add(text)
+    return true
+  })
+}
+
 type Verdict =
   | { readonly kind: 'byRequestId' | 'bySession' | 'minted' | 'byAws' | 'other' }
   | { readonly kind: 'finding'; readonly code: TrailFindingCode }
@@ -122,7 +142,7 @@ function judge(event: TrailEvent, { roles, forbidden, sessions, calls }: Known):
   const { principal, assumes } = event
   const isOurs = (role: string): boolean => [...roles].some(each => roleName(each) === roleName(role))
   if (assumes !== null && isOurs(assumes.role))
-    return sessions.has(assumes.name) ? { kind: 'minted' } : found('role_assumed_elsewhere')
+    return wasMinted(event, sessions.get(assumes.name)) ? { kind: 'minted' } : found('role_assumed_elsewhere')
   if (principal.session === null || !isOurs(principal.session.role))
     return forbidden.some(pattern => pattern.test(principal.arn))
       ? found('principal_forbidden')
@@ -131,17 +151,44 @@ function judge(event: TrailEvent, { roles, forbidden, sessions, calls }: Known):
   if (session === undefined) return found('session_unknown')
   if (principal.invokedBy !== null) return { kind: 'byAws' }
   const call = event.requestId === null ? undefined : calls.get(event.requestId)
-  if (call !== undefined && session.calls.includes(call)) {
+  if (call !== undefined && call.session === session) {
     call.seen = true
     return { kind: 'byRequestId' }
   }
   if (event.timeMs > session.expiresMs + MARGIN_MS) return found('session_outlived')
-  const alike = session.calls.find(
-    each => !each.seen && each.names.includes(event.name) && Math.abs(each.t - event.timeMs) <= MARGIN_MS,
-  )
+  const alike = unseenAlike(event, session)
   if (alike === undefined) return wasAsked(event, session) ? { kind: 'bySession' } : found('call_unrecorded')
   alike.seen = true
   return { kind: 'bySession' }
+}
+
+/** ATTACK: whoever has stolen what may assume the role names another session like one that a receipt made. */
+function wasMinted({ timeMs, errorCode }: TrailEvent, session: Session | undefined): boolean {
+  if (session === undefined || Math.abs(timeMs - session.mintedMs) > MARGIN_MS) return false
+  // AWS refused it, so there is no session of it.
+  if (errorCode !== null) return true
+  const first = !session.made
+  session.made = true
+  return first
+}
+
+/**
+ * The earliest call of that name and about that time that no event is yet. Events come in the order of time, so what is too
+ * old for one is never looked at again. ATTACK: a session of a hundred thousand calls, each held against each event.
+ */
+function unseenAlike({ name, timeMs }: TrailEvent, { byName }: Session): Call | undefined {
+  const call = earliest(byName.get(name), ({ seen, t }) => seen || t < timeMs - MARGIN_MS)
+  return call === undefined || call.t > timeMs + MARGIN_MS ? undefined : call
+}
+
+/** The last of a list whose earliest stands last, once those that are done with are taken off. */
+function earliest<T>(latestFirst: T[] | undefined, isDone: (value: T) => boolean): T | undefined {
+  let last = latestFirst?.at(-1)
+  while (last !== undefined && isDone(last)) {
+    latestFirst?.pop()
+    last = latestFirst?.at(-1)
+  }
+  return last
 }
 
 /** Account and name of a role: its path is in some ARNs only, and no two roles of an account share a name. */
@@ -165,21 +212,43 @@ async function sessionsOf(
     takeEntry(decodeEntry(bytes), sessions, bySeq)
     onEntry(++count)
   }
+  for (const session of sessions.values()) indexByName(session)
   return sessions
+}
+
+/** The earliest last, where it is taken off. */
+function indexByName({ calls, byName, asked }: Session): void {
+  for (const call of [...calls].sort((a, b) => b.t - a.t || b.seq - a.seq))
+    for (const name of new Set(call.names)) addTo(byName, name, call)
+  for (const times of asked.values()) times.sort((a, b) => b - a)
+}
+
+function addTo<T>(map: Map<string, T[]> | undefined, name: string, value: T): void {
+  const known = map?.get(name)
+  if (known === undefined) map?.set(name, [value])
+  else known.push(value)
 }
 
 function takeEntry(entry: Entry, sessions: Map<string, Session>, bySeq: Map<number, Call>): void {
   if (entry.type === 'mint') {
     const { action, minter, id, expires } = entry.data
     if (action === 'minted' && minter === 'aws-sts' && typeof id === 'string')
-      sessions.set(id, { expiresMs: Number(expires), calls: [], asked: [] })
+      sessions.set(id, {
+        mintedMs: entry.t,
+        expiresMs: Number(expires),
+        calls: [],
+        byName: new Map(),
+        made: false,
+        asked: new Map(),
+      })
   } else if (entry.type === 'probe') {
     takeProbe(entry, sessions)
   } else if (entry.type === 'attempt') {
     const session = sessions.get(entry.credential?.mint ?? '')
     if (session === undefined || entry.decision.effect !== 'allow') return
     const names = entry.ops.map(({ name }) => name.slice(name.indexOf(':') + 1))
-    const call: Call = { seq: entry.seq, t: entry.t, names, requestId: null, completed: false, seen: false }
+    const { seq, t } = entry
+    const call: Call = { seq, t, names, session, requestId: null, completed: false, seen: false }
     session.calls.push(call)
     bySeq.set(entry.seq, call)
   } else if (entry.type === 'outcome') {
@@ -197,12 +266,14 @@ function takeProbe({ t, data }: Entry & ControlBody, sessions: ReadonlyMap<strin
     readonly operations: readonly string[]
   }[]
   for (const { mint, operations } of asked)
-    sessions.get(mint)?.asked.push({ t, names: operations.map(name => name.slice(name.indexOf(':') + 1)) })
+    for (const name of operations) addTo(sessions.get(mint)?.asked, name.slice(name.indexOf(':') + 1), t)
 }
 
 /** Only what reads can have been asked. */
 function wasAsked({ name, timeMs, readOnly }: TrailEvent, { asked }: Session): boolean {
-  return readOnly && asked.some(({ t, names }) => names.includes(name) && Math.abs(t - timeMs) <= MARGIN_MS)
+  if (!readOnly) return false
+  const t = earliest(asked.get(name), each => each < timeMs - MARGIN_MS)
+  return t !== undefined && t <= timeMs + MARGIN_MS
 }
 
 function isBetween(t: number, fromMs: number | null, toMs: number | null): boolean {

@@ -167,7 +167,7 @@ export function fromReceipt(
 }
 
 /** What a receipt shows of an operation; the catalog adds its classes, so that one that grew more severe counts as that. */
-function inClear(api: PolicyApi, { name, classes, scope, resources }: AttemptOperation): Operation {
+export function inClear(api: PolicyApi, { name, classes, scope, resources }: AttemptOperation): Operation {
   const spec = specOf(api.catalog, name)
   const base: readonly OperationClass[] = spec?.classes ?? ['unknown']
   return {
@@ -185,7 +185,7 @@ function inClear(api: PolicyApi, { name, classes, scope, resources }: AttemptOpe
 const specs = new WeakMap<Catalog, ReadonlyMap<string, OperationSpec>>()
 
 /** What a catalog says of an operation by name; found in constant time after the first question. */
-export function specOf(catalog: Catalog, name: string): OperationSpec | undefined {
+function specOf(catalog: Catalog, name: string): OperationSpec | undefined {
   const known = specs.get(catalog) ?? new Map(catalog.operations().map(spec => [spec.name, spec]))
   specs.set(catalog, known)
   return known.get(name)

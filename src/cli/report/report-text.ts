@@ -1,4 +1,5 @@
 import { shownParts } from '../../canon/index.js'
+import { longest } from '../longest.js'
 import type { IncidentReport } from './incident.js'
 import { type Block, sectionsOf, warningOf } from './sections.js'
 
@@ -32,7 +33,7 @@ function blockLines(block: Block): readonly string[] {
       return [`${block.tone === 'loud' ? '!!' : '  '} ${block.text}`]
     case 'card': {
       if (block.brief !== null) return [`   ${block.head}`, ...block.brief.map(text => `       ${text}`)]
-      const width = Math.max(...block.facts.map(([label]) => label.length))
+      const width = longest(block.facts.map(([label]) => label))
       return [
         `   ${block.head}`,
         ...block.facts.map(([label, text]) => `       ${label.padEnd(width)}  ${text}`),
@@ -40,7 +41,7 @@ function blockLines(block: Block): readonly string[] {
     }
     case 'table': {
       const rows = [block.head, ...block.rows]
-      const widths = block.head.map((_, i) => Math.max(...rows.map(row => row[i]?.length ?? 0)))
+      const widths = block.head.map((_, i) => longest(rows.map(row => row[i] ?? '')))
       return rows.map(row => `   ${row.map((cell, i) => cell.padEnd(widths[i] ?? 0)).join('  ')}`.trimEnd())
     }
   }

@@ -1,7 +1,7 @@
 import type { ActivePolicy } from '../../policy/index.js'
 import type { Operation, OperationClass } from '../../protocol/index.js'
 import type { Recorded, RecordedAttempt } from '../replay/recorded-attempts.js'
-import { redecide, singly, specOf } from '../replay/redecide.js'
+import { inClear, redecide, singly } from '../replay/redecide.js'
 
 /** How often something was seen, for the comment beside the line that it led to. */
 export interface Tally {
@@ -71,8 +71,7 @@ export async function collectEvidence(
     for (const single of singly(attempt)) {
       const found = redecide(policy, single, () => 0)
       if (found.kind === 'unknown') {
-        // A request of one operation that was observed: no rule had reached it, whatever its arguments were.
-        if (attempt.entry.decision.code !== 'observed' || attempt.entry.ops.length > 1) {
+        if (!wasBeyondRules(attempt)) {
           untold.add(attempt)
           continue
         }
@@ -100,12 +99,19 @@ export async function collectEvidence(
 
 const NO_RULE: readonly string[] = ['no_matching_rule', 'unknown_operation']
 
+/**
+ * A request of one operation that was observed: no rule had reached it, whatever its arguments were. ATTACK: names that are
+ * too long for a receipt, whose scope and resources are not in it: a rule that is made of it would hold for all of them.
+ */
+function wasBeyondRules({ entry: { decision, ops } }: RecordedAttempt): boolean {
+  return decision.code === 'observed' && ops.length === 1 && ops[0]?.more === undefined
+}
+
+/** With the classes that the catalog has by now as well: a receipt may know less. */
 function recordedOf(policy: ActivePolicy, { entry }: RecordedAttempt): Operation | undefined {
   const [operation] = entry.ops
   const api = policy.apis.get(entry.req.api)
-  const spec = api === undefined || operation === undefined ? undefined : specOf(api.catalog, operation.name)
-  if (operation === undefined || spec === undefined) return undefined
-  return { ...operation, api: entry.req.api, baseClasses: spec.classes, args: {}, effects: [] }
+  return api === undefined || operation === undefined ? undefined : inClear(api, operation)
 }
 
 function keep(asked: Map<string, OpenAsked>, attempt: RecordedAttempt, operation: Operation): void {

@@ -32,10 +32,9 @@ export interface Generalised {
 /** One suggestion for each set of operations of an agent that share scope and resources. */
 export function generalise(asked: readonly Asked[]): Generalised {
   const suggestions = new Map<string, Suggestion>()
-  const leftOut: Occurrence[] = []
+  const leftOut = asked.flatMap(({ occurrences }) => occurrences.filter(each => !isSayable(each)))
   for (const each of asked) {
     const sayable = each.occurrences.filter(isSayable)
-    leftOut.push(...each.occurrences.filter(occurrence => !isSayable(occurrence)))
     if (sayable.length === 0) continue
     const one = suggestionFor(each, sayable)
     const { operations, ...rest } = one
