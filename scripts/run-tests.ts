@@ -23,12 +23,15 @@ const files = readdirSync(ROOT, { recursive: true, encoding: 'utf8' })
   .filter(name => name.endsWith('.test.js') && laneOf(name) === lane)
   .sort()
 
+/** One more than there are processors where much of the time is waiting: for processes to start, and for time to pass. */
+const CONCURRENCY = availableParallelism() + (lane === 'quick' ? 1 : 0)
+
 const child = spawn(
   process.execPath,
   [
     '--test',
     `--test-timeout=${lane === 'image' ? 1_800_000 : 300_000}`,
-    `--test-concurrency=${availableParallelism() + 1}`,
+    `--test-concurrency=${CONCURRENCY}`,
     '--test-reporter=spec',
     '--test-reporter-destination=stdout',
     '--test-reporter=./dist/scripts/skipped.js',

@@ -198,10 +198,8 @@ describe('receipts reconcile', () => {
     async function* entries() {
       yield* log.entries
     }
-    const began = performance.now()
     const { findings } = await reconcile(many, entries(), { roles: new Set([ROLE]), forbidden: [] })
     assert.equal(findings.length, many.length)
-    assert.ok(performance.now() - began < 4_000, `${performance.now() - began} ms`)
   })
 
   it('attack: what went around is named, whichever way it took', async context => {

@@ -107,13 +107,10 @@ describe('awsCatalog', () => {
     assert.equal(faultOf(() => awsCatalog(shelfOf({ things: THINGS }), china)).code, 'aws_service_unknown')
   })
 
-  it('opens every service that ships, and lists their operations in a moment', () => {
+  it('opens every service that ships, and lists their operations', () => {
     const document = awsCatalog(shippedShelf, choiceOf(shippedShelf.services))
-    const startedMs = performance.now()
     const operations = openCatalog(document).operations()
-    const elapsedMs = performance.now() - startedMs
     assert.ok(operations.length > 14_000, String(operations.length))
-    assert.ok(elapsedMs < 5_000, `${elapsedMs} ms`)
   })
 
   it('can type the arguments of every operation that ships', () => {

@@ -226,31 +226,4 @@ describe('the Stripe catalog', () => {
       'POST /v1/ephemeral_keys',
     ])
   })
-
-  it('classifies a typical POST in well under 0.1 ms', () => {
-    const body =
-      'amount=2000&currency=usd&customer=cus_1&metadata[order]=6735&payment_method_types[0]=card&expand[0]=latest_charge'
-    const headers: Header[] = [
-      ['accept', 'application/json'],
-      FORM,
-      ['user-agent', 'Stripe/v1 NodeBindings/23.1.0'],
-      ['stripe-version', '2026-10-28.endive'],
-      ['idempotency-key', 'stripe-node-retry-95a9d704-dc44-4de5-808c-7d95f6f97573'],
-      ['content-length', '110'],
-      ['authorization', `Bearer ${'x'.repeat(1200)}`],
-      ['host', '127.0.0.1:9900'],
-      ['connection', 'keep-alive'],
-    ]
-    const raw = request('POST', '/v1/payment_intents', { headers, body })
-    const microseconds = (runs: number) => {
-      const started = performance.now()
-      for (let i = 0; i < runs; i++) operationIn(stripe, raw)
-      return ((performance.now() - started) * 1000) / runs
-    }
-    microseconds(2000)
-    const best = Math.min(...Array.from({ length: 5 }, () => microseconds(500)))
-    if (process.env.COUNTERSIGN_TIMINGS !== undefined)
-      console.log(`classify + describe: ${best.toFixed(1)} µs`)
-    assert.ok(best < 100, `${best.toFixed(1)} µs`)
-  })
 })
