@@ -33,7 +33,7 @@ function operationText({ name, resources: [first] }: AttemptOperation): string {
 }
 
 /** ATTACK: one name that reads as several, or a reason that reads as another member, `because=x by=maria`: such ones are quoted. */
-function word(text: string): string {
+export function word(text: string): string {
   const shown = visible(text)
   return /^[^\s"=,[\]]+$/u.test(shown) ? shown : JSON.stringify(shown)
 }

@@ -13,7 +13,7 @@ import { nativeCrypto } from '../../native/index.js'
 import { type Entry, leafHash } from '../../receipt/index.js'
 import { type AdminClient, connectAdmin } from '../admin-client.js'
 import { type LoadedConfig, loadConfig } from '../config.js'
-import { entryLine, timeWords, visible } from '../entry-text.js'
+import { entryLine, timeWords, visible, word } from '../entry-text.js'
 import { wordsOf } from '../error-words.js'
 import { AnswerNo, type Io, printJson, printLine } from '../io.js'
 import type { KeeperStatus } from '../keeper-status.js'
@@ -135,7 +135,9 @@ function print(explanation: Explanation, { because, meaning, mend }: Reasons, io
   if (attempt !== null) {
     const { agent, policy, decision } = attempt
     if (agent.id !== '')
-      say(`  who         ${agent.id} in ${agent.environment}, task ${agent.task}, for ${agent.owner}`)
+      say(
+        `  who         ${word(agent.id)} in ${word(agent.environment)}, task ${word(agent.task)}, for ${word(agent.owner)}`,
+      )
     say(`  policy      version ${policy.version}, ${policy.cid}`)
     if (decision.rule !== null) say(`  rule        ${decision.rule}`)
     if (because !== null) say(`  because     ${because}`)
