@@ -28,6 +28,11 @@ export class Connections {
       })
   }
 
+  /** Closes those without a request; ATTACK: one that says nothing would keep a server from its end. */
+  closeIdle(): void {
+    for (const socket of [...this.idle]) this.leave(socket)
+  }
+
   private take(socket: Socket): void {
     if (this.open.size >= this.max) {
       this.onCrowded()

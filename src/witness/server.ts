@@ -55,7 +55,7 @@ export async function serveWitness(options: WitnessServerOptions): Promise<Witne
   }
   const { tls } = options
   const server = serverOf(settings, options)
-  new Connections(server, options.maxConnections ?? MAX_CONNECTIONS)
+  const connections = new Connections(server, options.maxConnections ?? MAX_CONNECTIONS)
   // A client that doesn't read its answer.
   server.timeout = IDLE_MS
   server.on('request', (request: IncomingMessage, response: ServerResponse) => {
@@ -69,7 +69,7 @@ export async function serveWitness(options: WitnessServerOptions): Promise<Witne
     close: () =>
       new Promise(resolve => {
         server.close(() => resolve())
-        server.closeIdleConnections()
+        connections.closeIdle()
       }),
   }
 }

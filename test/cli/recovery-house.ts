@@ -1,9 +1,16 @@
 import assert from 'node:assert/strict'
 import { randomUUID } from 'node:crypto'
 import { writeFileSync } from 'node:fs'
-import { cp, mkdir, rm, writeFile } from 'node:fs/promises'
+import { cp, mkdir, readFile, rm, writeFile } from 'node:fs/promises'
 import type { TestContext } from 'node:test'
-import { encodeEnvelope, formatPublicKey, fromUtf8, type SigningKey } from '../../src/canon/index.js'
+import {
+  contentId,
+  decodeEnvelope,
+  encodeEnvelope,
+  formatPublicKey,
+  fromUtf8,
+  type SigningKey,
+} from '../../src/canon/index.js'
 import { createKeyFile, readSigningKey } from '../../src/cli/keyfile.js'
 import { trustChainText, writeTrustChain } from '../../src/cli/trust-files.js'
 import { type Ledger, type OpenLedgerOptions, openLedger } from '../../src/ledger/index.js'
@@ -166,8 +173,10 @@ export async function prepared(house: RecoveryHouse, ...more: readonly string[])
 }
 
 export async function signed(house: RecoveryHouse, file: string, ...names: readonly string[]): Promise<void> {
+  const id = contentId(nativeCrypto, decodeEnvelope(await readFile(file)).payload)
   for (const name of names) {
-    const said = await house.ledger('recover', '--sign', file, '--key', house.path('keys', `${name}.jwk`))
+    const key = house.path('keys', `${name}.jwk`)
+    const said = await house.ledger('recover', '--sign', file, '--key', key, '--id', id)
     assert.equal(said.code, 0, said.out + said.err)
   }
 }

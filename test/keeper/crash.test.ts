@@ -15,7 +15,7 @@ describe('a keeper that was killed', () => {
     const seed = randomBytes(32)
     const house = await House.build(t, seed)
     const first = await keeperIn(house.folder, seed)
-    t.after(() => first.kill('SIGKILL'))
+    house.beforeEnd(() => ended(first))
     const client = await house.connect()
     const held = await house.ask(client, operation('POST /invoices/{id}/void'))
     const seqs = [
@@ -57,7 +57,7 @@ describe('two keepers on one ledger', () => {
     const seed = randomBytes(32)
     const house = await House.build(t, seed)
     const first = await keeperIn(house.folder, seed)
-    t.after(() => first.kill('SIGKILL'))
+    house.beforeEnd(() => ended(first))
     const client = await house.connect()
     const second = spawn(process.execPath, [keeperProcess, house.folder, Buffer.from(seed).toString('hex')], {
       stdio: ['ignore', 'pipe', 'pipe'],
@@ -68,6 +68,12 @@ describe('two keepers on one ledger', () => {
     assert.equal((await house.ask(client, operation(REMIND))).verdict.kind, 'forward')
   })
 })
+
+/** INVARIANT: before its folder is removed, in which it would go on writing. */
+async function ended(child: ChildProcess): Promise<void> {
+  child.kill('SIGKILL')
+  if (child.exitCode === null && child.signalCode === null) await once(child, 'exit')
+}
 
 async function keeperIn(folder: string, seed: Uint8Array): Promise<ChildProcess> {
   const child = spawn(process.execPath, [keeperProcess, folder, Buffer.from(seed).toString('hex')], {

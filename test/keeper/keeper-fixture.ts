@@ -252,9 +252,14 @@ export class House {
     const house = new House(await mkdtemp(join(tmpdir(), 'keeper-')), seed)
     t.after(async () => {
       for (const close of house.closing.splice(0).reverse()) await close()
-      await rm(house.folder, { recursive: true, force: true })
+      await rm(house.folder, { recursive: true, force: true, maxRetries: 5 })
     })
     return house
+  }
+
+  /** What was begun last is ended first, and the folder goes when all is. */
+  beforeEnd(close: () => Promise<unknown>): void {
+    this.closing.push(close)
   }
 
   get linkSocket(): string {

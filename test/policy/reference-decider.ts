@@ -294,8 +294,19 @@ function resourceReach({ resources }: Criteria, reading: Effect, operation: Oper
     ),
   )
   if (met.length === operation.resources.length) return 'yes'
-  if (met.length === 0 || reading === 'allow') return 'no'
+  if (reading === 'allow' || (met.length === 0 && !mayBeMet(patterns, operation))) return 'no'
   return reading === 'deny' ? 'yes' : 'in part'
+}
+
+/** What a request leaves open, of a type that it could name and doesn't, may be what a pattern names. */
+function mayBeMet(
+  patterns: readonly (string | { type: string; id: string })[],
+  { spellings = [] }: Operation,
+): boolean {
+  const open = spellings.filter(({ like }) => like === '*').map(({ type }) => type)
+  return patterns.some(pattern =>
+    typeof pattern === 'string' ? open.length > 0 : open.includes(pattern.type),
+  )
 }
 
 /** Another account has to be named in the scope. */
