@@ -90,6 +90,22 @@ describe('a receipt that the ledger doesn’t take', () => {
     assert.deepEqual(kinds, ['forward', 'forward', 'forward', 'refuse'])
   })
 
+  it('uses up no limit where it could not be written at all either', async t => {
+    const house = await House.build(t)
+    const state = { broken: true }
+    const seal = (_id: string, record: Uint8Array): Uint8Array => {
+      if (state.broken) throw new Error('nothing can be sealed')
+      return record
+    }
+    await house.start({ side: { seal } })
+    const link = await house.connect()
+    for (let i = 0; i < 4; i++) await assert.rejects(house.ask(link, operation(REMIND)))
+    state.broken = false
+    const kinds = []
+    for (let i = 0; i < 4; i++) kinds.push((await house.ask(link, operation(REMIND))).verdict.kind)
+    assert.deepEqual(kinds, ['forward', 'forward', 'forward', 'refuse'])
+  })
+
   it('uses up no approval, and revives none that the API has outdated', async t => {
     const over: { state?: ReturnType<typeof refusing> } = {}
     const cloud = await askedCloud(t, {
