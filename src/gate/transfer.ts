@@ -154,6 +154,11 @@ export class Transfer implements Dispatcher.DispatchHandler {
   }
 
   onResponseError(_controller: Dispatcher.DispatchController | null, error: Error): void {
+    // The length of a 304 is that of the answer that it stands for (RFC 9110 §8.6), and undici misses so many bytes.
+    if (this.http === 304 && causeCode(error) === 'UND_ERR_RES_CONTENT_LENGTH_MISMATCH') {
+      this.onResponseEnd()
+      return
+    }
     const { status, code, executed } = this.causeOf(error)
     const settled = this.settle(status)
     this.context.log.warn({ api: this.order.api.name, code, cause: causeCode(error) }, 'upstream failed')

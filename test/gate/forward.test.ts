@@ -177,6 +177,16 @@ describe('an admitted request', () => {
     assert.equal((await running.keeper.outcome(2)).status, 'completed')
   })
 
+  it('is answered 304 under the length of the answer that it stands for', async () => {
+    running.upstream.answer = (_request, response) =>
+      void response.writeHead(304, { 'Content-Length': 11, ETag: '"a"' }).end()
+    const line = rawRequest('GET /billing/invoices/in_1', [BEARER, 'If-None-Match: "a"'])
+    const { status, head, body } = await exchangeRaw(running.url, line)
+    assert.deepEqual([status, body], [304, ''])
+    assert.match(head, /^ETag: "a"\r?$/m)
+    assert.equal((await running.keeper.outcome()).status, 'completed')
+  })
+
   it('gets its answer part by part, not at the end', async () => {
     let finish = (): void => {}
     running.upstream.answer = (_request, response) => {
