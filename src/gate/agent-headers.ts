@@ -47,6 +47,7 @@ export function agentHeaders(
   let encoded = false
   let echoed = false
   let linkRoom = MAX_LINK_LETTERS
+  const length: string[] = []
   for (let i = 0; i < raw.length; i += 2) {
     const name = text(raw[i] as Buffer | string)
     const lower = name.toLowerCase()
@@ -77,8 +78,11 @@ export function agentHeaders(
     if (UPSTREAM_IDS.has(lower)) upstreamId ??= idOf(text(raw[i + 1] as Buffer | string), guard)
     if (value === null || !isSendableValue(value)) continue
     echoed ||= guard.isEchoedIn(value)
-    flat.push(name, value)
+    // ATTACK: `Content-Disposition: …"é.pdf"` behind a length, which Node takes for bytes then, and throws over.
+    const place = lower === 'content-length' ? length : flat
+    place.push(name, value)
   }
+  flat.push(...length)
   return { flat, upstreamId, encoded, echoed }
 }
 

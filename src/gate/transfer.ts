@@ -148,7 +148,7 @@ export class Transfer implements Dispatcher.DispatchHandler {
   onResponseEnd(): void {
     const settled = this.settle('completed')
     if (this.withheld !== null) this.refuse(this.withheld, 'yes')
-    else if (this.order.awaitMark) void settled.then(recorded => this.endMarked(recorded))
+    else if (this.order.awaitMark) settled.then(recorded => this.endMarked(recorded)).catch(this.onFault)
     else this.end()
     void settled.then(this.finish)
   }
@@ -267,6 +267,12 @@ export class Transfer implements Dispatcher.DispatchHandler {
   private readonly onAgentClosed = (): void => {
     this.drainTimer = setTimeout(() => this.cut(), this.context.limits.drainMs)
     this.controller?.resume()
+  }
+
+  /** What nobody thought of ends this answer, and not the gate. */
+  private readonly onFault = (error: Error): void => {
+    this.context.log.error({ err: error }, 'fault of the gate')
+    this.order.exchange.response.destroy()
   }
 
   private readonly onAgentDrained = (): void => {
