@@ -8,7 +8,7 @@ export interface AgentHeaders {
   readonly flat: string[]
   /** The upstream's own id of the request, for the receipt. */
   readonly upstreamId: string | null
-  /** Content codings other than identity, or transfer codings other than chunked. */
+  /** Content codings other than identity, transfer codings other than chunked, or letters that aren't ASCII's bytes. */
   readonly encoded: boolean
   /** A header that would have gone to the agent holds the credential. */
   readonly echoed: boolean
@@ -47,6 +47,7 @@ export function agentHeaders(
   let encoded = false
   let echoed = false
   let linkRoom = MAX_LINK_LETTERS
+  const length: string[] = []
   for (let i = 0; i < raw.length; i += 2) {
     const name = text(raw[i] as Buffer | string)
     const lower = name.toLowerCase()
@@ -63,6 +64,9 @@ export function agentHeaders(
         text(raw[i + 1] as Buffer | string)
           .trim()
           .toLowerCase() !== 'chunked'
+    } else if (lower === 'content-type') {
+      value = text(raw[i + 1] as Buffer | string)
+      encoded ||= !rules.keepsEncoding && !hasPlainLetters(value)
     } else if (lower === 'location') {
       value = ownLocation(text(raw[i + 1] as Buffer | string), rules)
     } else if (lower === 'link') {
@@ -74,8 +78,11 @@ export function agentHeaders(
     if (UPSTREAM_IDS.has(lower)) upstreamId ??= idOf(text(raw[i + 1] as Buffer | string), guard)
     if (value === null || !isSendableValue(value)) continue
     echoed ||= guard.isEchoedIn(value)
-    flat.push(name, value)
+    // ATTACK: `Content-Disposition: …"é.pdf"` behind a length, which Node takes for bytes then, and throws over.
+    const place = lower === 'content-length' ? length : flat
+    place.push(name, value)
   }
+  flat.push(...length)
   return { flat, upstreamId, encoded, echoed }
 }
 
@@ -115,6 +122,19 @@ function upstreamPath(reference: string, { upstreamOrigin, exchange }: AgentHead
   // ATTACK: `https://upstream//evil.test/` is within the origin, and its path alone is a reference to another host.
   if (url.pathname.startsWith('//')) return null
   return url.pathname + url.search + url.hash
+}
+
+/** Charsets in which the letters of a credential are the bytes of ASCII; and `binary`, which is none and says nothing. */
+const PLAIN_CHARSET =
+  /^(?:(?:us-)?ascii|utf-?8|iso-?8859-\d+|latin-?\d|windows-\d+|cp125\d|koi8-[ru]|shift[_-]jis|euc-(?:jp|kr|tw)|gb(?:2312|k|18030)|big5(?:-hkscs)?|binary)$/i
+
+/**
+ * ATTACK: `Accept: application/json;charset=UTF-16`, which an upstream obeys: the credential that it repeats has a NUL
+ * behind each letter.
+ */
+function hasPlainLetters(contentType: string): boolean {
+  const charsets = contentType.matchAll(/\bcharset\s*=\s*["']?([^\s"';,]*)/gi)
+  return [...charsets].every(([, charset = '']) => charset === '' || PLAIN_CHARSET.test(charset))
 }
 
 /** Header bytes are Latin-1 on both sides, so that they come out as they went in. */

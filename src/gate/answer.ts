@@ -55,6 +55,11 @@ export function answerRefusal(
   response.writeHead(form.status, headers)
   if (request.method === 'HEAD') response.flushHeaders()
   else response.write(body)
+  endAnswer(exchange)
+}
+
+/** Ends an answer whose bytes are written; of a request that wasn't read to its end, the connection with it, see `linger`. */
+export function endAnswer({ request, response }: Pick<Exchange, 'request' | 'response'>): void {
   if (request.complete) response.end()
   else linger(request, response)
 }
@@ -83,5 +88,6 @@ function linger(request: IncomingMessage, response: ServerResponse): void {
     .on('close', end)
     .on('end', end)
     .on('error', end)
-    .resume()
+  // Behind the end of an upload that the upstream doesn't want any more: it pauses what it is detached from.
+  setImmediate(() => request.resume())
 }

@@ -10,7 +10,7 @@ const ASTERISK = 0x2a
  * Lives as long as the request. In a body every occurrence is overwritten by as many asterisks, across the
  * borders of parts as well; only bytes that could be the beginning of an occurrence are held back.
  *
- * It is known as sent, with the scheme taken off, and with any of its characters escaped for JSON, a URL or HTML.
+ * It is known as sent, with the scheme and names before it taken off, and with any of its characters escaped for JSON, a URL or HTML.
  */
 export class EchoGuard {
   /** Occurrences masked so far. */
@@ -89,7 +89,16 @@ function addSecrets(secrets: Set<string>, value: string): void {
   const space = value.indexOf(' ')
   const scheme = space < 0 ? '' : value.slice(0, space).toLowerCase()
   const bare = value.slice(space + 1).trim()
-  const parts = [bare]
+  const parts = [bare, ...behindNames(bare)]
   if (scheme === 'basic') parts.push(...Buffer.from(bare, 'base64').toString('latin1').split(':'))
   for (const part of parts) if (part.length >= MIN_SECRET_CHARACTERS) secrets.add(part)
+}
+
+/** Of what an operator may put before a secret (`prefix` of the policy). */
+const MAX_PREFIX_LETTERS = 32
+
+/** ATTACK: `Cookie: session=<secret>`, or `Token token=<secret>`, which an upstream takes apart and repeats without the name. */
+function behindNames(text: string): string[] {
+  const ends = [...text.slice(0, MAX_PREFIX_LETTERS).matchAll(/[ =:,;"']/g)].map(({ index }) => index + 1)
+  return ends.map(end => text.slice(end))
 }

@@ -134,7 +134,8 @@ export const gateErrors = {
   },
   upstream_encoding: {
     status: 502,
-    sentence: 'The upstream encoded its answer although it was asked not to, so it could not be checked.',
+    sentence:
+      'The upstream encoded its answer although it was asked not to, or wrote it in a charset that can’t be searched, so it could not be checked.',
     mend: 'Tell the operator; the operation itself was sent and answered.',
   },
   credential_echoed: {

@@ -82,7 +82,8 @@ export function identify(slots: readonly Slot[], headers: readonly Header[], que
     }
     for (const name of found) {
       foreign ??= []
-      foreign.push(`query:${name.slice(0, 58)}`)
+      // ATTACK: a name that is cut within a character, which the keeper would close the link over.
+      foreign.push(`query:${name.slice(0, 58).toWellFormed()}`)
     }
   }
   if (signatures !== null && presented?.slot !== 'aws-sigv4') foreign = [...(foreign ?? []), ...signatures]

@@ -5,6 +5,7 @@ import {
   type AdmitRequest,
   Channel,
   type CutOrder,
+  checkSayable,
   encodeMessage,
   type FullCheckReading,
   fromKeeper,
@@ -40,8 +41,8 @@ export interface KeeperClientOptions {
 
 /**
  * The gate's end of the link. Every call fails closed: whatever goes wrong is a rejection with one of
- * `keeper_gone keeper_slow keeper_fault keeper_stopping link_busy frame_too_large`, and nothing may be forwarded then. An
- * admission that arrives after its `keeper_slow` is settled here as `not_sent`.
+ * `keeper_gone keeper_slow keeper_fault keeper_stopping link_busy frame_too_large frame_malformed`, and nothing may be
+ * forwarded then. An admission that arrives after its `keeper_slow` is settled here as `not_sent`.
  */
 export interface KeeperClient extends KeeperPort {
   /** Resolves at the keeper's next welcome, at once while connected. */
@@ -167,7 +168,9 @@ class Link implements KeeperClient {
     const number = this.nextCall++
     let frame: Buffer
     try {
-      frame = encodeMessage(request(number))
+      const message = request(number)
+      if (message.type === 'admit') checkSayable(message)
+      frame = encodeMessage(message)
     } catch (error) {
       return Promise.reject(error)
     }

@@ -39,11 +39,12 @@ export function answerNothing(response: ServerResponse): true {
 }
 
 function plain(response: ServerResponse, status: number, text: string, type = 'text/plain'): void {
-  response
-    .writeHead(status, {
-      'Content-Type': type,
-      'Content-Length': Buffer.byteLength(text),
-      'Cache-Control': 'no-store',
-    })
-    .end(text)
+  response.writeHead(status, {
+    'Content-Type': type,
+    'Content-Length': Buffer.byteLength(text),
+    'Cache-Control': 'no-store',
+  })
+  // ATTACK: HEAD. A server that takes bodies strictly throws over one, and with it ends the gate.
+  if (response.req.method === 'HEAD') response.end()
+  else response.end(text)
 }

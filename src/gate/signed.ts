@@ -1,4 +1,4 @@
-import type { SignedRequest } from '../link/index.js'
+import { isSayable, type SignedRequest } from '../link/index.js'
 import {
   EMPTY_PAYLOAD,
   type Header,
@@ -52,7 +52,7 @@ export function signedRequest(
   const payload = signature.payload ?? receivedSha256
   if (payload === null || !isCheckedAgainst(payload, body)) return 'aws_payload_hash'
   const { place, date, expiresSeconds, accessKeyId, region, service } = signature
-  return {
+  const signed: SignedRequest = {
     place,
     target: exchange.url,
     date,
@@ -67,6 +67,7 @@ export function signedRequest(
     // The attempt has no id yet: an API whose clients sign adds no header that depends on it.
     outbound: outboundHeaders(api, head.headers, api.catalog.addedHeaders(head, '')),
   }
+  return isSayable(signed) ? signed : 'aws_signature_headers'
 }
 
 /** Each of them once. ATTACK: of two `x-amz-target`, one is verified and the other obeyed. */

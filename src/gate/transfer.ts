@@ -3,7 +3,7 @@ import { CountersignError } from '../canon/index.js'
 import type { AdmissionCode, BudgetReading, ReceiptAnchor } from '../link/index.js'
 import type { Header } from '../protocol/index.js'
 import { agentHeaders } from './agent-headers.js'
-import { admission, anchorHeader, answerRefusal } from './answer.js'
+import { admission, anchorHeader, answerRefusal, endAnswer } from './answer.js'
 import type { GateApi } from './api.js'
 import { BodyRefused } from './body-check.js'
 import { budgetHeaders } from './budget-headers.js'
@@ -148,12 +148,17 @@ export class Transfer implements Dispatcher.DispatchHandler {
   onResponseEnd(): void {
     const settled = this.settle('completed')
     if (this.withheld !== null) this.refuse(this.withheld, 'yes')
-    else if (this.order.awaitMark) void settled.then(recorded => this.endMarked(recorded))
+    else if (this.order.awaitMark) settled.then(recorded => this.endMarked(recorded)).catch(this.onFault)
     else this.end()
     void settled.then(this.finish)
   }
 
   onResponseError(_controller: Dispatcher.DispatchController | null, error: Error): void {
+    // The length of a 304 is that of the answer that it stands for (RFC 9110 §8.6), and undici misses so many bytes.
+    if (this.http === 304 && causeCode(error) === 'UND_ERR_RES_CONTENT_LENGTH_MISMATCH') {
+      this.onResponseEnd()
+      return
+    }
     const { status, code, executed } = this.causeOf(error)
     const settled = this.settle(status)
     this.context.log.warn({ api: this.order.api.name, code, cause: causeCode(error) }, 'upstream failed')
@@ -165,8 +170,10 @@ export class Transfer implements Dispatcher.DispatchHandler {
 
   /** The head is written with the first byte that may leave, so that a missing mark can still be answered. */
   private writeHead(): void {
-    const { response, preferenceApplied } = this.order.exchange
+    const { request, response, preferenceApplied } = this.order.exchange
     if (response.headersSent || response.destroyed || this.head === null) return
+    // ATTACK: an answer before the end of an upload that nobody reads then. What comes behind it on the connection would wait.
+    if (!request.complete) this.head.push('Connection', 'close')
     if (preferenceApplied !== null) this.head.push('Preference-Applied', preferenceApplied)
     this.head.push('Countersign-Decision', admission(this.order.code))
     this.head.push('Countersign-Receipt', anchorHeader(this.context.keeper.origin(), this.order.receipt))
@@ -190,8 +197,8 @@ export class Transfer implements Dispatcher.DispatchHandler {
     this.writeHead()
     if (this.held !== null) response.write(this.held)
     this.held = null
-    if (rest === null) response.end()
-    else response.end(rest)
+    if (rest !== null) response.write(rest)
+    endAnswer(this.order.exchange)
     if (this.guard.masked > 0)
       this.context.log.error({ api: this.order.api.name }, 'credential echoed in a body, masked')
   }
@@ -260,6 +267,12 @@ export class Transfer implements Dispatcher.DispatchHandler {
   private readonly onAgentClosed = (): void => {
     this.drainTimer = setTimeout(() => this.cut(), this.context.limits.drainMs)
     this.controller?.resume()
+  }
+
+  /** What nobody thought of ends this answer, and not the gate. */
+  private readonly onFault = (error: Error): void => {
+    this.context.log.error({ err: error }, 'fault of the gate')
+    this.order.exchange.response.destroy()
   }
 
   private readonly onAgentDrained = (): void => {

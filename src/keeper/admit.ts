@@ -7,7 +7,7 @@ import type {
   GrantVerifier,
   RecordedCredential,
 } from '../credential/index.js'
-import type { Companion, Ledger } from '../ledger/index.js'
+import type { Appended, Companion, Ledger } from '../ledger/index.js'
 import type { AdmitReply, AdmitRequest, BudgetReading, ReceiptAnchor, Verdict } from '../link/index.js'
 import type { ActivePolicy, LimitWindow } from '../policy/index.js'
 import type { Operation } from '../protocol/index.js'
@@ -179,14 +179,22 @@ export class Admission {
     carried: Partial<Pick<Companion, 'before' | 'state'>> = {},
   ): Promise<AdmitReply> {
     if (c.grant !== null) this.parts.refusals.refused(c.grant.jti, c.nowMs)
-    const { body, side } = writeAttempt(c, result, this.parts.crypto, this.parts.side)
     const { before, state } = carried
-    const { seq, leaf } = await this.parts.ledger.append(body, {
+    const { seq, leaf } = await this.append(c, result, {
       ...(before === undefined ? {} : { before }),
       ...(state === undefined ? {} : { state }),
-      ...(side === undefined ? {} : { side }),
     })
     return reply(c.request, verdict, { seq, leaf })
+  }
+
+  /** The attempt, durable. Rejects where the ledger doesn't take it, and where it can't be written at all. */
+  private async append(
+    c: Case,
+    result: AttemptResult,
+    along: Partial<Pick<Companion, 'before' | 'state'>>,
+  ): Promise<Appended> {
+    const { body, side } = writeAttempt(c, result, this.parts.crypto, this.parts.side)
+    return await this.parts.ledger.append(body, { ...(side === undefined ? {} : { side }), ...along })
   }
 
   private async allow(ruling: Extract<Ruling, { kind: 'allow' }>, from: GateConnection): Promise<AdmitReply> {
@@ -208,22 +216,13 @@ export class Admission {
     const { credential, headers } = access
     const { approval, reserved } = claim
     const code = approval === null ? decision.code : 'approved'
-    const { body, side } = writeAttempt(
-      c,
-      {
-        decision: { effect: 'allow', code, rule: decision.rule },
-        ...(approval === null ? {} : { approval }),
-        ...(credential === null ? {} : { credential: writtenCredential(credential) }),
-        ...(reserved.length === 0 ? {} : { reserved }),
-      },
-      this.parts.crypto,
-      this.parts.side,
-    )
-    const appended = this.parts.ledger.append(body, {
-      ...(side === undefined ? {} : { side }),
-      ...claim.durable,
-    })
-    const { seq, leaf, t } = await appended.catch(error => {
+    const result = {
+      decision: { effect: 'allow', code, rule: decision.rule },
+      ...(approval === null ? {} : { approval }),
+      ...(credential === null ? {} : { credential: writtenCredential(credential) }),
+      ...(reserved.length === 0 ? {} : { reserved }),
+    } as const
+    const { seq, leaf, t } = await this.append(c, result, claim.durable).catch(error => {
       claim.giveBack()
       throw error
     })

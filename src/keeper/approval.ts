@@ -343,18 +343,20 @@ function askedFor(c: Case, grant: Grant): JsonValue {
 
 /**
  * What people sign of each operation.
- * ATTACK: one unrouted call is approved, and another is sent; or a file of the same length. Where the arguments don't
- * say everything, the request itself stands among them, as a member that no API has.
+ * ATTACK: one unrouted call is approved, and another is sent; or a file of the same length; or another body than the one
+ * that was under the key. Where the arguments don't say everything, the request itself stands among them, as a member that
+ * no API has.
  */
 function argumentsOf(c: Case): readonly JsonValue[] {
   const catalog = c.policy.apis.get(c.request.api)?.catalog
-  const { finding } = c.request
+  const { finding, body } = c.request
   return c.operations.map((operation, index) => {
     const args = (catalog?.lastingArgs(operation) ?? operation.args) as JsonObject
     const notUnderstood =
       operation.classes.includes('unknown') ||
       (finding.kind === 'operations' && finding.operations[index]?.opaque !== undefined)
-    return notUnderstood || hasMeasured(args) ? { ...args, [WHOLE_REQUEST]: wholeRequest(c) } : args
+    const unsaid = notUnderstood || hasMeasured(args) || body.kind === 'streamed'
+    return unsaid ? { ...args, [WHOLE_REQUEST]: wholeRequest(c) } : args
   })
 }
 
@@ -367,6 +369,9 @@ function hasMeasured(value: JsonValue): boolean {
   return 'lengthBytes' in value || Object.values(value).some(hasMeasured)
 }
 
+const DIGEST = /^[0-9a-f]{64}$/
+
+/** A body that streams is known where its digest was signed: the upstream gets it under the same, and no other passes the gate. */
 function wholeRequest({ request: { method, target, body, signed } }: Case): JsonObject {
   const headers = (signed?.outbound ?? []).flatMap(([name, value]) =>
     isAwsSharedHeader(name) ? [] : [[name, value]],
@@ -378,6 +383,8 @@ function wholeRequest({ request: { method, target, body, signed } }: Case): Json
     case 'inspected':
       return { ...said, bodySha256: body.sha256 }
     case 'streamed':
-      return { ...said, body: 'streamed: nobody knows its content' }
+      return signed !== null && DIGEST.test(signed.payload)
+        ? { ...said, bodySha256: signed.payload }
+        : { ...said, body: 'streamed: nobody knows its content' }
   }
 }

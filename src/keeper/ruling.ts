@@ -1,7 +1,7 @@
 import type { Crypto } from '../canon/index.js'
 import type { AwsGrantKeys, Grant, GrantVerdict } from '../credential/index.js'
 import type { Decision, DecisionInput, LimitWindow, PolicyApi, ProbeQuestion } from '../policy/index.js'
-import { isReading, isUnclassifiable } from '../protocol/index.js'
+import { isReading, isUnclassifiable, type Operation } from '../protocol/index.js'
 import type { Approval } from './approval.js'
 import type { ApprovalRequest, Approvals } from './approvals.js'
 import { type Case, resultsOf } from './attempt-entry.js'
@@ -119,6 +119,7 @@ export function rule(c: Case, presented: GrantVerdict | 'missing', memory: Rulin
   const origin = originIn(undefined)
   if (origin === undefined) return denied(c, 'upstream_unknown')
   const operations = recognised.map(one => api.catalog.describe(api.name, one))
+  if (!operations.every(isWritable)) return denied(c, 'arguments_too_complex')
   const described = { ...c, classifier: api.catalog.classifier, operations }
   const at = { request, grant: presented.grant, recognised, operations, originIn, nowMs }
   const verdict = verifySignature(at, memory.awsKeys, memory.crypto)
@@ -182,6 +183,15 @@ function held(c: Case, decision: Decision, route: Route, memory: RulingMemory): 
     case 'refused':
       return { kind: 'deny', c, denial: { ...UNDECIDED, code: asked.code, decisive: decision.decisive } }
   }
+}
+
+/** ATTACK: a name that a description cuts within a character: nothing of the request could be written down, not even its denial. */
+function isWritable({ name, scope, resources, spellings = [] }: Operation): boolean {
+  return (
+    name.isWellFormed() &&
+    Object.values(scope).every(value => value.isWellFormed()) &&
+    [...resources, ...spellings].every(({ id }) => id.isWellFormed())
+  )
 }
 
 /** A grant that a halt has ended says so, so that its agent reads why. */

@@ -18,9 +18,19 @@ export interface SettlementParts {
   readonly probing: Pick<Probing, 'end'>
 }
 
+/** An outcome on its way to the ledger. */
+interface Owed {
+  readonly attempt: OpenAttempt
+  readonly outcome: OutcomeBody
+  /** It is certain that nothing was sent. */
+  readonly release: boolean
+}
+
 /** Gives every admitted attempt exactly one outcome. */
 export class Settlement {
   private readonly parts: SettlementParts
+  /** What the ledger was too busy to take, by the attempt. Nobody else closes those any more. */
+  private readonly owed = new Map<number, Owed>()
 
   constructor(parts: SettlementParts) {
     this.parts = parts
@@ -46,17 +56,19 @@ export class Settlement {
     await this.closeAll(attempts)
   }
 
-  /** Closes attempts whose deadline has passed. */
+  /** Closes attempts whose deadline has passed, and writes what the ledger was too busy for. */
   async sweep(): Promise<void> {
     const attempts = this.parts.open.takeOverdue(this.parts.clock.nowMs())
     if (attempts.length > 0)
       this.parts.log.warn({ attempts: attempts.length }, 'attempts ran past their deadline')
     await this.closeAll(attempts)
+    await this.writeOwed()
   }
 
   /** Closes whatever is still open, at the end of the keeper's life. */
   async abandon(): Promise<void> {
     await this.closeAll(this.parts.open.takeAll())
+    await this.writeOwed()
   }
 
   /** An admission that was made durable and could never be handed out. */
@@ -70,15 +82,33 @@ export class Settlement {
     )
   }
 
-  /** Reservations are given back only where it is certain that nothing was sent. */
   private append(attempt: OpenAttempt, outcome: OutcomeBody, release: boolean): Promise<Appended> {
     if (attempt.changing !== null) this.parts.probing.end(attempt.changing)
-    return this.parts.ledger.append(outcome, {
-      urgency: attempt.awaitMark ? 'now' : 'soon',
-      ...(release && attempt.hold.keys.length > 0
-        ? { state: this.parts.counters.release(attempt.hold) }
-        : {}),
-    })
+    return this.write({ attempt, outcome, release })
+  }
+
+  private async writeOwed(): Promise<void> {
+    // Whoever takes it out writes it: two sweeps may meet.
+    for (const [seq, owed] of [...this.owed]) if (this.owed.delete(seq)) await this.write(owed)
+  }
+
+  /**
+   * Reservations are given back only where it is certain that nothing was sent.
+   * ATTACK: gates that flood the ledger's queue while the outcome of what was done comes in: it would be lost.
+   */
+  private async write(owed: Owed): Promise<Appended> {
+    const { attempt, outcome, release } = owed
+    try {
+      return await this.parts.ledger.append(outcome, {
+        urgency: attempt.awaitMark ? 'now' : 'soon',
+        ...(release && attempt.hold.keys.length > 0
+          ? { state: this.parts.counters.release(attempt.hold) }
+          : {}),
+      })
+    } catch (error) {
+      if ((error as { code?: unknown }).code === 'ledger_busy') this.owed.set(attempt.seq, owed)
+      throw error
+    }
   }
 
   private closing(

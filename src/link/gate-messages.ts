@@ -153,6 +153,29 @@ export function areSayable(operations: readonly Recognised[]): boolean {
   }
 }
 
+/**
+ * The same of what a client has signed.
+ * ATTACK: 140 times `Accept`, or a signed header with a name of 300 letters.
+ */
+export function isSayable(signed: SignedRequest): boolean {
+  try {
+    readSigned(signed)
+    return true
+  } catch {
+    return false
+  }
+}
+
+/**
+ * Throws `frame_malformed` where the keeper would close the link over the request, its operations apart, which
+ * `areSayable` has looked at: whatever an agent gets into one, the link stays everybody's.
+ */
+export function checkSayable(request: AdmitRequest): void {
+  const { type: _, finding, ...members } = request
+  const shortened = finding.kind === 'operations' ? { kind: finding.kind, operations: [] } : finding
+  readAdmit({ ...members, finding: shortened })
+}
+
 function readRecognised(value: unknown): Recognised {
   const m = membersOf(value, ['name', 'args'], ['account', 'region', 'opaque'])
   return {

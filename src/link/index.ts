@@ -2,7 +2,7 @@ export { Channel, type ChannelEvents, type ChannelOptions } from './channel.js'
 export { encodeMessage, fromGate, fromKeeper, type Inbound } from './codec.js'
 export { type GrantRefusal, linkErrors, linkFault } from './error-table.js'
 export { encodeFrame, type Frame, FrameReader } from './frame.js'
-export { areSayable } from './gate-messages.js'
+export { areSayable, checkSayable, isSayable } from './gate-messages.js'
 export { MAX_BUDGETS, MAX_CUT } from './keeper-messages.js'
 export type {
   AdmissionCode,

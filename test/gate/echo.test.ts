@@ -50,6 +50,11 @@ describe('the guard against an echoed credential', () => {
     assert.equal(masked(['<abc%2Fdef%2Bghi%3D%3D>'], value), `<${'*'.repeat(21)}>`)
   })
 
+  it('attack: knows it without the name that it was sent behind', () => {
+    for (const value of [`session=${SECRET}`, `Token token=${SECRET}`, `ApiKey key-1:${SECRET}`])
+      assert.equal(masked([`{"it":"${SECRET}"}`], value), `{"it":"${'*'.repeat(SECRET.length)}"}`, value)
+  })
+
   it('attack: knows it with its characters escaped as Gson, .NET, Python or a template writes them', () => {
     const value = '/abc/def+ghi=='
     for (const echo of [
@@ -160,6 +165,26 @@ describe('an upstream that echoes', () => {
     assert.equal(response.status, 502)
     assert.match(await response.text(), /"code":"upstream_encoding"/)
     assert.equal((await running.keeper.outcome()).status, 'completed')
+  })
+
+  it('attack: in a charset that the agent has asked for, where its letters are not the bytes of ASCII', async () => {
+    const utf16 = Buffer.from(SECRET, 'utf16le')
+    for (const type of ['application/json;charset=UTF-16LE', 'text/plain; format=flowed; charset="utf-32"']) {
+      running.upstream.answer = (_request, response) =>
+        void response.writeHead(200, { 'Content-Type': type }).end(utf16)
+      const response = await running.call('/invoices', { headers: { Accept: type } })
+      assert.equal(response.status, 502)
+      assert.match(await response.text(), /"code":"upstream_encoding"/)
+    }
+    for (const type of [
+      'text/html; charset=iso-8859-15',
+      'text/csv;header=absent;charset="utf-8"',
+      'text/plain',
+    ]) {
+      running.upstream.answer = (_request, response) =>
+        void response.writeHead(200, { 'Content-Type': type }).end('ok')
+      assert.equal((await running.call('/invoices')).status, 200, type)
+    }
   })
 
   it('in a coding of the transfer is not passed on unread either', async () => {

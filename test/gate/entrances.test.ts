@@ -172,6 +172,19 @@ describe('the entrances of a gate', () => {
     assert.deepEqual(running.keeper.admitted, [])
   })
 
+  it('attack: HEAD of a probe, or of nothing at their door, is answered without a body', async () => {
+    const running = await open({ probes: '127.0.0.1:0' })
+    const { address } = running.log.map(text => JSON.parse(text)).find(({ door }) => door === 'probes')
+    for (const base of [running.url, address])
+      for (const path of ['/livez', '/readyz', '/metrics']) {
+        const answer = await exchangeRaw(base, rawRequest(`HEAD ${path}`, []))
+        assert.deepEqual([answer.status, answer.body], [200, ''], path)
+        assert.match(answer.head, /^Content-Length: [1-9]/m)
+      }
+    const nothing = await exchangeRaw(address, rawRequest('HEAD /billing/invoices', [BEARER]))
+    assert.deepEqual([nothing.status, nothing.body], [404, ''])
+  })
+
   it('attack: answer probes while somebody else holds all the connections that there are', async t => {
     const running = await open({ probes: '127.0.0.1:0' })
     const { address } = running.log.map(text => JSON.parse(text)).find(({ door }) => door === 'probes')

@@ -177,6 +177,33 @@ describe('an admitted request', () => {
     assert.equal((await running.keeper.outcome(2)).status, 'completed')
   })
 
+  it('attack: a file name with letters beyond ASCII behind the length of the answer', async () => {
+    const disposition = 'attachment; filename="\u00e9.pdf"'
+    running.upstream.answer = (_request, response) =>
+      void response.socket?.end(
+        Buffer.from(
+          `HTTP/1.1 200 OK\r\nContent-Length: 2\r\nContent-Disposition: ${disposition}\r\n\r\nok`,
+          'latin1',
+        ),
+      )
+    for (const awaitMark of [false, true]) {
+      running.keeper.awaitMark = awaitMark
+      const answer = await exchangeRaw(running.url, rawRequest('GET /billing/invoices/in_1', [BEARER]))
+      assert.deepEqual([answer.status, answer.body], [200, 'ok'])
+      assert.ok(answer.head.includes(`Content-Disposition: ${disposition}`), answer.head)
+    }
+  })
+
+  it('is answered 304 under the length of the answer that it stands for', async () => {
+    running.upstream.answer = (_request, response) =>
+      void response.writeHead(304, { 'Content-Length': 11, ETag: '"a"' }).end()
+    const line = rawRequest('GET /billing/invoices/in_1', [BEARER, 'If-None-Match: "a"'])
+    const { status, head, body } = await exchangeRaw(running.url, line)
+    assert.deepEqual([status, body], [304, ''])
+    assert.match(head, /^ETag: "a"\r?$/m)
+    assert.equal((await running.keeper.outcome()).status, 'completed')
+  })
+
   it('gets its answer part by part, not at the end', async () => {
     let finish = (): void => {}
     running.upstream.answer = (_request, response) => {

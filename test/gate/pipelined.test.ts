@@ -1,5 +1,7 @@
 import assert from 'node:assert/strict'
 import { once } from 'node:events'
+import { createServer } from 'node:http'
+import type { AddressInfo } from 'node:net'
 import { afterEach, describe, it } from 'node:test'
 import { type AGateOptions, type ARunningGate, aGate, BEARER } from './a-gate.js'
 import { dial, exchangeRaw } from './raw-http.js'
@@ -48,6 +50,26 @@ describe('attack: what comes behind a request on its connection', () => {
     assert.equal(await (await call('/invoices')).text(), 'done')
     const metrics = await (await fetch(`${url}/metrics`)).text()
     assert.match(metrics, /^countersign_malformed_connections_total 1$/m)
+  })
+
+  it('waits behind no upload that the upstream has answered before its end', async t => {
+    const early = createServer((_request, response) => void response.writeHead(403).end('no'))
+    await new Promise<void>(resolve => early.listen(0, '127.0.0.1', resolve))
+    t.after(() => {
+      early.closeAllConnections()
+      early.close()
+    })
+    const origin = `http://127.0.0.1:${(early.address() as AddressInfo).port}`
+    // Without its end the connection is left to the time-outs.
+    const { keeper, url } = await open({ origin, limits: { upstreamMs: 500, keepAliveMs: 500 } })
+    const upload = `PUT /billing/blobs/1 HTTP/1.1\r\nHost: gate.test\r\n${BEARER}\r\nContent-Length: 20000000\r\n\r\n`
+    const { status, head, body } = await exchangeRaw(
+      url,
+      Buffer.concat([Buffer.from(upload), Buffer.alloc(4_000_000)]),
+    )
+    assert.deepEqual([status, body], [403, 'no'])
+    assert.match(head, /^Connection: close\r?$/m)
+    assert.equal((await keeper.outcome()).status, 'completed')
   })
 
   it('may be no request: what is said of it is not taken for the answer', async () => {

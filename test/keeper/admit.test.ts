@@ -5,8 +5,9 @@ import { exportJWK, generateKeyPair } from 'jose'
 import type { AdmitCall } from '../../src/gate/index.js'
 import { openSide, sideCipher } from '../../src/ledger/index.js'
 import { nativeCrypto } from '../../src/native/index.js'
+import type { PolicyApi } from '../../src/policy/index.js'
 import { commitment } from '../../src/receipt/index.js'
-import { type Asked, entriesOf, House, ofType, operation, REMIND } from './keeper-fixture.js'
+import { type Asked, entriesOf, House, ofType, operation, policyOf, REMIND } from './keeper-fixture.js'
 
 describe('admitting a request', () => {
   it('answers an allowed one with the minted credential and a durable receipt', async t => {
@@ -83,6 +84,25 @@ describe('admitting a request', () => {
     assert.equal(verdict.kind === 'refuse' && verdict.code, 'foreign_credential')
     assert.equal((await ofType(ledger, 'attempt'))[0]?.agent.id, 'coder')
     assert.ok(house.logged.some(({ facts }) => 'places' in facts))
+  })
+
+  it('attack: a resource whose name is cut within a character keeps no denial out of the log', async t => {
+    const house = await House.build(t)
+    const opened = policyOf(1)
+    const billing = opened.policy.apis.get('billing') as PolicyApi
+    const describe: PolicyApi['catalog']['describe'] = (api, recognised) => ({
+      ...billing.catalog.describe(api, recognised),
+      resources: [{ type: 'invoice', id: '😀'.slice(0, 1) }],
+    })
+    const catalog = Object.assign(Object.create(billing.catalog), { describe })
+    const apis = new Map([['billing', { ...billing, catalog }]])
+    house.shelf.next = { ...opened, policy: { ...opened.policy, apis } }
+    const { ledger } = await house.start()
+    const client = await house.connect()
+    const { verdict } = await house.ask(client, operation('DELETE /invoices/{id}'))
+    assert.equal(verdict.kind === 'refuse' && verdict.code, 'arguments_too_complex')
+    const [attempt] = await ofType(ledger, 'attempt')
+    assert.equal(attempt?.decision.code, 'arguments_too_complex')
   })
 
   it('attack: a name of an API or an operation that nobody knows is not written where the agent chose it', async t => {

@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict'
+import { createHash } from 'node:crypto'
 import { describe, it, type TestContext } from 'node:test'
 import {
   type Envelope,
@@ -55,6 +56,18 @@ rules:
     to: [coder]
     approvers: finance
 `)
+}
+
+/** A policy under which uploads take maria's word. */
+function uploadsPolicy() {
+  return awsPolicy(
+    undefined,
+    undefined,
+    undefined,
+    `- { id: uploads, hold: { api: aws, class: [read, update] }, to: coder, approvers: finance }
+approvers:
+  finance: { keys: { maria: "${formatPublicKey(maria.publicKey)}" } }`,
+  )
 }
 
 interface Scene {
@@ -495,6 +508,37 @@ describe('a call whose arguments don’t say all of it', () => {
     assert.notEqual(heldBy(await ask('2'.repeat(64))), id)
     assert.equal((await ask('1'.repeat(64))).verdict.kind, 'forward')
   })
+
+  it('attack: a body that streams past is approved as if the target were all', async t => {
+    const { house, link, presented, waiting } = await scene(t)
+    heldBy(await house.ask(link, { ...operation(VOID), body: { kind: 'streamed' }, presented }))
+    const [{ args }] = (await waiting()) as [ShownApproval]
+    assert.match(JSON.stringify(args), /"\(request\)":\{.*"body":"streamed: nobody knows its content"/)
+  })
+
+  it('attack: one upload is approved, and another is sent to its key', async t => {
+    const house = await House.build(t)
+    house.shelf.next = uploadsPolicy()
+    await house.start({ broker: new SigningBroker() })
+    const client = await house.connect()
+    const grant = await awsGrant(house)
+    const put = async (body: string, payload?: string): Promise<string> => {
+      const upload = { operation: 's3:PutObject', service: 's3', method: 'PUT', path: '/bucket/key' }
+      const hashed = payload === undefined ? {} : { payload }
+      const { verdict } = await client.admit(
+        await signedCall({ client }, grant, { ...upload, ...hashed, body, streamed: true }),
+      )
+      assert.ok(verdict.kind === 'refuse' && verdict.approval !== null, JSON.stringify(verdict))
+      return verdict.approval
+    }
+    const asked = await put('one')
+    assert.equal(await put('one'), asked)
+    const others = [await put('two'), await put('one', 'UNSIGNED-PAYLOAD')]
+    assert.equal(new Set([asked, ...others]).size, 3)
+    const shown = JSON.stringify((await house.waiting()).map(({ args }) => args))
+    assert.ok(shown.includes(createHash('sha256').update('one').digest('hex')))
+    assert.match(shown, /"body":"streamed: nobody knows its content"/)
+  })
 })
 
 describe('what stands in the way of an approval', () => {
@@ -660,14 +704,7 @@ describe('attacks on countersignatures', () => {
 
   it('attack: a header that no model declares has another value than the one that was approved', async t => {
     const house = await House.build(t)
-    house.shelf.next = awsPolicy(
-      undefined,
-      undefined,
-      undefined,
-      `- { id: uploads, hold: { api: aws, class: [read, update] }, to: coder, approvers: finance }
-approvers:
-  finance: { keys: { maria: "${formatPublicKey(maria.publicKey)}" } }`,
-    )
+    house.shelf.next = uploadsPolicy()
     await house.start({ broker: new SigningBroker() })
     const client = await house.connect()
     const grant = await awsGrant(house)

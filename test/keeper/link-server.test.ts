@@ -92,6 +92,20 @@ describe('the link between gate and keeper', () => {
     for (const [i, reply] of (await Promise.all(replies)).entries()) assert.equal(reply.receipt?.seq, i)
   })
 
+  it('stays up whatever an agent has got into a request that the keeper would not read', async () => {
+    await listen({ admit: async request => allowed(request, 1) })
+    const client = await connected()
+    const open = client.admit(admitCall)
+    for (const unreadable of [
+      { foreign: ['query:\ud83d'] },
+      { target: '/'.padEnd(200_000, 'a') },
+      { presented: { slot: 'bearer', token: 'a'.repeat(10_000) } },
+    ] as const)
+      await assert.rejects(client.admit({ ...admitCall, ...unreadable }), { code: 'frame_malformed' })
+    assert.equal((await open).receipt?.seq, 1)
+    assert.equal((await client.admit(admitCall)).receipt?.seq, 1)
+  })
+
   it('tells every gate of a new policy, and those that come later', async () => {
     const server = await listen()
     const first = await connected()

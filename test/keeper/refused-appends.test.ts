@@ -4,6 +4,7 @@ import { CountersignError } from '../../src/canon/index.js'
 import { loadRevocations, type ShownApproval } from '../../src/keeper/index.js'
 import type { Ledger } from '../../src/ledger/index.js'
 import { RAILWAY_IDS } from '../../src/sandbox/index.js'
+import { aSettle } from '../link/messages.js'
 import { askedCloud, unmount } from './asked-cloud.js'
 import { type Asked, House, ofType, onTheWire, operation, policyOf, REMIND, until } from './keeper-fixture.js'
 
@@ -90,6 +91,22 @@ describe('a receipt that the ledger doesn’t take', () => {
     assert.deepEqual(kinds, ['forward', 'forward', 'forward', 'refuse'])
   })
 
+  it('uses up no limit where it could not be written at all either', async t => {
+    const house = await House.build(t)
+    const state = { broken: true }
+    const seal = (_id: string, record: Uint8Array): Uint8Array => {
+      if (state.broken) throw new Error('nothing can be sealed')
+      return record
+    }
+    await house.start({ side: { seal } })
+    const link = await house.connect()
+    for (let i = 0; i < 4; i++) await assert.rejects(house.ask(link, operation(REMIND)))
+    state.broken = false
+    const kinds = []
+    for (let i = 0; i < 4; i++) kinds.push((await house.ask(link, operation(REMIND))).verdict.kind)
+    assert.deepEqual(kinds, ['forward', 'forward', 'forward', 'refuse'])
+  })
+
   it('uses up no approval, and revives none that the API has outdated', async t => {
     const over: { state?: ReturnType<typeof refusing> } = {}
     const cloud = await askedCloud(t, {
@@ -136,6 +153,47 @@ async function revokedInVain(house: House, over: ReturnType<typeof refusing>): P
   over.busy = false
   return jti
 }
+
+describe('an outcome that the ledger doesn’t take', () => {
+  const completed = (seq: number | null) => {
+    const { type: _, call: __, ...settle } = aSettle({ attempt: seq ?? assert.fail(), status: 'completed' })
+    return settle
+  }
+
+  it('is written down by itself when the ledger is less busy, once and as the gate told it', async t => {
+    const { house, over } = await scene(t)
+    const link = await house.connect()
+    const { seq } = await house.ask(link, operation(REMIND))
+    over.busy = true
+    await assert.rejects(link.settle(completed(seq)))
+    over.busy = false
+    await until(async () => (await ofType(over.ledger, 'outcome')).length === 1)
+    assert.equal((await link.settle(completed(seq))).recorded, false)
+    assert.deepEqual(
+      (await ofType(over.ledger, 'outcome')).map(({ attempt, status }) => [attempt, status]),
+      [[seq, 'completed']],
+    )
+  })
+
+  it('is written down at the latest when the keeper stops', async t => {
+    const house = await House.build(t)
+    const over = refusing(await house.openLedger())
+    const { keeper } = await house.start({ ledger: over.ledger })
+    const link = await house.connect()
+    const { seq } = await house.ask(link, operation(REMIND))
+    over.busy = true
+    await assert.rejects(link.settle(completed(seq)))
+    over.busy = false
+    await keeper.stop()
+    const again = await house.openLedger()
+    const outcomes = await ofType(again, 'outcome')
+    assert.deepEqual(
+      outcomes.map(({ attempt, status }) => [attempt, status]),
+      [[seq, 'completed']],
+    )
+    await again.close()
+  })
+})
 
 describe('a revocation that the ledger doesn’t take', () => {
   it('is written down when it is asked for again, and once, so that it outlives a restart', async t => {
