@@ -144,6 +144,19 @@ const CALLED: typeof MET = [
   ['lambda:UpdateFunctionCode', FROM_S3, 'arn:aws:s3:::builds'],
   ['lambda:UpdateFunctionCode', { ...FROM_S3, S3Bucket: 'point-x1-s3alias' }, 'arn:aws:s3:::builds'],
   ['lambda:UpdateFunctionCode', FROM_IMAGE, `arn:aws:ecr:${HOME}:repository/team/job`],
+  ...[
+    's3://builds/out/',
+    'S3A://builds/out/',
+    'https://builds.s3.eu-west-1.amazonaws.com/t.json',
+    'https://s3.amazonaws.com/builds/t.json',
+  ].flatMap((url): typeof MET => [
+    [
+      'athena:StartQueryExecution',
+      { QueryString: 'SELECT 1', ResultConfiguration: { OutputLocation: url } },
+      'arn:aws:s3:::builds/*',
+    ],
+    ['cloudformation:CreateStack', { StackName: 'dev', TemplateURL: url }, 'arn:aws:s3:::builds'],
+  ]),
   ['ecs:RunTask', { ...TASK, cluster: 'prod' }, CLUSTER],
   ['rds:ModifyDBInstance', { DBInstanceIdentifier: 'dev', NewDBInstanceIdentifier: 'PROD' }, DATABASE],
   [
@@ -206,6 +219,16 @@ const ORDINARY: typeof MET = [
   ],
   ['ecs:RunTask', TASK, CLUSTER],
   ['cloudformation:CreateChangeSet', { StackName: 'dev', ChangeSetName: 'c' }, STACK],
+  [
+    'cloudformation:CreateStack',
+    { StackName: 'dev', TemplateURL: 'https://builds.s3.eu-west-1.amazonaws.com/t.json' },
+    STACK,
+  ],
+  [
+    'athena:StartQueryExecution',
+    { QueryString: 'SELECT 1', WorkGroup: 'dev', ResultConfiguration: { OutputLocation: 's3://builds/' } },
+    'arn:aws:s3:::prod/*',
+  ],
   ['cloudformation:ExecuteChangeSet', { StackName: 'dev', ChangeSetName: 'c' }, STACK],
   [
     'rds:ModifyDBInstance',

@@ -92,7 +92,8 @@ function foreign(
     const home = `${arn}kms:*:*:`
     return text.startsWith('alias/') ? [`${home}${text}`, `${home}key/*`] : [`${home}key/${text}`]
   }
-  if (/^s3:\/\//i.test(text)) return inBucket(text.slice(5), partition)
+  const located = arnsOfUrl(text, partition)
+  if (located !== null) return located
   // Part of what the bucket beside it names.
   if (/s3(?:object)?(?:key|prefix|keyprefix|version)$/.test(kind)) return []
   const isElsewhere = (name: string): boolean => kind.endsWith(name) && !kinds.has(name)
@@ -105,6 +106,25 @@ function foreign(
   if (isElsewhere('role')) return inPaths(`${arn}iam::*:role/`, name)
   if (isElsewhere('loggroup')) return ['', ':*'].map(rest => `${arn}logs:*:*:log-group:${text}${rest}`)
   return isElsewhere('launchtemplate') ? [`${arn}ec2:*:*:launch-template/*`] : null
+}
+
+const HOST = /^https?:\/\/([^/:]{1,255})(?::[0-9]+)?\/([^/?]*)/i
+/** In front of it the bucket, where that isn't the first part of the path. */
+const S3_HOST = /^(?:(.+)\.)?s3(?:[.-][a-z0-9.-]+)?\.amazonaws\.com(?:\.cn)?$/i
+
+/**
+ * `s3://bucket/key`, `https://bucket.s3.eu-west-1.amazonaws.com/key`, `https://s3.eu-west-1.amazonaws.com/bucket/key`: the bucket
+ * that a URL of S3 is in, with all that is in it; null for any other text.
+ */
+export function arnsOfUrl(text: string, partition: string): readonly string[] | null {
+  const bucket = /^s3[an]?:\/\/([^/]+)/i.exec(text)?.[1] ?? bucketOfHost(text)
+  return bucket === undefined ? null : inBucket(bucket, partition)
+}
+
+function bucketOfHost(text: string): string | undefined {
+  const [, host = '', first] = HOST.exec(text) ?? []
+  const match = S3_HOST.exec(host)
+  return match === null ? undefined : (match[1] ?? first)
 }
 
 /** Of IAM: its name is unique without the path in front. */

@@ -2,7 +2,7 @@ import type { JsonObject, JsonValue } from '../../canon/index.js'
 import { valuesAt } from '../argument-rule.js'
 import { kindOfArn, kindsMeet, plainKind } from '../arn-kind.js'
 import { type Spelling, UNMAPPED } from '../operation.js'
-import { arnsCalled, type Called } from './called-after.js'
+import { arnsCalled, arnsOfUrl, type Called } from './called-after.js'
 import { isNaming } from './naming.js'
 import { otherSpellings } from './spelling.js'
 
@@ -41,24 +41,27 @@ export function unmappedSpellings(
 }
 
 /**
- * What an ARN or an id of EC2 names, wherever in the arguments it stands. ATTACK: an instance among `Targets`, a topic as
- * `TargetArn`, past a deny of it.
+ * What an ARN, an id of EC2 or a URL of S3 names, wherever in the arguments it stands. ATTACK: an instance among `Targets`, a
+ * topic as `TargetArn`, a bucket as `OutputLocation` of a query, past a deny of it.
  */
 export function exactSpellings(args: JsonObject, home: UnmappedHome): readonly Spelling[] {
   const texts = new Set<string>()
-  collectExact(args, texts)
+  collectExact(args, texts, home.partition)
   if (texts.size > MAX_LEAVES) return [{ type: UNMAPPED, id: 'more' }]
   return [...texts].flatMap(text => exactly(text, home))
 }
 
-function collectExact(value: JsonValue, texts: Set<string>): void {
+function collectExact(value: JsonValue, texts: Set<string>, partition: string): void {
   if (typeof value === 'string') {
-    if (value.length <= MAX_TEXT && (value.startsWith('arn:') || EC2_ID.test(value))) texts.add(value)
+    const isExact = value.startsWith('arn:') || EC2_ID.test(value) || arnsOfUrl(value, partition) !== null
+    if (isExact && value.length <= MAX_TEXT) texts.add(value)
   } else if (typeof value === 'object' && value !== null)
-    for (const member of Object.values(value)) collectExact(member, texts)
+    for (const member of Object.values(value)) collectExact(member, texts, partition)
 }
 
 function exactly(text: string, { partition, service }: UnmappedHome): readonly Spelling[] {
+  const located = arnsOfUrl(text, partition)
+  if (located !== null) return located.map(like => ({ type: UNMAPPED, id: text, like }))
   const like = text.startsWith('arn:') ? text : `arn:${partition}:ec2:*:*:*/${text}`
   const named = { type: UNMAPPED, id: text, like }
   // Where it is handed to something, the role behind it goes with it.
