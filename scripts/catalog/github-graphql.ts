@@ -24,6 +24,7 @@ interface Body {
 interface Entry {
   readonly classes: readonly OperationClass[]
   readonly scope?: Readonly<Record<string, readonly string[]>>
+  readonly resources?: Readonly<Record<string, readonly string[]>>
 }
 
 /**
@@ -46,7 +47,7 @@ export function githubGraphqlCatalog(): CatalogDocument {
       digest: `sha256:${createHash('sha256').update(sdl).digest('hex')}`,
     },
     profile: { ...read.profile, ...GITHUB_HEADERS },
-    body: { ...body, operations: operationsOf(body) },
+    body: { ...body, ids: 'node', operations: operationsOf(body) },
   }
 }
 
@@ -64,7 +65,7 @@ function operationsOf({ query, mutation, types, operations }: Body): Record<stri
     if (classes === null) throw new Error(`github-graphql: ${name} has no reviewed class`)
     const effects = Object.keys(EFFECTS).filter(effect => EFFECTS[effect]?.includes(name))
     entries[name] = {
-      ...withoutNames(entry),
+      ...withBesides(name, withoutNames(entry)),
       classes: [...classes].sort(),
       ...(effects.length === 0 ? {} : { effects: effects.sort() }),
       ...(RULES[name] === undefined ? {} : { rules: RULES[name] }),
@@ -84,6 +85,15 @@ function queryClasses(queries: Readonly<Record<string, unknown>>, name: string):
 function withoutNames(entry: Entry): Entry {
   const { scope, ...rest } = entry
   return scope?.owner === undefined ? rest : { ...rest, scope: { owner: scope.owner } }
+}
+
+/** Mutations that act on a repository which they may name by owner and name, and not by its id. */
+const IN_REPOSITORIES: ReadonlySet<string> = new Set(['createCommitOnBranch'])
+
+/** ATTACK: a branch by its id, past a deny of its repository: of a type without a place it may be any. */
+function withBesides(name: string, entry: Entry): Entry {
+  if (!IN_REPOSITORIES.has(name)) return entry
+  return { ...entry, resources: { ...entry.resources, repository: [] } }
 }
 
 function refuseUnused(reviews: Reviews, operations: Readonly<Record<string, unknown>>): void {

@@ -28,6 +28,7 @@ const RESOURCE_OF: Readonly<Record<string, string>> = {
   serviceIds: 'service',
   sourceEnvironmentId: 'environment',
   sourceSandboxId: 'sandbox',
+  targetEnvironmentId: 'environment',
   wipeServiceIds: 'service',
 }
 
@@ -42,7 +43,6 @@ const NO_RESOURCE: ReadonlySet<string> = new Set([
   'ruleId',
   'sessionId',
   'sourceId',
-  'targetEnvironmentId',
   'teamId',
   'workspaceId',
 ])

@@ -7,6 +7,7 @@ import { compareIds } from './decide.js'
 import type { SelectorSource } from './document-rule.js'
 import { type DocumentPath, didYouMean, type Findings } from './finding.js'
 import { globMatches, isGlob } from './glob.js'
+import { mayNameNodes } from './node-id.js'
 
 /** What may stand both in a selector and in its `except`. */
 type CriteriaSource = Pick<SelectorSource, 'operations' | 'class' | 'effect' | 'scope' | 'resources'>
@@ -172,6 +173,7 @@ function compileResources(
 ): NonNullable<Criteria['resources']> {
   const known = new Set(apis.flatMap(api => [...api.resources]))
   const patterns = listOf(written).map(pattern => {
+    if (reading !== 'allow') refuseName(pattern, apis, path, findings)
     if (typeof pattern === 'string') return { id: pattern }
     if (!known.has(pattern.type) && apis.length > 0) {
       const hint = didYouMean(pattern.type, known)
@@ -200,6 +202,29 @@ function refuseAlias(
     'nothing_selected',
     path,
     `Requests name a ${type} in several parts, with a slash between; "${id}" is none of them.`,
+  )
+}
+
+/**
+ * ATTACK: a deny of the repository `acme/shop`, at the API that is called with node ids alone: it would never match, in
+ * silence. An id without a type may be meant for another API of the rule.
+ */
+function refuseName(
+  pattern: string | { readonly type: string; readonly id: string },
+  apis: readonly ResolvedApi[],
+  path: DocumentPath,
+  findings: Findings,
+): void {
+  const { type, id } = typeof pattern === 'string' ? { type: null, id: pattern } : pattern
+  if (mayNameNodes(id)) return
+  const calledByNodes = apis.filter(({ nodes }) => (type === null ? nodes.size > 0 : nodes.has(type)))
+  const [first] = calledByNodes
+  if (first === undefined || (type === null && calledByNodes.length < apis.length)) return
+  findings.add(
+    'nothing_selected',
+    path,
+    `Requests to ${first.name} name ${type === null ? 'things' : `a ${type}`} by node ids, such as R_kgDOABPHjQ; "${id}" is none.`,
+    'Write the node id, in a rule for this API alone where others have names.',
   )
 }
 

@@ -47,6 +47,8 @@ export interface ResolvedApi {
   readonly caseless: ReadonlySet<string>
   /** Resource types whose names have a slash in them. */
   readonly joined: ReadonlySet<string>
+  /** Resource types whose ids are node ids. */
+  readonly nodes: ReadonlySet<string>
 }
 
 /** Looks a catalog over once for all rules. */
@@ -62,6 +64,7 @@ export function resolveApi(name: string, catalog: Catalog): ResolvedApi {
     resources: new Set(operations.flatMap(spec => spec.resources)),
     caseless: new Set(operations.flatMap(spec => spec.caseless ?? [])),
     joined: new Set(operations.flatMap(spec => spec.joined ?? [])),
+    nodes: new Set(operations.flatMap(spec => spec.nodes ?? [])),
   }
 }
 

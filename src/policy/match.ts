@@ -13,8 +13,8 @@ import {
 } from '../protocol/index.js'
 import type { Effect } from './active.js'
 import type { CompiledRule, Criteria } from './compiled.js'
-import { globCovers, globMatches, globMeetsName } from './glob.js'
-import { uuidDigits } from './uuid.js'
+import { globCovers, globMatches, globMeetsName, isGlob } from './glob.js'
+import { foldedId, isSameId, type UniqueId, uniqueIdOf } from './unique-id.js'
 
 /**
  * How a selector is read. An allow is read narrowly, a deny widely; a hold widely as well, but it can only let
@@ -38,22 +38,22 @@ export interface Selection {
   readonly resources: readonly ResourcePattern[] | null
 }
 
-interface ResourcePattern {
+export interface ResourcePattern {
   readonly type?: string
   readonly id: string
   readonly about: ArnKind
   /** Without regard to case, as hold and deny read it. */
   readonly folded: string
-  /** Of an id that is a UUID. */
-  readonly uuid: string | null
+  /** Of an id that is one thing's alone. */
+  readonly unique: UniqueId | null
 }
 
 function patternOf({ type, id }: NonNullable<Criteria['resources']>[number]): ResourcePattern {
   const about = kindOfArn(id)
   const folded = id.toLowerCase()
-  const uuid = uuidDigits(id)
-  if (type === undefined) return { id, folded, about, uuid }
-  return { type, id, folded, uuid, about: { service: about.service, kind: about.kind ?? plainKind(type) } }
+  const unique = uniqueIdOf(id)
+  if (type === undefined) return { id, folded, about, unique }
+  return { type, id, folded, unique, about: { service: about.service, kind: about.kind ?? plainKind(type) } }
 }
 
 export function selectionOf(criteria: Criteria, api: string): Selection {
@@ -159,10 +159,8 @@ function matchScope({ scope }: Selection, operation: Operation, reading: Reading
 
 /** ATTACK: an environment's id in capitals, past a deny of that environment. A hold that it meets bars, and is no ground to pass. */
 function isAmong(value: string, values: ReadonlySet<string>): boolean {
-  const [folded, digits] = [value.toLowerCase(), uuidDigits(value)]
-  return [...values].some(
-    each => each.toLowerCase() === folded || (digits !== null && uuidDigits(each) === digits),
-  )
+  const folded = foldedId(value)
+  return [...values].some(each => foldedId(each) === folded)
 }
 
 /** What the catalog could not normalise is unknown; two claims of an account, say, leave `scope.account` out. */
@@ -176,34 +174,71 @@ function scopeMember(operation: Operation, member: string): string | undefined {
  */
 function matchResources(
   { resources: patterns }: Selection,
-  { resources, spellings = [] }: Pick<Operation, 'resources' | 'spellings'>,
+  { resources, spellings = [], scope }: Pick<Operation, 'resources' | 'spellings' | 'scope'>,
   reading: Reading,
 ): Match {
   if (patterns === null) return 'yes'
   if (resources.length === 0) return reading === 'allow' ? 'no' : 'yes'
-  const matches = (resource: Resource): boolean =>
-    patterns.some(
-      pattern =>
-        (pattern.type === undefined || pattern.type === resource.type) &&
-        matchesName(pattern.id, resource, reading),
-    )
-  if (resources.every(matches)) return 'yes'
+  const isNamed = (resource: Resource): boolean =>
+    patterns.some(pattern => isOfType(pattern, resource) && matchesWhole(pattern.id, resource, reading))
+  if (resources.every(isNamed)) return 'yes'
   // ATTACK: a charge by its payment, a queue by a URL that the catalog can't read, past a deny that names it.
   if (reading === 'allow') return 'no'
-  const named = resources.some(each => matches(each) || isWrittenOtherwise(patterns, each))
-  const reached = named || spellings.some(each => mayBe(patterns, each))
+  const reached =
+    resources.some(each => mayMean(patterns, each)) ||
+    patterns.some(pattern => isInScope(pattern, { scope, resources })) ||
+    spellings.some(each => mayBe(patterns, each))
   if (!reached) return 'no'
   return reading === 'deny' ? 'yes' : 'partly'
 }
 
-/** ATTACK: a user of IAM, or any id that its server folds, in capitals. */
-function isWrittenOtherwise(patterns: readonly ResourcePattern[], resource: Resource): boolean {
-  const [folded, digits] = [inLowerCase(resource), uuidDigits(resource.id)]
-  return patterns.some(
-    pattern =>
-      (pattern.type === undefined || pattern.type === resource.type) &&
-      (matchesName(pattern.folded, folded, 'deny') || (digits !== null && pattern.uuid === digits)),
+function isOfType(pattern: ResourcePattern, { type }: Resource): boolean {
+  return pattern.type === undefined || pattern.type === type
+}
+
+/**
+ * Whether a resource may be one that is named. ATTACK: a user of IAM, or any id that its server folds, in capitals; a
+ * repository by the node id of before, or as the `source` of a ruleset, past a deny that names it as the `repository`.
+ */
+function mayMean(patterns: readonly ResourcePattern[], resource: Resource): boolean {
+  const folded = inLowerCase(resource)
+  return (
+    patterns.some(pattern => isOfType(pattern, resource) && meetsName(pattern.folded, folded)) ||
+    isUniqueAmong(patterns, resource)
   )
+}
+
+/**
+ * ATTACK: a service in an environment, past a deny of the environment: what an operation names only to say where it acts is
+ * in its scope alone, under a member that is called after the type.
+ */
+function isInScope(
+  pattern: ResourcePattern,
+  { scope, resources }: Pick<Operation, 'scope' | 'resources'>,
+): boolean {
+  return Object.entries(scope).some(
+    ([member, id]) =>
+      isMember(pattern, member) && isValue(pattern, id) && !resources.some(({ type }) => type === member),
+  )
+}
+
+/** Whether a scope member may hold what a pattern names; of a pattern without a type that isn't a whole id, none does. */
+export function isMember({ type, id }: Pick<ResourcePattern, 'type' | 'id'>, member: string): boolean {
+  return type === undefined ? !isGlob(id) : type === member && !/^\*+$/.test(id)
+}
+
+/** Whether a value of a scope member is what a pattern names. */
+export function isValue({ folded, unique }: Pick<ResourcePattern, 'folded' | 'unique'>, id: string): boolean {
+  if (globMatches(folded, id.toLowerCase())) return true
+  const own = unique === null ? null : uniqueIdOf(id)
+  return own !== null && unique !== null && isSameId(unique, own)
+}
+
+/** An id that is one thing's alone is of that thing by whatever type an operation calls it. */
+function isUniqueAmong(patterns: readonly ResourcePattern[], { id }: Resource): boolean {
+  if (!patterns.some(({ unique }) => unique !== null)) return false
+  const own = uniqueIdOf(id)
+  return own !== null && patterns.some(({ unique }) => unique !== null && isSameId(unique, own))
 }
 
 function inLowerCase({ type, id, like }: Resource): Resource {
@@ -220,8 +255,7 @@ function mayBe(patterns: readonly ResourcePattern[], spelling: Spelling): boolea
   return patterns.some(
     pattern =>
       (pattern.type === undefined || pattern.type === type || type === UNMAPPED) &&
-      (isAnything ||
-        (matchesName(pattern.folded, folded, 'deny') && !isAnotherKind(pattern.about, like ?? ''))),
+      (isAnything || (meetsName(pattern.folded, folded) && !isAnotherKind(pattern.about, like ?? ''))),
   )
 }
 
@@ -239,10 +273,25 @@ function isAnotherKind(pattern: ArnKind, like: string): boolean {
 }
 
 /** ATTACK: a secret by its name, a key by its alias, past a deny that names its ARN. */
-function matchesName(pattern: string, { id, like }: Resource, reading: Reading): boolean {
+function meetsName(pattern: string, { id, like }: Resource): boolean {
+  return globMatches(pattern, id) || (like !== undefined && globMeetsName(pattern, like))
+}
+
+/**
+ * Whether a resource is what a pattern names and nothing else. ATTACK: an alias of a key that nobody was asked about, let
+ * pass by a hold of another key that it may be: to let pass, a hold has to name the alias, or all that it may be.
+ */
+function matchesWhole(pattern: string, resource: Resource, reading: Reading): boolean {
+  const { id, like } = resource
   if (like === undefined) return globMatches(pattern, id)
-  if (reading === 'allow') return globMatches(pattern, id) && globCovers(pattern, like)
-  return globMatches(pattern, id) || globMeetsName(pattern, like)
+  switch (reading) {
+    case 'allow':
+      return globMatches(pattern, id) && globCovers(pattern, like)
+    case 'hold':
+      return globMatches(pattern, id) || globCovers(pattern, like)
+    case 'deny':
+      return meetsName(pattern, resource)
+  }
 }
 
 // ATTACK: the same path sent to another account (`Stripe-Account`). An allow must name it in its scope.

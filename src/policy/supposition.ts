@@ -1,7 +1,16 @@
 import { type OperationSpec, UNMAPPED } from '../protocol/index.js'
-import { globCovers, globsMeet } from './glob.js'
-import { matchKind, type OperationKind, type Reading, type Selection } from './match.js'
+import { globCovers, globMatches, globsMeet, isGlob } from './glob.js'
+import {
+  isMember,
+  isValue,
+  matchKind,
+  type OperationKind,
+  type Reading,
+  type ResourcePattern,
+  type Selection,
+} from './match.js'
 import type { Fact } from './satisfiable.js'
+import { foldedId, isSameId, uuidSpellings } from './unique-id.js'
 
 /*
  * What is taken for granted about the requests for one operation. A selector is tried on all of them at once:
@@ -17,10 +26,12 @@ export type Extent = 'no' | 'some' | 'all'
 /** What a scope member may be: one of some values (null: any), or not known. */
 export interface ScopeRange {
   readonly values: ReadonlySet<string> | null
+  /** Those values in any letters and spelling, as a deny reads them. */
+  readonly folded: boolean
   readonly unknown: boolean
 }
 
-type Pattern = Pick<NonNullable<Selection['resources']>[number], 'type' | 'id'>
+type Pattern = Pick<ResourcePattern, 'type' | 'id' | 'folded' | 'unique'>
 
 /** Which resources a request may name. */
 export interface ResourceRange {
@@ -29,8 +40,10 @@ export interface ResourceRange {
   readonly none: 'never' | 'maybe' | 'always'
   /** Of each group, every resource matches a pattern. */
   readonly every: readonly (readonly Pattern[])[]
-  /** Of each group, some resource matches a pattern. */
+  /** Of each group, some resource is what a pattern names as a deny reads it. */
   readonly some: readonly (readonly Pattern[])[]
+  /** A deny of each group would be met, by what is named or by what is left open. */
+  readonly met: readonly (readonly Pattern[])[]
 }
 
 export interface Supposition {
@@ -70,6 +83,7 @@ export function supposeOperation(
       none: spec.resources.length === 0 ? 'always' : 'maybe',
       every: [],
       some: [],
+      met: [],
     },
     facts: [],
     minutes: new Map(),
@@ -89,7 +103,7 @@ export function supposeUnlisted(otherAccount: boolean): Supposition {
     listed: false,
     members: null,
     scope: new Map(),
-    resources: { types: null, none: 'maybe', every: [], some: [] },
+    resources: { types: null, none: 'maybe', every: [], some: [], met: [] },
     facts: [],
     minutes: new Map(),
   }
@@ -100,9 +114,11 @@ export function extentOf(selection: Selection, reading: Reading, supposed: Suppo
   return allOf([
     kindExtent(selection, reading, supposed),
     ...selection.scope.map(([member, values]) =>
-      scopeExtent(rangeOf(supposed, member), values, reading !== 'allow'),
+      reading === 'allow'
+        ? exactScopeExtent(rangeOf(supposed, member), values)
+        : foldedScopeExtent(rangeOf(supposed, member), values),
     ),
-    selection.resources === null ? 'all' : resourceExtent(selection.resources, reading, supposed.resources),
+    selection.resources === null ? 'all' : resourceExtent(selection.resources, reading, supposed),
   ])
 }
 
@@ -139,48 +155,96 @@ function rangeOf(supposed: Supposition, member: string): ScopeRange {
   const known = supposed.scope.get(member)
   if (known !== undefined) return known
   const possible = supposed.members === null || supposed.members.has(member)
-  return { values: possible ? null : new Set(), unknown: true }
+  return { values: possible ? null : new Set(), folded: false, unknown: true }
 }
 
-function scopeExtent(range: ScopeRange, values: ReadonlySet<string>, matchesUnknown: boolean): Extent {
-  const known = range.values
-  const canMatch =
-    (range.unknown && matchesUnknown) || known === null || [...known].some(value => values.has(value))
-  const canMiss =
-    (range.unknown && !matchesUnknown) || known === null || [...known].some(value => !values.has(value))
+/** As an allow reads it: what isn't known doesn't match. */
+function exactScopeExtent(
+  { values: known, folded, unknown }: ScopeRange,
+  values: ReadonlySet<string>,
+): Extent {
+  const wanted = folded ? foldedIds(values) : values
+  const canMatch = known === null || [...known].some(value => wanted.has(folded ? foldedId(value) : value))
+  const canMiss = unknown || known === null || folded || [...known].some(value => !values.has(value))
   return canMatch ? (canMiss ? 'some' : 'all') : 'no'
 }
 
-function resourceExtent(patterns: readonly Pattern[], reading: Reading, range: ResourceRange): Extent {
+/** As hold and deny read it: what isn't known matches, and so does a value in other letters. */
+function foldedScopeExtent({ values: known, unknown }: ScopeRange, values: ReadonlySet<string>): Extent {
+  const wanted = foldedIds(values)
+  const canMatch = unknown || known === null || [...known].some(value => wanted.has(foldedId(value)))
+  const canMiss = known === null || [...known].some(value => !wanted.has(foldedId(value)))
+  return canMatch ? (canMiss ? 'some' : 'all') : 'no'
+}
+
+function foldedIds(values: Iterable<string>): ReadonlySet<string> {
+  return new Set([...values].map(foldedId))
+}
+
+function resourceExtent(patterns: readonly Pattern[], reading: Reading, supposed: Supposition): Extent {
+  const { resources: range, kind } = supposed
   if (range.none === 'always') return reading === 'allow' ? 'no' : 'all'
+  const isWide = reading !== 'allow'
   const reachable = patterns.filter(
-    ({ type }) => type === undefined || range.types === null || range.types.has(type),
+    ({ type, unique }) =>
+      type === undefined || range.types === null || range.types.has(type) || (isWide && unique !== null),
   )
-  const meets = (group: readonly Pattern[]): boolean =>
-    group.some(one => reachable.some(other => patternsMeet(one, other)))
-  const covered = (group: readonly Pattern[]): boolean =>
-    group.every(one => reachable.some(other => patternCovers(other, one)))
-  const oneCanMatch = reachable.length > 0 && range.every.every(meets)
-  const allMatch = range.every.some(covered) || reachable.some(isEverything)
+  const meets = (group: readonly Pattern[], meet: Relation): boolean =>
+    group.some(one => reachable.some(other => meet(other, one)))
+  const isAll = reachable.some(isEverything)
   // A hold that only some resources meet bars.
-  if (reading !== 'allow') {
-    if (allMatch || range.some.some(covered)) return 'all'
-    return oneCanMatch || range.none === 'maybe' || mayLeaveOpen(range, patterns) ? 'some' : 'no'
+  if (isWide) {
+    if (isAll || range.every.some(group => covers(reachable, group, denyCovers))) return 'all'
+    // Whatever met the one, a name, what is left open, or that nothing is named, meets the other.
+    if (range.met.some(group => covers(patterns, group, denyCoversDeny))) return 'all'
+    const oneCanMatch = reachable.length > 0 && range.every.every(group => meets(group, denyMeets))
+    const isOpen =
+      range.none === 'maybe' || mayLeaveOpen(range, patterns, kind) || mayBeInScope(supposed, patterns)
+    return oneCanMatch || isOpen ? 'some' : 'no'
   }
-  if (!oneCanMatch || !range.some.every(meets)) return 'no'
+  const oneCanMatch = reachable.length > 0 && range.every.every(group => meets(group, patternsMeet))
+  if (!oneCanMatch || !range.some.every(group => meets(group, denyMeets))) return 'no'
+  const allMatch = isAll || range.every.some(group => covers(reachable, group, patternCovers))
   return allMatch && range.none === 'never' ? 'all' : 'some'
 }
 
+type Relation = (one: Pattern, other: Pattern) => boolean
+
+function covers(outer: readonly Pattern[], inner: readonly Pattern[], cover: Relation): boolean {
+  return inner.every(one => outer.some(other => cover(other, one)))
+}
+
 /**
- * Whether a request may name something, and nothing of a type that a pattern is about (`leftOpen`). ARNs are not looked at:
- * what a request of AWS leaves open is no type, and a deny that reaches more than is supposed proves nothing wrong.
+ * Whether a request may name something, and nothing of a type that a pattern is about (`leftOpen`), or name it in words
+ * that nobody reads. ARNs are not looked at: what a request of AWS leaves open is no type, and a deny that reaches more
+ * than is supposed proves nothing wrong.
  */
-function mayLeaveOpen({ types, every }: ResourceRange, patterns: readonly Pattern[]): boolean {
+function mayLeaveOpen(
+  { types, every }: ResourceRange,
+  patterns: readonly Pattern[],
+  { classes }: OperationKind,
+): boolean {
   if (types === null || types.has(UNMAPPED)) return false
   const isOf = (type: string, group: readonly Pattern[]): boolean =>
     group.some(each => each.type === undefined || each.type === type)
   const named = [...types].filter(type => every.every(group => isOf(type, group)))
-  return [...types].some(type => isOf(type, patterns) && named.some(other => other !== type))
+  const unread = classes.includes('opaque')
+  return [...types].some(type => isOf(type, patterns) && named.some(other => unread || other !== type))
+}
+
+/** Whether a pattern may name where a request acts: a member of the scope of a type that its resources aren't of. */
+function mayBeInScope(supposed: Supposition, patterns: readonly Pattern[]): boolean {
+  const { members, resources } = supposed
+  // An operation that nobody has described says nothing of where it acts.
+  if (members === null) return true
+  const open = [...members].filter(member => resources.types?.has(member) !== true)
+  return open.some(member => {
+    const { values } = rangeOf(supposed, member)
+    return patterns.some(
+      pattern =>
+        isMember(pattern, member) && (values === null || [...values].some(value => isValue(pattern, value))),
+    )
+  })
 }
 
 function patternsMeet(a: Pattern, b: Pattern): boolean {
@@ -188,42 +252,86 @@ function patternsMeet(a: Pattern, b: Pattern): boolean {
 }
 
 /** Whether every resource that the inner pattern matches is matched by the outer one; errs on the side of no. */
-export function patternCovers(outer: Pattern, inner: Pattern): boolean {
+export function patternCovers(
+  outer: Pick<Pattern, 'type' | 'id'>,
+  inner: Pick<Pattern, 'type' | 'id'>,
+): boolean {
   return (outer.type === undefined || outer.type === inner.type) && globCovers(outer.id, inner.id)
+}
+
+/** Whether a resource that one pattern names may be one that a deny of the other is met by. */
+function denyMeets(deny: Pattern, other: Pattern): boolean {
+  const isOfType = deny.type === undefined || other.type === undefined || deny.type === other.type
+  if (isOfType && globsMeet(deny.folded, other.folded)) return true
+  return isSameUnique(deny, other) || isUniqueIn(deny, other) || isUniqueIn(other, deny)
+}
+
+function isSameUnique(a: Pattern, b: Pattern): boolean {
+  return a.unique !== null && b.unique !== null && isSameId(a.unique, b.unique)
+}
+
+/** Whether an id that is one thing's alone, in some spelling of it, is among those of a pattern with stars. */
+function isUniqueIn({ unique }: Pattern, { id, folded }: Pattern): boolean {
+  if (unique === null || !isGlob(id)) return false
+  return unique.form === 'node' || uuidSpellings(unique.digits).some(each => globMatches(folded, each))
+}
+
+/** Whether a deny of the outer pattern is met by every resource that the inner one matches; errs on the side of no. */
+function denyCovers(outer: Pattern, inner: Pattern): boolean {
+  const isOfType = outer.type === undefined || outer.type === inner.type
+  return (isOfType && globCovers(outer.folded, inner.folded)) || isSameUnique(outer, inner)
+}
+
+/** Whether a deny of the outer pattern is met wherever one of the inner is; errs on the side of no. */
+function denyCoversDeny(outer: Pattern, inner: Pattern): boolean {
+  // An id that is one thing's alone is met in every spelling, and under every type.
+  if (inner.unique === null) return denyCovers(outer, inner)
+  return isSameUnique(outer, inner) && (inner.unique.form === 'uuid' || outer.folded === inner.folded)
 }
 
 function isEverything({ type, id }: Pattern): boolean {
   return type === undefined && /^\*+$/.test(id)
 }
 
-/** The same requests, as far as the selector matches them. */
+/** The same requests, as far as the selector matches them; of a hold, as far as it is a ground to let them pass. */
 export function supposeMatch(selection: Selection, reading: Reading, supposed: Supposition): Supposition {
   const scope = new Map(supposed.scope)
-  for (const [member, values] of selection.scope) {
-    const { values: known, unknown } = rangeOf({ ...supposed, scope }, member)
-    scope.set(member, {
-      values: known === null ? values : new Set([...known].filter(value => values.has(value))),
-      unknown: unknown && reading !== 'allow',
-    })
-  }
-  return { ...supposed, scope, resources: narrowResources(selection.resources, reading, supposed.resources) }
+  for (const [member, values] of selection.scope)
+    scope.set(member, narrowScope(rangeOf({ ...supposed, scope }, member), values, reading))
+  return { ...supposed, scope, resources: narrowResources(selection.resources, reading, supposed) }
+}
+
+/** Allow and hold name values exactly, a deny in any letters. */
+function narrowScope(range: ScopeRange, values: ReadonlySet<string>, reading: Reading): ScopeRange {
+  const { values: known, folded } = range
+  const unknown = range.unknown && reading !== 'allow'
+  if (known === null) return { values, folded: reading === 'deny', unknown }
+  const keep = (all: ReadonlySet<string>, among: ReadonlySet<string>): ReadonlySet<string> =>
+    new Set([...all].filter(value => foldedIds(among).has(foldedId(value))))
+  if (reading === 'deny') return { values: keep(known, values), folded, unknown }
+  if (folded) return { values: keep(values, known), folded: false, unknown }
+  return { values: new Set([...known].filter(value => values.has(value))), folded, unknown }
 }
 
 function narrowResources(
   patterns: Selection['resources'],
   reading: Reading,
-  range: ResourceRange,
+  supposed: Supposition,
 ): ResourceRange {
+  const { resources: range, kind } = supposed
   if (patterns === null) return range
   switch (reading) {
     case 'allow':
       return { ...range, none: 'never', every: [...range.every, patterns] }
     case 'hold':
       return { ...range, every: [...range.every, patterns] }
-    case 'deny':
-      // Where there may be none, or none of that type, nothing follows for those that there are.
-      return range.none === 'never' && !mayLeaveOpen(range, patterns)
-        ? { ...range, some: [...range.some, patterns] }
-        : range
+    case 'deny': {
+      const met = [...range.met, patterns]
+      // Where there may be none, or none of that type, or it is where the operation acts, nothing follows for those that there are.
+      const isOpen = mayLeaveOpen(range, patterns, kind) || mayBeInScope(supposed, patterns)
+      return range.none === 'never' && !isOpen
+        ? { ...range, met, some: [...range.some, patterns] }
+        : { ...range, met }
+    }
   }
 }

@@ -83,8 +83,12 @@ export function stepsOf(path: string): readonly string[] {
   })
 }
 
-/** Every value that a path reaches; empty where it reaches none. */
-export function valuesAt(value: JsonValue, steps: readonly string[]): readonly JsonValue[] {
+/** Every value that a path reaches; empty where it reaches none. `or alone`: what stands where a list may is its only item. */
+export function valuesAt(
+  value: JsonValue,
+  steps: readonly string[],
+  lists: 'as lists' | 'or alone' = 'as lists',
+): readonly JsonValue[] {
   let reached: JsonValue[] = [value]
   for (const step of steps) {
     const next: JsonValue[] = []
@@ -94,6 +98,7 @@ export function valuesAt(value: JsonValue, steps: readonly string[]): readonly J
         // ATTACK: more items than a call takes arguments: spread, they are a fault, and nothing is known of the operation.
         if (step === '[]') for (const item of here) next.push(item)
       } else if (step === '[#]') next.push(Object.keys(here))
+      else if (step === '[]' && lists === 'or alone') next.push(here)
       else if (step !== '[]' && Object.hasOwn(here, step)) next.push(here[step] as JsonValue)
     }
     reached = next

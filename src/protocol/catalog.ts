@@ -50,6 +50,8 @@ export interface OperationSpec {
   readonly joined?: readonly string[]
   /** Resource types that a request may name by another name than rules do. */
   readonly aliased?: readonly string[]
+  /** Resource types whose ids are GitHub's node ids (`R_kgDOABPHjQ`), and no names. */
+  readonly nodes?: readonly string[]
 }
 
 /** What the gate needs to talk to the API beside its operations. Plain data. */

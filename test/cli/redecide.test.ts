@@ -37,12 +37,17 @@ const APIS = `  aws: { catalog: aws, services: [${SERVICES.join(', ')}], regions
 credentials:
   aws: { minter: aws-sts, role: "arn:aws:iam::111122223333:role/agents", region: eu-west-1 }`
 
-/** What a keeper decides of a call, and what its receipt alone tells, under a policy that denies an ARN. */
+/** Under a policy that denies an ARN. */
 function bothWays(name: string, args: JsonObject, arn: string) {
   // A receipt doesn't say whether the account in the scope was another one, unless the rules ask for it.
   const rules = `  - { id: everywhere, allow: { api: aws, operations: ["${name}"] }, to: coder }
   - { id: all-here, allow: { api: aws, operations: ["${name}"], scope: { account: "111122223333" } }, to: coder }
   - { id: not-this, deny: { api: aws, operations: ["${name}"], resources: ["${arn}"] } }`
+  return bothWaysUnder(rules, name, args)
+}
+
+/** What a keeper decides of a call, and what its receipt alone tells. */
+function bothWaysUnder(rules: string, name: string, args: JsonObject) {
   const source = sourceOf(policyText(rules, { apis: APIS }))
   const compiled = compilePolicy(source, { catalogs: new Map(), aws: openAwsShelf(), files: new Map() })
   assert.ok(compiled.kind === 'compiled', JSON.stringify(compiled))
@@ -118,6 +123,14 @@ describe('deciding again from a receipt alone', () => {
       assert.ok(told.kind === 'decided', JSON.stringify(told))
       assert.deepEqual([told.decision.code, told.decision.rule], [decided.code, decided.rule])
     })
+
+  it('can’t tell whether a hold of all that an alias may be let it pass', () => {
+    const key = `arn:aws:kms:${HOME}:key/*`
+    const rules = `  - { id: ask, hold: { api: aws, operations: ["kms:Encrypt"], resources: ["${key}"], scope: { account: "111122223333" } }, to: coder, approvers: finance }`
+    const { decided, told } = bothWaysUnder(rules, 'kms:Encrypt', { KeyId: 'alias/pay', Plaintext: 'x' })
+    assert.equal(decided.code, 'approval_required')
+    assert.deepEqual(told, { kind: 'unknown', why: 'by which other names the resources go: closed' })
+  })
 
   it('tells what no rule makes depend on a name', () => {
     const { decided, told } = bothWays('iam:DeleteRole', { RoleName: 'job' }, '*')

@@ -14,6 +14,7 @@ const APIS = `  shop:
       - { route: "POST /orders/{order}/note", class: update }
   stripe: { catalog: stripe, credential: stripe }
   github: { catalog: github, upstream: "https://api.github.com", credential: github }
+  nodes: { catalog: github-graphql, upstream: "https://api.github.com", credential: github }
   railway: { catalog: railway, credential: railway }
 credentials:
   shop: { minter: jwt, audience: https://shop.internal }
@@ -277,5 +278,140 @@ describe('attack: an id in other letters, past a rule that names it', () => {
     )
     assert.equal(effect(allowed, redeploy(PRODUCTION)), 'allow')
     assert.equal(effect(allowed, redeploy(PRODUCTION.toUpperCase())), 'deny null')
+  })
+})
+
+describe('attack: a repository, an issue or a person by another node id, or where another word stands for it', () => {
+  const REPOSITORY = 'R_kgDOABPHjQ'
+  const BEFORE = 'MDEwOlJlcG9zaXRvcnkxMjk2MjY5'
+  const ALLOWED = '{ api: nodes, class: [read, create, update, destructive, privilege] }'
+  const denying = (type: string, id: string): ActivePolicy =>
+    policyWith(`{ id: kept, deny: { api: nodes, resources: [{ type: ${type}, id: ${id} }] } }`, ALLOWED)
+  const ask = (policy: ActivePolicy, mutation: string): string =>
+    effectOf(policy, {
+      api: 'nodes',
+      method: 'POST',
+      target: '/graphql',
+      type: JSON_TYPE,
+      body: JSON.stringify({ query: `mutation { ${mutation} { clientMutationId } }` }),
+    })
+
+  it('is met by the id of before, and the other way round', () => {
+    for (const id of [REPOSITORY, BEFORE]) {
+      const policy = denying('repository', id)
+      for (const named of [REPOSITORY, BEFORE])
+        assert.equal(ask(policy, `archiveRepository(input: { repositoryId: "${named}" })`), 'deny kept')
+      assert.equal(ask(policy, 'archiveRepository(input: { repositoryId: "R_kgDOABPHjA" })'), 'allow')
+    }
+  })
+
+  it('is met where the schema calls it a source or a lockable', () => {
+    assert.equal(
+      ask(
+        denying('repository', REPOSITORY),
+        `createRepositoryRuleset(input: { sourceId: "${REPOSITORY}", name: "n", enforcement: DISABLED, conditions: {} })`,
+      ),
+      'deny kept',
+    )
+    const issue = denying('issue', 'I_kwDOABPHjQc')
+    assert.equal(ask(issue, 'lockLockable(input: { lockableId: "I_kwDOABPHjQc" })'), 'deny kept')
+    assert.equal(ask(issue, 'lockLockable(input: { lockableId: "I_kwDOABPHjQg" })'), 'allow')
+  })
+
+  it('is met within a list, and within an object where a list may stand', () => {
+    const policy = denying('user', 'U_kgDOABPHjQ')
+    const invite = (collaborators: string): string =>
+      ask(
+        policy,
+        `updateProjectV2Collaborators(input: { projectId: "PVT_1", collaborators: ${collaborators} })`,
+      )
+    assert.equal(
+      invite('[{ userId: "U_kgDOABPHjA", role: READER }, { userId: "U_kgDOABPHjQ", role: ADMIN }]'),
+      'deny kept',
+    )
+    assert.equal(invite('{ userId: "U_kgDOABPHjQ", role: ADMIN }'), 'deny kept')
+    assert.equal(invite('[{ userId: "U_kgDOABPHjA", role: READER }]'), 'allow')
+  })
+
+  it('may be the repository of a branch that is named by its id', () => {
+    const commit = (branch: string): string =>
+      ask(
+        denying('repository', REPOSITORY),
+        `createCommitOnBranch(input: { branch: ${branch}, message: { headline: "h" }, expectedHeadOid: "0" })`,
+      )
+    assert.equal(commit('{ repositoryNameWithOwner: "acme/shop", branchName: "main" }'), 'deny kept')
+    assert.equal(commit('{ id: "REF_kwDOABPHja9yZWZzL2hlYWRzL21haW4" }'), 'deny kept')
+  })
+
+  it('a name, which no call to this API says, isn’t sealed', () => {
+    for (const id of ['acme/shop', 'acme', 'acme/*'])
+      assert.throws(() => denying('repository', id), /Requests to nodes name a repository by node ids/)
+    const both =
+      '{ id: kept, deny: { api: [github, nodes], resources: [{ type: repository, id: acme/shop }] } }'
+    assert.throws(() => policyWith(both, ALLOWED), /Requests to nodes name a repository by node ids/)
+    // Without a type it may be meant for the other one.
+    policyWith('{ id: kept, deny: { api: [github, nodes], resources: [acme/shop] } }', ALLOWED)
+    assert.throws(
+      () => policyWith('{ id: kept, deny: { api: nodes, resources: [acme/shop] } }', ALLOWED),
+      /Requests to nodes name things by node ids/,
+    )
+  })
+})
+
+describe('attack: a UUID where another word stands for the thing', () => {
+  it('is that thing, whatever it is called', () => {
+    const id = '0e1f2a3b-4c5d-4e6f-8a9b-0c1d2e3f4a5b'
+    const policy = policyWith(
+      `{ id: production, deny: { api: railway, resources: [{ type: environment, id: ${id} }] } }`,
+      '{ api: railway, class: [read, create, update, destructive, irreversible] }',
+    )
+    const merge = (target: string): string =>
+      effectOf(policy, {
+        api: 'railway',
+        method: 'POST',
+        target: '/graphql/v2',
+        type: JSON_TYPE,
+        body: JSON.stringify({
+          query: `mutation { canvasViewMerge(sourceEnvironmentId: "e-1", targetEnvironmentId: "${target}") }`,
+        }),
+      })
+    assert.equal(merge(id), 'deny production')
+    assert.equal(merge(id.toUpperCase()), 'deny production')
+    assert.equal(merge('e-2'), 'allow')
+  })
+})
+
+describe('attack: what is in an environment, past a deny of the environment', () => {
+  const policyOf = (pattern: string): ActivePolicy =>
+    policyWith(
+      `{ id: production, deny: { api: railway, resources: [${pattern}] } }`,
+      '{ api: railway, class: [read, create, update, destructive, irreversible] }',
+    )
+  const remove = (policy: ActivePolicy, environment: string): string =>
+    effectOf(policy, {
+      api: 'railway',
+      method: 'POST',
+      target: '/graphql/v2',
+      type: JSON_TYPE,
+      body: JSON.stringify({
+        query: `mutation { serviceDelete(id: "s-1", environmentId: "${environment}") }`,
+      }),
+    })
+
+  it('is met, since the request names the environment', () => {
+    for (const pattern of [
+      '{ type: environment, id: e-prod }',
+      '{ type: environment, id: "e-p*" }',
+      'e-prod',
+    ]) {
+      assert.equal(remove(policyOf(pattern), 'e-prod'), 'deny production', pattern)
+      assert.equal(remove(policyOf(pattern), 'E-Prod'), 'deny production', pattern)
+      assert.equal(remove(policyOf(pattern), 'e-dev'), 'allow', pattern)
+    }
+  })
+
+  it('isn’t by a deny of things of another type, nor by one of any', () => {
+    for (const pattern of ['{ type: volume, id: e-prod }', '{ type: environment, id: "*" }'])
+      assert.equal(remove(policyOf(pattern), 'e-prod'), 'allow', pattern)
   })
 })

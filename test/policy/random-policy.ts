@@ -147,8 +147,13 @@ function kind(
   return { api, name, base, scope, resources: scope, effects }
 }
 
-const IDS = ['o1', 'o2', 'x/1', 'acct_2', '']
-const PATTERNS = ['o*', '*1', 'o1', '*', 'x/*', 'o1*', '*o*', 'o*1', '**', 'o2', '*1*1']
+/** One id in two spellings. */
+const [WRITTEN, PLAIN] = ['0e1f2a3b-4c5d-4e6f-8a9b-0c1d2e3f4a5b', '{0E1F2A3B4C5D4E6F8A9B0C1D2E3F4A5B}']
+const IDS = ['o1', 'o2', 'x/1', 'acct_2', '', 'O1', WRITTEN, PLAIN]
+const PATTERNS = ['o*', '*1', 'o1', '*', 'x/*', 'o1*', '*o*', 'o*1', '**', 'o2', '*1*1', 'O1', 'X/*', '0E1*']
+const NAMED = [...PATTERNS, WRITTEN, PLAIN]
+/** What else a name may mean. */
+const LIKES = ['o*', 'o1*', 'x/*', '*1']
 const MEMBERS = ['order', 'box', 'volume', 'environment', 'account']
 
 /** Conditions with what they say, as CEL and its errors have it (docs/policy.md, "Conditions"). */
@@ -282,8 +287,8 @@ const criteria = {
   resources: rarely(
     fc.array(
       fc.oneof(
-        fc.constantFrom<JsonValue>(...PATTERNS),
-        fc.record({ type: fc.constantFrom('order', 'box', 'volume'), id: fc.constantFrom(...PATTERNS) }),
+        fc.constantFrom<JsonValue>(...NAMED),
+        fc.record({ type: fc.constantFrom('order', 'box', 'volume'), id: fc.constantFrom(...NAMED) }),
       ),
       { minLength: 1, maxLength: 2 },
     ),
@@ -471,6 +476,23 @@ export const someOperation: fc.Arbitrary<Operation> = fc
 export const someOperations: fc.Arbitrary<readonly Operation[]> = fc
   .array(someOperation, { minLength: 1, maxLength: 6 })
   .map(operations => operations.filter(each => each.api === operations[0]?.api))
+
+/** The same, where some name what has other names as well. */
+export const someOperationsByOtherNames: fc.Arbitrary<readonly Operation[]> = fc
+  .tuple(someOperations, fc.array(rarely(fc.constantFrom(...LIKES)), { minLength: 6, maxLength: 6 }))
+  .map(([operations, likes]) =>
+    operations.map((operation, at) => {
+      const like = likes[at]
+      return like === undefined ? operation : withLike(operation, like)
+    }),
+  )
+
+function withLike(operation: Operation, like: string): Operation {
+  return {
+    ...operation,
+    resources: operation.resources.map((each, at) => (at === 0 ? { ...each, like } : each)),
+  }
+}
 
 export interface Circumstances {
   readonly agent: string

@@ -275,38 +275,85 @@ function classReach(criteria: Criteria, reading: Effect, named: boolean, operati
 }
 
 function scopeReach({ scope }: Criteria, reading: Effect, operation: Operation): Reach {
+  let reach: Reach = 'yes'
   for (const [member, values] of Object.entries(scope ?? {})) {
     const known = operation.scope[member]
     if (known === undefined) {
       if (reading === 'allow') return 'no'
-    } else if (!listOf(values).map(String).includes(known)) return 'no'
+      continue
+    }
+    const written = listOf(values).map(String)
+    if (written.includes(known)) continue
+    if (reading === 'allow' || !written.some(each => sameLetters(each) === sameLetters(known))) return 'no'
+    reach = 'in part'
   }
-  return 'yes'
+  return reading === 'hold' ? reach : 'yes'
+}
+
+/** Capitals and small letters are one to hold and deny, and so are the spellings of a UUID. */
+function sameLetters(text: string): string {
+  const plain = text.toLowerCase().replace(/[{}-]/g, '')
+  return /^[0-9a-f]{32}$/.test(plain) ? plain : text.toLowerCase()
 }
 
 function resourceReach({ resources }: Criteria, reading: Effect, operation: Operation): Reach {
   if (resources === undefined) return 'yes'
-  const patterns = listOf(resources)
+  const patterns = listOf(resources).map(each => (typeof each === 'string' ? { id: each } : each))
   if (operation.resources.length === 0) return reading === 'allow' ? 'no' : 'yes'
-  const met = operation.resources.filter(({ type, id }) =>
-    patterns.some(pattern =>
-      typeof pattern === 'string' ? fits(pattern, id) : pattern.type === type && fits(pattern.id, id),
-    ),
+  const isOfType = (pattern: Pattern, type: string): boolean =>
+    pattern.type === undefined || pattern.type === type
+  const named = operation.resources.filter(({ type, id, like }) =>
+    patterns.some(pattern => {
+      if (!isOfType(pattern, type)) return false
+      if (like === undefined || reading === 'deny') return fits(pattern.id, id)
+      // A star of what it may mean is read by a star of the pattern alone.
+      const isAll = fits(pattern.id, like)
+      return reading === 'allow' ? isAll && fits(pattern.id, id) : isAll || fits(pattern.id, id)
+    }),
   )
-  if (met.length === operation.resources.length) return 'yes'
-  if (reading === 'allow' || (met.length === 0 && !mayBeMet(patterns, operation))) return 'no'
+  if (named.length === operation.resources.length) return 'yes'
+  if (reading === 'allow') return 'no'
+  const met = operation.resources.some(({ type, id, like }) =>
+    patterns.some(pattern => {
+      const isSame = sameLetters(pattern.id) === sameLetters(id)
+      // A UUID is one thing's alone, whatever it is called.
+      if (isSame && sameLetters(id).length === 32) return true
+      if (!isOfType(pattern, type)) return false
+      const fitsLetters = (text: string): boolean => fits(pattern.id.toLowerCase(), text.toLowerCase())
+      return isSame || fitsLetters(id) || (like !== undefined && meanings(like).some(fitsLetters))
+    }),
+  )
+  if (!met && !isWhere(patterns, operation) && !mayBeMet(patterns, operation)) return 'no'
   return reading === 'deny' ? 'yes' : 'in part'
 }
 
-/** What a request leaves open, of a type that it could name and doesn't, may be what a pattern names. */
-function mayBeMet(
-  patterns: readonly (string | { type: string; id: string })[],
-  { spellings = [] }: Operation,
-): boolean {
-  const open = spellings.filter(({ like }) => like === '*').map(({ type }) => type)
-  return patterns.some(pattern =>
-    typeof pattern === 'string' ? open.length > 0 : open.includes(pattern.type),
+/** What an operation names only to say where it acts. */
+function isWhere(patterns: readonly Pattern[], { scope, resources }: Operation): boolean {
+  return Object.entries(scope).some(([member, value]) =>
+    patterns.some(({ type, id }) => {
+      if (resources.some(each => each.type === member)) return false
+      if (type === undefined ? id.includes('*') : type !== member || /^[*]+$/.test(id)) return false
+      return sameLetters(id) === sameLetters(value) || fits(id.toLowerCase(), value.toLowerCase())
+    }),
   )
+}
+
+interface Pattern {
+  readonly type?: string
+  readonly id: string
+}
+
+/** Some of the names that a name with a star stands for, enough for the patterns that are tried. */
+function meanings(like: string): readonly string[] {
+  return ['', '1', '2', 'o', 'o1', 'o2', 'x/', 'x/1', '11', '1-1', 'acct_2', '0e1'].map(each =>
+    like.replace('*', each),
+  )
+}
+
+/** What a request leaves open, of a type that it could name and doesn't, may be what a pattern names. */
+function mayBeMet(patterns: readonly Pattern[], { spellings = [] }: Operation): boolean {
+  const open = spellings.filter(({ like }) => like === '*').map(({ type }) => type)
+  return patterns.some(({ type }) => (type === undefined ? open.length > 0 : open.includes(type)))
 }
 
 /** Another account has to be named in the scope. */

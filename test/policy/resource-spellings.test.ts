@@ -122,3 +122,15 @@ describe('attack: a second resource beside the one that a hold names', () => {
     assert.equal(reached('hold', [instance('i-other')], both), 'no')
   })
 })
+
+describe('attack: a hold of one key, and an alias of another that nobody is asked about', () => {
+  const encrypt = described('kms:Encrypt', { KeyId: 'alias/pay', Plaintext: 'x' })
+
+  it('bars it, and lets it pass only where it names the alias or all that it may be', () => {
+    assert.equal(reached('hold', [`arn:aws:kms:${HOME}:key/0e1f2a3b`], encrypt), 'partly')
+    assert.equal(reached('hold', [`arn:aws:kms:${HOME}:key/0e*`], encrypt), 'partly')
+    assert.equal(reached('hold', [`arn:aws:kms:${HOME}:alias/pay`], encrypt), 'yes')
+    assert.equal(reached('hold', [`arn:aws:kms:${HOME}:key/*`], encrypt), 'yes')
+    assert.equal(reached('deny', [`arn:aws:kms:${HOME}:key/0e1f2a3b`], encrypt), 'yes')
+  })
+})

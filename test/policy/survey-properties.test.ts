@@ -86,8 +86,10 @@ const CONDITIONS = [
 ]
 const WINDOWS = ['night', 'day', 'tokyo']
 
-const IDS = ['o1', 'o2', 'env-1', 'acct_2']
-const PATTERNS = ['o*', '*1', 'o1', '*', 'env-*', 'x', 'o1*', '*o*']
+/** One id in two spellings. */
+const [WRITTEN, PLAIN] = ['0e1f2a3b-4c5d-4e6f-8a9b-0c1d2e3f4a5b', '{0E1F2A3B4C5D4E6F8A9B0C1D2E3F4A5B}']
+const IDS = ['o1', 'o2', 'env-1', 'acct_2', 'O1', WRITTEN, PLAIN]
+const PATTERNS = ['o*', '*1', 'o1', '*', 'env-*', 'x', 'o1*', '*o*', 'O1', 'ENV-*', WRITTEN, PLAIN, '0E1*']
 /** Present half of the time, and a quarter of it. */
 const often = <T>(each: fc.Arbitrary<T>): fc.Arbitrary<T | undefined> =>
   fc.oneof({ weight: 1, arbitrary: fc.constant(undefined) }, { weight: 1, arbitrary: each })

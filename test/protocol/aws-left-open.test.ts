@@ -100,6 +100,175 @@ const WRITTEN_OTHERWISE: typeof MET = [
   ],
 ]
 
+const DATABASE = `arn:aws:rds:${HOME}:db:prod`
+const CLUSTER = `arn:aws:ecs:${HOME}:cluster/prod`
+const FUNCTION = `arn:aws:lambda:${HOME}:function:pay`
+const STACK = `arn:aws:cloudformation:${HOME}:stack/prod/*`
+const ZONE = 'arn:aws:route53:::hostedzone/Z1'
+const KEY = `arn:aws:kms:${HOME}:key/0e1f2a3b-4c5d-4e6f-8a9b-0c1d2e3f4a5b`
+const ADMIN = 'arn:aws:iam::111122223333:role/admin'
+const FROM_S3 = { FunctionName: 'job', S3Bucket: 'builds', S3Key: 'job.zip' }
+const FROM_IMAGE = {
+  FunctionName: 'job',
+  ImageUri: '111122223333.dkr.ecr.eu-west-1.amazonaws.com/team/job:7',
+}
+const TASK = {
+  cluster: 'dev',
+  taskDefinition: 'job:1',
+  group: 'nightly',
+  overrides: { containerOverrides: [{ name: 'job', environment: [{ name: 'A', value: 'b' }] }] },
+}
+const ALIAS_RECORD = {
+  HostedZoneId: 'Z2',
+  ChangeBatch: {
+    Changes: [
+      {
+        Action: 'UPSERT',
+        ResourceRecordSet: {
+          Name: 'dev.acme.com',
+          Type: 'A',
+          AliasTarget: { HostedZoneId: 'Z2FDTNDATAQYW2', DNSName: 'd1.cloudfront.net' },
+        },
+      },
+    ],
+  },
+}
+
+/** Named by a name that its argument tells the kind of. */
+const CALLED: typeof MET = [
+  ['s3:PutObject', { Bucket: 'dev', Key: 'a', SSEKMSKeyId: 'alias/pay' }, KEY],
+  ['s3:PutObject', { Bucket: 'dev', Key: 'a', SSEKMSKeyId: KEY.slice(-36).toUpperCase() }, KEY],
+  ['ssm:PutParameter', { Name: '/dev/key', Value: 'v', KeyId: 'alias/pay' }, KEY],
+  ['ssm:PutParameter', { Name: '/dev/key', Value: 'v', KeyId: KEY.slice(-36) }, KEY],
+  ['lambda:UpdateFunctionCode', FROM_S3, 'arn:aws:s3:::builds/*'],
+  ['lambda:UpdateFunctionCode', FROM_S3, 'arn:aws:s3:::builds'],
+  ['lambda:UpdateFunctionCode', { ...FROM_S3, S3Bucket: 'point-x1-s3alias' }, 'arn:aws:s3:::builds'],
+  ['lambda:UpdateFunctionCode', FROM_IMAGE, `arn:aws:ecr:${HOME}:repository/team/job`],
+  ...[
+    's3://builds/out/',
+    'S3A://builds/out/',
+    'https://builds.s3.eu-west-1.amazonaws.com/t.json',
+    'https://s3.amazonaws.com/builds/t.json',
+  ].flatMap((url): typeof MET => [
+    [
+      'athena:StartQueryExecution',
+      { QueryString: 'SELECT 1', ResultConfiguration: { OutputLocation: url } },
+      'arn:aws:s3:::builds/*',
+    ],
+    ['cloudformation:CreateStack', { StackName: 'dev', TemplateURL: url }, 'arn:aws:s3:::builds'],
+  ]),
+  ['ecs:RunTask', { ...TASK, cluster: 'prod' }, CLUSTER],
+  ['rds:ModifyDBInstance', { DBInstanceIdentifier: 'dev', NewDBInstanceIdentifier: 'PROD' }, DATABASE],
+  [
+    'rds:ModifyDBInstance',
+    { DBInstanceIdentifier: 'dev', DBParameterGroupName: 'shared' },
+    `arn:aws:rds:${HOME}:pg:shared`,
+  ],
+  ['rds:ModifyDBInstance', { DBInstanceIdentifier: 'dev', DomainIAMRoleName: 'admin' }, ADMIN],
+  [
+    's3:PutBucketLogging',
+    { Bucket: 'dev', BucketLoggingStatus: { LoggingEnabled: { TargetBucket: 'prod', TargetPrefix: 'l' } } },
+    'arn:aws:s3:::prod',
+  ],
+  [
+    'cloudformation:ExecuteChangeSet',
+    { StackName: 'dev', ChangeSetName: 'c' },
+    `arn:aws:cloudformation:${HOME}:changeSet/c/0e1f`,
+  ],
+  ['ec2:RunInstances', { ...HARMLESS, IamInstanceProfile: { Name: 'admin' } }, ADMIN],
+  [
+    'ec2:RunInstances',
+    { ...HARMLESS, IamInstanceProfile: { Arn: 'arn:aws:iam::111122223333:instance-profile/web/admin' } },
+    ADMIN,
+  ],
+  [
+    'autoscaling:CreateAutoScalingGroup',
+    { AutoScalingGroupName: 'dev', VPCZoneIdentifier: 'subnet-0ffffffffffffffff, subnet-0a1b2c3d4e5f60718' },
+    SUBNET,
+  ],
+]
+
+/** An ordinary day beside a production that is denied. */
+const ORDINARY: typeof MET = [
+  ['s3:PutObject', { Bucket: 'dev', Key: 'a', SSEKMSKeyId: 'alias/dev' }, 'arn:aws:s3:::prod/*'],
+  [
+    's3:PutBucketLifecycleConfiguration',
+    {
+      Bucket: 'dev',
+      LifecycleConfiguration: { Rules: [{ ID: 'old', Status: 'Enabled', Filter: { Prefix: 'tmp/' } }] },
+    },
+    'arn:aws:s3:::prod',
+  ],
+  [
+    's3:PutBucketNotificationConfiguration',
+    {
+      Bucket: 'dev',
+      NotificationConfiguration: {
+        QueueConfigurations: [{ QueueArn: `arn:aws:sqs:${HOME}:q`, Events: ['s3:ObjectCreated:*'] }],
+      },
+    },
+    'arn:aws:s3:::prod',
+  ],
+  ['lambda:UpdateFunctionCode', FROM_S3, FUNCTION],
+  ['lambda:UpdateFunctionCode', FROM_S3, 'arn:aws:s3:::prod'],
+  ['lambda:UpdateFunctionCode', FROM_IMAGE, FUNCTION],
+  [
+    'lambda:AddPermission',
+    { FunctionName: 'job', StatementId: 's', Action: 'lambda:InvokeFunction', Principal: 's3.amazonaws.com' },
+    FUNCTION,
+  ],
+  ['ecs:RunTask', TASK, CLUSTER],
+  ['cloudformation:CreateChangeSet', { StackName: 'dev', ChangeSetName: 'c' }, STACK],
+  [
+    'cloudformation:CreateStack',
+    { StackName: 'dev', TemplateURL: 'https://builds.s3.eu-west-1.amazonaws.com/t.json' },
+    STACK,
+  ],
+  [
+    'athena:StartQueryExecution',
+    { QueryString: 'SELECT 1', WorkGroup: 'dev', ResultConfiguration: { OutputLocation: 's3://builds/' } },
+    'arn:aws:s3:::prod/*',
+  ],
+  ['cloudformation:ExecuteChangeSet', { StackName: 'dev', ChangeSetName: 'c' }, STACK],
+  [
+    'rds:ModifyDBInstance',
+    { DBInstanceIdentifier: 'dev', DBParameterGroupName: 'pg', CACertificateIdentifier: 'rds-ca-rsa2048-g1' },
+    DATABASE,
+  ],
+  [
+    'rds:ModifyDBInstance',
+    { DBInstanceIdentifier: 'dev', NewDBInstanceIdentifier: 'dev-2', OptionGroupName: 'og' },
+    DATABASE,
+  ],
+  ['eks:DeleteAddon', { clusterName: 'dev', addonName: 'dns' }, `arn:aws:eks:${HOME}:cluster/prod`],
+  ['route53:ChangeResourceRecordSets', ALIAS_RECORD, ZONE],
+  [
+    'secretsmanager:UpdateSecret',
+    { SecretId: 'dev', KmsKeyId: 'alias/dev' },
+    `arn:aws:secretsmanager:${HOME}:secret:prod-AbCdEf`,
+  ],
+  [
+    'dynamodb:CreateTable',
+    { TableName: 'dev', SSESpecification: { KMSMasterKeyId: 'alias/dev' } },
+    `arn:aws:dynamodb:${HOME}:table/prod`,
+  ],
+  [
+    'cloudwatch:PutMetricAlarm',
+    { AlarmName: 'dev', Dimensions: [{ Name: 'InstanceId', Value: 'i-1' }] },
+    `arn:aws:cloudwatch:${HOME}:alarm:prod`,
+  ],
+  [
+    'autoscaling:CreateAutoScalingGroup',
+    {
+      AutoScalingGroupName: 'dev',
+      LaunchTemplate: { LaunchTemplateName: 'web' },
+      VPCZoneIdentifier: 'subnet-0ffffffffffffffff,subnet-0eeeeeeeeeeeeeeee',
+    },
+    `arn:aws:autoscaling:${HOME}:autoScalingGroup:*:autoScalingGroupName/prod`,
+  ],
+  ['ec2:RunInstances', { ...HARMLESS, IamInstanceProfile: { Name: 'web' } }, ADMIN],
+]
+
 /** Another thing of the kind, or none of it. */
 const MISSED: typeof MET = [
   ['ec2:RunInstances', { ...HARMLESS, SubnetId: 'subnet-0ffffffffffffffff' }, SUBNET],
@@ -141,7 +310,7 @@ const MISSED: typeof MET = [
 ]
 
 describe('attack: a thing from a place that makes no ARN, past a rule that names its ARN', () => {
-  for (const [name, args, arn] of [...MET, ...WRITTEN_OTHERWISE])
+  for (const [name, args, arn] of [...MET, ...WRITTEN_OTHERWISE, ...CALLED])
     it(`${name} ${JSON.stringify(args)} may be ${arn}`, () => {
       assert.equal(reached('deny', arn, name, args), 'yes')
       assert.notEqual(reached('hold', arn, name, args), 'no')
@@ -152,6 +321,11 @@ describe('attack: a thing from a place that makes no ARN, past a rule that names
     it(`${name} ${JSON.stringify(args)} is not ${arn}`, () => {
       assert.equal(reached('deny', arn, name, args), 'no')
       assert.equal(reached('hold', arn, name, args), 'no')
+    })
+
+  for (const [name, args, arn] of ORDINARY)
+    it(`${name} ${JSON.stringify(args)} has nothing to do with ${arn}`, () => {
+      assert.equal(reached('deny', arn, name, args), 'no')
     })
 
   it('another account’s things of the service are in its account', () => {

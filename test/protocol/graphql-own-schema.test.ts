@@ -92,6 +92,32 @@ test('an annotation says it better, and needs no declaration', () => {
   assert.deepEqual(close?.resources, [{ type: 'ledgerAccount', id: 'a-1' }])
 })
 
+test('attack: an ID within lists and inputs, however deep, alone where a list may stand', () => {
+  const catalog = open(`
+    type Query { ping: Int }
+    type Mutation { move(customerId: ID!, lines: [Line!]!, input: Move): Int }
+    input Move { to: Place, within: Move }
+    input Place { shelf: Shelf! }
+    input Shelf { id: ID! }
+    input Line { invoiceId: ID!, parts: [[Part!]] }
+    input Part { partIds: [ID!] }
+  `)
+  const resourcesOf = (mutation: string): readonly string[] =>
+    (ask(catalog, `mutation { ${mutation} }`)[0]?.resources ?? []).map(({ type, id }) => `${type} ${id}`)
+  assert.deepEqual(
+    resourcesOf('move(customerId: 1, lines: [{ invoiceId: "in_1" }, { invoiceId: "in_2" }])'),
+    ['customer 1', 'invoice in_1', 'invoice in_2'],
+  )
+  assert.deepEqual(
+    resourcesOf('move(customerId: 1, lines: { invoiceId: "in_1", parts: { partIds: "p" } })'),
+    ['customer 1', 'invoice in_1', 'part p'],
+  )
+  assert.deepEqual(resourcesOf('move(customerId: 1, lines: [], input: { to: { shelf: { id: "s" } } })'), [
+    'customer 1',
+    'shelf s',
+  ])
+})
+
 test('an ID names a resource, and arguments that hold one value are scope', () => {
   const catalog = open(`
     type Query { a: Int }

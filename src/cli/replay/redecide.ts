@@ -197,16 +197,12 @@ function withAccount(operation: Operation): Operation {
 }
 
 /**
- * ATTACK: a role behind a path, a key behind an alias, past a deny that names it. A receipt has the ids alone, so the
- * operation may be reached by every rule of a hold or deny that asks for resources, and by no allow that names some.
+ * ATTACK: a role behind a path, a key behind an alias, past a deny that names it; an alias, told to have been denied, that a
+ * hold of all keys let pass. A receipt has the ids alone. As one that names nothing the operation is reached by every
+ * hold and deny that asks for resources, and by no allow that does.
  */
 function underAnyName(catalog: Catalog, operation: Operation): Operation {
-  if (catalog.hasOtherNames?.(operation) !== true) return operation
-  return {
-    ...operation,
-    resources: operation.resources.map(each => ({ ...each, like: '*' })),
-    spellings: [{ type: UNMAPPED, id: '' }],
-  }
+  return catalog.hasOtherNames?.(operation) === true ? { ...operation, resources: [] } : operation
 }
 
 /** A receipt shows what a request named, and not what it left open besides: with all that it may have been. */

@@ -110,6 +110,7 @@ export class CompiledService {
   get kinds(): ReadonlySet<string> {
     this.known ??= kindsOfArns(
       Object.values(this.texts).flatMap(operation => arnsIn((operation as AwsOperation).resources)),
+      this.iam,
     )
     return this.known
   }

@@ -2,6 +2,7 @@ import type { JsonObject, JsonValue } from '../../canon/index.js'
 import { valuesAt } from '../argument-rule.js'
 import { kindOfArn, kindsMeet, plainKind } from '../arn-kind.js'
 import { type Spelling, UNMAPPED } from '../operation.js'
+import { arnsCalled, arnsOfUrl, type Called } from './called-after.js'
 import { isNaming } from './naming.js'
 import { otherSpellings } from './spelling.js'
 
@@ -13,13 +14,6 @@ export interface UnmappedHome {
   readonly kinds: ReadonlySet<string>
   readonly partition: string
   readonly account: string
-}
-
-/** A text somewhere in an argument that no ARN is made of. */
-interface Leaf {
-  /** Kind that its member is called after; empty where it is called after nothing. */
-  readonly kind: string
-  readonly text: string
 }
 
 /** More of them than a request needs are taken for anything. */
@@ -35,7 +29,7 @@ export function unmappedSpellings(
   args: JsonObject,
   home: UnmappedHome,
 ): readonly Spelling[] {
-  const leaves: Leaf[] = []
+  const leaves: Called[] = []
   for (const steps of paths)
     for (const value of valuesAt(args, steps)) collect(value, kindOfSteps(steps), leaves)
   if (leaves.length > MAX_LEAVES || leaves.some(({ text }) => text.length > MAX_TEXT))
@@ -47,27 +41,38 @@ export function unmappedSpellings(
 }
 
 /**
- * What an ARN or an id of EC2 names, wherever in the arguments it stands. ATTACK: an instance among `Targets`, a topic as
- * `TargetArn`, past a deny of it.
+ * What an ARN, an id of EC2 or a URL of S3 names, wherever in the arguments it stands. ATTACK: an instance among `Targets`, a
+ * topic as `TargetArn`, a bucket as `OutputLocation` of a query, past a deny of it.
  */
-export function exactSpellings(args: JsonObject, { partition }: UnmappedHome): readonly Spelling[] {
+export function exactSpellings(args: JsonObject, home: UnmappedHome): readonly Spelling[] {
   const texts = new Set<string>()
-  collectExact(args, texts)
+  collectExact(args, texts, home.partition)
   if (texts.size > MAX_LEAVES) return [{ type: UNMAPPED, id: 'more' }]
-  return [...texts].flatMap(text => exactly(text, partition))
+  return [...texts].flatMap(text => exactly(text, home))
 }
 
-function collectExact(value: JsonValue, texts: Set<string>): void {
+function collectExact(value: JsonValue, texts: Set<string>, partition: string): void {
   if (typeof value === 'string') {
-    if (value.length <= MAX_TEXT && (value.startsWith('arn:') || EC2_ID.test(value))) texts.add(value)
+    const isExact = value.startsWith('arn:') || EC2_ID.test(value) || arnsOfUrl(value, partition) !== null
+    if (isExact && value.length <= MAX_TEXT) texts.add(value)
   } else if (typeof value === 'object' && value !== null)
-    for (const member of Object.values(value)) collectExact(member, texts)
+    for (const member of Object.values(value)) collectExact(member, texts, partition)
 }
 
-function exactly(text: string, partition: string): readonly Spelling[] {
+function exactly(text: string, { partition, service }: UnmappedHome): readonly Spelling[] {
+  const located = arnsOfUrl(text, partition)
+  if (located !== null) return located.map(like => ({ type: UNMAPPED, id: text, like }))
   const like = text.startsWith('arn:') ? text : `arn:${partition}:ec2:*:*:*/${text}`
   const named = { type: UNMAPPED, id: text, like }
-  return [named, ...otherSpellings([named], {})]
+  // Where it is handed to something, the role behind it goes with it.
+  const [, home, name] = /^(arn:[^:]+:iam::[0-9]*:)instance-profile\/(?:.*\/)?([^/]+)$/.exec(text) ?? []
+  const roles =
+    home === undefined || service === 'iam' ? [] : [`${home}role/${name}`, `${home}role/*/${name}`]
+  return [
+    named,
+    ...otherSpellings([named], {}),
+    ...roles.map(role => ({ type: UNMAPPED, id: text, like: role })),
+  ]
 }
 
 /** Of the member at the end, or of the one that it is a name or an id of. */
@@ -77,7 +82,7 @@ function kindOfSteps(steps: readonly string[]): string {
 }
 
 /** Members that say how something is to be, and name nothing, are left out. */
-function collect(value: JsonValue, kind: string, leaves: Leaf[]): void {
+function collect(value: JsonValue, kind: string, leaves: Called[]): void {
   if (typeof value === 'string') {
     if (value !== '') leaves.push({ kind, text: value })
   } else if (Array.isArray(value)) for (const item of value) collect(item, kind, leaves)
@@ -91,9 +96,12 @@ const EC2_ID =
   /^(?:acl|ami|aki|ari|eipalloc|eni|h|i|igw|lt|nat|pcx|pl|rtb|sg|sgr|snap|subnet|tgw|vol|vpc|vpce)-[0-9a-f]{8,17}$/
 const ACCOUNT = /^[0-9]{12}$/
 
-function spellingsOf({ kind, text }: Leaf, home: UnmappedHome): readonly Spelling[] {
+function spellingsOf({ kind, text }: Called, home: UnmappedHome): readonly Spelling[] {
   const { service, kinds, account } = home
-  if (text.startsWith('arn:') || EC2_ID.test(text)) return exactly(text, home.partition)
+  if (text.startsWith('arn:')) return exactly(text, home)
+  // Several subnets in one text, as Auto Scaling takes them.
+  const ids = text.split(/,\s*/)
+  if (ids.every(id => EC2_ID.test(id))) return ids.flatMap(id => exactly(id, home))
   // Another account's things of this service; its own are named by what else is said.
   if (ACCOUNT.test(text)) {
     if (text === account) return []
@@ -102,18 +110,23 @@ function spellingsOf({ kind, text }: Leaf, home: UnmappedHome): readonly Spellin
       return { type: UNMAPPED, id: text, like }
     })
   }
+  const arns = arnsCalled({ kind, text }, home)
+  if (arns !== null) return arns.map(like => ({ type: UNMAPPED, id: text, like }))
   // What two letters end in says nothing.
   const isItsOwn =
     kind !== '' && [...kinds].some(known => known === kind || (known.length > 2 && kindsMeet(known, kind)))
   return [{ type: UNMAPPED, id: '', may: { kind, service, isItsOwn } }]
 }
 
-/** Kinds in the ARNs of a service's operations. */
-export function kindsOfArns(arns: Iterable<string>): ReadonlySet<string> {
+/**
+ * Kinds in the ARNs of a service's operations that are its own. ATTACK: a role by its name, past a deny of it, where other
+ * operations of the service take a role's ARN.
+ */
+export function kindsOfArns(arns: Iterable<string>, own: string): ReadonlySet<string> {
   const kinds = new Set<string>()
   for (const arn of arns) {
-    const { kind } = kindOfArn(arn)
-    if (kind !== null) kinds.add(kind)
+    const { service, kind } = kindOfArn(arn)
+    if (kind !== null && service === own) kinds.add(kind)
   }
   return kinds
 }

@@ -17,6 +17,8 @@ export interface GraphqlBody {
   readonly inputs: Readonly<Record<string, Readonly<Record<string, InputReference>>>>
   /** By operation name: a root field, or `Type.field` of any other field whose selection counts. */
   readonly operations: Readonly<Record<string, OperationEntry>>
+  /** `node` where ids are GitHub's node ids, which no name of a thing is. */
+  readonly ids?: 'node'
 }
 
 /** The type behind a field without lists and non-nulls, empty for a leaf; with its arguments where it has any. */
@@ -46,7 +48,8 @@ const INPUT = /^(?:string|int|double|bool|any|@[_A-Za-z][_0-9A-Za-z]{0,127})$/
 
 /** Checks the body of a GraphQL catalog whole; throws `catalog_malformed`. */
 export function readGraphqlBody(value: unknown): GraphqlBody {
-  const it = readMembers(value, 'body', ['path', 'query', 'mutation', 'types', 'inputs', 'operations'])
+  const members = ['path', 'query', 'mutation', 'types', 'inputs', 'operations']
+  const it = readMembers(value, 'body', members, ['ids'])
   const body: GraphqlBody = {
     path: readPath(it.path, 'body.path'),
     query: it.query === null ? null : readName(it.query, 'body.query'),
@@ -54,6 +57,7 @@ export function readGraphqlBody(value: unknown): GraphqlBody {
     types: readNamed(it.types, 'body.types', (fields, at) => readNamed(fields, at, readField)),
     inputs: readNamed(it.inputs, 'body.inputs', (fields, at) => readNamed(fields, at, readInput)),
     operations: readMap(it.operations, 'body.operations', readOperation),
+    ...(it.ids === undefined ? {} : { ids: readOneOf(it.ids, 'body.ids', ['node']) }),
   }
   checkReferences(body)
   return body

@@ -33,13 +33,18 @@ export type Descriptions = ReadonlyMap<string, Description>
 export function describeCatalog(body: GraphqlBody): Descriptions {
   const descriptions = new Map<string, Description>()
   for (const name of [INTROSPECTION, TYPENAME])
-    descriptions.set(name, prepare(name, { classes: ['read'] }, 'any'))
+    descriptions.set(name, prepare(name, { classes: ['read'] }, 'any', body.ids))
   for (const [name, entry] of Object.entries(body.operations))
-    descriptions.set(name, prepare(name, entry, argumentsOf(body, placeOf(body, name))))
+    descriptions.set(name, prepare(name, entry, argumentsOf(body, placeOf(body, name)), body.ids))
   return descriptions
 }
 
-function prepare(name: string, entry: OperationEntry, args: ArgumentType): Description {
+function prepare(
+  name: string,
+  entry: OperationEntry,
+  args: ArgumentType,
+  ids: GraphqlBody['ids'],
+): Description {
   const rules = entry.rules ?? []
   const scope = pathsOf(entry.scope)
   const resources = pathsOf(entry.resources)
@@ -52,6 +57,7 @@ function prepare(name: string, entry: OperationEntry, args: ArgumentType): Descr
       scope: scope.map(([member]) => member),
       resources: resources.map(([type]) => type),
       effects: [...(entry.effects ?? [])].sort(),
+      ...(ids === undefined || resources.length === 0 ? {} : { nodes: resources.map(([type]) => type) }),
     },
     rules,
     raised: compileArgumentRules(rules),
@@ -117,9 +123,9 @@ function resourcesOf(
   return { resources, unclear: open }
 }
 
-/** GraphQL's ID takes integers too, and a list takes a value alone (§3.11 input coercion). */
+/** GraphQL's ID takes integers too, and a list takes a value alone (§3.11 input coercion): `items: { id: 1 }`. */
 function idsAt(args: JsonObject, places: readonly (readonly string[])[]): NamedIds {
-  return namedIds(places.flatMap(steps => valuesAt(args, steps)))
+  return namedIds(places.flatMap(steps => valuesAt(args, steps, 'or alone')))
 }
 
 function sorted(classes: readonly OperationClass[]): readonly OperationClass[] {

@@ -175,43 +175,75 @@ interface ArgumentPlace {
   readonly resource: string | null
 }
 
-/** Arguments of a root field, and members one level below those that are input objects. */
+/** Arguments of a root field, and the members below those that are input objects, at any depth. */
 function placesOf(field: GraphQLField<unknown, unknown>): readonly ArgumentPlace[] {
-  return field.args.flatMap(argument => {
-    const type = getNamedType(argument.type)
-    const below = isInputObjectType(type) ? Object.values(type.getFields()) : []
+  return field.args.flatMap(argument => [
+    placeOf(field, argument, { path: argument.name, above: null }),
+    ...placesBelow(field, argument.type, { path: argument.name, above: null, within: [] }),
+  ])
+}
+
+interface Above {
+  readonly path: string
+  /** The member that holds it; null for an argument and for what is right below one, which is about the whole. */
+  readonly above: string | null
+  /** Input types on the way. */
+  readonly within: readonly string[]
+}
+
+/** ATTACK: an invoice within `input.items[].invoiceId`, past a deny of that invoice. What is within itself is looked at once. */
+function placesBelow(
+  field: GraphQLField<unknown, unknown>,
+  type: GraphQLInputType,
+  { path, above, within }: Above,
+): readonly ArgumentPlace[] {
+  const named = getNamedType(type)
+  if (!isInputObjectType(named) || within.includes(named.name)) return []
+  const list = path + listsOf(type)
+  return Object.values(named.getFields()).flatMap(member => {
+    const at = `${list}.${member.name}`
     return [
-      placeOf(field, argument, argument.name, true),
-      ...below.map(member => placeOf(field, member, `${argument.name}.${member.name}`, false)),
+      placeOf(field, member, { path: at, above }),
+      ...placesBelow(field, member.type, { path: at, above: member.name, within: [...within, named.name] }),
     ]
   })
+}
+
+function listsOf(type: GraphQLInputType): string {
+  const inner = getNullableType(type)
+  return isListType(inner) ? `[]${listsOf(inner.ofType as GraphQLInputType)}` : ''
 }
 
 function placeOf(
   field: GraphQLField<unknown, unknown>,
   argument: GraphQLArgument | GraphQLInputField,
-  path: string,
-  top: boolean,
+  { path, above }: Pick<Above, 'path' | 'above'>,
 ): ArgumentPlace {
   const says = annotationOf(argument)
   const type = getNamedType(argument.type)
   const single = !isListType(getNullableType(argument.type))
   const plain = isEnumType(type) || type.name === 'ID' || type.name === 'String' || type.name === 'Int'
+  const isTop = path === argument.name
   return {
     path,
-    scope: says.scope ?? (top && single && plain ? argument.name : null),
-    resource: says.resource ?? (type.name === 'ID' ? resourceOf(field, argument.name) : null),
+    scope: says.scope ?? (isTop && single && plain ? argument.name : null),
+    resource: says.resource ?? (type.name === 'ID' ? resourceOf(field, argument.name, above) : null),
   }
 }
 
-/** `invoiceId` names an invoice, `copyTo` a copyTo, and a plain `id` what the field answers with. */
-function resourceOf(field: GraphQLField<unknown, unknown>, argument: string): string {
+/**
+ * `invoiceId` names an invoice, `copyTo` a copyTo, and a plain `id` what the field answers with, or, further down, what the
+ * member above is called: `input.branch.id` a branch.
+ */
+function resourceOf(field: GraphQLField<unknown, unknown>, argument: string, above: string | null): string {
   const answer = getNamedType(field.type)
-  const named = /^ids?$/i.test(argument)
-    ? isCompositeType(answer)
-      ? answer.name
-      : field.name
-    : (/^(\w+?)(?:Ids?|_ids?)$/.exec(argument)?.[1] ?? argument)
+  const named = !/^ids?$/i.test(argument)
+    ? (/^(\w+?)(?:Ids?|_ids?)$/.exec(argument)?.[1] ?? argument)
+    : above !== null
+      ? above.replace(/([^s])s$/, '$1')
+      : isCompositeType(answer)
+        ? answer.name
+        : field.name
   return named.slice(0, 1).toLowerCase() + named.slice(1)
 }
 
