@@ -1,6 +1,6 @@
 import type { BundleVerification, Citation } from '../receipt/index.js'
 import { timeWords, visible } from './entry-text.js'
-import { findingWords, laterRevocationsText, type VerdictWords } from './verdict-text.js'
+import { doubtedWords, findingWords, laterRevocationsText, type VerdictWords } from './verdict-text.js'
 
 const MOST_NAMED = 20
 
@@ -50,6 +50,7 @@ export function bundleWords(found: BundleVerification): VerdictWords {
       ...(found.countersignatures.unproven === 0
         ? []
         : ['that people signed what was approved: the policy or the request is not in the bundle']),
+      ...doubtedWords(found.countersignatures),
       'that nothing else happened: the log has other entries, and what never passed the sidecar has none',
     ],
   }

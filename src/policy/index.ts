@@ -140,7 +140,14 @@ export {
   type Way,
 } from './survey.js'
 export { requireHttps } from './transport.js'
-export { readTrustRoot, revokedSinceMs, TRUST_ROLES, type TrustRole, type TrustRoot } from './trust.js'
+export {
+  readTrustRoot,
+  revokedKeys,
+  revokedSinceMs,
+  TRUST_ROLES,
+  type TrustRole,
+  type TrustRoot,
+} from './trust.js'
 export {
   openNext,
   openTrustChain,

@@ -100,6 +100,11 @@ export function revokedSinceMs({ revoked }: Pick<TrustRoot, 'revoked'>, key: str
   return Object.hasOwn(since, key) ? parseUtcMs(since[key] as string) : Number.NEGATIVE_INFINITY
 }
 
+/** Its revoked keys as `ed25519:…`, each with the time of `revokedSinceMs`. */
+export function revokedKeys(root: Pick<TrustRoot, 'revoked'>): ReadonlyMap<string, number> {
+  return new Map(root.revoked.keys.map(key => [key, revokedSinceMs(root, key) as number]))
+}
+
 function hasDoubles(values: readonly string[]): boolean {
   return new Set(values).size !== values.length
 }

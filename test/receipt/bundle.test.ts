@@ -262,14 +262,17 @@ describe('attack: a bundle', () => {
       return story.verify(await story.bundle(bundle))
     }
     const good = await told(jo)
-    assert.deepEqual([codesOf(good), good.countersignatures], [[], { proven: 1, touched: 0, unproven: 0 }])
+    assert.deepEqual(
+      [codesOf(good), good.countersignatures],
+      [[], { proven: 1, touched: 0, doubted: 0, unproven: 0 }],
+    )
     for (const key of [null, newKey()]) {
       const found = await told(key)
       // The word, and the use that it isn't enough for.
       assert.deepEqual([codesOf(found), found.findingCount], [['entry_contradicts'], 2])
     }
     const part = await told(jo, false)
-    assert.deepEqual(part.countersignatures, { proven: 0, touched: 0, unproven: 1 })
+    assert.deepEqual(part.countersignatures, { proven: 0, touched: 0, doubted: 0, unproven: 1 })
     assert.ok(part.missing.some(({ kind, id }) => kind === 'approval' && id === 'a-1'))
   })
 
