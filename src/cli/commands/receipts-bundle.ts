@@ -1,4 +1,4 @@
-import { renameSync, writeFileSync } from 'node:fs'
+import { constants, renameSync, writeFileSync } from 'node:fs'
 import { open } from 'node:fs/promises'
 import { type Command, InvalidArgumentError } from 'commander'
 import { utf8 } from '../../canon/index.js'
@@ -247,7 +247,8 @@ function writtenLines(file: string, { selection, verification }: WrittenBundle):
 
 /** True for a file that begins as a bundle does. */
 export async function isBundleFile(path: string): Promise<boolean> {
-  const file = await open(path).catch(() => null)
+  // Of a pipe, somebody else's or one's own, nothing is waited for.
+  const file = await open(path, constants.O_RDONLY | constants.O_NONBLOCK).catch(() => null)
   if (file === null) return false
   try {
     const head = Buffer.alloc(32)
