@@ -106,7 +106,7 @@ export {
   type SealedEntry,
 } from './seal.js'
 export { type Silence, Silences } from './silence.js'
-export { controlStep, disclosedText, type StoryFact, type StoryStep, storyOf } from './story.js'
+export { controlStep, disclosedText, quoted, type StoryFact, type StoryStep, storyOf } from './story.js'
 export { formatTlogProof, parseTlogProof, provesEntry, type TlogProof } from './tlog-proof.js'
 export {
   emptyRoot,
