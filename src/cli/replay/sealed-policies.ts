@@ -5,9 +5,7 @@ import {
   contentId,
   decodeEnvelope,
   type JsonObject,
-  keyIdOf,
   PAYLOAD_TYPES,
-  parsePublicKey,
   parseStrictJson,
 } from '../../canon/index.js'
 import { nativeCrypto } from '../../native/index.js'
@@ -16,6 +14,7 @@ import {
   activate,
   openPolicy,
   readSealedMetadata,
+  revokedSigners,
   type TrustRoot,
 } from '../../policy/index.js'
 import type { CatalogDocument } from '../../protocol/index.js'
@@ -126,8 +125,7 @@ function open(cid: string, candidates: readonly Candidate[], trust: readonly Tru
 }
 
 function revokedSealers(bytes: Uint8Array, [newest]: readonly TrustRoot[]): readonly string[] {
-  const signers = new Set(decodeEnvelope(bytes).signatures.map(({ keyid }) => keyid))
-  return (newest?.revoked.keys ?? []).filter(key => signers.has(keyIdOf(parsePublicKey(key))))
+  return newest === undefined ? [] : revokedSigners(decodeEnvelope(bytes), newest)
 }
 
 /** Signatures and revocations under one version of the trust root. Audience and expiry were the keeper's to check, when it was. */
