@@ -430,6 +430,10 @@ test('receipts disclose opens fields with the auditor’s key, and what they say
     verified.out,
     new RegExp(`disclosed +body of ${car.admitted}, inputs of ${car.admitted}, target of`),
   )
+  assert.match(
+    verified.out,
+    /not proven {2}that the policy decides so, and asks these people: decisions are derived again/,
+  )
   assert.equal(verified.code, 0)
 })
 
