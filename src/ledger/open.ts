@@ -1,4 +1,3 @@
-import { mkdir } from 'node:fs/promises'
 import { dirname } from 'node:path'
 import { type CountersignError, type Crypto, formatPublicKey, hex } from '../canon/index.js'
 import { type Checkpoint, type ControlBody, emptyRoot } from '../receipt/index.js'
@@ -6,6 +5,7 @@ import { ledgerFault } from './error-table.js'
 import { FullCheck, type FullCheckPace, refuseUnsound } from './full-check/full-check.js'
 import { dropOtherSnapshots, dropSnapshot, takePreserved, takeSnapshot } from './full-check/snapshot.js'
 import type { Ledger, LedgerHead } from './ledger.js'
+import { makeFolder } from './make-folder.js'
 import { encodeMark, type Mark, readMark, writeMark } from './mark.js'
 import { databaseFiles, forgetPreserved, preserve } from './preserve.js'
 import type { SideCipher } from './side.js'
@@ -198,7 +198,7 @@ async function settleMark(options: OpenLedgerOptions): Promise<Mark> {
     leaf: EMPTY_LEAF,
   }
   try {
-    await mkdir(dirname(highWater), { recursive: true, mode: 0o700 })
+    await makeFolder(dirname(highWater), 0o700)
     await writeMark(highWater, await encodeMark(crypto, mark, checkpointKey))
   } catch (error) {
     throw ledgerFault('mark_write_failed', (error as Error).message)
