@@ -1,3 +1,4 @@
+import type { UnservedUse } from '../credential/index.js'
 import type { ArchivesStatus, Freeze, Halt, NoticeStatus, UsedBudget } from '../keeper/index.js'
 import type { CosigningStatus, FullCheckStatus, SinkStatus } from '../ledger/index.js'
 
@@ -48,4 +49,6 @@ export interface KeeperStatus {
   readonly startedMs: number
   /** Protections that the way of running lacks, as far as the keeper knows it: a sentence each. */
   readonly missing: readonly string[]
+  /** Credentials of the policy that the vault has no secret for. */
+  readonly unserved: readonly UnservedUse[]
 }

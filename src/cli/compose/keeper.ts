@@ -10,6 +10,7 @@ import {
   openVault,
   outbound,
   standardMinters,
+  unservedUses,
   type Vault,
 } from '../../credential/index.js'
 import {
@@ -36,6 +37,7 @@ import type { LoadedConfig } from '../config.js'
 import { cliFault } from '../error-table.js'
 import { finishPromotion, type Instance, readInstance, readNext } from '../instance-keys.js'
 import type { Io } from '../io.js'
+import { keeperSideErrors } from '../keeper-side-errors.js'
 import { parseListenAddress } from '../listen-address.js'
 import { readNeeded } from '../needed-file.js'
 import { packageVersion } from '../package-version.js'
@@ -55,7 +57,9 @@ import { type ConfiguredWitnesses, configuredWitnesses, ledgerCosigning } from '
 
 /** The keeper as a process: everything secret is opened here and handed to nobody. */
 export async function runKeeper(loaded: LoadedConfig, io: Io): Promise<void> {
-  const log = processLog('keeper', loaded.config.log?.level ?? 'info', io.stderr)
+  const log = processLog('keeper', loaded.config.log?.level ?? 'info', io.stderr, {
+    errors: keeperSideErrors,
+  })
   for (const sentence of missingInPod(io.env)) log.warn({}, sentence)
   const signers = await startInstanceSigners(loaded, log)
   try {
@@ -107,6 +111,7 @@ async function serve(loaded: LoadedConfig, signers: InstanceSigners, log: Log, i
       clock,
       log,
       missing: missingInPod(io.env),
+      unserved: policy => unservedUses(policy, vault),
       crypto: nativeCrypto,
       random: length => randomBytes(length),
       verifier: ring.verifier,
