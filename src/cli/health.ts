@@ -1,9 +1,8 @@
 import { type RunningSidecar, readRunning } from './addresses.js'
 import { connectAdmin } from './admin-client.js'
 import type { LoadedConfig } from './config.js'
-import { wordsOf } from './error-words.js'
 import { UsageError } from './io.js'
-import type { KeeperStatus } from './keeper-status.js'
+import { type KeeperStatus, refusedWords } from './keeper-status.js'
 import { unservedWords } from './unserved-words.js'
 
 /** What an operator is told; with `--json`, this document. */
@@ -83,10 +82,10 @@ export function problemsOf(status: KeeperStatus, nowMs: number): string[] {
       : []),
     ...(refusedUpdate === null
       ? []
-      : [`a newer policy or trust root was refused: ${withMend(refusedUpdate)}`]),
+      : [`a newer policy or trust root was refused: ${refusedWords(refusedUpdate)}`]),
     ...(status.refusedKeys === null
       ? []
-      : [`keys that were installed are not in force: ${withMend(status.refusedKeys)}`]),
+      : [`keys that were installed are not in force: ${refusedWords(status.refusedKeys)}`]),
     ...(status.enrolmentExpiresMs <= nowMs ? ['the enrolment has expired: enrol this instance again'] : []),
     ...status.unserved.map(unservedWords).map(({ message, mend }) => `${message} ${mend}`),
     ...endings(status, nowMs)
@@ -108,12 +107,6 @@ export function problemsOf(status: KeeperStatus, nowMs: number): string[] {
     ),
     ...(gates === 0 ? ['no gate is connected: agents get no answer'] : []),
   ]
-}
-
-/** What a keeper refused, with what its code's table says about mending it. */
-export function withMend({ code, message }: { readonly code: string; readonly message: string }): string {
-  const mend = wordsOf(code)?.mend
-  return `${code}: ${message}${mend === undefined ? '' : ` ${mend}`}`
 }
 
 /** Fewer than a quorum, or one that contradicts the ledger: the others make up for a witness that is merely away. */

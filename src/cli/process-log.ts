@@ -7,7 +7,7 @@ import { type LineBounds, LineCount } from './line-count.js'
  * The log of one of the sidecar's processes: a JSON object a line, with `name` and `pid` first. What is logged is
  * named field by field where it happens; the redaction is the second barrier, for an object that carries headers, a
  * target or a credential by accident. Lines of one kind beyond a number in each interval are counted instead. Warnings
- * and errors with a code of `errors` say what mends it as `mend`.
+ * and errors with a code of `errors` say what mends it as `mend`, unless they say so themselves.
  */
 export function processLog(
   name: 'gate' | 'keeper' | 'witness' | 'injector',
@@ -29,7 +29,7 @@ export function processLog(
           const [facts, ...rest] = args
           const mend = lineLevel < WARN ? undefined : mendOf(facts, errors)
           if (mend === undefined) write.apply(this, args)
-          else write.apply(this, [{ ...(facts as object), mend }, ...rest] as unknown as typeof args)
+          else write.apply(this, [{ mend, ...(facts as object) }, ...rest] as unknown as typeof args)
         },
       },
     },

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import { chmod, mkdir, readFile, writeFile } from 'node:fs/promises'
+import { chmod, mkdir, readFile, symlink, writeFile } from 'node:fs/promises'
 import { type TestContext, test } from 'node:test'
 import { countersign, scratch } from './command-line.js'
 
@@ -50,6 +50,16 @@ test('before a policy is sealed the doctor says so, and what it could not look a
   const [missing, ...more] = await findings('policy_missing')
   assert.match(missing?.message ?? '', /policy\.sealed\.json/)
   assert.deepEqual(more, [])
+})
+
+test('a folder that this user can’t look at keeps nothing else from being found', async t => {
+  const { at, findings } = await laidOut(t)
+  await symlink('mark', at('sidecar/mark'))
+  await chmod(at('sidecar/policy'), 0o777)
+  assert.deepEqual(
+    (await findings('open_folder')).map(({ subject }) => subject),
+    [at('sidecar/policy')],
+  )
 })
 
 test('a vault entry for another port or environment is warned of as it is put, and found by the doctor', async t => {

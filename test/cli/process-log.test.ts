@@ -34,10 +34,10 @@ describe('the log of a process', () => {
     log.error({ code: 'vault_entry_origin', api: 'shop' }, 'no credential could be minted')
     log.info({ code: 'vault_entry_origin' }, 'refused')
     log.error({ code: 'toString' }, 'said')
-    log.warn({}, 'said')
+    log.warn({ code: 'vault_entry_origin', mend: 'Type this.' }, 'said')
     assert.deepEqual(
       parsed().map(({ mend }) => mend),
-      [wordsOf('vault_entry_origin')?.mend, undefined, undefined, undefined],
+      [wordsOf('vault_entry_origin')?.mend, undefined, undefined, 'Type this.'],
     )
     assert.equal(parsed()[0]?.api, 'shop')
   })

@@ -113,13 +113,16 @@ async function runAll(loaded: LoadedConfig, io: Io): Promise<void> {
   await stopped
 }
 
+const UNTOLD = { keeper: undefined, problems: [], warnings: [] }
+
 /** Both processes may run, and every request be refused all the same: then this says so, and what mends it. */
 async function tellHealth(loaded: LoadedConfig, { main }: GateAddresses, io: Io): Promise<void> {
   const { statusOf } = await import('../health.js')
-  const { keeper, problems, warnings } = await statusOf(loaded)
+  // A question that can't be asked stops nothing.
+  const { keeper, problems, warnings } = (await statusOf(loaded).catch(() => null)) ?? UNTOLD
   printLine(
     io,
-    keeper?.policy == null
+    keeper !== undefined && (keeper === null || keeper.policy === null)
       ? `\nCountersign listens at ${main} and REFUSES every request:`
       : `\nCountersign is up: ${main}`,
   )

@@ -46,6 +46,7 @@ import { processLog } from '../process-log.js'
 import { type InstanceSigners, startInstanceSigners } from '../signer/instance-signers.js'
 import { serveUntilStopped } from '../supervise.js'
 import { readTrustVersions } from '../trust-files.js'
+import { unservedWords } from '../unserved-words.js'
 import { vaultLocation } from '../vault-location.js'
 import { podIdentities } from './identities.js'
 import { openKeyRing, retiringCheckpointKey, successionOf } from './key-ring.js'
@@ -133,10 +134,12 @@ async function serve(loaded: LoadedConfig, signers: InstanceSigners, log: Log, i
       await keeper.stop()
       throw error
     })
+    warnOfUnserved(keeper.activation.inForce(), vault, log)
     const recordChange = recordVaultChange(ledger, vault)
     const unwatch = vault.watch(change => {
       if (change.kind === 'changed') {
         log.info({ names: change.names }, 'the vault was changed')
+        warnOfUnserved(keeper.activation.inForce(), vault, log)
         recordChange(change.names).catch(error =>
           log.error({ err: error }, 'a change of the vault was not recorded'),
         )
@@ -158,6 +161,15 @@ async function serve(loaded: LoadedConfig, signers: InstanceSigners, log: Log, i
     const follows = () => Promise.all([shipping?.stop(), cosigning?.stop()])
     await ledger.close(async () => void (await follows())).catch(() => undefined)
     throw error
+  }
+}
+
+/** Before an agent meets it: `status` says the same, and a container's log is what people see of one. */
+function warnOfUnserved(policy: ActivePolicy | null, vault: Vault, log: Log): void {
+  if (policy === null) return
+  for (const use of unservedUses(policy, vault)) {
+    const { message, mend } = unservedWords(use)
+    log.warn({ code: use.code, credential: use.credential, api: use.api, mend }, message)
   }
 }
 

@@ -3,7 +3,7 @@ import { openVault, unservedUses, type Vault } from '../../credential/index.js'
 import type { ActivePolicy } from '../../policy/index.js'
 import type { LoadedConfig } from '../config.js'
 import { AHEAD_MS, NEXT_POLICY, timeOf } from '../health.js'
-import { type Io, UsageError } from '../io.js'
+import type { Io } from '../io.js'
 import { openFolders } from '../open-folders.js'
 import { openListenerWords } from '../open-listeners.js'
 import { readSealedPolicy } from '../sealed-policy.js'
@@ -35,12 +35,14 @@ export function policyHere(loaded: LoadedConfig): ActivePolicy | Finding {
   try {
     return readSealedPolicy(loaded)
   } catch (error) {
-    if (!(error instanceof CountersignError || error instanceof UsageError)) throw error
     return {
       code: 'policy_missing',
       subject: loaded.file,
-      message: `Upstreams and credentials were not looked at, for want of the sealed policy: ${error.message}`,
-      mend: error.mend,
+      message: `Upstreams and credentials were not looked at, for want of the sealed policy: ${(error as Error).message}`,
+      mend:
+        error instanceof CountersignError
+          ? error.mend
+          : 'Seal one (`countersign policy seal`), and let this user read it and the `catalogs` beside it.',
     }
   }
 }
