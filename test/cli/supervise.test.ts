@@ -116,11 +116,12 @@ try {
       `
 const gone = ${JSON.stringify('process.send === undefined || process.exit(3)')}
 const failing = { ...role('keeper') }
+let ends = 0
 const supervisor = supervise({
   graceMs: 1_000,
   onExit: (_role, how) => {
     say(how.replace(' ', '-'))
-    if (how === 'exit 3') void supervisor.stop().then(() => say('stopped'))
+    if (++ends === 2) void supervisor.stop().then(() => say('stopped'))
     failing.argv = ['-e', gone]
   },
   onRestart: () => undefined,

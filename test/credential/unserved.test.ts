@@ -67,7 +67,7 @@ describe('what a policy uses and the vault does not serve', () => {
       unservedUses(both, vaultOf({})).map(({ environment, code }) => [environment, code]),
       [['production', 'vault_entry_environment']],
     )
-    const never = policyWith('  - { id: never, deny: { api: shop, class: [read] } }')
+    const never = policyWith('  - { id: never, deny: { api: shop, class: [read] }, to: [coder] }')
     assert.deepEqual(unservedUses(never, vaultOf()), [])
   })
 })
