@@ -16,6 +16,7 @@ import {
   Witness,
 } from '../../witness/index.js'
 import { loadConfig } from '../config.js'
+import { ignoreByGit } from '../ignored-folder.js'
 import { ignoreInspectorSignal } from '../inspector.js'
 import { type Io, printJson, printLine, UsageError } from '../io.js'
 import { createKeyFile } from '../keyfile.js'
@@ -147,6 +148,7 @@ async function init(dir: string, options: InitOptions, io: Io): Promise<void> {
   const witness = formatVerifierKey(nativeCrypto, identity)
   await makeMemory({ file, mark, witness, crypto: nativeCrypto })
   await mkdir(dir, { recursive: true, mode: 0o700 })
+  ignoreByGit(dir)
   await writeFile(logs, LOGS_FILE, { flag: 'wx', mode: 0o600 })
   printLine(io, `The witness ${name} is in ${dir}. Verifiers and logs know it by this key:`)
   printLine(io, `  ${witness}`)
