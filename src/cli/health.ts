@@ -2,6 +2,7 @@ import { type RunningSidecar, readRunning } from './addresses.js'
 import { connectAdmin } from './admin-client.js'
 import type { LoadedConfig } from './config.js'
 import { UsageError } from './io.js'
+import { keeperSideErrors } from './keeper-side-errors.js'
 import { type KeeperStatus, refusedWords } from './keeper-status.js'
 import { unservedWords } from './unserved-words.js'
 
@@ -70,7 +71,9 @@ export function problemsOf(status: KeeperStatus, nowMs: number): string[] {
   const { policy, refusedUpdate, gates, distribution, head } = status
   const failing = distribution?.failing ?? null
   return [
-    ...(policy === null ? [`no policy is in force: every request is refused. ${SOME_POLICY}`] : []),
+    ...(policy === null
+      ? [`no policy is in force: every request is refused. ${missingPolicyWords(refusedUpdate)}`]
+      : []),
     ...(policy !== null && policy.expiresMs <= nowMs
       ? [`the policy has expired: every request is denied. ${NEXT_POLICY}`]
       : []),
@@ -97,13 +100,17 @@ export function problemsOf(status: KeeperStatus, nowMs: number): string[] {
     ...status.shipping.flatMap(({ name, failing }) =>
       failing === null || failing.tries < MISSED_TRIES
         ? []
-        : [`receipts can’t be shipped to ${name} since ${timeOf(failing.sinceMs)}: ${failing.message}`],
+        : [
+            `receipts can’t be shipped to ${name} since ${timeOf(failing.sinceMs)}: ${failing.message}${mendOf(failing.code)}`,
+          ],
     ),
     ...witnessProblems(status),
     ...status.notices.flatMap(({ name, failing }) =>
       failing === null || failing.tries < MISSED_TRIES
         ? []
-        : [`people can’t be told through ${name} since ${timeOf(failing.sinceMs)}: ${failing.code}`],
+        : [
+            `people can’t be told through ${name} since ${timeOf(failing.sinceMs)}: ${failing.code}.${mendOf(failing.code)}`,
+          ],
     ),
     ...(gates === 0 ? ['no gate is connected: agents get no answer'] : []),
   ]
@@ -121,7 +128,8 @@ function witnessProblems({ witnesses }: KeeperStatus): string[] {
       ? ['no quorum of witnesses has cosigned this log']
       : []),
     ...contradicting.map(
-      ({ name, sinceMs, message }) => `the witness ${name} since ${timeOf(sinceMs)}: ${message}`,
+      ({ name, sinceMs, code, message }) =>
+        `the witness ${name} since ${timeOf(sinceMs)}: ${message}${mendOf(code)}`,
     ),
   ]
 }
@@ -140,9 +148,25 @@ export function warningsOf(status: KeeperStatus, nowMs: number): string[] {
     ...(status.witnesses?.witnesses ?? []).flatMap(({ name, failing }) =>
       failing === null || failing.tries < MISSED_TRIES
         ? []
-        : [`the witness ${name} gives no cosignature since ${timeOf(failing.sinceMs)}: ${failing.message}`],
+        : [
+            `the witness ${name} gives no cosignature since ${timeOf(failing.sinceMs)}: ${failing.message}${mendOf(failing.code)}`,
+          ],
     ),
   ]
+}
+
+/** What mends a fault, behind its message; nothing where the code is none of the keeper's. */
+function mendOf(code: string): string {
+  return Object.hasOwn(keeperSideErrors, code) ? ` ${keeperSideErrors[code]?.mend}` : ''
+}
+
+/** To seal another policy helps nobody where these keep out the one that is there. */
+const KEPT_OUT: ReadonlySet<string> = new Set(['signatures_short', 'enrolled_key_revoked'])
+
+function missingPolicyWords(refused: KeeperStatus['refusedUpdate']): string {
+  return refused !== null && KEPT_OUT.has(refused.code)
+    ? 'The one that is there may be right: the next line says what keeps it out'
+    : SOME_POLICY
 }
 
 /** Where a keeper never had a policy, or can't use the one that it finds. */

@@ -22,3 +22,10 @@ export const keeperSideErrors: ErrorTable = {
   ...keeperErrors,
   ...cliErrors,
 }
+
+/** The same for the keeper's own log, whose readers are the operators: what a stop asks of an agent is no word for them. */
+export const keeperLogErrors: ErrorTable = {
+  ...keeperSideErrors,
+  agent_halted: { ...linkErrors.agent_halted, mend: '`countersign resume` ends it, once it may go on.' },
+  frozen: { ...linkErrors.frozen, mend: '`countersign thaw` ends it.' },
+}

@@ -160,7 +160,7 @@ export function endAtOnceWhileStarting(): void {
   if (process.send !== undefined && !process.connected) endAtOnce()
 }
 
-const STOPS = ['SIGTERM', 'SIGINT', 'disconnect'] as const
+const STOPS = ['SIGTERM', 'SIGINT', 'SIGHUP', 'disconnect'] as const
 
 function endAtOnce(): void {
   process.exit(0)
@@ -170,14 +170,14 @@ function heedNoMore(): void {
   for (const event of STOPS) process.off(event, endAtOnce)
 }
 
-/** For a role's own process: tells the supervisor that it is ready, and runs `stop` at SIGTERM or SIGINT. */
+/** For a role's own process: tells the supervisor that it is ready, and runs `stop` at SIGTERM, SIGINT or SIGHUP. */
 export function serveUntilStopped(report: unknown, stop: () => Promise<void>): Promise<void> {
   heedNoMore()
   process.send?.({ ready: report })
   return untilStopped(stop)
 }
 
-/** Runs `stop` at SIGTERM or SIGINT, and ends as it does. */
+/** Runs `stop` at SIGTERM, SIGINT or SIGHUP, and ends as it does. */
 export function untilStopped(stop: () => Promise<void>): Promise<void> {
   return new Promise((resolve, reject) => {
     let stopping = false
@@ -187,8 +187,9 @@ export function untilStopped(stop: () => Promise<void>): Promise<void> {
       stop().finally(letGoOfSupervisor).then(resolve, reject)
     }
     process.once('SIGTERM', end)
-    // A terminal sends SIGINT to the whole group; the supervisor's SIGTERM gives the order of stopping.
-    process.on('SIGINT', () => (process.send === undefined ? end() : undefined))
+    // A terminal sends SIGINT, and SIGHUP once it is closed, to the whole group; the supervisor's SIGTERM gives the order of stopping.
+    for (const signal of ['SIGINT', 'SIGHUP'] as const)
+      process.on(signal, () => (process.send === undefined ? end() : undefined))
     // The supervisor is gone: nobody would stop us later.
     process.once('disconnect', end)
   })

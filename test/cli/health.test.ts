@@ -93,6 +93,43 @@ describe('the health of a sidecar', () => {
       assert.match(problem(change), /signing_key_unknown: A signature names a key\. Mend it\.$/)
   })
 
+  it('has nobody seal another policy where a key or a signature keeps out the one that is there', () => {
+    for (const code of ['signatures_short', 'enrolled_key_revoked']) {
+      const refusedUpdate = { code, message: 'Refused.', mend: 'Mend it.', atMs: NOW }
+      const problems = problemsOf({ ...WELL, policy: null, refusedUpdate }, NOW)
+      assert.match(
+        problems[0] ?? '',
+        /^no policy is in force: every request is refused\. .*the next line says/,
+      )
+      assert.doesNotMatch(problems.join(' '), /policy seal/)
+      assert.match(problems[1] ?? '', / Mend it\.$/)
+    }
+  })
+
+  it('says of places and witnesses that fail what mends that', () => {
+    const failing = { code: 'vault_entry_missing', message: 'No entry.', sinceMs: NOW, tries: 3 }
+    const sink = {
+      name: 'collector',
+      kind: 'http',
+      to: 'https://evidence.test/',
+      acknowledges: true,
+      shipped: 0,
+      failing,
+    } as unknown as KeeperStatus['shipping'][number]
+    assert.match(problem({ shipping: [sink] }), /: No entry\. Add it with `countersign vault put NAME`\.$/)
+    const witness = { name: 'w1', url: 'https://w1.test', cosigned: 7 }
+    const witnesses = (code: string) =>
+      ({
+        witnessed: { size: 7, sinceMs: NOW },
+        witnesses: [{ ...witness, failing: { ...failing, code } }],
+      }) as unknown as NonNullable<KeeperStatus['witnesses']>
+    assert.match(problem({ witnesses: witnesses('witness_refused') }), /`countersign witness log`/)
+    const warnings = warningsOf({ ...WELL, witnesses: witnesses('witness_unreachable') }, NOW)
+    assert.match(warnings.join(), /: No entry\. Check its URL .* and whether it runs/)
+    const place = { name: 'pager', delivered: 0, queued: 1, dropped: 0, failing }
+    assert.match(problem({ notices: [place] }), /: vault_entry_missing\. Add it with /)
+  })
+
   it('names the command that seals a policy where there is none, where it is over, and from 14 days before', () => {
     assert.match(problem({ policy: null }), /every request is refused\. Seal one .*`countersign policy seal /)
     const endingIn = (ms: number) => ({

@@ -93,6 +93,19 @@ test('a sidecar without a policy says that it refuses everything, and what to ty
   assert.match(said[2] ?? '', /^ {2}! .*policy_unreadable: /)
 })
 
+test('a gate that runs apart says that other machines reach it, before it asks for its keeper', {
+  timeout: 60_000,
+}, async t => {
+  const at = await scratch(t)
+  await initialised(at('sidecar'), '--not-production')
+  const file = at('sidecar/countersign.yaml')
+  await writeFile(file, (await readFile(file, 'utf8')).replaceAll(/127\.0\.0\.1:\d+/g, '0.0.0.0:0'))
+  const child = spawn(process.execPath, [MAIN, 'run', '--config', file, '--role', 'gate'], { stdio: 'pipe' })
+  t.after(() => child.kill('SIGKILL'))
+  const { value } = await createInterface({ input: child.stderr })[Symbol.asyncIterator]().next()
+  assert.match(value, /^warning: The gate listens at 0\.0\.0\.0:0, which other machines can reach: /)
+})
+
 test('a listener of its own is laid out for an API whose SDK takes no path, and for no other', async t => {
   const at = await scratch(t)
   for (const [template, ports] of [

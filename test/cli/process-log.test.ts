@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { describe, it, mock } from 'node:test'
 import { wordsOf } from '../../src/cli/error-words.js'
-import { keeperSideErrors } from '../../src/cli/keeper-side-errors.js'
+import { keeperLogErrors, keeperSideErrors } from '../../src/cli/keeper-side-errors.js'
 import { processLog } from '../../src/cli/process-log.js'
 
 function open(name: 'gate' | 'keeper', options?: Parameters<typeof processLog>[3]) {
@@ -27,6 +27,15 @@ describe('the log of a process', () => {
     assert.deepEqual(Object.keys(gate.parsed()[0] ?? {}), Object.keys(keeper.parsed()[0] ?? {}))
     assert.equal(keeper.parsed()[0]?.name, 'keeper')
     assert.equal(keeper.parsed()[0]?.pid, process.pid)
+  })
+
+  it('tells operators how a stop ends, and not what it asks of an agent', () => {
+    const { log, parsed } = open('keeper', { errors: keeperLogErrors })
+    for (const code of ['agent_halted', 'frozen']) log.warn({ code }, 'said')
+    assert.deepEqual(
+      parsed().map(({ mend }) => mend),
+      ['`countersign resume` ends it, once it may go on.', '`countersign thaw` ends it.'],
+    )
   })
 
   it('says what mends a code that it knows, in warnings and errors', () => {

@@ -61,6 +61,38 @@ clearInterval(waiting)
     )
     assert.deepEqual(said, [0, 'unwritten'])
   })
+
+  it('stops in order where its terminal was closed', async t => {
+    const said = await supervising(
+      t,
+      `
+const stopped = serveUntilStopped(null, async () => say('stopped'))
+process.kill(process.pid, 'SIGHUP')
+const waiting = setInterval(() => undefined, 1_000)
+await stopped
+clearInterval(waiting)
+`,
+    )
+    assert.deepEqual(said, [0, 'stopped'])
+  })
+
+  it('leaves the order to its supervisor, where the terminal tells both', async t => {
+    const said = await supervising(
+      t,
+      `
+process.send = () => true
+for (const signal of ['SIGHUP', 'SIGINT', 'SIGTERM']) process.on(signal, () => say(signal))
+const stopped = serveUntilStopped(null, async () => say('stopped'))
+const waiting = setInterval(() => undefined, 1_000)
+process.once('SIGHUP', () => process.kill(process.pid, 'SIGINT'))
+process.once('SIGINT', () => process.kill(process.pid, 'SIGTERM'))
+process.kill(process.pid, 'SIGHUP')
+await stopped
+clearInterval(waiting)
+`,
+    )
+    assert.deepEqual(said, [0, 'SIGHUP', 'SIGINT', 'SIGTERM', 'stopped'])
+  })
 })
 
 describe('a supervisor', () => {

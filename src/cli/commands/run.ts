@@ -45,8 +45,10 @@ export function registerRun(program: Command, io: Io): void {
     .action(async (options: RunOptions) => {
       ignoreInspectorSignal()
       const loaded = await configurationOf(options, io)
-      if (options.role === undefined) await runAll(loaded, io)
-      else await runRole(options.role, loaded, io)
+      if (options.role === undefined) return runAll(loaded, io)
+      // What runs apart has nobody else to say it.
+      if (options.role === 'gate') warn(openListenerSentences(loaded), io)
+      await runRole(options.role, loaded, io)
     })
 }
 
@@ -74,10 +76,10 @@ async function runAll(loaded: LoadedConfig, io: Io): Promise<void> {
   prepareFiles(loaded, separation)
   const missing = [
     ...separation.missing,
-    ...openListenerWords(loaded.config).map(({ words, mend }) => `${words} ${mend}`),
+    ...openListenerSentences(loaded),
     ...openFolders(loaded).map(openFolderWords),
   ]
-  for (const sentence of missing) io.stderr.write(`warning: ${sentence}\n`)
+  warn(missing, io)
   const tell = (addresses: GateAddresses) => writeRunning(loaded, { ...addresses, missing })
   const supervisor = supervise({
     graceMs: GRACE_MS,
@@ -111,6 +113,14 @@ async function runAll(loaded: LoadedConfig, io: Io): Promise<void> {
     }
   }
   await stopped
+}
+
+function openListenerSentences({ config }: LoadedConfig): readonly string[] {
+  return openListenerWords(config).map(({ words, mend }) => `${words} ${mend}`)
+}
+
+function warn(sentences: readonly string[], io: Io): void {
+  for (const sentence of sentences) io.stderr.write(`warning: ${sentence}\n`)
 }
 
 const UNTOLD = { keeper: undefined, problems: [], warnings: [] }

@@ -67,13 +67,13 @@ Example:
     .action((dir: string, options: ServeOptions) => serve(dir, options, io))
   witness
     .command('key')
-    .summary('print its verifier key, and the line of a tlog-policy that names it')
+    .summary('print its verifier key, or with --url the line of a tlog-policy that names it')
     .argument('<dir>', 'folder that `witness init` made')
-    .option('--url <url>', 'where logs reach it, for that line')
+    .option('--url <url>', 'where logs reach it: prints that line')
     .option('--json', 'one JSON document')
     .addHelpText(
       'after',
-      '\nExample:\n  countersign witness key /srv/witness --url https://witness.example\n',
+      '\nExample:\n  countersign witness key /srv/witness --url https://witness.example >> witnesses.policy\n',
     )
     .action((dir: string, options: KeyOptions) => key(dir, options, io))
   addConfigOption(witness.command('log'))
@@ -222,10 +222,7 @@ async function key(dir: string, options: KeyOptions, io: Io): Promise<void> {
   const { name } = parseVerifierKey(nativeCrypto, verifierKey)
   const line = `witness ${name} ${verifierKey}${options.url === undefined ? '' : ` ${options.url}`}`
   if (options.json === true) printJson(io, { name, verifierKey, line })
-  else {
-    printLine(io, verifierKey)
-    printLine(io, line)
-  }
+  else printLine(io, options.url === undefined ? verifierKey : line)
 }
 
 async function log(options: LogOptions, io: Io): Promise<void> {

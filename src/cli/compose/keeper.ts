@@ -37,7 +37,7 @@ import type { LoadedConfig } from '../config.js'
 import { cliFault } from '../error-table.js'
 import { finishPromotion, type Instance, readInstance, readNext } from '../instance-keys.js'
 import type { Io } from '../io.js'
-import { keeperSideErrors } from '../keeper-side-errors.js'
+import { keeperLogErrors } from '../keeper-side-errors.js'
 import { parseListenAddress } from '../listen-address.js'
 import { readNeeded } from '../needed-file.js'
 import { packageVersion } from '../package-version.js'
@@ -59,7 +59,7 @@ import { type ConfiguredWitnesses, configuredWitnesses, ledgerCosigning } from '
 /** The keeper as a process: everything secret is opened here and handed to nobody. */
 export async function runKeeper(loaded: LoadedConfig, io: Io): Promise<void> {
   const log = processLog('keeper', loaded.config.log?.level ?? 'info', io.stderr, {
-    errors: keeperSideErrors,
+    errors: keeperLogErrors,
   })
   for (const sentence of missingInPod(io.env)) log.warn({}, sentence)
   const signers = await startInstanceSigners(loaded, log)
