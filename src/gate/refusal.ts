@@ -155,17 +155,19 @@ const REASON_ROOM = 40
 /** Resource, rule and reason between fixed texts: where the line would grow too long the reason gives way first, and then the id. */
 function withBecause(
   before: (resource: string) => string,
-  { rule, because, resource }: RefuseVerdict,
+  { rule, because, resource, others }: RefuseVerdict,
   after: string,
 ): string {
   const name = rule === null ? '' : plainWord(rule, 40)
   const ruleWords = rule === null ? 0 : name.length + 5
-  const left = MAX_MESSAGE_CHARACTERS - before('').length - ' on '.length - after.length - ruleWords
+  const more = others === 0 ? '' : ` and ${others} more`
+  const fixed = before('').length + ' on '.length + more.length + after.length
+  const left = MAX_MESSAGE_CHARACTERS - fixed - ruleWords
   const wanted = rule === null ? 0 : Math.min(because?.length ?? 0, REASON_ROOM)
   const { least, most } = RESOURCE_ROOM
-  const about = plainPair(resource, Math.min(most, Math.max(least, left - wanted)))
+  const about = plainPair(resource, Math.min(most, Math.max(least, left - wanted))) + more
   if (rule === null) return before(about) + after
-  const room = left - about.length
+  const room = left - about.length + more.length
   const reason = because === null || room < 12 ? '' : `: ${oneLine(because, room).replace(/\.$/, '')}`
   return `${before(about)} (${name}${reason})${after}`
 }

@@ -10,7 +10,7 @@ import type {
 import type { Appended, Companion, Ledger } from '../ledger/index.js'
 import type { AdmitReply, AdmitRequest, BudgetReading, ReceiptAnchor, Verdict } from '../link/index.js'
 import type { ActivePolicy, LimitWindow } from '../policy/index.js'
-import type { Operation } from '../protocol/index.js'
+import type { Operation, Resource } from '../protocol/index.js'
 import { UpstreamAccess } from './access.js'
 import type { Approvals } from './approvals.js'
 import { type AttemptResult, type Case, newAttempt, writeAttempt } from './attempt-entry.js'
@@ -280,7 +280,9 @@ export class Admission {
 
   private refusal(c: Case, denial: Denial, effect: 'hold' | 'deny', approval: string | null): Verdict {
     const operation: Operation | undefined = c.operations[denial.decisive]
-    const resource = operation?.resources[0]
+    // ATTACK: of two instances in one call the harmless one is named, and the one that a rule protects isn't.
+    const { resources = [] } = operation ?? {}
+    const resource: Resource | undefined = resources[denial.resource]
     return {
       kind: 'refuse',
       code: denial.code,
@@ -289,6 +291,7 @@ export class Admission {
       because: denial.because,
       operation: bounded(operation?.name ?? ''),
       resource: resource === undefined ? '' : bounded(`${resource.type} ${resource.id}`),
+      others: Math.max(0, resources.length - 1),
       agent: c.grant?.agent ?? '',
       approval,
       retryAfterMs: denial.retryAfterMs,

@@ -19,7 +19,7 @@ export const MAX_OPERATIONS = 128
 /** The grant was refused too often; like a stranger's, such a refusal may be counted instead of recorded. */
 export const FLOOD = 'grant_rate_limited'
 /** A refusal that no rule of the policy made. */
-export const UNDECIDED = { rule: null, because: null, decisive: 0, retryAfterMs: null }
+export const UNDECIDED = { rule: null, because: null, decisive: 0, resource: 0, retryAfterMs: null }
 
 /** What the checks made of a request, before anything was reserved, minted or written; `c` is the case as far as they got. */
 export type Ruling =
@@ -31,7 +31,7 @@ export type Ruling =
       readonly route: Route
       readonly questions: readonly ProbeQuestion[]
     }
-  | { readonly kind: 'hold'; readonly c: Case; readonly decision: Decision; readonly asked: Pending }
+  | { readonly kind: 'hold'; readonly c: Case; readonly decision: Told; readonly asked: Pending }
   | {
       readonly kind: 'allow'
       readonly c: Case
@@ -50,8 +50,13 @@ export interface Denial {
   readonly because: string | null
   /** Index of the operation that decided. */
   readonly decisive: number
+  /** Index of the resource of that operation that it is about. */
+  readonly resource: number
   readonly retryAfterMs: number | null
 }
+
+/** A decision, and what an agent that is refused is told of. */
+export type Told = Decision & Pick<Denial, 'resource'>
 
 /** Where an allowed request goes, and for whom. */
 export interface Route {
@@ -156,19 +161,20 @@ function decide(described: Case, route: Route, memory: RulingMemory): Ruling {
   const questions = c.probes === null ? policy.questions(input) : []
   if (questions.length > 0) return { kind: 'ask', c, route, questions }
   const decision = policy.decide(input)
-  if (decision.effect === 'deny') return { kind: 'deny', c, denial: decision }
+  const told = () => ({ ...decision, resource: policy.tellingResource(input, decision) })
+  if (decision.effect === 'deny') return { kind: 'deny', c, denial: told() }
   const behind = evidenceRefusal(policy.evidence, memory.followers, nowMs)
   if (behind !== null) return denied(c, behind, EVIDENCE_RETRY_MS)
   switch (decision.effect) {
     case 'hold':
-      return held(c, decision, route, memory)
+      return held(c, told(), route, memory)
     case 'allow':
       return { kind: 'allow', c, decision, route, approval: null }
   }
 }
 
 /** What people have said about exactly this call; they are asked where nobody has. */
-function held(c: Case, decision: Decision, route: Route, memory: RulingMemory): Ruling {
+function held(c: Case, decision: Told, route: Route, memory: RulingMemory): Ruling {
   const asked = memory.approvals.request(c, route.grant, decision)
   switch (asked.kind) {
     case 'pending':
@@ -181,8 +187,12 @@ function held(c: Case, decision: Decision, route: Route, memory: RulingMemory): 
       return { kind: 'deny', c, denial }
     }
     case 'refused':
-      return { kind: 'deny', c, denial: { ...UNDECIDED, code: asked.code, decisive: decision.decisive } }
+      return { kind: 'deny', c, denial: { ...UNDECIDED, code: asked.code, ...aboutOf(decision) } }
   }
+}
+
+function aboutOf({ decisive, resource }: Told): Pick<Denial, 'decisive' | 'resource'> {
+  return { decisive, resource }
 }
 
 /** ATTACK: a name that a description cuts within a character: nothing of the request could be written down, not even its denial. */

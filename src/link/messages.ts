@@ -202,9 +202,11 @@ export type Verdict =
       readonly effect: 'hold' | 'deny'
       readonly rule: string | null
       readonly because: string | null
-      /** Operation that decided, in words: name and first resource; empty where none was recognised. */
+      /** Operation that decided, in words: name and the resource that it is about; empty where none was recognised. */
       readonly operation: string
       readonly resource: string
+      /** How many more it names. */
+      readonly others: number
       readonly agent: string
       readonly approval: string | null
       readonly retryAfterMs: number | null

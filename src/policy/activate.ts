@@ -11,6 +11,7 @@ import { leftOpenIn } from './left-open.js'
 import { unreadable } from './probe-check.js'
 import { indexRules } from './rule-index.js'
 import { ruleSummary } from './rule-summary.js'
+import { tellingResource } from './telling-resource.js'
 
 /**
  * Makes a compiled policy ready to enforce. The payload is checked strictly and every catalog held against the
@@ -46,6 +47,7 @@ export function activate(
     questions: input => questionsOf(rules, input),
     fitting: input => fittingRules(rules, input),
     leftOpen: (input, decision) => leftOpenIn(rules, input, decision),
+    tellingResource: (input, decision) => tellingResource(rules, input, decision),
   }
 }
 

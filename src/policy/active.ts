@@ -33,6 +33,8 @@ export interface ActivePolicy {
   fitting(input: DecisionInput): readonly FittingRule[]
   /** What the rule that decided was met by although the request doesn't name it, in words. Pure; never throws. */
   leftOpen(input: DecisionInput, decision: Decision): readonly string[]
+  /** Index of the decisive operation's resource that a refusal is about, see `tellingResource`. Pure; never throws. */
+  tellingResource(input: DecisionInput, decision: Decision): number
 }
 
 /** A rule that fits one operation by agent, selector and window. */

@@ -68,6 +68,7 @@ function refused(code: string): AdmitReply['verdict'] {
     because: null,
     operation: '',
     resource: '',
+    others: 0,
     agent: 'coder',
     approval: null,
     retryAfterMs: null,

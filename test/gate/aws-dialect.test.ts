@@ -33,6 +33,7 @@ const DENIAL: RefuseVerdict = {
   because: 'R&D keeps <everything> that “runs”.',
   operation: 'ec2:TerminateInstances',
   resource: '',
+  others: 0,
   agent: 'coder',
   approval: null,
   retryAfterMs: null,

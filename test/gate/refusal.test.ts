@@ -20,6 +20,7 @@ function denial(changes: Partial<Extract<Verdict, { kind: 'refuse' }>> = {}): Re
       because: 'A Railway volume can be mounted in several environments, and its backups live on it.',
       operation: 'volumeDelete',
       resource: 'volume v-91',
+      others: 0,
       agent: 'coder',
       approval: null,
       retryAfterMs: null,
@@ -57,6 +58,16 @@ describe('the words of a refusal', () => {
       assert.doesNotMatch(message, /[\r\n]/)
       assert.match(message, /Receipt 4182\.$/)
     }
+  })
+
+  it('say how many more there are', () => {
+    assert.match(
+      denial({ others: 2 }).message,
+      / on volume v-91 and 2 more is never allowed for agent coder /,
+    )
+    const long = denial({ others: 4, resource: `volume ${'y'.repeat(5000)}` }).message
+    assert.match(long, /y and 4 more is never allowed/)
+    assert.ok(long.length <= 500)
   })
 
   it('name a resource whole where there is room, before the reason, and else its beginning and its end', () => {

@@ -166,6 +166,7 @@ function refusal(members: Partial<RefuseVerdict>): RefuseVerdict {
     because: null,
     operation: '',
     resource: '',
+    others: 0,
     agent: 'coder',
     approval: null,
     retryAfterMs: null,

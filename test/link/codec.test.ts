@@ -102,6 +102,7 @@ const KEEPER_MESSAGES: readonly KeeperMessage[] = [
       because: null,
       operation: 'volumeDelete',
       resource: 'volume v-91',
+      others: 0,
       agent: 'coder',
       approval: null,
       retryAfterMs: null,
