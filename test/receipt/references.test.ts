@@ -447,11 +447,6 @@ const ATTACKS: Readonly<Record<string, readonly [code: string, seq: number, step
     6,
     [...FURNISHED, freeze(), attempt({ ops: acts('read', 'sensitive_read') })],
   ],
-  'an admission of nothing at all during a freeze': [
-    'freeze_ignored',
-    6,
-    [...FURNISHED, freeze(), attempt({ ops: [] })],
-  ],
   'a change a millisecond before a freeze ends by itself': [
     'freeze_ignored',
     6,
@@ -536,6 +531,31 @@ test('in a later epoch, ends of what was stopped before it are counted and are n
     references.audit({ ...body, ...place, seq }, (code, at) => void found.push(`${code} ${at}`))
   assert.deepEqual(found, ['halt_ignored 7'])
   assert.deepEqual(references.summary().stops, { halted: 1, resumed: 1, frozen: 0, thawed: 1, earlier: 2 })
+})
+
+test('attack: what was admitted under the code of a refusal, or without an operation, is found', async () => {
+  const lies: readonly Partial<AttemptBody>[] = [
+    { decision: { effect: 'allow', code: 'grant_missing', rule: null } },
+    { decision: { effect: 'hold', code: 'allowed', rule: null }, approval: 'a-1' },
+    { decision: { effect: 'deny', code: 'observed', rule: null } },
+    { ops: [] },
+  ]
+  for (const lie of lies) {
+    const body = lie.decision === undefined ? attempt(lie) : { ...uncredentialed, ...lie }
+    const findings = await findingsIn(logOf([...FURNISHED, approval(), body]))
+    assert.deepEqual(
+      findings.map(({ code }) => code),
+      ['decision_unfit'],
+    )
+  }
+  const frozen = await findingsIn(logOf([...FURNISHED, freeze(), attempt({ ops: [] })]))
+  assert.deepEqual(
+    frozen.map(({ code, seq }) => [code, seq]),
+    [
+      ['decision_unfit', 6],
+      ['freeze_ignored', 6],
+    ],
+  )
 })
 
 test('what was counted is said: policies, grants, approvals, credentials and stops', async () => {
