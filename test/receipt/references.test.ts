@@ -120,6 +120,10 @@ async function findingsIn(log: LogOnPaper): Promise<readonly FindingInLog[]> {
 const FURNISHED: readonly Step[] = [policy(), grant(), mint()]
 
 const SOUND: Readonly<Record<string, readonly Step[]>> = {
+  'a word about an approval just before its end, written behind it where the clock was set back': [
+    approval({ expires: START + 60_000 }),
+    [600_000, approval({ expires: START + 60_000, state: 'approved', by: 'jo' })],
+  ],
   'an attempt under policy, grant and credential': [...FURNISHED, attempt(), denied()],
   'refusals of a stranger': [
     policy(),
@@ -326,6 +330,14 @@ const ATTACKS: Readonly<Record<string, readonly [code: string, seq: number, step
     'approval_order',
     3,
     [approval(), approval({ state: 'expired' })],
+  ],
+  'a word about an approval eleven minutes after its end': [
+    'approval_order',
+    3,
+    [
+      approval({ id: idAt(START), expires: START + 60_000 }),
+      [720_000, approval({ id: idAt(START), expires: START + 60_000, state: 'approved', by: 'jo' })],
+    ],
   ],
   'an approval of another agent’s request': [
     'approval_differs',
