@@ -32,6 +32,7 @@ const grant = (data: JsonObject = {}): EntryBody => ({
   type: 'grant',
   data: { action: 'issued', jti: 'g-1', ...WHO, slot: 'bearer', expires: START + HOUR, ...data },
 })
+const POD = { issuer: 'https://cluster', subject: 'system:serviceaccount:agents:coder' }
 const mint = (data: JsonObject = {}): EntryBody => ({
   type: 'mint',
   data: { action: 'minted', ...MINT, credential: 'railway', id: 'm-1', ...WHO, api: 'railway', ...data },
@@ -275,6 +276,16 @@ const ATTACKS: Readonly<Record<string, readonly [code: string, seq: number, step
     ],
   ],
   'a grant that is issued twice': ['grant_order', 4, [policy(), grant(), grant()]],
+  'a pod’s grant that is given to another agent after it was revoked': [
+    'grant_order',
+    5,
+    [policy(), grant(POD), grant({ ...POD, action: 'revoked' }), grant({ ...POD, agent: 'builder' })],
+  ],
+  'a grant that somebody ordered and another agent is given': [
+    'grant_order',
+    4,
+    [policy(), grant(), grant({ agent: 'builder' })],
+  ],
   'a revocation of what was never issued': ['grant_order', 2, [grant({ action: 'revoked' })]],
   'a revocation in another name': [
     'grant_differs',
