@@ -1,4 +1,3 @@
-import { dirname } from 'node:path'
 import { decodeEnvelope, fromUtf8, utf8 } from '../canon/index.js'
 import { readCheckpointFile } from '../ledger/index.js'
 import { nativeCrypto } from '../native/index.js'
@@ -19,7 +18,7 @@ import { type Selection, selectIncident } from './bundle-selection.js'
 import type { LoadedConfig } from './config.js'
 import { AnswerNo, type Io, printLine, UsageError } from './io.js'
 import { writeNewFile } from './new-file.js'
-import { sealedFileOf } from './policy-location.js'
+import { policyFoldersOf } from './policy-location.js'
 import { progress } from './progress.js'
 import type { Question } from './question.js'
 import type { ReceiptSource } from './receipt-source.js'
@@ -126,7 +125,7 @@ function policiesOf(
   { policies, catalogs, config }: BundleParts,
   cids: readonly string[],
 ): Pick<Bundle, 'policies' | 'catalogs'> {
-  const configured = config === null ? [] : [dirname(sealedFileOf(config))]
+  const configured = config === null ? [] : policyFoldersOf(config)
   const found = [...sealedPoliciesIn(policies.length > 0 ? policies : configured, cids).values()]
   const pinned = !catalogs
     ? []

@@ -1,8 +1,9 @@
-import { chmodSync, existsSync, lchownSync, lstatSync, mkdirSync, readdirSync, statSync } from 'node:fs'
+import { chmodSync, existsSync, lchownSync, lstatSync, readdirSync, statSync } from 'node:fs'
 import { dirname, join, sep } from 'node:path'
 import process from 'node:process'
 import type { CountersignError } from '../canon/index.js'
 import { witnessedBeside } from '../ledger/index.js'
+import { makeFolderSync } from '../native/index.js'
 import { INSTANCE_ROLES, type InstanceRole } from '../policy/index.js'
 import { foldersTo, obstacleTo, obstacleToMaking, permits } from './access.js'
 import type { LoadedConfig } from './config.js'
@@ -80,7 +81,7 @@ function makeFolder(loaded: LoadedConfig, folder: string, mode: number, owner: I
     !(isBeside(loaded, folder) && [process.getuid?.(), owner?.uid].includes(found.uid))
   )
     return
-  mkdirSync(folder, { recursive: true, mode })
+  makeFolderSync(folder, mode)
   chmodSync(folder, mode)
   if (owner !== null) lchownSync(folder, owner.uid, owner.gid)
 }
@@ -98,7 +99,7 @@ function makeGateFolder({ config, path }: LoadedConfig, meeting: string, gate: I
     throw cliFault('folder_shared', folder)
   }
   if (existsSync(folder)) return
-  mkdirSync(folder, { recursive: true, mode: 0o755 })
+  makeFolderSync(folder, 0o755)
   chmodSync(folder, 0o755)
   if (gate !== null) lchownSync(folder, gate.uid, gate.gid)
 }

@@ -1,5 +1,6 @@
-import { mkdirSync, writeFileSync } from 'node:fs'
+import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { makeFolderSync } from '../native/index.js'
 import { ignoreByGit } from './ignored-folder.js'
 import { createAuditor, createInstanceVault, createTrust, enrolInstance } from './init-instance.js'
 import { createKeyFile } from './keyfile.js'
@@ -21,8 +22,7 @@ export interface DeploymentChoices {
 export async function initDeployment(folder: string, choices: DeploymentChoices): Promise<string> {
   const source = templateFor(readTemplate(choices.template), choices.audience)
   // What both processes read may be read by both users; what is secret lies in folders and files of its own mode.
-  for (const part of ['.', 'trust', 'auditor', 'policy'])
-    mkdirSync(join(folder, part), { recursive: true, mode: 0o755 })
+  for (const part of ['.', 'trust', 'auditor', 'policy']) makeFolderSync(join(folder, part), 0o755)
   ignoreByGit(folder)
   const pin = createTrust(folder, choices.production ? [] : [choices.audience])
   enrolInstance(folder, choices.origin, Date.now())

@@ -1,9 +1,9 @@
-import { mkdirSync, writeFileSync } from 'node:fs'
+import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { exportJWK, generateKeyPair } from 'jose'
 import { encodeEnvelope } from '../canon/index.js'
 import { createVault, type NewVaultEntry, newVaultKeyText, readVaultKey } from '../credential/index.js'
-import { nativeCrypto } from '../native/index.js'
+import { makeFolderSync, nativeCrypto } from '../native/index.js'
 import {
   sealEnrolment,
   sealTrustRoot,
@@ -81,7 +81,7 @@ export async function createInstanceVault(folder: string, entries: readonly NewV
 /** Makes the auditor's key pair: the keeper encrypts decision inputs to the public half and never sees the other. */
 export async function createAuditor(folder: string): Promise<void> {
   const { publicKey, privateKey } = await generateKeyPair('ECDH-ES', { crv: 'X25519', extractable: true })
-  mkdirSync(join(folder, 'auditor'), { recursive: true, mode: 0o700 })
+  makeFolderSync(join(folder, 'auditor'), 0o700)
   writeFileSync(join(folder, 'auditor', 'public.jwk'), `${JSON.stringify(await exportJWK(publicKey))}\n`)
   writeFileSync(join(folder, 'auditor', 'private.jwk'), `${JSON.stringify(await exportJWK(privateKey))}\n`, {
     mode: 0o600,

@@ -1,6 +1,7 @@
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { stringify } from 'yaml'
+import { makeFolderSync } from '../native/index.js'
 import { sealPolicy } from '../policy/index.js'
 import { packageRoot } from './catalogs.js'
 import type { Config } from './config-schema.js'
@@ -52,7 +53,7 @@ export interface SandboxChoices {
 /** Makes the whole state of a sandbox sidecar in an empty folder: keys, trust root, sealed policy, vault, configuration. */
 export async function initSandbox(folder: string, choices: SandboxChoices = {}): Promise<void> {
   const addresses = choices.addresses ?? SANDBOX_ADDRESSES
-  mkdirSync(folder, { recursive: true, mode: 0o700 })
+  makeFolderSync(folder, 0o700)
   ignoreByGit(folder)
   const pin = createTrust(folder, [AUDIENCE])
   enrolInstance(folder, ORIGIN, Date.now())
@@ -86,7 +87,7 @@ function withAddresses(policy: string, addresses: SandboxAddresses): string {
 }
 
 function sealSandboxPolicy(folder: string, source: string): void {
-  mkdirSync(join(folder, 'policy'), { recursive: true })
+  makeFolderSync(join(folder, 'policy'))
   const file = join(folder, 'policy', 'policy.yaml')
   writeFileSync(file, source)
   const { payload, catalogs } = compilePolicyFile(file)

@@ -2,7 +2,6 @@ import {
   closeSync,
   existsSync,
   fsyncSync,
-  mkdirSync,
   openSync,
   readdirSync,
   renameSync,
@@ -12,7 +11,7 @@ import {
 import { dirname, join } from 'node:path'
 import { CountersignError, formatPublicKey, fromBase64url, fromUtf8 } from '../canon/index.js'
 import type { LogKey } from '../ledger/index.js'
-import { nativeCrypto } from '../native/index.js'
+import { makeFolderSync, nativeCrypto } from '../native/index.js'
 import {
   type Enrolment,
   enrolmentIn,
@@ -142,7 +141,7 @@ export function dropRetired(loaded: LoadedConfig, role: InstanceRole): void {
 export function promote(loaded: LoadedConfig): void {
   const folder = loaded.path(loaded.config.keeper.keys)
   try {
-    mkdirSync(join(folder, 'previous'), { recursive: true, mode: 0o700 })
+    makeFolderSync(join(folder, 'previous'), 0o700)
     const enrolment = nextFile(loaded, 'enrolment.json')
     const { keys } = enrolmentIn(readNeeded(enrolment))
     for (const role of INSTANCE_ROLES) {

@@ -1,6 +1,4 @@
-import { existsSync } from 'node:fs'
 import { availableParallelism } from 'node:os'
-import { dirname } from 'node:path'
 import { type Command, InvalidArgumentError, Option } from 'commander'
 import { nativeCrypto } from '../native/index.js'
 import { parseWitnessPolicy, type WitnessPolicy } from '../receipt/index.js'
@@ -8,7 +6,7 @@ import { loadConfig } from './config.js'
 import { UsageError } from './io.js'
 import { openNeeded } from './needed-file.js'
 import type { KeySource } from './pinned-keys.js'
-import { sealedFileOf } from './policy-location.js'
+import { policyFoldersOf } from './policy-location.js'
 import { readAuditorKey } from './replay/log-options.js'
 import type { DecisionSources } from './verify-log.js'
 import { wholeNumber } from './whole-number.js'
@@ -85,15 +83,15 @@ export function decisionSources(path: string | undefined, options: JudgeOptions)
     throw new UsageError('--auditor-key serves to derive decisions again', 'Pass --policies DIR as well.')
   const own = path === undefined && treeOnly !== true && trust === undefined && key === undefined
   return {
-    policies: policies ?? (own ? configuredPolicies(options.config) : null),
+    policies: policies === undefined ? (own ? configuredPolicies(options.config) : null) : [policies],
     auditorKey: auditorKey === undefined ? null : readAuditorKey(auditorKey),
   }
 }
 
-/** The folder with the sealed policy of the configuration, and whatever older ones lie there; null where there is none. */
-export function configuredPolicies(file: string): string | null {
-  const folder = dirname(sealedFileOf(loadConfig(file)))
-  return existsSync(folder) ? folder : null
+/** The folders with the sealed policy of the configuration and older ones; null where there are none. */
+export function configuredPolicies(file: string): readonly string[] | null {
+  const folders = policyFoldersOf(loadConfig(file))
+  return folders.length === 0 ? null : folders
 }
 
 /** Where the keys of a command's options come from; without any, those of the configuration where the log is the running keeper's. */

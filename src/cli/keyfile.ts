@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto'
-import { mkdirSync, readFileSync, statSync, writeFileSync } from 'node:fs'
+import { readFileSync, statSync, writeFileSync } from 'node:fs'
 import { dirname } from 'node:path'
 import {
   base64url,
@@ -9,7 +9,7 @@ import {
   portableSigningKey,
   type SigningKey,
 } from '../canon/index.js'
-import { nativeSigningKey } from '../native/index.js'
+import { makeFolderSync, nativeSigningKey } from '../native/index.js'
 import { cliFault } from './error-table.js'
 import { UsageError } from './io.js'
 
@@ -40,7 +40,7 @@ export function newPrivateJwk(): { readonly jwk: PrivateJwk; readonly publicKey:
 
 /** Writes a new file that only its owner can read. Throws a UsageError when it exists. */
 export function writeKeyFile(file: string, text: string): void {
-  mkdirSync(dirname(file), { recursive: true, mode: 0o700 })
+  makeFolderSync(dirname(file), 0o700)
   try {
     writeFileSync(file, text, { mode: 0o600, flag: 'wx' })
   } catch (error) {

@@ -1,5 +1,6 @@
+import { existsSync } from 'node:fs'
 import { dirname, join } from 'node:path'
-import { CACHED_POLICY } from '../keeper/index.js'
+import { CACHED_POLICY, KEPT_POLICIES } from '../keeper/index.js'
 import { parseDurationSeconds } from '../policy/index.js'
 import type { LoadedConfig } from './config.js'
 import { cliFault } from './error-table.js'
@@ -40,4 +41,10 @@ export function policyLocation({ config, path, file }: LoadedConfig): PolicyLoca
 export function sealedFileOf(loaded: LoadedConfig): string {
   const location = policyLocation(loaded)
   return location.kind === 'file' ? location.file : join(location.cache, CACHED_POLICY)
+}
+
+/** The folders in which sealed policies of a configuration lie, as far as they are there: its own, and those that its keeper has kept. */
+export function policyFoldersOf(loaded: LoadedConfig): readonly string[] {
+  const kept = join(loaded.path(loaded.config.ledger.dir), KEPT_POLICIES)
+  return [dirname(sealedFileOf(loaded)), kept].filter(folder => existsSync(folder))
 }

@@ -1,8 +1,8 @@
-import { chownSync, existsSync, mkdirSync, statSync, writeFileSync } from 'node:fs'
+import { chownSync, existsSync, statSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import process from 'node:process'
 import { encodeEnvelope, formatPublicKey, type SigningKey } from '../canon/index.js'
-import { nativeCrypto } from '../native/index.js'
+import { makeFolderSync, nativeCrypto } from '../native/index.js'
 import {
   INSTANCE_ROLES,
   type InstanceRole,
@@ -57,7 +57,7 @@ export function requestKeys(
   const envelope = encodeEnvelope(
     sealEnrolmentRequest(request, signingKeys(loaded, before, keys, signers), nativeCrypto),
   )
-  mkdirSync(dirname(file), { recursive: true, mode: 0o700 })
+  makeFolderSync(dirname(file), 0o700)
   writeFileSync(file, envelope, { flag: 'wx', mode: 0o600 })
   giveToKeeper(loaded)
   return { file, id: openEnrolmentRequest(envelope, nativeCrypto).id, keys }
@@ -66,7 +66,7 @@ export function requestKeys(
 /** What is installed for the keeper to take, and readable to it. */
 export function installEnrolment(loaded: LoadedConfig, envelope: string): void {
   const file = nextFile(loaded, 'enrolment.json')
-  mkdirSync(dirname(file), { recursive: true, mode: 0o700 })
+  makeFolderSync(dirname(file), 0o700)
   writeFileSync(file, `${envelope}\n`, { mode: 0o600, flush: true })
   giveToKeeper(loaded)
 }

@@ -1,6 +1,7 @@
-import { mkdirSync, readFileSync } from 'node:fs'
+import { readFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { canonicalBytes, type Envelope, encodeEnvelope, equalBytes } from '../canon/index.js'
+import { makeFolderSync } from '../native/index.js'
 import type { ActivePolicy } from '../policy/index.js'
 import type { CatalogDocument } from '../protocol/index.js'
 import type { LoadedConfig } from './config.js'
@@ -18,7 +19,7 @@ export function writeSealedPolicy(
   catalogs: ReadonlyMap<string, CatalogDocument>,
 ): void {
   const folder = join(dirname(file), 'catalogs')
-  mkdirSync(folder, { recursive: true })
+  makeFolderSync(folder)
   for (const [digest, document] of catalogs) {
     const catalog = join(folder, `${digest.slice('sha256:'.length)}.json`)
     const bytes = canonicalBytes(document)

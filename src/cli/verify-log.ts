@@ -49,8 +49,8 @@ export interface VerifyRequest {
 }
 
 export interface DecisionSources {
-  /** Folder of sealed policies; null: decisions are not derived again. */
-  readonly policies: string | null
+  /** Folders of sealed policies; null: decisions are not derived again. */
+  readonly policies: readonly string[] | null
   /** Private key that opens the decision inputs; null: the receipts have to do. */
   readonly auditorKey: JWK | null
 }

@@ -1,10 +1,10 @@
-import { chmod, mkdir } from 'node:fs/promises'
+import { chmod } from 'node:fs/promises'
 import { dirname } from 'node:path'
 import type { FastifyInstance, FastifyServerFactory } from 'fastify'
 import { CountersignError } from '../canon/index.js'
 import type { AwsGrantKeys, UnservedUse } from '../credential/index.js'
 import type { Cosigning, CosigningStatus, FullCheckStatus, Ledger, SinkStatus } from '../ledger/index.js'
-import { SCHEMALESS } from '../native/index.js'
+import { makeFolder, SCHEMALESS } from '../native/index.js'
 import type { Activation } from './activation.js'
 import { routeApprovals } from './admin-approvals.js'
 import { orderOf, readStrictly } from './admin-body.js'
@@ -71,7 +71,7 @@ export async function serveAdmin(socketPath: string, parts: AdminParts): Promise
     const { code, message, mend } = keeperFault('admin_malformed', 'no such route')
     return reply.status(404).send({ code, message, mend })
   })
-  await mkdir(dirname(socketPath), { recursive: true, mode: 0o750 })
+  await makeFolder(dirname(socketPath), 0o750)
   await removeStaleSocket(socketPath)
   await listenPrivately(app, socketPath, parts.log)
   return { close: () => app.close() }

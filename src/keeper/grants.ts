@@ -161,9 +161,11 @@ export class Grants {
   async recognise(grant: IssuedGrant, issuedMs: number): Promise<GrantRefusal | null> {
     if (this.hasEnded(grant, issuedMs)) return 'grant_revoked'
     const { jti } = grant
-    if (!this.issued.has(jti)) {
+    const known = this.issued.get(jti)
+    // Another policy may give the same pod to another agent: what is written down of its token is another grant then.
+    if (known === undefined || known.agent !== grant.agent || known.environment !== grant.environment) {
       const nowMs = this.parts.clock.nowMs()
-      if (this.hasTooMany(grant, nowMs)) return 'grant_too_many'
+      if (known === undefined && this.hasTooMany(grant, nowMs)) return 'grant_too_many'
       this.issued.set(jti, grant)
       const { issuer, subject } = grant.identity ?? { issuer: '', subject: '' }
       const appended = this.parts.ledger.append(

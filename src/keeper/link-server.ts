@@ -1,4 +1,4 @@
-import { chmod, mkdir, stat, unlink } from 'node:fs/promises'
+import { chmod, stat, unlink } from 'node:fs/promises'
 import { connect, createServer, type Server, type Socket } from 'node:net'
 import { dirname } from 'node:path'
 import type { CountersignError } from '../canon/index.js'
@@ -21,6 +21,7 @@ import {
   type WatchRequest,
   type WitnessReading,
 } from '../link/index.js'
+import { makeFolder } from '../native/index.js'
 import { keeperFault } from './error-table.js'
 
 /** One connection of a gate: what it opened is its own, and ends with it. */
@@ -89,7 +90,7 @@ export interface LinkServer {
 
 /** Listens for gates. Throws `socket_in_use` where another keeper answers there, and `socket_blocked` where the path is taken by something else. */
 export async function listenForGates(options: LinkServerOptions): Promise<LinkServer> {
-  await mkdir(dirname(options.socketPath), { recursive: true, mode: 0o750 })
+  await makeFolder(dirname(options.socketPath), 0o750)
   await removeStaleSocket(options.socketPath)
   const gates = new GateListener(options)
   await gates.listen()

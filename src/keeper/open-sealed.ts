@@ -28,6 +28,12 @@ export interface SealParts {
     catalogs: ReadonlyMap<string, CatalogDocument>,
     against: Pick<Against, 'trust' | 'nowMs'>,
   ) => ActivePolicy
+  /** Called with each policy that opened, as it is sealed, and the bytes of its catalogs by digest; never rejects. */
+  readonly keep?: (
+    cid: string,
+    sealed: Uint8Array,
+    catalogs: ReadonlyMap<string, Uint8Array>,
+  ) => Promise<void>
 }
 
 /** The bytes of a pinned catalog by digest, unverified; undefined where there are none. */
@@ -44,13 +50,18 @@ export async function openSealedPolicy(
 ): Promise<OpenedPolicy> {
   const { cid, payload } = parts.openSealed(sealed, against)
   const catalogs = new Map<string, CatalogDocument>()
+  const pinned = new Map<string, Uint8Array>()
   for (const digest of new Set(canonicalize(payload).match(DIGEST))) {
     const bytes = await catalogBytes(digest)
     // Activation names the catalog that is missing.
-    if (bytes !== undefined) catalogs.set(digest, pinnedCatalog(parts, digest, bytes))
+    if (bytes === undefined) continue
+    catalogs.set(digest, pinnedCatalog(parts, digest, bytes))
+    pinned.set(digest, bytes)
   }
+  const policy = parts.activate(payload, cid, catalogs, against)
+  await parts.keep?.(cid, sealed, pinned)
   return {
-    policy: parts.activate(payload, cid, catalogs, against),
+    policy,
     catalogs,
     recheck: trust => {
       parts.openSealed(sealed, { trust, nowMs: against.nowMs, highest: null })

@@ -1,7 +1,7 @@
-import { mkdir, readFile, rename, writeFile } from 'node:fs/promises'
+import { readFile, rename, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { CountersignError, contentId } from '../canon/index.js'
-import { watchFiles } from '../native/index.js'
+import { makeFolder, watchFiles } from '../native/index.js'
 import { readTrustChain, type SeenTrustRoot, type TrustRoot } from '../policy/index.js'
 import type { Distribution, OpenedPolicy, SealedSource } from './activation.js'
 import { keeperFault } from './error-table.js'
@@ -200,7 +200,7 @@ class PolicyUrl implements SealedSource {
   private async cache(name: string, bytes: Uint8Array): Promise<void> {
     const file = join(this.options.cacheFolder, name)
     try {
-      await mkdir(join(file, '..'), { recursive: true, mode: 0o750 })
+      await makeFolder(join(file, '..'), 0o750)
       await writeFile(`${file}.next`, bytes)
       await rename(`${file}.next`, file)
     } catch (error) {

@@ -1,8 +1,8 @@
 import { link, mkdir, open, readFile, rm, stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { Crypto } from '../canon/index.js'
+import { makeFolder } from '../native/index.js'
 import { ledgerFault } from './error-table.js'
-import { makeFolder } from './make-folder.js'
 import { Store } from './store.js'
 
 /**

@@ -1,6 +1,7 @@
-import { copyFile, mkdir, readdir, readFile, rename, rm, stat } from 'node:fs/promises'
+import { copyFile, readdir, readFile, rename, rm, stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import { hex } from '../canon/index.js'
+import { makeFolder } from '../native/index.js'
 import { type ControlBody, emptyRoot, GrowingTree } from '../receipt/index.js'
 import { ledgerFault } from './error-table.js'
 import type { Companion } from './ledger.js'
@@ -130,7 +131,7 @@ async function write(options: NextEpochOptions): Promise<void> {
 
 async function replaceMark({ dir, highWater, epoch }: NextEpochOptions): Promise<void> {
   const aside = endedEpoch(dir, epoch - 1)
-  await mkdir(aside, { recursive: true, mode: 0o700 })
+  await makeFolder(aside, 0o700)
   await copyFile(highWater, join(aside, OLD_MARK)).catch(error => {
     if (error.code !== 'ENOENT') throw error
   })

@@ -1,6 +1,7 @@
 import type { ControlBody, EntryPosition } from './entry.js'
 import type { ReportDeviation } from './entry-audit.js'
-import { idTime, type PlacedAttempt } from './placed-attempt.js'
+import type { PlacedAttempt } from './placed-attempt.js'
+import { CLOCKS_MS } from './witness-policy.js'
 
 type State = 'requested' | 'approved' | 'withdrawn' | 'rejected' | 'consumed' | 'expired' | 'voided'
 
@@ -68,7 +69,9 @@ export class ApprovalHistory {
     else if (!NEXT[known.state].includes(state))
       report('approval_order', seq, `${state} after ${known.state}`)
     if (state === 'expired' && t < known.expires) report('approval_order', seq, 'expired before its time')
-    if ((state === 'approved' || state === 'consumed') && idTime(id, t) >= known.expires)
+    // ATTACK: a word or a use that came too late. An entry is never older than the one before, so that where the clock was set
+    // back it may look late.
+    if ((state === 'approved' || state === 'consumed') && t >= known.expires + CLOCKS_MS)
       report('approval_order', seq, `${state} after it had expired`)
     if (state === 'consumed' && known.state === 'withdrawn' && known.approvedBy.size === 0)
       report('approval_order', seq, 'consumed, and all who had approved have withdrawn')

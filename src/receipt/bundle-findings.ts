@@ -25,7 +25,7 @@ export const BUNDLE_FINDINGS = {
   recover_missing: 'the log is of a later epoch, and the recovery that began it is not here',
   recover_unproven: 'the recovery that it cites is not signed as the trust root asks',
   outcome_unmatched: 'closes no admitted attempt of this bundle that is open',
-  entry_contradicts: 'says otherwise than the entry that it cites',
+  entry_contradicts: 'says otherwise than the entry that it cites, or than itself',
   policy_malformed: 'a policy is not a sealed one in its one canonical form',
   policy_signature: 'a policy is not sealed by keys that the trust root has given that role',
   policy_uncited: 'a policy is cited by no entry',

@@ -23,6 +23,7 @@ export const FINDINGS = {
   checkpoint_origin: 'the checkpoint is of another log',
   tail_missing: 'the log is shorter than its checkpoint',
   root_differs: 'the log is not the one that its checkpoint signed',
+  decision_unfit: 'says that it was decided otherwise than its code says, or admits what names no operation',
   policy_order: 'puts no newer policy in force than the one before, or ends one that is not in force',
   policy_unactivated: 'cites a policy that this log never put in force',
   policy_superseded: 'was decided by a policy that another had replaced before',

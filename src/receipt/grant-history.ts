@@ -9,6 +9,9 @@ interface Issued {
   readonly task: string
   readonly owner: string
   readonly expires: number
+  /** Whose word it stands on where no order asked for it; undefined elsewhere. */
+  readonly issuer: string | undefined
+  readonly subject: string | undefined
   /** Time of the entry that revoked it; null where none has. */
   revokedMs: number | null
 }
@@ -23,13 +26,13 @@ export class GrantHistory {
 
   add({ chain, seq, t, data }: EntryPosition & ControlBody, report: ReportDeviation): void {
     const grant = data as unknown as Omit<Issued, 'revokedMs'> & { action: string; jti: string }
-    const { jti, agent, environment, task, owner, expires } = grant
+    const { jti, agent, environment, task, owner, expires, issuer, subject } = grant
     const known = this.byJti.get(jti)
     if (grant.action === 'issued') {
       this.counts.issued++
-      if (known !== undefined) report('grant_order', seq, 'issued twice')
+      if (known !== undefined && !isGivenAnew(known, grant)) report('grant_order', seq, 'issued twice')
       if (expires <= t - RENEWABLE_MS) report('grant_order', seq, 'issued after its end')
-      this.byJti.set(jti, { agent, environment, task, owner, expires, revokedMs: null })
+      this.byJti.set(jti, { agent, environment, task, owner, expires, issuer, subject, revokedMs: null })
       return
     }
     this.counts.revoked++
@@ -38,7 +41,7 @@ export class GrantHistory {
       known.revokedMs ??= t
       // In a later one, grants that still last were issued in the epoch before.
     } else if (isFirstEpoch(chain)) report('grant_order', seq, 'revoked, and never issued')
-    else this.byJti.set(jti, { agent, environment, task, owner, expires, revokedMs: t })
+    else this.byJti.set(jti, { agent, environment, task, owner, expires, issuer, subject, revokedMs: t })
   }
 
   cited({ entry, startedMs }: PlacedAttempt, report: ReportDeviation): void {
@@ -66,6 +69,20 @@ export class GrantHistory {
   forget(beforeMs: number): void {
     for (const [jti, { expires }] of this.byJti) if (expires + RENEWABLE_MS < beforeMs) this.byJti.delete(jti)
   }
+}
+
+/** Another policy gives somebody else's token, a pod's, to another agent than before. */
+function isGivenAnew(known: Issued, again: Omit<Issued, 'revokedMs'>): boolean {
+  return (
+    known.revokedMs === null &&
+    known.issuer !== undefined &&
+    known.issuer === again.issuer &&
+    known.subject === again.subject &&
+    known.task === again.task &&
+    known.owner === again.owner &&
+    known.expires === again.expires &&
+    (known.agent !== again.agent || known.environment !== again.environment)
+  )
 }
 
 function differs(issued: Issued, who: Pick<Issued, 'agent' | 'environment' | 'task' | 'owner'>): boolean {

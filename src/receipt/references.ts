@@ -1,4 +1,5 @@
 import { ApprovalHistory } from './approval-history.js'
+import { contradictionIn } from './decision-words.js'
 import type { Entry } from './entry.js'
 import type { EntryAudit, ReportDeviation } from './entry-audit.js'
 import { GrantHistory } from './grant-history.js'
@@ -35,7 +36,8 @@ const PRUNE_EVERY = 4_096
 
 /**
  * Holds attempts against the entries that they cite: the policy in force, the grant, the approval, the minted
- * credential, the questions to the upstream; and against what was stopped when they came. Remembers only what can still
+ * credential, the questions to the upstream; against what was stopped when they came; and their decisions against their
+ * own codes. Remembers only what can still
  * be cited and what is stopped, so memory stays bounded however long the log is: policies superseded, grants and
  * credentials ended and approvals expired more than an hour ago are forgotten.
  */
@@ -52,6 +54,8 @@ export class References implements EntryAudit {
     switch (entry.type) {
       case 'attempt': {
         const attempt = { entry, startedMs: idTime(entry.id, entry.t) }
+        const unfit = contradictionIn(entry)
+        if (unfit !== null) report('decision_unfit', entry.seq, unfit)
         this.policies.cited(attempt, report)
         this.grants.cited(attempt, report)
         this.approvals.cited(attempt, report)

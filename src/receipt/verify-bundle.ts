@@ -77,9 +77,10 @@ const MAX_FINDINGS = 20
 
 /**
  * Of what a whole log is held to, the deviations that a part of it shows as well: two entries that are both here
- * contradict each other. That something was never issued or asked for is not one of them, see `missing`.
+ * contradict each other, or one itself. That something was never issued or asked for is not one of them, see `missing`.
  */
 const CONTRADICTIONS: readonly FindingCode[] = [
+  'decision_unfit',
   'policy_superseded',
   'policy_expired',
   'grant_differs',

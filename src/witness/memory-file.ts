@@ -1,6 +1,6 @@
-import { mkdir } from 'node:fs/promises'
 import { dirname } from 'node:path'
 import { type CountersignError, type Crypto, equalBytes } from '../canon/index.js'
+import { makeFolder } from '../native/index.js'
 import { readIfThere, removeHalfWritten, replaceFile } from './durable-file.js'
 import { witnessFault } from './error-table.js'
 import {
@@ -35,7 +35,7 @@ interface Waiter {
 /** Makes the memory of a witness that has seen nothing. Throws `witness_state_damaged` where there is one. */
 export async function makeMemory({ file, mark, witness, crypto }: MemoryOptions): Promise<void> {
   for (const each of [file, mark]) {
-    await mkdir(dirname(each), { recursive: true, mode: 0o700 })
+    await makeFolder(dirname(each), 0o700)
     if ((await readIfThere(each)) !== null)
       throw witnessFault('witness_state_damaged', `${each} is there already`)
   }

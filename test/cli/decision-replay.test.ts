@@ -331,3 +331,59 @@ test('what a request left open isn’t in its receipt: such a denial is not told
   })
   assert.equal(told('charge', 'ch_vip').kind, 'decided')
 })
+
+const FINANCE = `  coder: { environment: staging }
+approvers:
+  finance: { keys: { maria: "ed25519:11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo" } }`
+const VOIDS = [
+  '  - { id: voids, hold: { api: billing, class: irreversible }, to: coder, approvers: finance }',
+  '  - { id: few, allow: { api: billing, class: irreversible }, to: coder, limit: { count: 1, per: 1h } }',
+].join('\n')
+
+test('attack: a keeper that lets pass what its policy denies, under a code for which no policy is asked, is found', async t => {
+  const recorded = await record(t, shopPolicy({ rules: READ_RULE }), [VOID])
+  const lies: readonly Partial<AttemptBody>[] = [
+    { decision: { effect: 'allow', code: 'grant_missing', rule: null } },
+    { decision: { effect: 'allow', code: 'approvals_full', rule: null } },
+    { decision: { effect: 'allow', code: 'allowed', rule: 'read' }, ops: [] },
+  ]
+  for (const opening of [recorded.opening, CLOSED])
+    for (const lie of lies) {
+      const { findings, summary } = await replay(recorded, { entry: () => lie, opening })
+      assert.deepEqual(findings.at(-1), [0, 'decision_differs', 'deny no_matching_rule'])
+      assert.equal(summary.undecided, 0)
+    }
+})
+
+test('what people approved is held against rule and limits as well, and may find no credential', async t => {
+  const recorded = await record(t, shopPolicy({ agents: FINANCE, rules: VOIDS }), [VOID])
+  const approved = (rule: string, amount: number) => ({
+    decision: { effect: 'allow', code: 'approved', rule } as const,
+    approval: '0190b3b0-0000-7000-8000-000000000001',
+    reserved: [{ key: 'few/coder', amount }],
+  })
+  const unminted = { decision: { effect: 'deny', code: 'credential_unavailable', rule: null } as const }
+  for (const opening of [recorded.opening, CLOSED]) {
+    const told = async (lie: Partial<AttemptBody>) =>
+      (await replay(recorded, { entry: () => lie, opening })).findings
+    assert.deepEqual(await told(approved('voids', 1)), [])
+    assert.deepEqual(await told(unminted), [])
+    const differs = [[0, 'decision_differs', 'hold approval_required by voids, to be approved by finance']]
+    assert.deepEqual(await told(approved('voids', 0)), differs)
+    // By the log alone, others that were under way may have filled a limit, and that one held it.
+    if (opening === recorded.opening) assert.deepEqual(await told(approved('few', 1)), differs)
+  }
+})
+
+test('attack: an approved request that passes a limit which denies is found by what the log counts', async t => {
+  const recorded = await record(t, shopPolicy({ agents: FINANCE, rules: VOIDS }), [VOID, VOID])
+  const entry = () => ({
+    decision: { effect: 'allow', code: 'approved', rule: 'voids' } as const,
+    approval: '0190b3b0-0000-7000-8000-000000000001',
+    reserved: [{ key: 'few/coder', amount: 1 }],
+  })
+  const opening = lying(recorded.opening, () => ({ counters: { 'few/coder': 0 } }))
+  assert.deepEqual((await replay(recorded, { entry, opening })).findings, [
+    [1, 'limit_exceeded', 'few by what the log counts'],
+  ])
+})

@@ -30,7 +30,7 @@ test('sealed policies are found by their content ids, whatever their files are c
   const ids = [seal(path('.'), 1, 'p1', 'old.json'), seal(path('.'), 2), seal(path('archive', 'v3'), 3)]
   writeFileSync(path('notes.json'), '{}')
   writeFileSync(path('readme.txt'), 'nothing')
-  const policies = sealedPolicies(path('.'), [ROOT])
+  const policies = sealedPolicies([path('.')], [ROOT])
   for (const [place, cid] of ids.entries()) {
     const found = policies.find(cid)
     assert.equal(found.kind === 'policy' && found.policy.version, place + 1)
@@ -41,7 +41,7 @@ test('sealed policies are found by their content ids, whatever their files are c
 test('attack: a policy that no trusted key sealed decides nothing, and is said to be there', async t => {
   const path = await scratch(t)
   const cid = seal(path('.'), 1, 'p2')
-  assert.deepEqual(sealedPolicies(path('.'), [ROOT]).find(cid), {
+  assert.deepEqual(sealedPolicies([path('.')], [ROOT]).find(cid), {
     kind: 'none',
     why: `the sealed policy ${cid} can’t be used (signing_key_unknown)`,
   })
@@ -53,7 +53,7 @@ test('attack: a catalog that was changed under the seal, or taken away, decides 
   const [name] = readdirSync(path('catalogs'))
   const file = path('catalogs', name ?? '')
   writeFileSync(file, readFileSync(file, 'utf8').replace('"irreversible"', '"read"'))
-  const found = sealedPolicies(path('.'), [ROOT]).find(cid)
+  const found = sealedPolicies([path('.')], [ROOT]).find(cid)
   assert.match(found.kind === 'none' ? found.why : '', /catalog_missing/)
 })
 
@@ -63,18 +63,18 @@ test('a policy that was sealed under an older trust root, whose key has gone sin
   const roles = { ...ROOT.roles, policy: { keys: ['p9'], threshold: 1 } }
   const next = rotateTrustRoot(ROOT, { roles, keys: { ...ROOT.keys, p9: written('p9') } }, portableCrypto)
   assert.notEqual(idOf(next), idOf(ROOT))
-  assert.equal(sealedPolicies(path('.'), [next]).find(cid).kind, 'none')
-  assert.equal(sealedPolicies(path('.'), [next, ROOT]).find(cid).kind, 'policy')
+  assert.equal(sealedPolicies([path('.')], [next]).find(cid).kind, 'none')
+  assert.equal(sealedPolicies([path('.')], [next, ROOT]).find(cid).kind, 'policy')
 })
 
 test('what is not there is said to be missing, and a folder that is not there is a usage mistake', async t => {
   const path = await scratch(t)
   const cid = contentId(portableCrypto, canonicalBytes({}))
-  assert.deepEqual(sealedPolicies(path('.'), [ROOT]).find(cid), {
+  assert.deepEqual(sealedPolicies([path('.')], [ROOT]).find(cid), {
     kind: 'none',
     why: `the sealed policy ${cid} is not at hand`,
   })
-  assert.throws(() => sealedPolicies(path('nowhere'), [ROOT]), /cannot read .*nowhere \(ENOENT\)/)
+  assert.throws(() => sealedPolicies([path('nowhere')], [ROOT]), /cannot read .*nowhere \(ENOENT\)/)
 })
 
 test('two seals over one policy serve each other: one good one is enough', async t => {
@@ -83,7 +83,7 @@ test('two seals over one policy serve each other: one good one is enough', async
   const payload = JSON.parse(readFileSync(path('a.json'), 'utf8')).payload as string
   const policy = JSON.parse(Buffer.from(payload, 'base64').toString('utf8'))
   writeFileSync(path('b.json'), encodeEnvelope(sealPolicy(policy, [keyNamed('p1')])))
-  assert.equal(sealedPolicies(path('.'), [ROOT]).find(cid).kind, 'policy')
+  assert.equal(sealedPolicies([path('.')], [ROOT]).find(cid).kind, 'policy')
 })
 
 test('the keys among its sealers that were revoked since are named, and an envelope without them is taken first', async t => {
@@ -93,10 +93,10 @@ test('the keys among its sealers that were revoked since are named, and an envel
   const keys = Object.fromEntries(Object.entries(ROOT.keys).filter(([name]) => name !== 'p1'))
   const revoked = { keys: [written('p1')], ids: [] }
   const next = rotateTrustRoot(ROOT, { roles, keys: { ...keys, p9: written('p9') }, revoked }, portableCrypto)
-  const before = sealedPolicies(path('.'), [next, ROOT]).find(cid)
+  const before = sealedPolicies([path('.')], [next, ROOT]).find(cid)
   assert.deepEqual(before.kind === 'policy' && before.revoked, [written('p1')])
   seal(path('.'), 1, 'p9', 'z.json')
-  const after = sealedPolicies(path('.'), [next, ROOT]).find(cid)
+  const after = sealedPolicies([path('.')], [next, ROOT]).find(cid)
   assert.deepEqual(after.kind === 'policy' && after.revoked, [])
 })
 
@@ -104,5 +104,5 @@ test('attack: a pipe among the policies is passed by', async t => {
   const path = await scratch(t)
   const cid = seal(path('.'), 1)
   execFileSync('mkfifo', [path('a.json')])
-  assert.equal(sealedPolicies(path('.'), [ROOT]).find(cid).kind, 'policy')
+  assert.equal(sealedPolicies([path('.')], [ROOT]).find(cid).kind, 'policy')
 })

@@ -137,12 +137,14 @@ export class CorpusLog extends LogOnPaper {
   }
 }
 
+const LIST: AttemptBody['ops'][number] = { name: 'list', classes: ['read'], scope: {}, resources: [] }
+
 /** As little as an attempt may say. */
 export function smallAttempt(change: Partial<AttemptBody> = {}): AttemptBody {
   const who = { id: 'a', environment: 's', task: 't', owner: 'o', grant: '' }
   const { inputs_c, req } = attemptBody()
   const { api, method, target_c } = req
-  return attemptBody({ agent: who, ops: [], req: { api, method, target_c }, inputs_c, ...change })
+  return attemptBody({ agent: who, ops: [LIST], req: { api, method, target_c }, inputs_c, ...change })
 }
 
 export interface EnrolmentChange {

@@ -3,10 +3,12 @@ import { describe, it, type TestContext } from 'node:test'
 import { type IdentityVerifier, identityVerifier, issuerKeys } from '../../src/credential/index.js'
 import type { KeeperClient } from '../../src/gate/index.js'
 import { POD_GRANT } from '../../src/link/index.js'
+import { References } from '../../src/receipt/index.js'
 import { Cluster, ISSUER, POD_CLAIMS, SUBJECT } from '../credential/pod-tokens.js'
 import { awsPolicy, SigningBroker, signedCall } from './aws-house.js'
 import {
   type Asked,
+  entriesOf,
   House,
   ORIGIN,
   ofType,
@@ -14,6 +16,7 @@ import {
   operation,
   policyOf,
   slowLedger,
+  until,
 } from './keeper-fixture.js'
 
 const POLICY = (identity: string) => `
@@ -96,6 +99,32 @@ describe('the identity of a pod as a grant', () => {
     assert.ok(attempts.every(({ agent, seq }) => agent.grant === jti && seq > recorded.seq))
     assert.equal(attempts[0]?.agent.owner, SUBJECT)
     assert.ok(expires !== undefined && session !== undefined)
+  })
+
+  it('is written down once more where another policy gives it to another agent', async t => {
+    const at = await home(t)
+    const { ledger, keeper } = await at.house.start({ identities: at.identities })
+    const client = await at.house.connect()
+    const token = await at.cluster.token(ORIGIN, Date.now())
+    assert.equal(codeOf(await askAs(at, client, token)), 'forward')
+    const renamed = POLICY(POD)
+      .replace('version: 2', 'version: 3')
+      .replace('coder: {', 'builder: {')
+      .replace('to: [coder]', 'to: [builder]')
+    at.house.shelf.next = openedPolicy(renamed)
+    assert.equal(await keeper.activation.reload(), true)
+    await until(() => client.policy()?.cid === keeper.activation.inForce()?.cid)
+    for (let i = 0; i < 2; i++) assert.equal(codeOf(await askAs(at, client, token)), 'forward')
+    const grants = await ofType(ledger, 'grant')
+    assert.deepEqual(
+      grants.map(({ data }) => data.agent),
+      ['coder', 'builder'],
+    )
+    const references = new References()
+    const found: string[] = []
+    for (const entry of await entriesOf(ledger))
+      references.audit(entry, (code, seq, detail) => found.push(`${code} ${seq} ${detail}`))
+    assert.deepEqual(found, [])
   })
 
   it('attack: has no task in common with a pod whose long name begins like its own', async t => {

@@ -237,6 +237,8 @@ describe('attack: a bundle', () => {
     }
     assert.deepEqual(await told({}, { approval: 'a-1' }), [])
     assert.deepEqual(await told({ owner: 'eve' }, {}), ['entry_contradicts'])
+    const unasked = { effect: 'allow', code: 'grant_missing', rule: null } as const
+    assert.deepEqual(await told({}, { decision: unasked }), ['entry_contradicts'])
     assert.deepEqual(await told({ expires: 1_789_990_000_000 }, {}), ['entry_contradicts'])
     assert.deepEqual(await told({}, { approval: 'a-1' }, { approval: 'a-1' }), ['entry_contradicts'])
     const approved = { effect: 'allow', code: 'approved', rule: 'voids' } as const

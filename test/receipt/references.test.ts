@@ -32,6 +32,7 @@ const grant = (data: JsonObject = {}): EntryBody => ({
   type: 'grant',
   data: { action: 'issued', jti: 'g-1', ...WHO, slot: 'bearer', expires: START + HOUR, ...data },
 })
+const POD = { issuer: 'https://cluster', subject: 'system:serviceaccount:agents:coder' }
 const mint = (data: JsonObject = {}): EntryBody => ({
   type: 'mint',
   data: { action: 'minted', ...MINT, credential: 'railway', id: 'm-1', ...WHO, api: 'railway', ...data },
@@ -120,6 +121,10 @@ async function findingsIn(log: LogOnPaper): Promise<readonly FindingInLog[]> {
 const FURNISHED: readonly Step[] = [policy(), grant(), mint()]
 
 const SOUND: Readonly<Record<string, readonly Step[]>> = {
+  'a word about an approval just before its end, written behind it where the clock was set back': [
+    approval({ expires: START + 60_000 }),
+    [600_000, approval({ expires: START + 60_000, state: 'approved', by: 'jo' })],
+  ],
   'an attempt under policy, grant and credential': [...FURNISHED, attempt(), denied()],
   'refusals of a stranger': [
     policy(),
@@ -271,6 +276,16 @@ const ATTACKS: Readonly<Record<string, readonly [code: string, seq: number, step
     ],
   ],
   'a grant that is issued twice': ['grant_order', 4, [policy(), grant(), grant()]],
+  'a pod’s grant that is given to another agent after it was revoked': [
+    'grant_order',
+    5,
+    [policy(), grant(POD), grant({ ...POD, action: 'revoked' }), grant({ ...POD, agent: 'builder' })],
+  ],
+  'a grant that somebody ordered and another agent is given': [
+    'grant_order',
+    4,
+    [policy(), grant(), grant({ agent: 'builder' })],
+  ],
   'a revocation of what was never issued': ['grant_order', 2, [grant({ action: 'revoked' })]],
   'a revocation in another name': [
     'grant_differs',
@@ -326,6 +341,14 @@ const ATTACKS: Readonly<Record<string, readonly [code: string, seq: number, step
     'approval_order',
     3,
     [approval(), approval({ state: 'expired' })],
+  ],
+  'a word about an approval eleven minutes after its end': [
+    'approval_order',
+    3,
+    [
+      approval({ id: idAt(START), expires: START + 60_000 }),
+      [720_000, approval({ id: idAt(START), expires: START + 60_000, state: 'approved', by: 'jo' })],
+    ],
   ],
   'an approval of another agent’s request': [
     'approval_differs',
@@ -447,11 +470,6 @@ const ATTACKS: Readonly<Record<string, readonly [code: string, seq: number, step
     6,
     [...FURNISHED, freeze(), attempt({ ops: acts('read', 'sensitive_read') })],
   ],
-  'an admission of nothing at all during a freeze': [
-    'freeze_ignored',
-    6,
-    [...FURNISHED, freeze(), attempt({ ops: [] })],
-  ],
   'a change a millisecond before a freeze ends by itself': [
     'freeze_ignored',
     6,
@@ -536,6 +554,31 @@ test('in a later epoch, ends of what was stopped before it are counted and are n
     references.audit({ ...body, ...place, seq }, (code, at) => void found.push(`${code} ${at}`))
   assert.deepEqual(found, ['halt_ignored 7'])
   assert.deepEqual(references.summary().stops, { halted: 1, resumed: 1, frozen: 0, thawed: 1, earlier: 2 })
+})
+
+test('attack: what was admitted under the code of a refusal, or without an operation, is found', async () => {
+  const lies: readonly Partial<AttemptBody>[] = [
+    { decision: { effect: 'allow', code: 'grant_missing', rule: null } },
+    { decision: { effect: 'hold', code: 'allowed', rule: null }, approval: 'a-1' },
+    { decision: { effect: 'deny', code: 'observed', rule: null } },
+    { ops: [] },
+  ]
+  for (const lie of lies) {
+    const body = lie.decision === undefined ? attempt(lie) : { ...uncredentialed, ...lie }
+    const findings = await findingsIn(logOf([...FURNISHED, approval(), body]))
+    assert.deepEqual(
+      findings.map(({ code }) => code),
+      ['decision_unfit'],
+    )
+  }
+  const frozen = await findingsIn(logOf([...FURNISHED, freeze(), attempt({ ops: [] })]))
+  assert.deepEqual(
+    frozen.map(({ code, seq }) => [code, seq]),
+    [
+      ['decision_unfit', 6],
+      ['freeze_ignored', 6],
+    ],
+  )
 })
 
 test('what was counted is said: policies, grants, approvals, credentials and stops', async () => {

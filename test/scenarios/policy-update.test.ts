@@ -77,6 +77,12 @@ test('a better policy takes over without a restart, and the ledger says when', a
     ],
   )
   assert.equal(activated[1]?.cid, policy.cid)
+  // The first one was written over; the keeper has kept it.
+  const verified = await countersign('receipts', 'verify', '--config', sidecar.loaded.file, '--json')
+  assert.equal(verified.code, 0, verified.out)
+  const { decisions } = JSON.parse(verified.out)
+  assert.ok(decisions.decided >= 2)
+  assert.deepEqual([decisions.replayed, decisions.notReplayed], [decisions.decided, []])
 })
 
 async function policyEntries(sidecar: Sidecar): Promise<JsonObject[]> {

@@ -81,7 +81,7 @@ async function tell(path: string | undefined, options: ReportOptions, io: Io): P
     return tellFromBundle(path, bytes, found, narrated)
   }
   const decisions = decisionSources(path, options)
-  const folder = decisions.policies ?? (path === undefined ? configuredPolicies(options.config) : null)
+  const folders = decisions.policies ?? (path === undefined ? configuredPolicies(options.config) : null)
   const request = {
     keys: keySource(path, options),
     decisions,
@@ -96,7 +96,7 @@ async function tell(path: string | undefined, options: ReportOptions, io: Io): P
     copy: { flags: options, io },
     archive: options.archive,
   })
-  return tellFromLog(source, request, folder === null ? [] : [folder], narrated, io)
+  return tellFromLog(source, request, folders ?? [], narrated, io)
 }
 
 function limit(text: string): number {

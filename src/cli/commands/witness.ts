@@ -1,10 +1,10 @@
 import { existsSync } from 'node:fs'
-import { mkdir, writeFile } from 'node:fs/promises'
+import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { Command } from 'commander'
 import { equalBytes, parsePublicKey } from '../../canon/index.js'
 import { readCheckpointFile } from '../../ledger/index.js'
-import { nativeCrypto } from '../../native/index.js'
+import { makeFolder, nativeCrypto } from '../../native/index.js'
 import { openEnrolment } from '../../policy/index.js'
 import { formatVerifierKey, isNoteName, logKey, parseLogList, parseVerifierKey } from '../../receipt/index.js'
 import {
@@ -147,7 +147,7 @@ async function init(dir: string, options: InitOptions, io: Io): Promise<void> {
   const identity = { name, use: 'witness', publicKey: parsePublicKey(publicKey) } as const
   const witness = formatVerifierKey(nativeCrypto, identity)
   await makeMemory({ file, mark, witness, crypto: nativeCrypto })
-  await mkdir(dir, { recursive: true, mode: 0o700 })
+  await makeFolder(dir, 0o700)
   ignoreByGit(dir)
   await writeFile(logs, LOGS_FILE, { flag: 'wx', mode: 0o600 })
   printLine(io, `The witness ${name} is in ${dir}. Verifiers and logs know it by this key:`)

@@ -1,4 +1,13 @@
-import { type Log, policyFetch, policyFiles, policyUrl, type SealedSource } from '../../keeper/index.js'
+import { join } from 'node:path'
+import {
+  KEPT_POLICIES,
+  keepingPolicies,
+  type Log,
+  policyFetch,
+  policyFiles,
+  policyUrl,
+  type SealedSource,
+} from '../../keeper/index.js'
 import { nativeCrypto } from '../../native/index.js'
 import {
   activate,
@@ -27,6 +36,7 @@ export function policySource(
 ): SealedSource {
   const { config, path } = loaded
   const location = policyLocation(loaded)
+  const kept = join(path(config.ledger.dir), KEPT_POLICIES)
   const parts: Omit<Parameters<typeof policyFiles>[0], 'sealedFile'> = {
     trustRootFile: path(config.trust.root),
     crypto: nativeCrypto,
@@ -46,6 +56,7 @@ export function policySource(
       refuseLongObserving(policy, against.nowMs)
       return policy
     },
+    keep: keepingPolicies(kept, log),
   }
   if (location.kind === 'file') return policyFiles({ ...parts, sealedFile: location.file })
   // Nothing that comes over it is believed, but a policy says what is allowed, and whoever sits on the line

@@ -1,5 +1,6 @@
-import { chmodSync, mkdirSync, readdirSync, renameSync, statSync, writeFileSync } from 'node:fs'
+import { chmodSync, readdirSync, renameSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { makeFolderSync } from '../../native/index.js'
 import { readNeeded } from '../needed-file.js'
 
 /** A Secret is at most 1 MiB. */
@@ -10,7 +11,7 @@ const MAX_BYTES = 1_048_576
  * and the keeper takes no secret that others can read. Returns their names.
  */
 export function unpackSecret(from: string, to: string): readonly string[] {
-  mkdirSync(to, { recursive: true, mode: 0o700 })
+  makeFolderSync(to, 0o700)
   chmodSync(to, 0o700)
   // The kubelet's own folders and links begin with two dots.
   const names = readdirSync(from).filter(

@@ -43,13 +43,14 @@ interface Asked {
 type OpenInputs = Extract<Known, { kind: 'inputs' }>
 
 /** Refusals that came after the policy had decided, and what it had decided. */
-const AFTERWARDS: Readonly<Record<string, Decision['effect']>> = {
-  approvals_full: 'hold',
-  approval_arguments_full: 'hold',
-  approval_too_large: 'hold',
-  approval_rejected: 'hold',
-  probe_unanswered: 'hold',
-  credential_unavailable: 'allow',
+const AFTERWARDS: Readonly<Record<string, readonly Decision['effect'][]>> = {
+  approvals_full: ['hold'],
+  approval_arguments_full: ['hold'],
+  approval_too_large: ['hold'],
+  approval_rejected: ['hold'],
+  probe_unanswered: ['hold'],
+  // Of what the policy allows, and of what people have approved.
+  credential_unavailable: ['allow', 'hold'],
 }
 const MAX_REASONS = 64
 /** Missing decision inputs that are remembered until an erasure explains them. */
@@ -138,8 +139,7 @@ export class DecisionReplay implements EntryAudit {
     if (known.kind === 'inputs') this.holdAgainst(entry, known, report)
     else if (known.kind === 'forged') report('inputs_differ', entry.seq, known.why)
     else if (known.isMissing && this.missing.size < MAX_MISSING) this.missing.set(entry.id, entry.seq)
-    const { code } = entry.decision
-    if (entry.ops.length === 0 || !(DECIDED.includes(code) || Object.hasOwn(AFTERWARDS, code))) {
+    if (!isDecided(entry)) {
       this.counted.undecided++
       return
     }
@@ -199,7 +199,7 @@ export class DecisionReplay implements EntryAudit {
     this.counted.replayed++
     this.counted.fromInputs++
     if (!this.isSame(decision, entry)) this.report(entry, decision, report)
-    else if (wasAdmitted(entry) && counted.effect !== 'allow')
+    else if (isOverLimit(entry, counted.effect))
       report('limit_exceeded', entry.seq, `${counted.rule ?? counted.code} by what the log counts`)
     this.reserve(entry, decision.reservations, inputs.now)
   }
@@ -237,6 +237,7 @@ export class DecisionReplay implements EntryAudit {
       report('limit_exceeded', entry.seq, decision.rule ?? decision.code)
     } else if (
       !wasAdmitted(entry) &&
+      hasReservedAlike(decision, entry) &&
       !isAlike(
         decide(() => Number.MAX_SAFE_INTEGER),
         decision,
@@ -298,13 +299,33 @@ function wasAdmitted({ decision, approval }: Attempt): boolean {
   return decision.effect === 'allow' && approval === undefined
 }
 
-function isSame(decided: Redecision, { decision, approval, reserved }: Attempt): boolean {
-  const afterwards = AFTERWARDS[decision.code]
-  if (afterwards !== undefined) return decided.effect === afterwards
-  if (decision.effect === 'allow' && approval !== undefined) return decided.effect === 'hold'
-  const same =
-    decided.effect === decision.effect && decided.code === decision.code && decided.rule === decision.rule
-  return same && (decided.effect !== 'allow' || reservedAlike(decided.reservations, reserved ?? []))
+/** ATTACK: something is let pass under a code, or without an operation, as refusals have it for which no policy is asked. */
+function isDecided({ ops, decision: { effect, code } }: Attempt): boolean {
+  if (effect !== 'deny') return true
+  return ops.length > 0 && (DECIDED.includes(code) || Object.hasOwn(AFTERWARDS, code))
+}
+
+/** Whether an attempt passed what the log's own count of its limits stops. What is over one that holds, people may approve. */
+function isOverLimit(entry: Attempt, counted: Decision['effect']): boolean {
+  if (entry.decision.effect !== 'allow') return false
+  return counted === 'deny' || (counted === 'hold' && wasAdmitted(entry))
+}
+
+function isSame(decided: Redecision, entry: Attempt): boolean {
+  const { approval } = entry
+  const { effect, code, rule } = entry.decision
+  if (effect === 'deny' && Object.hasOwn(AFTERWARDS, code))
+    return AFTERWARDS[code]?.includes(decided.effect) === true
+  const approved = effect === 'allow' && approval !== undefined
+  const same = approved
+    ? decided.effect === 'hold' && decided.rule === rule
+    : decided.effect === effect && decided.code === code && decided.rule === rule
+  return same && hasReservedAlike(decided, entry)
+}
+
+/** ATTACK: what was admitted, what people approved too, is left out of its limits, so that more passes behind it. */
+function hasReservedAlike({ reservations }: Redecision, { decision, reserved }: Attempt): boolean {
+  return decision.effect !== 'allow' || reservedAlike(reservations, reserved ?? [])
 }
 
 function reservedAlike(

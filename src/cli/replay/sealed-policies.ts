@@ -46,13 +46,13 @@ const MAX_DEPTH = 3
 const MAX_FILE_BYTES = 32 * 1024 * 1024
 
 /**
- * Looks for sealed policies in a folder and the folders in it: `*.json` that hold an envelope of the type, the catalogs
+ * Looks for sealed policies in folders and the folders in them: `*.json` that hold an envelope of the type, the catalogs
  * that they pin in `catalogs/<64 hex digits>.json` beside each, as `policy seal` lays them out. Old ones may lie beside new
  * ones under any name. `trust` holds the versions of the trust root, the newest first: a policy was sealed under the one
- * of its time. Throws UsageError where the folder can't be read.
+ * of its time. Throws UsageError where a folder can't be read.
  */
-export function sealedPolicies(folder: string, trust: readonly TrustRoot[]): SealedPolicies {
-  const candidates = candidatesIn(folder)
+export function sealedPolicies(folders: readonly string[], trust: readonly TrustRoot[]): SealedPolicies {
+  const candidates = candidatesIn(folders)
   const found = new Map<string, FoundPolicy>()
   return {
     find: cid => {
@@ -63,9 +63,9 @@ export function sealedPolicies(folder: string, trust: readonly TrustRoot[]): Sea
   }
 }
 
-function candidatesIn(folder: string): ReadonlyMap<string, readonly Candidate[]> {
+function candidatesIn(folders: readonly string[]): ReadonlyMap<string, readonly Candidate[]> {
   const byCid = new Map<string, Candidate[]>()
-  for (const file of jsonFiles(folder, MAX_DEPTH)) {
+  for (const file of folders.flatMap(folder => jsonFiles(folder, MAX_DEPTH))) {
     const bytes = readPlain(file)
     if (bytes === null) continue
     const cid = policyId(bytes)

@@ -1,6 +1,7 @@
-import { mkdir, readFile } from 'node:fs/promises'
+import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { canonicalBytes, type JsonObject, parseCanonical } from '../../canon/index.js'
+import { makeFolder } from '../../native/index.js'
 import { replaceFile } from '../replace-file.js'
 import { fullCheckFolder } from './snapshot.js'
 
@@ -23,7 +24,7 @@ export interface CheckResult {
 const CODES: readonly unknown[] = ['ledger_damaged', 'ledger_differs', 'ledger_behind_mark']
 
 export async function writeResult(dir: string, result: CheckResult): Promise<void> {
-  await mkdir(fullCheckFolder(dir), { recursive: true, mode: 0o700 })
+  await makeFolder(fullCheckFolder(dir), 0o700)
   await replaceFile(resultFile(dir), canonicalBytes(result))
 }
 

@@ -1,5 +1,6 @@
-import { mkdir, readdir, rename, rm } from 'node:fs/promises'
+import { readdir, rename, rm } from 'node:fs/promises'
 import { join } from 'node:path'
+import { makeFolder } from '../../native/index.js'
 import { liveTables } from '../manifest.js'
 import { BEFORE_START, linkFiles } from '../preserve.js'
 
@@ -23,13 +24,13 @@ export function snapshotFolder(dir: string, boot: string): string {
 
 /** Keeps a ledger's files as they are, in links, for a reading that takes long. Called before LevelDB opens the ledger. */
 export async function takeSnapshot(dir: string, boot: string): Promise<void> {
-  await mkdir(fullCheckFolder(dir), { recursive: true, mode: 0o700 })
+  await makeFolder(fullCheckFolder(dir), 0o700)
   await linkFiles(dir, snapshotFolder(dir, boot))
 }
 
 /** The same out of what this start kept before it opened the ledger, and needs no more. */
 export async function takePreserved(dir: string, boot: string): Promise<void> {
-  await mkdir(fullCheckFolder(dir), { recursive: true, mode: 0o700 })
+  await makeFolder(fullCheckFolder(dir), 0o700)
   await rename(join(dir, BEFORE_START), snapshotFolder(dir, boot))
 }
 

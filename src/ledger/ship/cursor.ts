@@ -1,7 +1,7 @@
 import { readFile } from 'node:fs/promises'
 import { dirname } from 'node:path'
 import { canonicalBytes, type JsonObject, parseCanonical } from '../../canon/index.js'
-import { makeFolder } from '../make-folder.js'
+import { makeFolder } from '../../native/index.js'
 import { replaceFile } from '../replace-file.js'
 import { EMPTY_LEAF } from '../sound.js'
 

@@ -1,6 +1,7 @@
 import { rm, unlink } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { type Crypto, utf8 } from '../../canon/index.js'
+import { makeFolder } from '../../native/index.js'
 import {
   frontier,
   GrowingTree,
@@ -11,7 +12,6 @@ import {
 } from '../../receipt/index.js'
 import { MAX_NOTE_BYTES, readBounded } from '../bounded-file.js'
 import { ledgerFault } from '../error-table.js'
-import { makeFolder } from '../make-folder.js'
 import { replaceFile, syncFolder } from '../replace-file.js'
 import { subtreeHash } from '../tile.js'
 import { MAX_BUNDLE_BYTES, prefixed } from './read-tile.js'
