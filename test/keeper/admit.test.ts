@@ -105,6 +105,24 @@ describe('admitting a request', () => {
     assert.equal(attempt?.decision.code, 'arguments_too_complex')
   })
 
+  it('says which of several resources a refusal is about, and how many more there are', async t => {
+    const house = await House.build(t)
+    const opened = policyOf(1)
+    const billing = opened.policy.apis.get('billing') as PolicyApi
+    const resources = ['in_1', 'in_2', 'in_3'].map(id => ({ type: 'invoice', id }))
+    const describe: PolicyApi['catalog']['describe'] = (api, recognised) => ({
+      ...billing.catalog.describe(api, recognised),
+      resources,
+    })
+    const catalog = Object.assign(Object.create(billing.catalog), { describe })
+    const apis = new Map([['billing', { ...billing, catalog }]])
+    house.shelf.next = { ...opened, policy: { ...opened.policy, apis, tellingResource: () => 1 } }
+    await house.start()
+    const { verdict } = await house.ask(await house.connect(), operation('DELETE /invoices/{id}'))
+    assert.ok(verdict.kind === 'refuse')
+    assert.deepEqual([verdict.resource, verdict.others], ['invoice in_2', 2])
+  })
+
   it('attack: a name of an API or an operation that nobody knows is not written where the agent chose it', async t => {
     const house = await House.build(t)
     const { ledger } = await house.start()
