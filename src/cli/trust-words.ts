@@ -5,6 +5,7 @@ import { shortWord } from './entry-text.js'
 export function trustChangeLines(before: TrustRoot, next: TrustRoot): readonly string[] {
   const lines = [
     ...TRUST_ROLES.flatMap(role => roleLines(role, before, next)),
+    ...closingLines(before, next),
     ...revocationLines(before, next),
     ...floorLines(before, next),
   ]
@@ -22,6 +23,27 @@ function roleLines(role: TrustRole, before: TrustRoot, next: TrustRoot): readonl
     ...gained.map(([key, name]) => `${role}: ${name} is new  ${key}`),
     ...(asked(before) === asked(next) ? [] : [`${role}: ${asked(next)} must sign, ${asked(before)} before`]),
   ]
+}
+
+/** What is in force and signed by too few of the keys that are left. */
+const CLOSED: readonly (readonly [role: TrustRole, words: string])[] = [
+  [
+    'policy',
+    'a policy that too few of its keys have signed opens no more: `countersign policy sign` it first',
+  ],
+  [
+    'enrol',
+    'an enrolment that too few of its keys have signed opens no more: `countersign trust enrol` anew first',
+  ],
+]
+
+function closingLines(before: TrustRoot, next: TrustRoot): readonly string[] {
+  return CLOSED.flatMap(([role, words]) => {
+    const [had, has] = [holdersOf(role, before), holdersOf(role, next)]
+    const isNarrower =
+      next.roles[role].threshold > before.roles[role].threshold || [...had.keys()].some(key => !has.has(key))
+    return isNarrower ? [`${role}: ${words}`] : []
+  })
 }
 
 /** `ed25519:…` → name. */

@@ -60,7 +60,7 @@ export const policyErrors = {
   signatures_short: {
     status: null,
     sentence: 'Too few distinct keys of the role have signed.',
-    mend: 'Have the missing holders sign, with `countersign policy sign` or `countersign trust rotate`.',
+    mend: 'Have the missing holders sign: a policy with `countersign policy sign`, an enrolment with `trust enrol`, a trust root with `trust rotate`, a recovery with `ledger recover --sign`.',
   },
   signing_key_unknown: {
     status: null,

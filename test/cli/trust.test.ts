@@ -95,6 +95,7 @@ test('who is to sign a version that waits is shown all that it changes', async t
     `is version 2: ${told}`,
     `  policy: jo is new  ${jo}`,
     '  policy: 2 of 2 must sign, 1 of 1 before',
+    '  policy: a policy that too few of its keys have signed opens no more: `countersign policy sign` it first',
     '  enrol: not enrol-2 any more  ed25519:',
     '  operate: not operate-2 any more  ed25519:',
     '  since 2027-02-01T00:00:00Z',
@@ -106,7 +107,7 @@ test('who is to sign a version that waits is shown all that it changes', async t
     assert.ok(shown.out.includes(line), `${line} in\n${shown.out}`)
   const { kind, id, changes } = JSON.parse((await rotate('--json')).out)
   assert.deepEqual([kind, id], ['waiting', told])
-  assert.equal(changes.length, 10, changes.join('\n'))
+  assert.equal(changes.length, 12, changes.join('\n'))
 })
 
 test('ATTACK: another version is put where one waits, and the next holder is to sign it unseen', async t => {
