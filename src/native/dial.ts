@@ -43,7 +43,8 @@ export function guardedConnector(options: DialOptions): buildConnector.connector
       return
     }
     connect(target, (error, socket) => {
-      if (socket !== null) holdEnd(socket)
+      // undici leaves the second out where there is none.
+      if (socket != null) holdEnd(socket)
       ;(callback as (error: Error | null, socket: Socket | null) => void)(error, socket)
     })
   }

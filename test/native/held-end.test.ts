@@ -103,3 +103,15 @@ test('a body that falls short of its length is none, where its connection ended 
   half.resume()
   assert.equal(await half.read, 'UND_ERR_RES_CONTENT_LENGTH_MISMATCH')
 })
+
+test('a connection that fails is told as what failed', async t => {
+  const closed = createServer().listen(0, '127.0.0.1')
+  await once(closed, 'listening')
+  const { port } = closed.address() as AddressInfo
+  closed.close()
+  const agent = new Agent({ connect: guardedConnector({ allowPrivate: true, connectTimeoutMs: 2_000 }) })
+  t.after(() => agent.destroy())
+  await assert.rejects(agent.request({ origin: `http://127.0.0.1:${port}`, path: '/', method: 'GET' }), {
+    code: 'ECONNREFUSED',
+  })
+})
