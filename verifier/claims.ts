@@ -64,7 +64,7 @@ function provenBy(
 }
 
 function unprovenBy(found: BundleVerification, pinned: boolean): readonly string[] {
-  const { open, missing, witnessedT, byCheckpointKeyAlone } = found
+  const { open, missing, witnessedT, byCheckpointKeyAlone, countersignatures, firstT } = found
   return [
     ...(pinned ? [] : ['Who made this: the trust root is the one that the bundle brings itself.']),
     ...(pinned
@@ -76,6 +76,19 @@ function unprovenBy(found: BundleVerification, pinned: boolean): readonly string
       key =>
         `What ${key} signed, against a thief of the checkpoint key as well: it was revoked, and no witness saw it before.`,
     ),
+    ...(countersignatures.unproven === 0
+      ? []
+      : ['That people signed what was approved: the policy or the request is not here.']),
+    ...(countersignatures.doubted === 0
+      ? []
+      : [
+          `That its holder signed ${counted(countersignatures.doubted, 'word')} by a key that was revoked: the trust root doesn’t say since when.`,
+        ]),
+    ...(firstT === null
+      ? []
+      : [
+          'That the policy decides so, and asks these people: decisions are derived again from the whole log.',
+        ]),
     'That nothing else happened: the log has other entries, and a request that never passed the sidecar has none.',
     'That the upstream did what it answered.',
     ...(witnessedT === null

@@ -37,7 +37,7 @@ export function connectAdmin(socketPath: string): AdminClient {
     unreached: error =>
       new UsageError(
         `cannot reach the keeper at ${socketPath} (${error.code ?? error.message})`,
-        'Start the sidecar with `countersign run`, pass its --config, and run this as the user that the keeper runs as.',
+        'Start the sidecar with `countersign run`, pass its --config, and run this as the user that the keeper runs as. Where it runs already, its own output says what keeps the keeper from starting; what a stopped one has recorded, `why` and `receipts` read with --in LEDGER.',
       ),
   })
 }

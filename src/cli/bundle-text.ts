@@ -1,6 +1,6 @@
 import type { BundleVerification, Citation } from '../receipt/index.js'
 import { timeWords, visible } from './entry-text.js'
-import { findingWords, laterRevocationsText, type VerdictWords } from './verdict-text.js'
+import { doubtedWords, findingWords, laterRevocationsText, type VerdictWords } from './verdict-text.js'
 
 const MOST_NAMED = 20
 
@@ -50,6 +50,12 @@ export function bundleWords(found: BundleVerification): VerdictWords {
       ...(found.countersignatures.unproven === 0
         ? []
         : ['that people signed what was approved: the policy or the request is not in the bundle']),
+      ...doubtedWords(found.countersignatures),
+      ...(found.firstT === null
+        ? []
+        : [
+            'that the policy decides so, and asks these people: decisions are derived again from a log, with --policies',
+          ]),
       'that nothing else happened: the log has other entries, and what never passed the sidecar has none',
     ],
   }
@@ -112,7 +118,12 @@ function peopleRows({ countersignatures }: BundleVerification): (readonly [strin
   const { proven, touched, unproven } = countersignatures
   if (proven + unproven === 0) return []
   const touches = touched === 0 ? '' : ` (${touched} by touching a passkey)`
-  return [['people', `${plural(proven, 'word')} signed as the policy asks${touches}, ${unproven} not proven`]]
+  return [
+    [
+      'people',
+      `${plural(proven, 'word')} signed by people of the groups that were asked${touches}, ${unproven} not proven`,
+    ],
+  ]
 }
 
 function recoveredText({

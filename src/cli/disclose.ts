@@ -1,5 +1,5 @@
 import type { JWK } from 'jose'
-import { canonicalBytes, utf8 } from '../canon/index.js'
+import { canonicalBytes, equalBytes, utf8 } from '../canon/index.js'
 import { openSide } from '../ledger/index.js'
 import { nativeCrypto } from '../native/index.js'
 import {
@@ -12,7 +12,6 @@ import {
   type Entry,
   encodeInputs,
   fieldKey,
-  type OutcomeBody,
   opensCommitment,
   type SideRecord,
   settledDisclosures,
@@ -52,15 +51,24 @@ export async function discloseFields(
 ): Promise<{ readonly bundle: Bundle; readonly results: readonly DisclosureResult[] }> {
   const entries = bundle.entries.map(({ entry }) => decodeEntry(utf8(entry)))
   const attempts = entries.filter((entry): entry is Attempt => entry.type === 'attempt')
+  // ATTACK: a hundred thousand attempts, each of which goes through all of these.
+  const bySeq = new Map(attempts.map(attempt => [attempt.seq, attempt]))
+  const outcomes = new Map(entries.flatMap(each => (each.type === 'outcome' ? [[each.attempt, each]] : [])))
   const side = openSide(auditorKey)
   const added: Disclosure[] = []
   const results: DisclosureResult[] = []
-  for (const seq of wish.seqs ?? attempts.map(attempt => attempt.seq)) {
+  const seqs = wish.seqs ?? attempts.map(({ seq }) => seq)
+  const inLog = await standingIn(source, bundle, new Set(seqs))
+  for (const seq of seqs) {
     const leave = (why: string, field: CommittedField | null = null) =>
       results.push({ kind: 'refused', seq, field, why })
-    const attempt = attempts.find(each => each.seq === seq)
+    const attempt = bySeq.get(seq)
     if (attempt === undefined) {
       leave('it is no attempt of this bundle')
+      continue
+    }
+    if (!inLog.has(seq)) {
+      leave('it is not the receipt that the log has in this place')
       continue
     }
     const wrapped = wrappedKeyOf(entries, attempt.boot)
@@ -70,9 +78,7 @@ export async function discloseFields(
       continue
     }
     const opened = await side.open(wrapped, attempt.id, record)
-    const outcome = entries.find(
-      (each): each is Entry & OutcomeBody => each.type === 'outcome' && each.attempt === seq,
-    )
+    const outcome = outcomes.get(seq)
     for (const field of wish.fields ?? fieldsOf(attempt)) {
       const committed = commitmentIn(attempt, outcome, field)
       const value = keptValue(opened, field, wish.content)
@@ -92,6 +98,29 @@ export async function discloseFields(
     bundle: { ...bundle, disclosures: settledDisclosures([...bundle.disclosures, ...added]) },
     results,
   }
+}
+
+/**
+ * Those of these numbers whose entry in the bundle is the very one of the log. ATTACK: whoever asks for a harmless receipt to be opened
+ * puts the id and commitments of another under its number, and is handed what that one holds.
+ */
+async function standingIn(
+  source: Pick<ReceiptSource, 'entries'>,
+  { entries }: Bundle,
+  seqs: ReadonlySet<number>,
+): Promise<ReadonlySet<number>> {
+  const wanted = new Map(entries.flatMap(({ seq, entry }) => (seqs.has(seq) ? [[seq, entry]] : [])))
+  const found = new Set<number>()
+  let [first, last] = [Number.POSITIVE_INFINITY, -1]
+  for (const seq of wanted.keys()) [first, last] = [Math.min(first, seq), Math.max(last, seq)]
+  if (last < 0) return found
+  let place = first
+  for await (const bytes of source.entries(first)) {
+    const written = wanted.get(place)
+    if (written !== undefined && equalBytes(utf8(written), bytes)) found.add(place)
+    if (++place > last) break
+  }
+  return found
 }
 
 function wrappedKeyOf(entries: readonly Entry[], boot: string): string | null {

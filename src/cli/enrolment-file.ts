@@ -1,4 +1,4 @@
-import { existsSync, readFileSync, renameSync, writeFileSync } from 'node:fs'
+import { existsSync, readFileSync } from 'node:fs'
 import {
   CountersignError,
   decodeEnvelope,
@@ -25,6 +25,7 @@ import {
   type TrustRoot,
 } from '../policy/index.js'
 import { UsageError } from './io.js'
+import { replaceExclusively } from './trust-files.js'
 
 /** A clock may be behind the one of the holder who signs. */
 const EARLIER_MS = 3_600_000
@@ -68,29 +69,32 @@ export type Enrolling =
   | { readonly kind: 'done'; readonly enrolment: Enrolment }
   | { readonly kind: 'pending'; readonly enrolment: Enrolment; readonly missing: readonly string[] }
 
+/** What the holder means to sign for. */
+interface Term {
+  readonly nowMs: number
+  /** From then on. */
+  readonly days: number
+}
+
 /** Signs what the request asks for into `file`, or adds to what another holder has signed there for the same keys. */
 export function enrolInto(
   file: string,
   request: EnrolmentRequest,
   trust: TrustRoot,
   keys: readonly SigningKey[],
-  term: { readonly nowMs: number; readonly days: number },
+  term: Term,
 ): Enrolling {
-  const unsigned = existsSync(file) ? begun(file, request) : proposed(request, term)
+  const unsigned = existsSync(file) ? begun(file, request, term) : proposed(request, term)
   const envelope = keys.reduce(addSignature, unsigned)
   const enrolment = parseCanonical(envelope.payload) as unknown as Enrolment
   const complete = isComplete(envelope, trust, term.nowMs)
-  writeFileSync(`${file}.new`, encodeEnvelope(envelope), { mode: 0o644 })
-  renameSync(`${file}.new`, file)
+  replaceExclusively(file, () => encodeEnvelope(envelope))
   return complete
     ? { kind: 'done', enrolment }
     : { kind: 'pending', enrolment, missing: missing(envelope, trust) }
 }
 
-function proposed(
-  { origin, keys }: EnrolmentRequest,
-  { nowMs, days }: { nowMs: number; days: number },
-): Envelope {
+function proposed({ origin, keys }: EnrolmentRequest, { nowMs, days }: Term): Envelope {
   return sealEnrolment(
     {
       v: 1,
@@ -103,14 +107,36 @@ function proposed(
   )
 }
 
-function begun(file: string, { origin, keys }: EnrolmentRequest): Envelope {
+/**
+ * ATTACK: whoever can write where enrolments are made begins one that lasts for seventy years, or began before the request; the holder
+ * is shown the request alone.
+ */
+function refuseLonger(
+  file: string,
+  { notBefore, notAfter }: JsonObject,
+  request: EnrolmentRequest,
+  term: Term,
+) {
+  const [from, until] = [Date.parse(String(notBefore)), Date.parse(String(notAfter))]
+  if (from >= request.t - 2 * EARLIER_MS && until <= term.nowMs + term.days * DAY_MS) return
+  throw new UsageError(
+    `${file} exists, and enrols these keys from ${notBefore} to ${notAfter}`,
+    'That is more than what you were asked for and --days lets. Ask who began it, or choose another --out.',
+  )
+}
+
+function begun(file: string, request: EnrolmentRequest, term: Term): Envelope {
+  const { origin, keys } = request
   const envelope = decodeEnvelope(readFileSync(file))
   const there = parseCanonical(envelope.payload) as JsonObject
   const same =
     envelope.payloadType === PAYLOAD_TYPES.enrolment &&
     there.origin === origin &&
     INSTANCE_ROLES.every(role => (there.keys as JsonObject)[role] === keys[role])
-  if (same) return envelope
+  if (same) {
+    refuseLonger(file, there, request, term)
+    return envelope
+  }
   throw new UsageError(`${file} exists and is no enrolment of these keys`, 'Choose another --out.')
 }
 

@@ -38,6 +38,13 @@ export function word(text: string): string {
   return /^[^\s"=,[\]]+$/u.test(shown) ? shown : JSON.stringify(shown)
 }
 
+/** ATTACK: a name so long that it fills the lines below its own with whatever somebody is to read there. */
+export function shortWord(text: string): string {
+  return text.length <= MAX_WORD ? word(text) : `${word(text.slice(0, MAX_WORD))}… (${text.length} letters)`
+}
+
+const MAX_WORD = 100
+
 /** ATTACK: names in receipts come from requests; a terminal must not obey them. */
 export function visible(text: string): string {
   return text.replace(HIDDEN_LETTERS, '�')

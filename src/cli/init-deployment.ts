@@ -1,8 +1,9 @@
 import { mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { ignoreByGit } from './ignored-folder.js'
 import { createAuditor, createInstanceVault, createTrust, enrolInstance } from './init-instance.js'
 import { createKeyFile } from './keyfile.js'
-import { readTemplate, templateFor, withApproverKey } from './policy-templates.js'
+import { documentOf, readTemplate, templateFor, withApproverKey } from './policy-templates.js'
 import { CONFIG_SCHEMA_LINE, copySchemas } from './schema-files.js'
 
 export interface DeploymentChoices {
@@ -22,6 +23,7 @@ export async function initDeployment(folder: string, choices: DeploymentChoices)
   // What both processes read may be read by both users; what is secret lies in folders and files of its own mode.
   for (const part of ['.', 'trust', 'auditor', 'policy'])
     mkdirSync(join(folder, part), { recursive: true, mode: 0o755 })
+  ignoreByGit(folder)
   const pin = createTrust(folder, choices.production ? [] : [choices.audience])
   enrolInstance(folder, choices.origin, Date.now())
   await createInstanceVault(folder, [])
@@ -35,7 +37,8 @@ export async function initDeployment(folder: string, choices: DeploymentChoices)
   return pin
 }
 
-function configurationText({ origin, audience, production }: DeploymentChoices, pin: string): string {
+function configurationText(choices: DeploymentChoices, pin: string): string {
+  const { origin, audience, production } = choices
   const users = '{ gate: countersign-gate, keeper: countersign-keeper, group: countersign }'
   return `${CONFIG_SCHEMA_LINE}
 # Paths start from this file's folder.
@@ -47,7 +50,7 @@ trust: { root: trust/root.json, pin: ${pin} }
 policy: { file: policy/policy.sealed.json }
 gate:
   listen: 127.0.0.1:7070
-  ports: { stripe: 127.0.0.1:7071 } # for SDKs that can't take a path prefix
+  ${ports(choices.template)} # for SDKs that can't take a path prefix
   # tls: { listen: 127.0.0.1:7443, cert: tls/cert.pem, key: tls/key.pem }
 keeper:
   socket: run/keeper.sock
@@ -63,4 +66,11 @@ vault:
   key: { file: keeper/vault.key } # or { env: VARIABLE }; or { systemd: NAME }, where the keeper is a unit of its own
 ${production ? '' : '# '}users: ${users}
 `
+}
+
+/** Stripe's SDK takes a host and no path; of an API of one's own nobody knows. */
+function ports(template: string): string {
+  const stripe = Object.entries(documentOf(template).apis).filter(([, { catalog }]) => catalog === 'stripe')
+  const lines = stripe.map(([api], index) => `${api}: 127.0.0.1:${7071 + index}`)
+  return lines.length === 0 ? '# ports: { API: 127.0.0.1:7071 }' : `ports: { ${lines.join(', ')} }`
 }

@@ -4,6 +4,7 @@ import { stringify } from 'yaml'
 import { sealPolicy } from '../policy/index.js'
 import { packageRoot } from './catalogs.js'
 import type { Config } from './config-schema.js'
+import { ignoreByGit } from './ignored-folder.js'
 import {
   createAuditor,
   createInstanceVault,
@@ -52,6 +53,7 @@ export interface SandboxChoices {
 export async function initSandbox(folder: string, choices: SandboxChoices = {}): Promise<void> {
   const addresses = choices.addresses ?? SANDBOX_ADDRESSES
   mkdirSync(folder, { recursive: true, mode: 0o700 })
+  ignoreByGit(folder)
   const pin = createTrust(folder, [AUDIENCE])
   enrolInstance(folder, ORIGIN, Date.now())
   await createAuditor(folder)

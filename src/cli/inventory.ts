@@ -1,15 +1,17 @@
 import { readFileSync } from 'node:fs'
 import type { Static } from 'typebox'
+import { CountersignError } from '../canon/index.js'
 import { type Evidence, openCopies, openEvidence } from '../ledger/index.js'
 import { nativeCrypto } from '../native/index.js'
 import { parseDurationSeconds, parseSource, Type } from '../policy/index.js'
-import { decodeEntry, gatherNodes, Silences, type Verification } from '../receipt/index.js'
+import { decodeEntry, gatherNodes, type PinnedKeys, Silences, type Verification } from '../receipt/index.js'
 import { type CopyFlags, copyFiles, isBucket } from './copy-access.js'
 import { timeWords } from './entry-text.js'
 import { cliFault } from './error-table.js'
 import { type Io, UsageError } from './io.js'
 import { type KeySource, pinnedKeys } from './pinned-keys.js'
 import { pinnedRecovery } from './pinned-recovery.js'
+import { trustVersions } from './trust-versions.js'
 
 const strict = { additionalProperties: false }
 
@@ -142,7 +144,7 @@ async function look(
   } catch {
     // The verification meets the same fault and names it.
   }
-  const keys = pinnedKeys(source, first)
+  const keys = keysFor(source, first)
   const checkpoints = evidence.checkpoint === null ? [] : [evidence.checkpoint]
   const recovery = pinnedRecovery(source)
   const verification = await evidence.verify(
@@ -150,6 +152,23 @@ async function look(
     onEntry,
   )
   return { where, named, chain: named ?? verification.chain ?? where, verification, silences }
+}
+
+const NOBODY: PinnedKeys = { origin: null, receipt: [], checkpoint: [] }
+
+/**
+ * ATTACK: one log that nothing leads to from the trust root, put beside the others, of which nobody is told anything then. Nobody's
+ * keys are good for it, and its verification says so.
+ */
+function keysFor(source: KeySource, first: Uint8Array | undefined): PinnedKeys | null {
+  // A trust root that can't be opened is no log's fault.
+  trustVersions(source)
+  try {
+    return pinnedKeys(source, first)
+  } catch (error) {
+    if (error instanceof CountersignError || error instanceof UsageError) return NOBODY
+    throw error
+  }
 }
 
 export interface InventoryFinding {

@@ -1,5 +1,14 @@
+import type { UnservedUse } from '../credential/index.js'
 import type { ArchivesStatus, Freeze, Halt, NoticeStatus, UsedBudget } from '../keeper/index.js'
 import type { CosigningStatus, FullCheckStatus, SinkStatus } from '../ledger/index.js'
+
+/** What the keeper didn't take, and what mends it. */
+interface Refused {
+  readonly code: string
+  readonly message: string
+  readonly mend: string
+  readonly atMs: number
+}
 
 /** `GET /v1/status` of the keeper's admin API. */
 export interface KeeperStatus {
@@ -15,7 +24,7 @@ export interface KeeperStatus {
     /** Agents that observe now, and until when; the others are enforced. */
     readonly observing: readonly { readonly agent: string; readonly untilMs: number }[]
   } | null
-  readonly refusedUpdate: { readonly code: string; readonly message: string; readonly atMs: number } | null
+  readonly refusedUpdate: Refused | null
   /** How the policy gets here, where it is fetched; null where it is a file. */
   readonly distribution: {
     readonly from: string
@@ -31,7 +40,7 @@ export interface KeeperStatus {
   /** How the reading of the whole ledger goes that begins behind each start; null where that found no entry. */
   readonly fullCheck: FullCheckStatus | null
   /** Why keys that were installed are not in force; null where they are, or none were. */
-  readonly refusedKeys: { readonly code: string; readonly message: string; readonly atMs: number } | null
+  readonly refusedKeys: Refused | null
   /** Grants in force. */
   readonly grants: number
   readonly approvals: number
@@ -48,4 +57,10 @@ export interface KeeperStatus {
   readonly startedMs: number
   /** Protections that the way of running lacks, as far as the keeper knows it: a sentence each. */
   readonly missing: readonly string[]
+  /** Credentials of the policy that the vault has no secret for. */
+  readonly unserved: readonly UnservedUse[]
+}
+
+export function refusedWords({ code, message, mend }: Refused): string {
+  return `${code}: ${message} ${mend}`
 }

@@ -26,7 +26,13 @@ export function checkLines(check: LedgerCheck): string[] {
         ]),
     ...(verification === null
       ? []
-      : verdictLines({ ...verification, references: null, decisions: null, countersignatures: null })),
+      : verdictLines({
+          ...verification,
+          references: null,
+          decisions: null,
+          countersignatures: null,
+          seals: null,
+        })),
   ]
 }
 

@@ -1,5 +1,6 @@
 import { ReadStream } from 'node:tty'
 import { confirmed } from './confirm.js'
+import { visible } from './entry-text.js'
 import { AnswerNo, type Io, printLine, UsageError } from './io.js'
 
 /** What goes from holder to holder until enough have signed it. */
@@ -31,7 +32,8 @@ export async function requireLookedAt(
   { id: compared, json }: LookFlags,
   io: Io,
 ): Promise<void> {
-  if (json !== true) for (const line of lines) printLine(io, line)
+  // ATTACK: a name that ends its line, and goes on with what the holder was told to see.
+  if (json !== true) for (const line of lines) printLine(io, visible(line))
   if (compared === id) return
   if (compared !== undefined)
     throw new UsageError(

@@ -5,7 +5,7 @@ import {
   type Enrolment,
   openPastEnrolment,
   openTrustChain,
-  revokedSinceMs,
+  revokedKeys,
   type TrustRoot,
 } from '../policy/index.js'
 import { decodeEntry, type PinnedKeys } from '../receipt/index.js'
@@ -79,7 +79,7 @@ function certifiedKeys(
     receipt: enrolments.map(({ keys }) => parsePublicKey(keys.receipt)),
     checkpoint: enrolments.map(({ keys }) => parsePublicKey(keys.checkpoint)),
     certify,
-    revoked: revocations(newest),
+    revoked: revokedKeys(newest),
     trustVersion: newest.version,
   }
 }
@@ -96,10 +96,6 @@ function startOf(
     if (inHand.length === 0) throw error
     return []
   }
-}
-
-function revocations(newest: TrustRoot): ReadonlyMap<string, number> {
-  return new Map(newest.revoked.keys.map(key => [key, revokedSinceMs(newest, key) as number]))
 }
 
 /** Content id of the version that is trusted: the one that was named, or the first of the verifier's own file. */

@@ -1,6 +1,7 @@
 import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { parseDocument } from 'yaml'
+import { type PolicySource, parsePolicySource } from '../policy/index.js'
 import { packageRoot } from './catalogs.js'
 import { UsageError } from './io.js'
 
@@ -19,6 +20,13 @@ export function readTemplate(name: string): string {
   if (!policyTemplates().includes(name))
     throw new UsageError(`there is no template ${name}`, `Use one of ${policyTemplates().join(', ')}.`)
   return readFileSync(join(folder(), `${name}.yaml`), 'utf8')
+}
+
+/** The template as it is read; throws as `readTemplate` does. */
+export function documentOf(name: string): PolicySource['document'] {
+  const source = parsePolicySource(readTemplate(name))
+  if (source.kind === 'findings') throw new Error(`the template ${name} does not parse`)
+  return source.document
 }
 
 /** The template for one deployment. Everything else, comments too, stays as it is written. */

@@ -1,17 +1,19 @@
 import process from 'node:process'
 import { type DestinationStream, type Logger, pino } from 'pino'
+import type { ErrorTable } from '../canon/index.js'
 import { type LineBounds, LineCount } from './line-count.js'
 
 /**
  * The log of one of the sidecar's processes: a JSON object a line, with `name` and `pid` first. What is logged is
  * named field by field where it happens; the redaction is the second barrier, for an object that carries headers, a
- * target or a credential by accident. Lines of one kind beyond a number in each interval are counted instead.
+ * target or a credential by accident. Lines of one kind beyond a number in each interval are counted instead. Warnings
+ * and errors with a code of `errors` say what mends it as `mend`, unless they say so themselves.
  */
 export function processLog(
   name: 'gate' | 'keeper' | 'witness' | 'injector',
   level: string,
   destination: DestinationStream,
-  bounds?: LineBounds,
+  { bounds, errors = {} }: { readonly bounds?: LineBounds; readonly errors?: ErrorTable } = {},
 ): Logger {
   const lines = new LineCount(bounds)
   const log = pino(
@@ -23,7 +25,11 @@ export function processLog(
       serializers: { err: errorFields },
       hooks: {
         logMethod(args, write, lineLevel) {
-          if (lines.mayWrite(kindOf(lineLevel, args))) write.apply(this, args)
+          if (!lines.mayWrite(kindOf(lineLevel, args))) return
+          const [facts, ...rest] = args
+          const mend = lineLevel < WARN ? undefined : mendOf(facts, errors)
+          if (mend === undefined) write.apply(this, args)
+          else write.apply(this, [{ mend, ...(facts as object) }, ...rest] as unknown as typeof args)
         },
       },
     },
@@ -33,6 +39,14 @@ export function processLog(
     for (const [kind, count] of counted) log.warn({ code: kind, count }, 'lines left out')
   })
   return log
+}
+
+/** pino's number of the level. */
+const WARN = 40
+
+function mendOf(facts: unknown, errors: ErrorTable): string | undefined {
+  const { code } = (facts ?? {}) as { readonly code?: unknown }
+  return typeof code === 'string' && Object.hasOwn(errors, code) ? errors[code]?.mend : undefined
 }
 
 /** ATTACK: a flood of refused requests, each a line, until the disk is full. Receipts and metrics count them all. */

@@ -1,11 +1,12 @@
-import { mkdirSync, renameSync, writeFileSync } from 'node:fs'
+import { mkdirSync, readFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
-import { canonicalBytes, type Envelope, encodeEnvelope } from '../canon/index.js'
+import { canonicalBytes, type Envelope, encodeEnvelope, equalBytes } from '../canon/index.js'
 import type { ActivePolicy } from '../policy/index.js'
 import type { CatalogDocument } from '../protocol/index.js'
 import type { LoadedConfig } from './config.js'
 import { consultPolicy } from './policy-file.js'
 import { sealedFileOf } from './policy-location.js'
+import { replaceExclusively } from './trust-files.js'
 
 /**
  * Writes a sealed policy and, beside it, the catalogs that it pins as `catalogs/<64 hex digits>.json`. The policy
@@ -19,10 +20,20 @@ export function writeSealedPolicy(
   const folder = join(dirname(file), 'catalogs')
   mkdirSync(folder, { recursive: true })
   for (const [digest, document] of catalogs) {
-    writeFileSync(join(folder, `${digest.slice('sha256:'.length)}.json`), canonicalBytes(document))
+    const catalog = join(folder, `${digest.slice('sha256:'.length)}.json`)
+    const bytes = canonicalBytes(document)
+    // Its name is its digest, so nothing else is ever right there.
+    if (!holds(catalog, bytes)) replaceExclusively(catalog, () => bytes)
   }
-  writeFileSync(`${file}.next`, encodeEnvelope(envelope))
-  renameSync(`${file}.next`, file)
+  replaceExclusively(file, () => encodeEnvelope(envelope))
+}
+
+function holds(file: string, bytes: Uint8Array): boolean {
+  try {
+    return equalBytes(readFileSync(file), bytes)
+  } catch {
+    return false
+  }
 }
 
 /** The policy that a configuration names, for questions only; what is enforced is what the keeper opened. */

@@ -36,7 +36,8 @@ export interface SuperviseOptions {
   readonly graceMs: number
   /** A role runs again, with what it reported this time. Must not throw. */
   readonly onRestart: (role: Role, report: unknown) => void
-  readonly onExit: (role: Role, code: number | null, signal: string | null, restartMs: number) => void
+  /** A role ended, or ended again before it was ready; `how` is `exit 2`, `SIGKILL`, or `not started` for want of a process. */
+  readonly onExit: (role: Role, how: string, restartMs: number) => void
 }
 
 const FIRST_RESTART_MS = 100
@@ -51,20 +52,24 @@ export function supervise(options: SuperviseOptions): Supervisor {
   const order: Role[] = []
   /** INVARIANT: they keep this process alive, also when no role is left that would. */
   const restarts = new Set<NodeJS.Timeout>()
+  /** How the newest process of a role ended. */
+  const ended = new Map<Role, string>()
   let stopping = false
 
   async function launch(role: Role, delayMs: number): Promise<Supervised> {
     if (stopping) throw cliFault('role_not_ready', `the ${role.name}, stopped before it began`)
+    ended.delete(role)
     const child = spawnRole(role)
     running.set(role, child)
     const startedAt = Date.now()
     let ready = false
     child.once('exit', (code, signal) => {
       if (running.get(role) === child) running.delete(role)
+      ended.set(role, signal ?? `exit ${code}`)
       if (stopping || !ready) return
       const restartMs =
         Date.now() - startedAt > STABLE_MS ? FIRST_RESTART_MS : Math.min(delayMs * 2, MAX_RESTART_MS)
-      options.onExit(role, code, signal, restartMs)
+      options.onExit(role, signal ?? `exit ${code}`, restartMs)
       relaunchIn(role, restartMs)
     })
     const report = await readiness(child, role).catch(error => {
@@ -89,7 +94,7 @@ export function supervise(options: SuperviseOptions): Supervisor {
     if (started !== null) return options.onRestart(role, started.report)
     if (stopping) return
     const next = Math.min(delayMs * 2, MAX_RESTART_MS)
-    options.onExit(role, null, null, next)
+    options.onExit(role, ended.get(role) ?? 'not started', next)
     relaunchIn(role, next)
   }
 
@@ -155,7 +160,7 @@ export function endAtOnceWhileStarting(): void {
   if (process.send !== undefined && !process.connected) endAtOnce()
 }
 
-const STOPS = ['SIGTERM', 'SIGINT', 'disconnect'] as const
+const STOPS = ['SIGTERM', 'SIGINT', 'SIGHUP', 'disconnect'] as const
 
 function endAtOnce(): void {
   process.exit(0)
@@ -165,14 +170,14 @@ function heedNoMore(): void {
   for (const event of STOPS) process.off(event, endAtOnce)
 }
 
-/** For a role's own process: tells the supervisor that it is ready, and runs `stop` at SIGTERM or SIGINT. */
+/** For a role's own process: tells the supervisor that it is ready, and runs `stop` at SIGTERM, SIGINT or SIGHUP. */
 export function serveUntilStopped(report: unknown, stop: () => Promise<void>): Promise<void> {
   heedNoMore()
   process.send?.({ ready: report })
   return untilStopped(stop)
 }
 
-/** Runs `stop` at SIGTERM or SIGINT, and ends as it does. */
+/** Runs `stop` at SIGTERM, SIGINT or SIGHUP, and ends as it does. */
 export function untilStopped(stop: () => Promise<void>): Promise<void> {
   return new Promise((resolve, reject) => {
     let stopping = false
@@ -182,8 +187,9 @@ export function untilStopped(stop: () => Promise<void>): Promise<void> {
       stop().finally(letGoOfSupervisor).then(resolve, reject)
     }
     process.once('SIGTERM', end)
-    // A terminal sends SIGINT to the whole group; the supervisor's SIGTERM gives the order of stopping.
-    process.on('SIGINT', () => (process.send === undefined ? end() : undefined))
+    // A terminal sends SIGINT, and SIGHUP once it is closed, to the whole group; the supervisor's SIGTERM gives the order of stopping.
+    for (const signal of ['SIGINT', 'SIGHUP'] as const)
+      process.on(signal, () => (process.send === undefined ? end() : undefined))
     // The supervisor is gone: nobody would stop us later.
     process.once('disconnect', end)
   })

@@ -48,8 +48,20 @@ export function changeOf(current: TrustRoot, flags: TrustChangeFlags): TrustRoot
     next = { ...next, minPolicyVersion: wholeNumber(flags.minPolicyVersion, '--min-policy-version') }
   }
   if (next === current) return null
+  refuseOutOfReach(next)
   const { keys, roles, revoked, minPolicyVersion, testAudiences } = next
   return { keys, roles, revoked, minPolicyVersion, testAudiences }
+}
+
+/** Nobody could sign for such a role any more, and nobody could open the version that says so. */
+function refuseOutOfReach({ roles }: TrustRoot): void {
+  const lost = TRUST_ROLES.find(role => roles[role].keys.length < roles[role].threshold)
+  if (lost === undefined) return
+  const { keys, threshold } = roles[lost]
+  throw new UsageError(
+    `that leaves the role ${lost} ${keys.length === 0 ? 'no key' : `${keys.length} of its keys`}, and ${threshold} must sign`,
+    `Give it another in the same command, --add ${lost}/NAME=ed25519:…${keys.length === 0 ? '' : `, or lower --threshold ${lost}=K`}.`,
+  )
 }
 
 function addedKey(root: TrustRoot, text: string): TrustRootChange {

@@ -24,9 +24,9 @@ export function trustChainText(chain: readonly Envelope[]): string {
  * Replaces a file that others may be about to replace as well, whole or not at all, whatever happens to the host. `content` is asked when nobody
  * else can write, so that it can look at what is there now. Throws a UsageError while another process writes.
  */
-export function replaceExclusively(file: string, content: () => string): void {
+export function replaceExclusively(file: string, content: () => string | Uint8Array, mode = 0o644): void {
   const fresh = `${file}.new`
-  const descriptor = openExclusively(fresh)
+  const descriptor = openExclusively(fresh, mode)
   try {
     try {
       writeFileSync(descriptor, content())
@@ -41,9 +41,10 @@ export function replaceExclusively(file: string, content: () => string): void {
   }
 }
 
-function openExclusively(fresh: string): number {
+/** ATTACK: a link in its place, so that what lies elsewhere is written over. */
+function openExclusively(fresh: string, mode: number): number {
   try {
-    return openSync(fresh, 'wx', 0o644)
+    return openSync(fresh, 'wx', mode)
   } catch (error) {
     const { code } = error as NodeJS.ErrnoException
     throw code === 'EEXIST'

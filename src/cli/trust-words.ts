@@ -1,4 +1,5 @@
 import { TRUST_ROLES, type TrustRole, type TrustRoot } from '../policy/index.js'
+import { shortWord } from './entry-text.js'
 
 /** What a version of the trust root changes, a line each, for whoever is to sign it; never empty. */
 export function trustChangeLines(before: TrustRoot, next: TrustRoot): readonly string[] {
@@ -44,7 +45,7 @@ function revocationLines(before: TrustRoot, next: TrustRoot): readonly string[] 
 }
 
 function floorLines(before: TrustRoot, next: TrustRoot): readonly string[] {
-  const audiences = ({ testAudiences }: TrustRoot) => testAudiences.join(', ') || 'none'
+  const audiences = ({ testAudiences }: TrustRoot) => testAudiences.map(shortWord).join(', ') || 'none'
   return [
     ...(before.minPolicyVersion === next.minPolicyVersion
       ? []

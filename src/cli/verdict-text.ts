@@ -1,4 +1,4 @@
-import type { Recovered, ReferenceSummary, Verification } from '../receipt/index.js'
+import type { CountersignaturesChecked, Recovered, ReferenceSummary, Verification } from '../receipt/index.js'
 import { timeWords, visible } from './entry-text.js'
 import type { DecisionsReplayed } from './replay/decision-replay.js'
 import type { Verdict } from './verify-log.js'
@@ -139,6 +139,7 @@ function notProven(found: Verdict): string[] {
     ...carriedBy(found),
     ...undecidedBy(decisions),
     ...unsignedBy(found),
+    ...doubtedSeals(found),
     'that everything passed through the sidecar, and what the upstream did with what it was sent',
   ]
 }
@@ -172,8 +173,26 @@ function signedRows({ countersignatures }: Verdict): (readonly [string, string])
 
 function unsignedBy({ references, countersignatures }: Verdict): string[] {
   const asked = references !== null && references.approvals.requested > 0
-  if (!asked || countersignatures?.unproven === 0) return []
-  return ['that people signed what was approved: pass --policies, all of them']
+  const doubts = doubtedWords(countersignatures)
+  if (!asked || countersignatures?.unproven === 0) return doubts
+  return ['that people signed what was approved: pass --policies, all of them', ...doubts]
+}
+
+/** What a revocation without a time leaves open. */
+function doubtedSeals({ seals }: Verdict): string[] {
+  if (seals === null || seals.doubted === 0) return []
+  const policies = seals.doubted === 1 ? '1 policy was' : `${seals.doubted} policies were`
+  return [
+    `that its holder sealed with a key that was revoked, by which ${policies} sealed: the trust root doesn’t say since when`,
+  ]
+}
+
+/** The same of what people signed. */
+export function doubtedWords(found: CountersignaturesChecked | null): string[] {
+  if (found === null || found.doubted === 0) return []
+  return [
+    `that its holder signed ${plural(found.doubted, 'word')} by a key that was revoked: the trust root doesn’t say since when`,
+  ]
 }
 
 /** ATTACK: whoever hands over the trust root leaves the version out that revokes the key he stole. */

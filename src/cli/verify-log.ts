@@ -7,9 +7,12 @@ import {
   type CountersignaturesChecked,
   type EntryAudit,
   type GroupsOf,
+  PolicySealAudit,
   parseCheckpoint,
   type ReferenceSummary,
   References,
+  type SealersOf,
+  type SealsChecked,
   type SignedCheckpoint,
   type Verification,
   type WitnessPolicy,
@@ -60,6 +63,8 @@ export interface Verdict extends Verification {
   readonly decisions: DecisionsReplayed | null
   /** Null where what people signed was not looked at. */
   readonly countersignatures: CountersignaturesChecked | null
+  /** Null where the policies were not at hand. */
+  readonly seals: SealsChecked | null
 }
 
 /** Verifies a log, prints what was proven, and throws AnswerNo where something was found. Closes the source. */
@@ -115,8 +120,13 @@ export async function verified(
     policies === null
       ? null
       : new DecisionReplay(policies, recordedInputs(source, request.decisions.auditorKey))
-  const people = policies === null ? null : new CountersignatureAudit(nativeCrypto, groupsOf(policies))
-  const audits: readonly (EntryAudit | null)[] = [references, decisions, people, ...readers]
+  const people =
+    policies === null
+      ? null
+      : new CountersignatureAudit(nativeCrypto, groupsOf(policies), keys?.revoked ?? new Map())
+  const seals =
+    policies === null ? null : new PolicySealAudit(sealersOf(policies), keys?.revoked ?? new Map())
+  const audits: readonly (EntryAudit | null)[] = [references, decisions, people, seals, ...readers]
   const total = Math.max(...checkpoints.map(({ size }) => size))
   const shown = progress(io, 'entries', Number.isFinite(total) ? total : null)
   const found = await source.verify(
@@ -141,6 +151,7 @@ export async function verified(
     references: references?.summary() ?? null,
     decisions: replayed,
     countersignatures: people?.summary() ?? null,
+    seals: seals?.summary() ?? null,
   }
 }
 
@@ -148,6 +159,13 @@ function groupsOf(policies: SealedPolicies): GroupsOf {
   return cid => {
     const found = policies.find(cid)
     return found.kind === 'policy' ? found.policy.approvers : null
+  }
+}
+
+function sealersOf(policies: SealedPolicies): SealersOf {
+  return cid => {
+    const found = policies.find(cid)
+    return found.kind === 'policy' ? found.revoked : null
   }
 }
 

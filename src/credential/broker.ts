@@ -21,6 +21,7 @@ import type {
   RecordedCredential,
 } from './ports.js'
 import { Recent } from './recent.js'
+import { secretGoesTo } from './secret-origin.js'
 import { entryFor, type Vault } from './vault.js'
 import type { VaultEntry } from './vault-contents.js'
 
@@ -236,11 +237,6 @@ export function credentialBroker(options: BrokerOptions): CredentialBroker {
       await lifetimes.endAll(() => true)
     },
   }
-}
-
-/** The origin that a vault entry must list: of AWS, the services see signatures by another secret, and STS alone those by this one. */
-function secretGoesTo(spec: MintScope['spec'], origin: string): string {
-  return spec.minter === 'aws-sts' ? spec.endpoint : origin
 }
 
 function recordOf(id: string, scope: MintScope, credential: MintedCredential): MintRecord {

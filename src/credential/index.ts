@@ -37,6 +37,7 @@ export type {
 } from './ports.js'
 export { Secret } from './secret.js'
 export { tokenReviewer } from './token-review.js'
+export { type UnservedUse, unservedUses } from './unserved.js'
 export { entryFor, openVault, type Vault, type VaultChange, type VaultLocation } from './vault.js'
 export type { VaultEntry } from './vault-contents.js'
 export {

@@ -27,7 +27,7 @@ export interface KeeperClientOptions {
   readonly socketPath: string
   /** UUID of this gate process. */
   readonly gate: string
-  /** Called when the link is lost or refused, with the reason; null where the keeper merely closed it. */
+  /** Called when the link is lost or refused, with the reason; null where the keeper merely closed it. Not for the end that `close` brings. */
   readonly onLost?: (fault: CountersignError | null) => void
   /** A call that is not answered by then is a `keeper_slow` fault; 10,000 unless told. */
   readonly callTimeoutMs?: number
@@ -262,7 +262,7 @@ class Link implements KeeperClient {
     this.calls.rejectAll(linkFault('keeper_gone'))
     this.watches.rejectAll()
     if (wasConnected) this.setPolicy(null)
-    if (wasConnected || fault !== null) this.options.onLost?.(fault)
+    if ((wasConnected && !this.closing) || fault !== null) this.options.onLost?.(fault)
     if (this.closing) return
     const pauseMs = this.backoffMs
     this.backoffMs = Math.min(pauseMs * 2, this.reconnect.longest)

@@ -121,7 +121,8 @@ function theirReason(because: string | null, ...words: readonly string[]): strin
 function heldMessage(verdict: RefuseVerdict, receipt: ReceiptAnchor | null): string {
   const id = verdict.approval === null ? '' : ` under approval ${plainWord(verdict.approval, 64)}`
   return withBecause(
-    `HELD, nothing was executed. ${subject(verdict)} needs a person’s approval for ${agent(verdict)}`,
+    resource =>
+      `HELD, nothing was executed. ${subject(verdict, resource)} needs a person’s approval for ${agent(verdict)}`,
     verdict,
     `. It was asked for${id}. Wait until your operator says it is approved, then repeat exactly the same call; a changed call needs a new approval.${budgetWords(verdict.budgets, verdict.rule)}${receiptNote(receipt)}`,
   )
@@ -129,29 +130,44 @@ function heldMessage(verdict: RefuseVerdict, receipt: ReceiptAnchor | null): str
 
 function deniedMessage(verdict: RefuseVerdict, receipt: ReceiptAnchor | null): string {
   return withBecause(
-    `DENIED by policy, nothing was executed. ${subject(verdict)} ${DECISION_PHRASES[verdict.code]} for ${agent(verdict)}`,
+    resource =>
+      `DENIED by policy, nothing was executed. ${subject(verdict, resource)} ${DECISION_PHRASES[verdict.code]} for ${agent(verdict)}`,
     verdict,
     `. This is a decision, not a fault: another endpoint, wording or credential will be refused and recorded. Stop this step and tell your operator what you were trying to fix.${budgetWords(verdict.budgets, verdict.rule)}${receiptNote(receipt)}`,
   )
 }
 
-function subject(verdict: RefuseVerdict): string {
+function subject(verdict: RefuseVerdict, resource: string): string {
   if (verdict.operation === '') return 'This request'
   const operation = plainPair(verdict.operation, 60)
-  return verdict.resource === '' ? operation : `${operation} on ${plainPair(verdict.resource, 56)}`
+  return resource === '' ? operation : `${operation} on ${resource}`
 }
 
 function agent(verdict: RefuseVerdict): string {
   return verdict.agent === '' ? 'this agent' : `agent ${plainWord(verdict.agent, 32)}`
 }
 
-/** The rule and its reason between two fixed texts; the reason gives way where the line would grow too long. */
-function withBecause(before: string, { rule, because }: RefuseVerdict, after: string): string {
-  if (rule === null) return before + after
-  const name = plainWord(rule, 40)
-  const room = MAX_MESSAGE_CHARACTERS - before.length - after.length - name.length - 5
+/** What an id has in any case, and at most. */
+const RESOURCE_ROOM = { least: 56, most: 160 }
+/** So much of a reason is left where an id is long. */
+const REASON_ROOM = 40
+
+/** Resource, rule and reason between fixed texts: where the line would grow too long the reason gives way first, and then the id. */
+function withBecause(
+  before: (resource: string) => string,
+  { rule, because, resource }: RefuseVerdict,
+  after: string,
+): string {
+  const name = rule === null ? '' : plainWord(rule, 40)
+  const ruleWords = rule === null ? 0 : name.length + 5
+  const left = MAX_MESSAGE_CHARACTERS - before('').length - ' on '.length - after.length - ruleWords
+  const wanted = rule === null ? 0 : Math.min(because?.length ?? 0, REASON_ROOM)
+  const { least, most } = RESOURCE_ROOM
+  const about = plainPair(resource, Math.min(most, Math.max(least, left - wanted)))
+  if (rule === null) return before(about) + after
+  const room = left - about.length
   const reason = because === null || room < 12 ? '' : `: ${oneLine(because, room).replace(/\.$/, '')}`
-  return `${before} (${name}${reason})${after}`
+  return `${before(about)} (${name}${reason})${after}`
 }
 
 function receiptNote(receipt: ReceiptAnchor | null): string {

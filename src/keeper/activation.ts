@@ -60,6 +60,7 @@ export interface Distribution {
 export interface PolicyRefusal {
   readonly code: string
   readonly message: string
+  readonly mend: string
   readonly atMs: number
 }
 
@@ -216,7 +217,8 @@ export class Activation {
 
   private async refuse(fault: CountersignError): Promise<void> {
     const known = this.lastRefusal
-    this.lastRefusal = { code: fault.code, message: fault.message, atMs: this.parts.clock.nowMs() }
+    const { code, message, mend } = fault
+    this.lastRefusal = { code, message, mend, atMs: this.parts.clock.nowMs() }
     if (known?.code === fault.code && known.message === fault.message) return
     this.parts.log.error({ code: fault.code }, `policy not activated: ${fault.message}`)
     await this.parts.ledger.append(

@@ -2,7 +2,7 @@ import { chmod, mkdir } from 'node:fs/promises'
 import { dirname } from 'node:path'
 import type { FastifyInstance, FastifyServerFactory } from 'fastify'
 import { CountersignError } from '../canon/index.js'
-import type { AwsGrantKeys } from '../credential/index.js'
+import type { AwsGrantKeys, UnservedUse } from '../credential/index.js'
 import type { Cosigning, CosigningStatus, FullCheckStatus, Ledger, SinkStatus } from '../ledger/index.js'
 import { SCHEMALESS } from '../native/index.js'
 import type { Activation } from './activation.js'
@@ -48,6 +48,7 @@ export interface AdminParts {
     readonly witnesses: CosigningStatus | null
     readonly fullCheck: FullCheckStatus | null
     readonly missing: readonly string[]
+    readonly unserved: readonly UnservedUse[]
   }
 }
 

@@ -1,7 +1,8 @@
-import type { IdentityVerifier } from '../credential/index.js'
+import type { IdentityVerifier, UnservedUse } from '../credential/index.js'
 import type { Cosigning, Shipping } from '../ledger/index.js'
 import type { PolicyView } from '../link/index.js'
 import {
+  type ActivePolicy,
   type SignedGrantOrder,
   type SignedOperateOrder,
   standingGroups,
@@ -57,6 +58,8 @@ export interface KeeperOptions extends KeeperPorts {
   readonly heartbeatMs?: number
   /** Protections that this way of running lacks, for `status`: a sentence each. */
   readonly missing?: readonly string[]
+  /** What the policy in force would use and the vault has no secret for, for `status`; nothing unless told. */
+  readonly unserved?: (policy: ActivePolicy) => readonly UnservedUse[]
   /** A gate must settle an attempt by then; 3,900,000 unless told: longer than the longest upstream timeout. */
   readonly attemptDeadlineMs?: number
   /** Between two looks at what is about to expire; 60,000 unless told. */
@@ -233,6 +236,7 @@ export async function startKeeper(options: KeeperOptions): Promise<Keeper> {
       witnesses: options.cosigning?.status() ?? null,
       fullCheck: ledger.fullCheck(),
       missing: options.missing ?? [],
+      unserved: unservedBy(options, activation.inForce()),
     }),
   }).catch(async error => {
     await listening.close()
@@ -293,6 +297,10 @@ export async function startKeeper(options: KeeperOptions): Promise<Keeper> {
     stop: () => (stopping ??= stop()),
     told: withinMs => notices.settled(withinMs),
   }
+}
+
+function unservedBy({ unserved }: KeeperOptions, policy: ActivePolicy | null): readonly UnservedUse[] {
+  return policy === null ? [] : (unserved?.(policy) ?? [])
 }
 
 function handlersOf(

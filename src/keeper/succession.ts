@@ -32,6 +32,7 @@ export interface NextKeys {
 export interface KeysRefusal {
   readonly code: string
   readonly message: string
+  readonly mend: string
   readonly atMs: number
 }
 
@@ -94,7 +95,7 @@ export class Succession {
     } catch (error) {
       if (!(error instanceof CountersignError)) throw error
       const known = this.lastRefusal
-      this.lastRefusal = { code: error.code, message: error.message, atMs: clock.nowMs() }
+      this.lastRefusal = { code: error.code, message: error.message, mend: error.mend, atMs: clock.nowMs() }
       if (known?.message !== error.message)
         log.error({ code: error.code }, `keys not replaced: ${error.message}`)
       return null

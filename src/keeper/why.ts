@@ -6,6 +6,9 @@ import { keeperFault } from './error-table.js'
 /** An outcome follows its attempt closely; beyond so many entries it is not looked for. */
 const MAX_DISTANCE = 20_000
 
+/** The ledger of a running keeper, or a log that was left behind. */
+type ReadLog = Pick<Ledger, 'get' | 'entries'>
+
 type AttemptEntry = Extract<Entry, { readonly type: 'attempt' }>
 
 /** One receipt, and what an operator wants to know about it. */
@@ -20,8 +23,8 @@ export interface Explanation {
   readonly outcome: Entry | null
 }
 
-/** Explains one entry from the ledger alone. Throws `receipt_unknown`. */
-export async function explainReceipt(ledger: Ledger, seq: number): Promise<Explanation> {
+/** Explains one entry from the log alone. Throws `receipt_unknown`. */
+export async function explainReceipt(ledger: ReadLog, seq: number): Promise<Explanation> {
   const bytes = await ledger.get(seq)
   if (bytes === undefined) throw keeperFault('receipt_unknown', String(seq))
   const entry = decodeEntry(bytes)
@@ -34,13 +37,13 @@ export async function explainReceipt(ledger: Ledger, seq: number): Promise<Expla
 }
 
 /** The attempt that an outcome names; null where the ledger was damaged and has none under that number. */
-async function attemptOf(ledger: Ledger, seq: number): Promise<AttemptEntry | null> {
+async function attemptOf(ledger: ReadLog, seq: number): Promise<AttemptEntry | null> {
   const bytes = await ledger.get(seq)
   const entry = bytes === undefined ? null : decodeEntry(bytes)
   return entry?.type === 'attempt' ? entry : null
 }
 
-async function outcomeOf(ledger: Ledger, attempt: number): Promise<Entry | null> {
+async function outcomeOf(ledger: ReadLog, attempt: number): Promise<Entry | null> {
   let distance = 0
   for await (const bytes of ledger.entries(attempt + 1)) {
     const entry = decodeEntry(bytes)

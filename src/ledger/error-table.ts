@@ -15,6 +15,11 @@ export const ledgerErrors = {
     sentence: 'The ledger folder cannot be opened.',
     mend: inspect,
   },
+  ledger_disk: {
+    status: null,
+    sentence: 'The disk of the ledger takes nothing more, or fails; the ledger itself was not found damaged.',
+    mend: 'Make room on it, or mend it (mount, quota, errors), and leave the ledger alone: the keeper is started again by itself.',
+  },
   ledger_missing: {
     status: null,
     sentence: 'The high-water file covers entries, but the ledger is not there.',

@@ -11,7 +11,7 @@ import {
   type Verification,
   type VerifyOptions,
 } from '../receipt/index.js'
-import { MAX_NOTE_BYTES } from './bounded-file.js'
+import { MAX_NOTE_BYTES, readBounded } from './bounded-file.js'
 import { openCopies } from './copy/copies.js'
 import { folderFiles } from './copy/copy-files.js'
 import { checkpointBeside, cosignedBeside, readDump, readDumpLines } from './dump.js'
@@ -57,6 +57,8 @@ export async function openEvidence(
 ): Promise<Evidence> {
   const found = await stat(path).catch(() => undefined)
   if (found === undefined) throw ledgerFault('dump_malformed', `there is no ${path}`)
+  // ATTACK: a pipe in what somebody has packed, on which whoever opens it waits for ever.
+  if (!found.isDirectory() && !found.isFile()) throw ledgerFault('dump_malformed', `${path} is no file`)
   if (found.isDirectory() && (await holdsTiles(path))) return openTiles(path)
   const shipped =
     found.isDirectory() && !(await storeExists(path)) ? await openCopies(folderFiles(path)) : undefined
@@ -91,8 +93,8 @@ async function noteBytes(file: string): Promise<Buffer> {
 }
 
 async function openDump(file: string): Promise<Evidence> {
-  const beside = await noteBytes(checkpointBeside(file)).catch(() => null)
-  const witnessed = await noteBytes(cosignedBeside(file)).catch(() => null)
+  const beside = await readBounded(checkpointBeside(file), MAX_NOTE_BYTES).catch(() => null)
+  const witnessed = await readBounded(cosignedBeside(file), MAX_NOTE_BYTES).catch(() => null)
   return {
     kind: 'dump',
     entries: from => skip(readDump(file), from ?? 0),

@@ -2,6 +2,7 @@ import { link, mkdir, open, readFile, rm, stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { Crypto } from '../canon/index.js'
 import { ledgerFault } from './error-table.js'
+import { makeFolder } from './make-folder.js'
 import { Store } from './store.js'
 
 /**
@@ -42,7 +43,7 @@ const HOLDER = '.lock'
 export async function holdLock(dir: string, crypto: Pick<Crypto, 'sha256'>): Promise<() => Promise<void>> {
   const holder = join(dir, HOLDER)
   try {
-    await mkdir(dir, { recursive: true, mode: 0o700 })
+    await makeFolder(dir, 0o700)
     await rm(holder, { recursive: true, force: true })
     await mkdir(holder, { mode: 0o700 })
     await (await open(join(dir, 'LOCK'), 'a', 0o600)).close()

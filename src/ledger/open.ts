@@ -1,11 +1,12 @@
-import { mkdir } from 'node:fs/promises'
 import { dirname } from 'node:path'
 import { type CountersignError, type Crypto, formatPublicKey, hex } from '../canon/index.js'
 import { type Checkpoint, type ControlBody, emptyRoot } from '../receipt/index.js'
+import { namingDisk } from './disk-fault.js'
 import { ledgerFault } from './error-table.js'
 import { FullCheck, type FullCheckPace, refuseUnsound } from './full-check/full-check.js'
 import { dropOtherSnapshots, dropSnapshot, takePreserved, takeSnapshot } from './full-check/snapshot.js'
 import type { Ledger, LedgerHead } from './ledger.js'
+import { makeFolder } from './make-folder.js'
 import { encodeMark, type Mark, readMark, writeMark } from './mark.js'
 import { databaseFiles, forgetPreserved, preserve } from './preserve.js'
 import type { SideCipher } from './side.js'
@@ -66,9 +67,15 @@ export interface OpenLedgerOptions {
  * sound and the high-water mark is met; how long that takes does not grow with the ledger, and the rest is read behind
  * it. Writes `genesis` (first run) and `boot`, and closes the attempts that a crash
  * left open as `indeterminate`; hands over to other keys where there are some. Faults: `ledger_locked ledger_unreadable
- * ledger_missing ledger_damaged ledger_behind_mark ledger_behind_witness ledger_differs ledger_foreign mark_missing mark_invalid`.
+ * ledger_disk ledger_missing ledger_damaged ledger_behind_mark ledger_behind_witness ledger_differs ledger_foreign mark_missing mark_invalid`.
  */
 export async function openLedger(options: OpenLedgerOptions): Promise<Ledger> {
+  return openSound(options).catch(error => {
+    throw namingDisk(error)
+  })
+}
+
+async function openSound(options: OpenLedgerOptions): Promise<Ledger> {
   const mark = await settleMark(options)
   if (mark.size > 0) await refuseUnsound({ ...options, mark })
   await refuseDamagedTables(options.dir, mark)
@@ -198,7 +205,7 @@ async function settleMark(options: OpenLedgerOptions): Promise<Mark> {
     leaf: EMPTY_LEAF,
   }
   try {
-    await mkdir(dirname(highWater), { recursive: true, mode: 0o700 })
+    await makeFolder(dirname(highWater), 0o700)
     await writeMark(highWater, await encodeMark(crypto, mark, checkpointKey))
   } catch (error) {
     throw ledgerFault('mark_write_failed', (error as Error).message)

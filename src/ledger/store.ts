@@ -1,4 +1,4 @@
-import { access, mkdir } from 'node:fs/promises'
+import { access } from 'node:fs/promises'
 import { join } from 'node:path'
 import { Level } from 'level'
 import { type Crypto, canonicalBytes, fromUtf8, type JsonObject, parseCanonical } from '../canon/index.js'
@@ -8,6 +8,7 @@ import { type Archived, decodeArchived } from './archive/archived.js'
 import { ledgerFault } from './error-table.js'
 import { ARCHIVED_KEY, behind, HEAD_KEY, seqKey, seqOfKey, textKey, textOfKey } from './keys.js'
 import type { LedgerHead } from './ledger.js'
+import { makeFolder } from './make-folder.js'
 import { leavesOf, subtreeHash, TILE_LEAVES, TILE_LEVEL, tileOfNode, upperHash } from './tile.js'
 
 type Bytes = Uint8Array
@@ -63,7 +64,7 @@ export class Store {
    * archived entries are now, if not where they were moved to.
    */
   static async open(dir: string, crypto: Pick<Crypto, 'sha256'>, archive?: string): Promise<Store> {
-    await mkdir(dir, { recursive: true, mode: 0o700 }).catch((error: Error) => {
+    await makeFolder(dir, 0o700).catch((error: Error) => {
       throw ledgerFault('ledger_unreadable', error.message)
     })
     const db: Database = new Level(dir, {

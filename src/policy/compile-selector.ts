@@ -174,6 +174,7 @@ function compileResources(
   const known = new Set(apis.flatMap(api => [...api.resources]))
   const patterns = listOf(written).map(pattern => {
     if (reading !== 'allow') refuseName(pattern, apis, path, findings)
+    refuseArn(typeof pattern === 'string' ? pattern : pattern.id, apis, path, findings)
     if (typeof pattern === 'string') return { id: pattern }
     if (!known.has(pattern.type) && apis.length > 0) {
       const hint = didYouMean(pattern.type, known)
@@ -226,6 +227,23 @@ function refuseName(
     `Requests to ${first.name} name ${type === null ? 'things' : `a ${type}`} by node ids, such as R_kgDOABPHjQ; "${id}" is none.`,
     'Write the node id, in a rule for this API alone where others have names.',
   )
+}
+
+/** ATTACK: a deny of `arn:aws:efs:…`, as the command line calls the service: its ARNs say `elasticfilesystem`. */
+function refuseArn(
+  pattern: string,
+  apis: readonly ResolvedApi[],
+  path: DocumentPath,
+  findings: Findings,
+): void {
+  const [arn, , service = ''] = pattern.split(':', 3)
+  if (arn !== 'arn') return
+  for (const { name, arnServices } of apis) {
+    const right = arnServices.get(service.toLowerCase())
+    if (right === undefined) continue
+    findings.add('nothing_selected', path, `ARNs of ${name} don’t say "${service}"; write "${right}".`)
+    return
+  }
 }
 
 /** ATTACK: a deny for `Acme` where the API folds case and operations say `acme`: it would never match, in silence. */

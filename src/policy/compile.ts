@@ -49,6 +49,8 @@ export interface ResolvedApi {
   readonly joined: ReadonlySet<string>
   /** Resource types whose ids are node ids. */
   readonly nodes: ReadonlySet<string>
+  /** Of AWS, the name in ARNs by a service that operations call otherwise. */
+  readonly arnServices: ReadonlyMap<string, string>
 }
 
 /** Looks a catalog over once for all rules. */
@@ -65,7 +67,21 @@ export function resolveApi(name: string, catalog: Catalog): ResolvedApi {
     caseless: new Set(operations.flatMap(spec => spec.caseless ?? [])),
     joined: new Set(operations.flatMap(spec => spec.joined ?? [])),
     nodes: new Set(operations.flatMap(spec => spec.nodes ?? [])),
+    arnServices: arnServicesOf(operations),
   }
+}
+
+/** Without what is some other service's name in ARNs. */
+function arnServicesOf(operations: readonly OperationSpec[]): ReadonlyMap<string, string> {
+  const services = new Map(
+    operations.map(({ name, arnService }) => [name.slice(0, name.indexOf(':')), arnService]),
+  )
+  const inArns = new Set([...services].map(([service, arnService]) => arnService ?? service))
+  return new Map(
+    [...services].flatMap(([service, arnService]) =>
+      arnService === undefined || inArns.has(service) ? [] : [[service, arnService]],
+    ),
+  )
 }
 
 /**

@@ -1,7 +1,7 @@
 import {
-  CountersignError,
   type Crypto,
   canonicalBytes,
+  decodeEnvelope,
   type Envelope,
   type JsonObject,
   PAYLOAD_TYPES,
@@ -14,6 +14,7 @@ import { policyFault } from './error-table.js'
 import { openSigned } from './open-signed.js'
 import { Type } from './schema-type.js'
 import { checkShape } from './shape.js'
+import { couldSign } from './signatures.js'
 import type { TrustRoot } from './trust.js'
 
 /** What an instance's keys are for. */
@@ -92,18 +93,11 @@ export function openPastEnrolment(
 ): Enrolment {
   const newest = chain.at(-1)
   if (newest === undefined) throw policyFault('trust_root_chain', 'it is empty')
-  let fault: unknown
-  for (const version of chain.toReversed()) {
-    try {
-      // INVARIANT: what was revoked since is revoked for what an older version said too.
-      const { payload } = openSigned(bytes, 'enrolment', { ...version, revoked: newest.revoked }, crypto)
-      return checkEnrolment(payload)
-    } catch (error) {
-      if (!(error instanceof CountersignError)) throw error
-      fault ??= error
-    }
-  }
-  throw fault
+  const envelope = decodeEnvelope(bytes)
+  const version = chain.findLast(each => couldSign(each, 'enrol', envelope)) ?? newest
+  // INVARIANT: what was revoked since is revoked for what an older version said too.
+  const { payload } = openSigned(bytes, 'enrolment', { ...version, revoked: newest.revoked }, crypto)
+  return checkEnrolment(payload)
 }
 
 function checkEnrolment(payload: JsonObject): Enrolment {

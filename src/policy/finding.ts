@@ -135,6 +135,10 @@ export const findingCodes = {
     severity: 'warning',
     mend: 'Name what is meant; what the API adds later is matched too.',
   },
+  meets_nameless: {
+    severity: 'warning',
+    mend: 'Add `operations:` or `class:`, unless those are meant as well.',
+  },
   missing_because: { severity: 'warning', mend: 'Add `because:`; the agent is told, and stops trying.' },
   expired: { severity: 'warning', mend: 'Set a later `expires` and raise `version`.' },
   expires_soon: { severity: 'warning', mend: 'Plan the next version; everything is denied from then on.' },

@@ -127,7 +127,7 @@ export type { RuleSummary } from './rule-summary.js'
 export { Type } from './schema-type.js'
 export { addSignature, sealPolicy } from './seal.js'
 export { misfitIn } from './shape.js'
-export { keysOfRole, signersOf } from './signatures.js'
+export { couldSign, keysOfRole, revokedSigners, signersOf } from './signatures.js'
 export { type PolicySource, parsePolicySource, parseSource, type Source } from './source.js'
 export {
   type ApiSurvey,
@@ -140,7 +140,15 @@ export {
   type Way,
 } from './survey.js'
 export { requireHttps } from './transport.js'
-export { readTrustRoot, revokedSinceMs, TRUST_ROLES, type TrustRole, type TrustRoot } from './trust.js'
+export {
+  isWithdrawn,
+  readTrustRoot,
+  revokedKeys,
+  revokedSinceMs,
+  TRUST_ROLES,
+  type TrustRole,
+  type TrustRoot,
+} from './trust.js'
 export {
   openNext,
   openTrustChain,

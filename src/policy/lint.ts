@@ -69,6 +69,7 @@ const LINTS: readonly Lint[] = [
   agentWithoutRule,
   missingBecause,
   broadWildcard,
+  meetsNameless,
   allowsDestruction,
   idleRules,
   brokenNever,
@@ -195,6 +196,21 @@ function broadWildcard({ document }: Linted, findings: Findings): void {
     if (listOf(rule.to).includes('*')) {
       findings.add('broad_wildcard', ['rules', index, 'to'], `The rule ${rule.id} is for every agent.`)
     }
+  }
+}
+
+/** Who denies everything that is done to one thing rarely means calls that are done to none, such as `GET /user`. */
+function meetsNameless(linted: Linted, findings: Findings): void {
+  for (const rule of linted.policy.rules) {
+    const { resources, operations, classes, effects } = rule.select
+    const isByNameAlone = (operations ?? classes ?? effects) === undefined
+    if (rule.effect === 'allow' || resources === undefined || !isByNameAlone) continue
+    const nameless = selectedOperations(rule, linted).filter(({ spec }) => spec.resources.length === 0)
+    const [first] = nameless
+    if (first === undefined) continue
+    const others = nameless.length > 1 ? ` and ${nameless.length - 1} more` : ''
+    const message = `The rule ${rule.id} also meets ${first.spec.name}${others}, which name no resource.`
+    findings.add('meets_nameless', pathOf(rule, linted), message)
   }
 }
 

@@ -12,8 +12,7 @@ export function requireSignatures(
   trust: TrustRoot,
   role: TrustRole,
 ): void {
-  const revoked = new Set(trust.revoked.keys.map(keyIdOfWritten))
-  if (envelope.signatures.some(({ keyid }) => revoked.has(keyid))) throw policyFault('signing_key_revoked')
+  if (revokedSigners(envelope, trust).length > 0) throw policyFault('signing_key_revoked')
   requireThreshold(signersOf(crypto, envelope, keysOfRole(trust, role)), trust, role)
 }
 
@@ -38,6 +37,41 @@ export function signersOf(
   }
   return signers
 }
+
+/**
+ * Whether a role could have signed an envelope, by the key ids alone: all of them are its own, and there are enough. An id is the hash of
+ * a key, so where one version of a trust root finds a signature false, so does every other that this is true for.
+ *
+ * ATTACK: ten thousand versions of a trust root of one's own making, and ten thousand envelopes that each of them is asked about.
+ */
+export function couldSign(trust: TrustRoot, role: TrustRole, { signatures }: Envelope): boolean {
+  const { keys, threshold } = trust.roles[role]
+  let known = roleKeyIds.get(keys)
+  if (known === undefined) {
+    known = new Set(keysOfRole(trust, role).map(keyIdOfWritten))
+    roleKeyIds.set(keys, known)
+  }
+  const ids = new Set(signatures.map(({ keyid }) => keyid))
+  return ids.size >= threshold && [...ids].every(id => known.has(id))
+}
+
+/** By the list of a role's names in one version, which is never changed. */
+const roleKeyIds = new WeakMap<readonly string[], ReadonlySet<string>>()
+
+/** Those of the keys that a trust root has revoked, `ed25519:…`, by which an envelope says that it is signed. */
+export function revokedSigners(
+  { signatures }: Envelope,
+  { revoked }: Pick<TrustRoot, 'revoked'>,
+): readonly string[] {
+  let byId = revokedById.get(revoked.keys)
+  if (byId === undefined) {
+    byId = new Map(revoked.keys.map(key => [keyIdOfWritten(key), key]))
+    revokedById.set(revoked.keys, byId)
+  }
+  return [...new Set(signatures.flatMap(({ keyid }) => byId.get(keyid) ?? []))]
+}
+
+const revokedById = new WeakMap<readonly string[], ReadonlyMap<string, string>>()
 
 /** Throws `signatures_short` unless enough distinct keys of the role are among the signers. */
 export function requireThreshold(signers: ReadonlySet<string>, trust: TrustRoot, role: TrustRole): void {

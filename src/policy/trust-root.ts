@@ -13,7 +13,7 @@ import {
 } from '../canon/index.js'
 import { policyFault } from './error-table.js'
 import { keysOfRole, requireThreshold, signersOf } from './signatures.js'
-import { readTrustRoot, revokedSinceMs, TRUST_ROLES, type TrustRoot } from './trust.js'
+import { isWithdrawn, readTrustRoot, revokedSinceMs, TRUST_ROLES, type TrustRoot } from './trust.js'
 
 /**
  * The chain in the file of a trust root: a JSON array of DSSE envelopes, oldest first. Throws `trust_root_malformed`
@@ -123,7 +123,7 @@ function forgets(root: TrustRoot, before: TrustRoot): boolean {
       const [then, now] = [revokedSinceMs(before, key), revokedSinceMs(root, key)]
       return now === null || now > (then as number)
     }) ||
-    before.revoked.ids.some(id => !root.revoked.ids.includes(id)) ||
+    before.revoked.ids.some(id => !isWithdrawn(root, id)) ||
     root.minPolicyVersion < before.minPolicyVersion
   )
 }

@@ -76,11 +76,10 @@ export function readTrustRoot(payload: JsonValue): TrustRoot {
   for (const key of [...Object.values(root.keys), ...root.revoked.keys]) parsePublicKey(key)
   // ATTACK: one key under two names would count twice for a threshold.
   if (hasDoubles(Object.values(root.keys))) throw malformed('one key has two names')
-  if (Object.values(root.keys).some(key => root.revoked.keys.includes(key)))
-    throw malformed('a key is revoked')
+  const revoked = setOf(root.revoked.keys)
+  if (Object.values(root.keys).some(key => revoked.has(key))) throw malformed('a key is revoked')
   for (const [key, time] of Object.entries(root.revoked.since ?? {})) {
-    if (!root.revoked.keys.includes(key))
-      throw malformed('a time of revocation is of a key that is not revoked')
+    if (!revoked.has(key)) throw malformed('a time of revocation is of a key that is not revoked')
     if (parseUtcMs(time) === null) throw malformed('a time of revocation')
   }
   for (const role of TRUST_ROLES) {
@@ -95,10 +94,30 @@ export function readTrustRoot(payload: JsonValue): TrustRoot {
 
 /** From when on a key is not believed, Unix milliseconds: −∞ where it never was to be, null where it is not revoked. */
 export function revokedSinceMs({ revoked }: Pick<TrustRoot, 'revoked'>, key: string): number | null {
-  if (!revoked.keys.includes(key)) return null
+  if (!setOf(revoked.keys).has(key)) return null
   const since = revoked.since ?? {}
   return Object.hasOwn(since, key) ? parseUtcMs(since[key] as string) : Number.NEGATIVE_INFINITY
 }
+
+/** Its revoked keys as `ed25519:…`, each with the time of `revokedSinceMs`. */
+export function revokedKeys(root: Pick<TrustRoot, 'revoked'>): ReadonlyMap<string, number> {
+  return new Map(root.revoked.keys.map(key => [key, revokedSinceMs(root, key) as number]))
+}
+
+/** Whether a version has revoked what has this content id. */
+export function isWithdrawn({ revoked }: Pick<TrustRoot, 'revoked'>, id: string): boolean {
+  return setOf(revoked.ids).has(id)
+}
+
+/** ATTACK: a version that revokes half a million keys, each of which is looked for among all. */
+function setOf(list: readonly string[]): ReadonlySet<string> {
+  const known = sets.get(list) ?? new Set(list)
+  sets.set(list, known)
+  return known
+}
+
+/** By the list in one version, which is never changed. */
+const sets = new WeakMap<readonly string[], ReadonlySet<string>>()
 
 function hasDoubles(values: readonly string[]): boolean {
   return new Set(values).size !== values.length

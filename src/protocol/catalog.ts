@@ -52,6 +52,8 @@ export interface OperationSpec {
   readonly aliased?: readonly string[]
   /** Resource types whose ids are GitHub's node ids (`R_kgDOABPHjQ`), and no names. */
   readonly nodes?: readonly string[]
+  /** What the service's ARNs call it, where that isn't what its operations do: `elasticfilesystem` of `efs:…`. */
+  readonly arnService?: string
 }
 
 /** What the gate needs to talk to the API beside its operations. Plain data. */

@@ -5,15 +5,17 @@ import {
   decodeEnvelope,
   type Envelope,
   encodeEnvelope,
-  keyIdOf,
   parsePublicKey,
   utf8,
 } from '../canon/index.js'
 import {
+  couldSign,
+  isWithdrawn,
   openNext,
   openPastEnrolment,
   openRecovery,
   openSigned,
+  revokedSigners,
   revokedSinceMs,
   type TrustRoot,
 } from '../policy/index.js'
@@ -122,23 +124,21 @@ export type JudgedSeal =
   | { readonly kind: 'refused'; readonly why: string }
 
 export function judgeSeal(crypto: Checks, versions: readonly TrustRoot[], envelope: Envelope): JudgedSeal {
-  const bytes = encodeEnvelope(envelope)
   const newest = versions.at(-1)
-  let why: string | null = null
-  for (const root of versions.toReversed()) {
-    try {
-      const { cid } = openSigned(bytes, 'policy', { ...root, revoked: { keys: [], ids: [] } }, crypto)
-      const { keys = [], ids = [] } = newest?.revoked ?? {}
-      const signers = new Set(envelope.signatures.map(({ keyid }) => keyid))
-      const revoked = keys.filter(key => signers.has(keyIdOf(parsePublicKey(key))))
-      return { kind: 'good', version: root.version, withdrawn: ids.includes(cid), revoked }
-    } catch (error) {
-      if (!(error instanceof CountersignError)) throw error
-      why ??= error.message
-    }
+  const root = versions.findLast(each => couldSign(each, 'policy', envelope)) ?? newest
+  if (root === undefined || newest === undefined) return { kind: 'refused', why: 'there is no trust root' }
+  try {
+    const standing = { ...root, revoked: NOTHING }
+    const { cid } = openSigned(encodeEnvelope(envelope), 'policy', standing, crypto)
+    const revoked = revokedSigners(envelope, newest)
+    return { kind: 'good', version: root.version, withdrawn: isWithdrawn(newest, cid), revoked }
+  } catch (error) {
+    if (!(error instanceof CountersignError)) throw error
+    return { kind: 'refused', why: error.message }
   }
-  return { kind: 'refused', why: why ?? 'there is no trust root' }
 }
+
+const NOTHING: TrustRoot['revoked'] = { keys: [], ids: [] }
 
 /**
  * Whether what a key signed is to be believed in spite of its revocation: others have to have seen it before the time

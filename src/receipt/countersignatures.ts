@@ -27,12 +27,17 @@ import { idTime, UNDER_WAY_MS } from './placed-attempt.js'
 /** Approver groups of a sealed policy by name; null where the policy is not at hand, or not sealed as it should be. */
 export type GroupsOf = (policyCid: string) => ReadonlyMap<string, ApproverGroup> | null
 
+/** Revoked keys as `ed25519:…`, and since when they are not believed, Unix milliseconds; −∞ where nobody said. */
+export type RevokedKeys = ReadonlyMap<string, number>
+
 /** Whether people's words about approvals are what a log says they are. */
 export interface CountersignaturesChecked {
   /** Signed words that a key of the sealed policy's groups has signed, about the statement that the log shows. */
   readonly proven: number
   /** Those among them for which a person touched a passkey. */
   readonly touched: number
+  /** Those among the proven ones by a key that was revoked and of which nobody said since when: whoever stole it may have signed them. */
+  readonly doubted: number
   /** Those whose policy isn't there, or that are found fault with. */
   readonly unproven: number
 }
@@ -52,6 +57,8 @@ interface Known {
   readonly heard: Map<string, number>
 }
 
+const FORGET_AT = 1_024
+
 type Word = Extract<OpenCountersignature['verdict'], string>
 const VERDICTS: Readonly<Record<string, Word>> = {
   approved: 'approve',
@@ -67,14 +74,19 @@ const VERDICTS: Readonly<Record<string, Word>> = {
 export class CountersignatureAudit implements EntryAudit {
   private readonly crypto: Checks
   private readonly groupsOf: GroupsOf
+  private readonly revoked: RevokedKeys
   private readonly known = new Map<string, Known>()
-  private readonly counted = { proven: 0, touched: 0, unproven: 0 }
+  /** So many are known when those that have expired are looked for. */
+  private forgetAt = FORGET_AT
+  private readonly counted = { proven: 0, touched: 0, doubted: 0, unproven: 0 }
   /** How often each passkey has signed, by the thumbprint of its key. */
   private readonly counters = new Map<string, number>()
 
-  constructor(crypto: Checks, groupsOf: GroupsOf) {
+  /** `revoked`: by the newest version of the trust root that the verifier has. */
+  constructor(crypto: Checks, groupsOf: GroupsOf, revoked: RevokedKeys) {
     this.crypto = crypto
     this.groupsOf = groupsOf
+    this.revoked = revoked
   }
 
   audit(entry: Entry, report: ReportDeviation): void {
@@ -102,7 +114,7 @@ export class CountersignatureAudit implements EntryAudit {
   }
 
   private request(id: string, { seq, t, data }: Entry & ControlBody, report: ReportDeviation): void {
-    for (const [other, { expires }] of this.known) if (expires + UNDER_WAY_MS < t) this.known.delete(other)
+    this.forget(t)
     const named = this.groupsOf(data.policy as string)
     if (named === null) return
     const approvers = (data.approvers ?? []) as readonly string[]
@@ -123,6 +135,13 @@ export class CountersignatureAudit implements EntryAudit {
       report('approval_unproven', seq, `the policy lets it wait for ${longest / 1_000} seconds`)
   }
 
+  /** ATTACK: a hundred thousand approvals that wait for years, all gone through at each. */
+  private forget(t: number): void {
+    if (this.known.size < this.forgetAt) return
+    for (const [id, { expires }] of this.known) if (expires + UNDER_WAY_MS < t) this.known.delete(id)
+    this.forgetAt = Math.max(FORGET_AT, 2 * this.known.size)
+  }
+
   private word(known: Known, entry: Entry & ControlBody, report: ReportDeviation): void {
     try {
       const opened = this.openWord(entry, known)
@@ -135,6 +154,7 @@ export class CountersignatureAudit implements EntryAudit {
           : others
       this.counted.proven++
       if (opened.touch !== null) this.counted.touched++
+      if (this.revokedOf(opened, known) === Number.NEGATIVE_INFINITY) this.counted.doubted++
     } catch (error) {
       if (!(error instanceof CountersignError) && !(error instanceof Unproven)) throw error
       this.counted.unproven++
@@ -162,8 +182,26 @@ export class CountersignatureAudit implements EntryAudit {
     if (opened.by !== data.by) throw new Unproven(`it is signed by ${opened.by}`)
     if (!isLater(opened, known.heard.get(opened.by)))
       throw new Unproven(`${opened.by} has signed a later word`)
+    this.refuseRevoked(opened, known, t)
     if (opened.touch !== null) this.count(opened.touch)
     return opened
+  }
+
+  /**
+   * ATTACK: a key that was stolen from an approver goes on to approve, under a policy that still names it. The time is
+   * that of the entry, not the signed one, which the thief chose. A revocation that names no time judges nothing: it
+   * would make honest words of years ago unsound; they are counted as doubted.
+   */
+  private refuseRevoked(opened: OpenCountersignature, known: Known, ms: number): void {
+    const since = this.revokedOf(opened, known)
+    if (since !== null && Number.isFinite(since) && ms >= since)
+      throw new Unproven(`the key of ${opened.by} was revoked since ${new Date(since).toISOString()}`)
+  }
+
+  /** Since when the key that signed is not believed; null where it is. A passkey is taken out of the policy instead. */
+  private revokedOf({ by, groups }: OpenCountersignature, known: Known): number | null {
+    const key = known.groups.find(({ name }) => groups.includes(name))?.keys[by]
+    return key === undefined || 'passkey' in key ? null : (this.revoked.get(key.ed25519) ?? null)
   }
 
   /** ATTACK: a copy of a passkey. It doesn't know how often the other one has signed meanwhile. */

@@ -26,6 +26,7 @@ export const FINDINGS = {
   policy_order: 'puts no newer policy in force than the one before, or ends one that is not in force',
   policy_unactivated: 'cites a policy that this log never put in force',
   policy_superseded: 'was decided by a policy that another had replaced before',
+  policy_revoked: 'puts a policy in force that was sealed by a key that was revoked by then',
   policy_expired: 'was admitted under a policy that had expired',
   grant_order: 'issues or revokes a grant out of order',
   grant_unissued: 'cites no grant that was issued here',

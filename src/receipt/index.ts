@@ -50,7 +50,12 @@ export {
   opensCommitment,
 } from './commitment.js'
 export { cosign, cosignedAt } from './cosignature.js'
-export { CountersignatureAudit, type CountersignaturesChecked, type GroupsOf } from './countersignatures.js'
+export {
+  CountersignatureAudit,
+  type CountersignaturesChecked,
+  type GroupsOf,
+  type RevokedKeys,
+} from './countersignatures.js'
 export { commitmentIn } from './disclosed.js'
 export {
   type AttemptAgent,
@@ -86,6 +91,7 @@ export {
   signatureLine,
 } from './note.js'
 export { idTime, UNDER_WAY_MS } from './placed-attempt.js'
+export { PolicySealAudit, type SealersOf, type SealsChecked } from './policy-seals.js'
 export { consistencyProof, inclusionProof, verifyConsistency, verifyInclusion } from './proof.js'
 export type { OpenRecovery, Recovered } from './recovered.js'
 export { type ReferenceSummary, References } from './references.js'
@@ -100,7 +106,7 @@ export {
   type SealedEntry,
 } from './seal.js'
 export { type Silence, Silences } from './silence.js'
-export { controlStep, disclosedText, type StoryFact, type StoryStep, storyOf } from './story.js'
+export { controlStep, disclosedText, quoted, type StoryFact, type StoryStep, storyOf } from './story.js'
 export { formatTlogProof, parseTlogProof, provesEntry, type TlogProof } from './tlog-proof.js'
 export {
   emptyRoot,

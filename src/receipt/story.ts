@@ -103,16 +103,19 @@ function attemptStep(
   const { agent, req, ops, decision, policy, credential, approval } = entry
   const facts: readonly StoryFact[] = [
     ...agentFacts(agent),
-    fact('request', req.api === '' ? req.method : `${req.method} to ${req.api}`),
+    fact('request', req.api === '' ? req.method : `${quoted(req.method)} to ${quoted(req.api)}`),
     ...ops.flatMap(operationFacts),
-    fact('decision', `${EFFECTS[decision.effect]} with code ${decision.code}`),
+    fact('decision', `${EFFECTS[decision.effect]} with code ${quoted(decision.code)}`),
     fact('rule', decision.rule ?? 'none decided'),
     ...maybe('because', words.because.get(`${policy.cid}/${decision.rule}`)),
     ...maybe('policy', words.names.get(policy.cid)),
     fact('policy', `version ${policy.version}, ${policy.cid}`),
     ...maybe('approval', approval),
     ...(entry.probes ?? []).map(({ probe, status }) =>
-      fact('asked first', status === 'answered' ? probe : `${probe}: ${status.replaceAll('_', ' ')}`),
+      fact(
+        'asked first',
+        status === 'answered' ? quoted(probe) : `${quoted(probe)}: ${status.replaceAll('_', ' ')}`,
+      ),
     ),
     ...maybe('minter', credential?.minter),
     ...maybe('credential', credential?.scope),
@@ -130,7 +133,13 @@ function attemptStep(
   }
 }
 
-// ATTACK: a task called "CS-17, for maria". No fact holds two texts that a stranger chose, so that none can pose as another.
+/** Texts of strangers that are plain words stand as they are; others in quotes, as JSON has them. */
+export function quoted(text: string): string {
+  return /^[\w.:@/+*=-]+$/.test(text) ? text : JSON.stringify(text)
+}
+
+// ATTACK: a task called "CS-17, for maria", a code called "denied, because". Where a fact holds more than one text that a stranger chose,
+// or words of ours beside it, they are quoted, so that none can pose as another.
 
 function agentFacts({ id, environment, task, owner, grant }: AttemptBody['agent']): readonly StoryFact[] {
   if (id === '') return [fact('agent', 'nobody: there was no valid grant')]
@@ -147,9 +156,9 @@ function operationFacts({ name, classes, scope, resources, more }: AttemptOperat
   return [
     fact('operation', name),
     fact('class', classes.join(', ')),
-    ...resources.map(({ type, id }) => fact('resource', `${type} ${id}`)),
+    ...resources.map(({ type, id }) => fact('resource', `${quoted(type)} ${quoted(id)}`)),
     ...(more === undefined ? [] : [fact('resources', `${more.count}, which are not listed`)]),
-    ...Object.entries(scope).map(([member, value]) => fact('scope', `${member} ${value}`)),
+    ...Object.entries(scope).map(([member, value]) => fact('scope', `${quoted(member)} ${quoted(value)}`)),
   ]
 }
 
@@ -213,7 +222,7 @@ function controlText(label: string, value: unknown): string {
 /** What a `probe` entry says is about to be asked: `volume about volume v-1`. */
 function askedText(label: string, value: unknown): string | null {
   if (label !== 'asked' || !Array.isArray(value)) return null
-  return value.map(({ probe, type, id }) => `${probe} about ${type} ${id}`).join(', ')
+  return value.map(({ probe, type, id }) => `${quoted(probe)} about ${quoted(type)} ${quoted(id)}`).join(', ')
 }
 
 function timeText(ms: number): string {

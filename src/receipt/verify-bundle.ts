@@ -1,5 +1,5 @@
 import { type Crypto, equalBytes, formatPublicKey, fromHex, utf8 } from '../canon/index.js'
-import type { TrustRoot } from '../policy/index.js'
+import { revokedKeys, type TrustRoot } from '../policy/index.js'
 import { type Bundle, type BundledEntry, type Disclosure, parseBundle } from './bundle.js'
 import { readBundledCheckpoint, verifyBundledCheckpoint } from './bundle-checkpoint.js'
 import { type Citation, missingCitations } from './bundle-citations.js'
@@ -123,7 +123,7 @@ class BundleVerifier {
   private policies: readonly BundledPolicy[] = []
   private disclosed: readonly Pick<Disclosure, 'seq' | 'field'>[] = []
   private witnessedT: number | null = null
-  private countersignatures: CountersignaturesChecked = { proven: 0, touched: 0, unproven: 0 }
+  private countersignatures: CountersignaturesChecked = { proven: 0, touched: 0, doubted: 0, unproven: 0 }
   private byCheckpointKeyAlone: readonly string[] = []
   private count = 0
 
@@ -275,7 +275,9 @@ class BundleVerifier {
 
   /** By the policies that are sealed as they should be; by any where there is no trust root at all. */
   private verifyCountersignatures(groupsOf: GroupsOf): void {
-    const audit = new CountersignatureAudit(this.options.crypto, groupsOf)
+    const newest = this.versions.at(-1)
+    const revoked = newest === undefined ? new Map<string, number>() : revokedKeys(newest)
+    const audit = new CountersignatureAudit(this.options.crypto, groupsOf, revoked)
     for (const entry of this.entries.values())
       audit.audit(entry, (code, seq, detail = '') =>
         this.report('entry_contradicts', seq, `${FINDINGS[code]}: ${detail}`),

@@ -92,6 +92,7 @@ export interface OpenInLog {
 }
 
 const MAX_FINDINGS = 20
+const MAX_MALFORMED = 10_000
 const NO_LEAF = '0'.repeat(64)
 
 /** Verifies a log from its first entry on, in one pass and constant memory (open attempts apart). What the source throws becomes a finding; see `takeAll`. */
@@ -118,8 +119,15 @@ export async function takeAll(
   const { audits = [], checker = checkInTurn(options.crypto) } = options
   const report: ReportDeviation = (code, seq, detail) => verifier.deviation(code, seq, detail)
   const damages: string[] = []
-  for await (const steps of checker(untilDamage(entries, damages), () => verifier.keys()))
+  let malformed = 0
+  for await (const steps of checker(untilDamage(entries, damages), () => verifier.keys())) {
+    // ATTACK: a dump of nothing but line ends, a million entries in each megabyte, none of which is one.
+    if (malformed > MAX_MALFORMED) {
+      damages.push(`more than ${MAX_MALFORMED} are no entries`)
+      break
+    }
     for (const step of steps) {
+      if (step.checked.kind === 'malformed') malformed++
       const completed = verifier.take(step)
       const waiting = onCompleted?.(completed)
       if (waiting !== undefined) await waiting
@@ -130,6 +138,7 @@ export async function takeAll(
         }
       onEntry?.(verifier.size)
     }
+  }
   for (const damage of damages) verifier.report('source_damaged', verifier.size, damage)
   for (const audit of audits) audit.finish?.(report)
   return damages.length === 0

@@ -165,4 +165,25 @@ describe('what an AWS request names', () => {
     const owned = put('x-amz-expected-bucket-owner: 111122223333')
     assert.equal(effectOf(narrow, 's3', owned, '/our-bucket/page'), 'allow')
   })
+
+  it('is in the words of ARNs, not in those of the command line', () => {
+    const named = (...arns: readonly string[]) => {
+      const file = join(folder, 'words.yaml')
+      const text = POLICY.slice(0, POLICY.indexOf('      resources:')).replace(
+        '[autoscaling, ',
+        '[autoscaling, efs, opensearch, ',
+      )
+      writeFileSync(file, `${text}      resources: ${JSON.stringify(arns)}\n`)
+      return () => consultPolicy(file)
+    }
+    assert.throws(named('arn:aws:efs:*:*:file-system/fs-0123456789abcdef0'), /write "elasticfilesystem"/)
+    assert.throws(named('arn:aws:opensearch:eu-west-1:*:domain/prod'), /write "es"/)
+    assert.doesNotThrow(
+      named(
+        'arn:aws:elasticfilesystem:*:*:file-system/fs-0123456789abcdef0',
+        'arn:aws:es:eu-west-1:*:domain/prod',
+      ),
+    )
+    assert.doesNotThrow(named('arn:aws:ecr:*:*:repository/web', '*:file-system/*'))
+  })
 })

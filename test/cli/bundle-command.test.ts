@@ -8,10 +8,12 @@ import {
   base64,
   canonicalBytes,
   contentId,
+  decodeEnvelope,
   encodeEnvelope,
   formatPublicKey,
   fromUtf8,
   type JsonObject,
+  parseCanonical,
   utf8,
 } from '../../src/canon/index.js'
 import { type Ledger, openLedger, type SideCipher, sideCipher } from '../../src/ledger/index.js'
@@ -428,6 +430,10 @@ test('receipts disclose opens fields with the auditor’s key, and what they say
     verified.out,
     new RegExp(`disclosed +body of ${car.admitted}, inputs of ${car.admitted}, target of`),
   )
+  assert.match(
+    verified.out,
+    /not proven {2}that the policy decides so, and asks these people: decisions are derived again/,
+  )
   assert.equal(verified.code, 0)
 })
 
@@ -461,6 +467,24 @@ test('attack: receipts disclose hands out no secret of an attempt, and nothing w
   const after = await readFile(file)
   for (const spelling of ['hex', 'base64', 'base64url'] as const)
     assert.ok(!after.includes(Buffer.from(secret).toString(spelling)), spelling)
+})
+
+test('attack: a bundle that has another attempt under a receipt’s number is handed nothing of that one', async t => {
+  const car = await told(t)
+  const file = car.path('incident.json')
+  await countersign('receipts', 'export', file, ...fromFolder(car), '--agent', 'coder')
+  const bundle = parseBundle(await readFile(file))
+  const secret = bundle.entries.find(({ seq }) => seq === car.admitted)
+  const envelope = decodeEnvelope(utf8(secret?.entry as string))
+  const payload = canonicalBytes({ ...(parseCanonical(envelope.payload) as JsonObject), seq: car.denied })
+  const posing = fromUtf8(encodeEnvelope({ ...envelope, payload }))
+  const entries = bundle.entries.map(each => (each.seq === car.denied ? { ...each, entry: posing } : each))
+  await writeFile(file, encodeBundle({ ...bundle, entries }))
+  const asked = ['--seq', `${car.denied}`, '--field', 'target', '--auditor-key', car.path('auditor.jwk')]
+  const { code, out } = await countersign('receipts', 'disclose', file, ...asked, '--in', car.path('ledger'))
+  assert.equal(code, 1)
+  assert.match(out, /^not disclosed: receipt \d+: it is not the receipt that the log has in this place$/m)
+  assert.equal(parseBundle(await readFile(file)).disclosures.length, 0)
 })
 
 test('receipts verify refuses a bundle with a changed byte, another’s trust root, or a line of a witness that nobody named', async t => {

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import { type ChildProcess, spawn } from 'node:child_process'
+import { type ChildProcess, spawn, spawnSync } from 'node:child_process'
 import { once } from 'node:events'
 import { existsSync, readdirSync, statSync } from 'node:fs'
 import { mkdir, readFile, writeFile } from 'node:fs/promises'
@@ -74,6 +74,71 @@ test('a folder is laid out whose policy lints and seals with the printed command
   child.kill('SIGTERM')
   const [code] = (await once(child, 'exit')) as [number | null]
   assert.equal(code, 0)
+})
+
+test('a sidecar without a policy says that it refuses everything, and what to type', async t => {
+  const at = await scratch(t)
+  await initialised(at('sidecar'), '--not-production')
+  const file = at('sidecar/countersign.yaml')
+  await writeFile(file, (await readFile(file, 'utf8')).replaceAll(/127\.0\.0\.1:\d+/g, '127.0.0.1:0'))
+  const child = spawn(process.execPath, [MAIN, 'run', '--config', file], { stdio: 'pipe' })
+  t.after(() => child.kill('SIGKILL'))
+  const said: string[] = []
+  for await (const line of createInterface({ input: child.stdout })) {
+    if (line !== '') said.push(line)
+    if (said.length === 3) child.kill('SIGTERM')
+  }
+  assert.match(said[0] ?? '', /^Countersign listens at \S+ and REFUSES every request:$/)
+  assert.match(said[1] ?? '', /^ {2}! no policy is in force: .*`countersign policy seal /)
+  assert.match(said[2] ?? '', /^ {2}! .*policy_unreadable: /)
+})
+
+test('a gate that runs apart says that other machines reach it, before it asks for its keeper', {
+  timeout: 60_000,
+}, async t => {
+  const at = await scratch(t)
+  await initialised(at('sidecar'), '--not-production')
+  const file = at('sidecar/countersign.yaml')
+  await writeFile(file, (await readFile(file, 'utf8')).replaceAll(/127\.0\.0\.1:\d+/g, '0.0.0.0:0'))
+  const child = spawn(process.execPath, [MAIN, 'run', '--config', file, '--role', 'gate'], { stdio: 'pipe' })
+  t.after(() => child.kill('SIGKILL'))
+  const { value } = await createInterface({ input: child.stderr })[Symbol.asyncIterator]().next()
+  assert.match(value, /^warning: The gate listens at 0\.0\.0\.0:0, which other machines can reach: /)
+})
+
+test('a listener of its own is laid out for an API whose SDK takes no path, and for no other', async t => {
+  const at = await scratch(t)
+  for (const [template, ports] of [
+    ['stripe', { stripe: '127.0.0.1:7071' }],
+    ['staging', { stripe: '127.0.0.1:7071' }],
+    ['custom', undefined],
+    ['aws', undefined],
+  ] as const) {
+    await initialised(at(template), '--template', template)
+    assert.deepEqual(loadConfig(at(template, 'countersign.yaml')).config.gate.ports, ports, template)
+  }
+})
+
+test('the steps say whose key stands in for the people who approve', async t => {
+  const at = await scratch(t)
+  const { next } = await initialised(at('sidecar'))
+  assert.ok(
+    next.some(line => line.includes(at('sidecar/trust/keys/approver.jwk'))),
+    next.join('\n'),
+  )
+  assert.ok(existsSync(at('sidecar/trust/keys/approver.jwk')))
+})
+
+test('ATTACK: a sidecar laid out in a work tree of git, whose keys and evidence go into the next commit', async t => {
+  const at = await scratch(t)
+  const git = (...argv: readonly string[]) =>
+    spawnSync('git', ['-C', at(), ...argv], { encoding: 'utf8' }).stdout
+  git('init', '-q')
+  await initialised(at('deployment'))
+  await countersign('init', at('sandbox'), '--template', 'sandbox')
+  await countersign('witness', 'init', at('witness'), '--name', 'witness.test/w1')
+  await writeFile(at('mine'), '')
+  assert.equal(git('status', '--short', '--untracked-files=all'), '?? mine\n')
 })
 
 test('a production folder names users, and its audience is no test audience', async t => {

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import { cp, rm, writeFile } from 'node:fs/promises'
 import { type TestContext, test } from 'node:test'
 import { denial, prepare } from '../ledger/ledger-fixture.js'
+import { LogOnPaper } from '../receipt/log-fixture.js'
 import { countersign } from './command-line.js'
 import { ORIGIN, type RecoveryHouse, recovered, recoveryHouse, rolledBack } from './recovery-house.js'
 
@@ -90,4 +91,16 @@ test('attack: an epoch that goes on from another history than the one that is he
   await rm(house.highWater)
   await recovered(house)
   assert.deepEqual(await taken(house, house.dir, shipped), [['forked', `${ORIGIN}/2`]])
+})
+
+test('attack: a log that nothing leads to from the trust root doesn’t keep the others from being judged', async t => {
+  const house = await recoveryHouse(t)
+  const ledger = await house.open()
+  await prepare(ledger)
+  await ledger.close()
+  const stray = new LogOnPaper().start()
+  const text = stray.entries.map(bytes => `${Buffer.from(bytes)}\n`).join('')
+  await writeFile(house.path('stray.jsonl'), text)
+  const found = await taken(house, house.path('stray.jsonl'), house.dir)
+  assert.deepEqual(found.map(([code]) => code).sort(), ['silent', 'unsound'])
 })

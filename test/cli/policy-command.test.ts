@@ -294,6 +294,16 @@ describe('policy lint', () => {
   })
 })
 
+it('policy lint says where the rules were not looked at yet, for want of a form that can be read', async () => {
+  const broken = join(folder, 'formless.yaml')
+  const form = POLICY.replace('class: read', 'class: reed').replace('to: coder', 'to: codr')
+  await writeFile(broken, form)
+  const { code, out } = await run('policy', 'lint', broken)
+  assert.equal(code, 1)
+  assert.match(out, /wrong_value[\s\S]*1 error[\s\S]*lint it again\.\n$/)
+  assert.doesNotMatch((await run('policy', 'lint', policy)).out, /lint it again/)
+})
+
 it('policy schema prints the schema', async () => {
   const { code, out } = await run('policy', 'schema')
   assert.deepEqual([code, JSON.parse(out)], [0, policyJsonSchema()])

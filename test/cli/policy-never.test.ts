@@ -265,7 +265,7 @@ describe('policy seal', () => {
     const { payload } = compilePolicyFile(await writePolicy(at('p.yaml'), ''))
     writeSealedPolicy(at('s.json'), sealPolicy({ ...payload, name: 'good\u001b[2J\u202e' }, []), new Map())
     const { out } = await countersign('policy', 'show', at('s.json'))
-    assert.match(out, /policy good�\[2J�, version 1$/m)
+    assert.match(out, /policy "good�\[2J�", version 1$/m)
     assert.doesNotMatch(out, /[^\P{C}\n]/u)
   })
 })

@@ -1,11 +1,18 @@
 import assert from 'node:assert/strict'
-import { readdir, readFile, writeFile } from 'node:fs/promises'
-import { test } from 'node:test'
-import { contentId, parseCanonical } from '../../src/canon/index.js'
+import { readdir, readFile, rm, symlink, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { type TestContext, test } from 'node:test'
+import {
+  contentId,
+  decodeEnvelope,
+  encodeEnvelope,
+  type JsonObject,
+  parseCanonical,
+} from '../../src/canon/index.js'
 import { consultPolicy } from '../../src/cli/policy-file.js'
 import { openTrustFile } from '../../src/cli/trust-files.js'
 import { nativeCrypto } from '../../src/native/index.js'
-import { openPolicy } from '../../src/policy/index.js'
+import { openPolicy, sealPolicy } from '../../src/policy/index.js'
 import { countersign, scratch } from './command-line.js'
 
 const POLICY = `
@@ -224,4 +231,83 @@ test('sealing the same policy again adds a signature, and another policy starts 
   assert.equal(await seal('jo'), 2)
   await writeFile(path('policy.yaml'), POLICY.replace('version: 3', 'version: 4'))
   assert.equal(await seal('jo'), 1)
+})
+
+/** A policy's source, and a trust root with its keys. */
+async function prepared(t: TestContext, source = POLICY) {
+  const path = await scratch(t)
+  await writeFile(path('policy.yaml'), source)
+  await countersign('trust', 'init', '--out', path('trust'), '--min-policy-version', '2')
+  const key = (name: string) => ['--key', path('trust', 'keys', `${name}.jwk`)]
+  const trust = ['--trust', path('trust', 'root.json')]
+  return { path, key, trust, file: path('policy.sealed.json') }
+}
+
+test('with a trust root nothing is sealed or signed by a key that has no say, nor below its floor', async t => {
+  const { path, key, trust, file } = await prepared(t)
+  const strange = await countersign('policy', 'seal', path('policy.yaml'), ...key('enrol'), ...trust)
+  assert.equal(strange.code, 2)
+  assert.match(strange.err, /^error: ed25519:\S+ is no key of the policy role in /)
+  await assert.rejects(readFile(file))
+  const good = await countersign('policy', 'seal', path('policy.yaml'), ...key('policy'), ...trust)
+  assert.equal(good.code, 0, good.err)
+  assert.match(good.out, /signed by {3}policy \(1 of 1 needed\)\n {2}trust {7}NOT compared with a pin/)
+  const before = await readFile(file)
+  const id = contentId(nativeCrypto, decodeEnvelope(before).payload)
+  const signed = await countersign('policy', 'sign', file, ...key('root'), ...trust, '--id', id)
+  assert.equal(signed.code, 2)
+  assert.match(signed.err, /is no key of the policy role/)
+  assert.deepEqual(await readFile(file), before)
+  await writeFile(path('low.yaml'), POLICY.replace('version: 3', 'version: 1'))
+  const low = await countersign('policy', 'seal', path('low.yaml'), ...key('policy'), ...trust)
+  assert.match(low.err, /version 1, and the trust root lets none below 2/)
+})
+
+test('sealing an expired policy says so', async t => {
+  const { path, key } = await prepared(t, POLICY.replace('2099', '2020'))
+  const { code, err } = await countersign('policy', 'seal', path('policy.yaml'), ...key('policy'))
+  assert.equal(code, 0)
+  assert.match(err, /^warning: the policy expired at 2020-01-01T00:00:00.000Z, and no sidecar loads it/m)
+})
+
+test('a policy that is sealed over is kept beside, where a verification finds it', async t => {
+  const { path, key, file } = await prepared(t)
+  await countersign('policy', 'seal', path('policy.yaml'), ...key('policy'))
+  const before = await readFile(file)
+  const { out } = await countersign('policy', 'seal', path('policy.yaml'), ...key('policy'), '--next')
+  const [kept] = (await readdir(path())).filter(name => /^policy\.sealed\.v3\.[0-9a-f]{8}\.json$/.test(name))
+  assert.ok(kept !== undefined && out.includes(`kept        ${path(kept)}, which was there before`), out)
+  assert.deepEqual(await readFile(path(kept)), before)
+})
+
+test('attack: a link in the place of what a signature is written to', async t => {
+  const { path, key, file } = await prepared(t)
+  await countersign('policy', 'seal', path('policy.yaml'), ...key('policy'))
+  const id = contentId(nativeCrypto, decodeEnvelope(await readFile(file)).payload)
+  await writeFile(path('victim'), 'mine')
+  const digest = (await readdir(path('catalogs')))[0] as string
+  await rm(path('catalogs', digest))
+  for (const name of [`${file}.next`, `${file}.new`, join(path('catalogs'), digest)])
+    await symlink(path('victim'), name)
+  const sign = await countersign('policy', 'sign', file, ...key('root'), '--id', id)
+  assert.equal(sign.code, 2)
+  assert.match(sign.err, /policy\.sealed\.json\.new is being written/)
+  await rm(`${file}.new`)
+  assert.equal((await countersign('policy', 'seal', path('policy.yaml'), ...key('root'))).code, 0)
+  assert.equal(await readFile(path('victim'), 'utf8'), 'mine')
+})
+
+test('attack: a sealed policy of no compiler’s making is shown in words, and none of them stands in for others', async t => {
+  const { path, key, file } = await prepared(t)
+  await countersign('policy', 'seal', path('policy.yaml'), ...key('policy'))
+  const payload = parseCanonical(decodeEnvelope(await readFile(file)).payload) as JsonObject
+  const name = `billing${' '.repeat(200)}id  sha256:${'ab'.repeat(32)}`
+  const agents = { nobody: null, 'a, until never': { observeUntil: 2 ** 53 - 1 } }
+  await writeFile(file, encodeEnvelope(sealPolicy({ ...payload, name, agents, expires: 2 ** 53 - 1 }, [])))
+  const { code, out } = await countersign('policy', 'show', file)
+  assert.equal(code, 0)
+  assert.doesNotMatch(out, /abab/)
+  assert.match(out, /policy "billing +"… \(282 letters\), version 3$/m)
+  assert.match(out, /expires {5}9007199254740991$/m)
+  assert.match(out, /OBSERVES {4}"a, until never", until 9007199254740991:/)
 })

@@ -1,10 +1,12 @@
 import assert from 'node:assert/strict'
 import { describe, it, mock } from 'node:test'
+import { wordsOf } from '../../src/cli/error-words.js'
+import { keeperLogErrors, keeperSideErrors } from '../../src/cli/keeper-side-errors.js'
 import { processLog } from '../../src/cli/process-log.js'
 
-function open(name: 'gate' | 'keeper', bounds?: Parameters<typeof processLog>[3]) {
+function open(name: 'gate' | 'keeper', options?: Parameters<typeof processLog>[3]) {
   const lines: string[] = []
-  const log = processLog(name, 'info', { write: line => void lines.push(line) }, bounds)
+  const log = processLog(name, 'info', { write: line => void lines.push(line) }, options)
   return { log, lines, parsed: () => lines.map(line => JSON.parse(line) as Record<string, unknown>) }
 }
 
@@ -27,10 +29,32 @@ describe('the log of a process', () => {
     assert.equal(keeper.parsed()[0]?.pid, process.pid)
   })
 
+  it('tells operators how a stop ends, and not what it asks of an agent', () => {
+    const { log, parsed } = open('keeper', { errors: keeperLogErrors })
+    for (const code of ['agent_halted', 'frozen']) log.warn({ code }, 'said')
+    assert.deepEqual(
+      parsed().map(({ mend }) => mend),
+      ['`countersign resume` ends it, once it may go on.', '`countersign thaw` ends it.'],
+    )
+  })
+
+  it('says what mends a code that it knows, in warnings and errors', () => {
+    const { log, parsed } = open('keeper', { errors: keeperSideErrors })
+    log.error({ code: 'vault_entry_origin', api: 'shop' }, 'no credential could be minted')
+    log.info({ code: 'vault_entry_origin' }, 'refused')
+    log.error({ code: 'toString' }, 'said')
+    log.warn({ code: 'vault_entry_origin', mend: 'Type this.' }, 'said')
+    assert.deepEqual(
+      parsed().map(({ mend }) => mend),
+      [wordsOf('vault_entry_origin')?.mend, undefined, undefined, 'Type this.'],
+    )
+    assert.equal(parsed()[0]?.api, 'shop')
+  })
+
   it('attack: a flood of refusals leaves a bounded number of lines, and a count', t => {
     mock.timers.enable({ apis: ['setInterval'] })
     t.after(() => mock.timers.reset())
-    const { log, parsed } = open('gate', { lines: 3, intervalMs: 1_000, maxKinds: 2 })
+    const { log, parsed } = open('gate', { bounds: { lines: 3, intervalMs: 1_000, maxKinds: 2 } })
     for (let i = 0; i < 500; i++) log.info({ code: 'grant_missing' }, 'refused')
     for (let i = 0; i < 500; i++) log.info({ code: `invented_${i}` }, 'refused')
     assert.ok(parsed().length <= 9, `${parsed().length} lines`)

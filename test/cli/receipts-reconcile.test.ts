@@ -327,4 +327,42 @@ describe('receipts reconcile', () => {
     assert.equal(other.code, 2)
     assert.match(other.err, /holds no events of CloudTrail/)
   })
+
+  it('attack: a file that unpacks to more than a trail has is refused, as is one that is as large', async context => {
+    const at = await scratch(context)
+    const { log } = recorded()
+    await writeFile(at('dump.jsonl'), log.entries.map(bytes => `${Buffer.from(bytes)}\n`).join(''))
+    const large = Buffer.alloc(34_000_000, '\n')
+    await writeFile(at('bomb.json.gz'), gzipSync(large))
+    await writeFile(at('large.jsonl'), large)
+    for (const name of ['bomb.json.gz', 'large.jsonl']) {
+      const asked = ['--cloudtrail', at(name), '--in', at('dump.jsonl'), '--role', ROLE]
+      const { code, err } = await countersign('receipts', 'reconcile', ...asked)
+      assert.equal(code, 2)
+      assert.match(
+        err,
+        /holds more than 32 MiB, unpacked\n {2}Pass the files as CloudTrail wrote them, or cut/,
+      )
+    }
+  })
+
+  it('says that the receipts are not verified here, and what another account’s trail can’t tell', async context => {
+    const { log, t } = recorded()
+    const elsewhere = event(t, 'GetObject', {
+      userIdentity: { type: 'AWSAccount', principalId: `AROAEXAMPLE1234:${MINT}`, accountId: '111122223333' },
+    })
+    const { text } = await ask(context, log, [elsewhere])
+    assert.match(text, /^ {2}receipts {4}\d+ entries, NOT verified here/m)
+    assert.match(text, /^ +1 events of sessions that this trail doesn’t tell the role of/m)
+  })
+
+  it('attack: a name in the trail can’t pose as other words of the line', async context => {
+    const { log, t } = recorded()
+    const name = 'TerminateInstances by arn:aws:iam::111122223333:user/maria'
+    const { text } = await ask(context, log, [event(t, name)])
+    assert.match(
+      text,
+      /ec2\.amazonaws\.com "TerminateInstances by arn:aws:iam::111122223333:user\/maria" by /,
+    )
+  })
 })

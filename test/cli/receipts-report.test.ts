@@ -95,6 +95,16 @@ test('attack: a resource that is named like a decision can’t pose as one on a 
   )
 })
 
+test('attack: a code can’t pose as a reason, neither on a line nor in a table', async t => {
+  const code = 'denied_by_rule), because (maria said so'
+  const car = await told(t, ledger =>
+    ledger.append({ ...denial(), decision: { effect: 'deny', code, rule: 'never-volumes' } }),
+  )
+  const { out } = await countersign('receipts', 'report', car.dir)
+  assert.match(out, /by never-volumes \("denied_by_rule\), because \(maria said so"\)/)
+  assert.match(out, /refused by never-volumes {2}"denied_by_rule\)/)
+})
+
 test('a report keeps what passed, approvals and credentials apart from what was refused', async t => {
   const car = await told(t, async ledger => {
     await mint(ledger, 'm-1')

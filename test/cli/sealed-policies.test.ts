@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict'
+import { execFileSync } from 'node:child_process'
 import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { test } from 'node:test'
@@ -82,5 +83,26 @@ test('two seals over one policy serve each other: one good one is enough', async
   const payload = JSON.parse(readFileSync(path('a.json'), 'utf8')).payload as string
   const policy = JSON.parse(Buffer.from(payload, 'base64').toString('utf8'))
   writeFileSync(path('b.json'), encodeEnvelope(sealPolicy(policy, [keyNamed('p1')])))
+  assert.equal(sealedPolicies(path('.'), [ROOT]).find(cid).kind, 'policy')
+})
+
+test('the keys among its sealers that were revoked since are named, and an envelope without them is taken first', async t => {
+  const path = await scratch(t)
+  const cid = seal(path('.'), 1)
+  const roles = { ...ROOT.roles, policy: { keys: ['p9'], threshold: 1 } }
+  const keys = Object.fromEntries(Object.entries(ROOT.keys).filter(([name]) => name !== 'p1'))
+  const revoked = { keys: [written('p1')], ids: [] }
+  const next = rotateTrustRoot(ROOT, { roles, keys: { ...keys, p9: written('p9') }, revoked }, portableCrypto)
+  const before = sealedPolicies(path('.'), [next, ROOT]).find(cid)
+  assert.deepEqual(before.kind === 'policy' && before.revoked, [written('p1')])
+  seal(path('.'), 1, 'p9', 'z.json')
+  const after = sealedPolicies(path('.'), [next, ROOT]).find(cid)
+  assert.deepEqual(after.kind === 'policy' && after.revoked, [])
+})
+
+test('attack: a pipe among the policies is passed by', async t => {
+  const path = await scratch(t)
+  const cid = seal(path('.'), 1)
+  execFileSync('mkfifo', [path('a.json')])
   assert.equal(sealedPolicies(path('.'), [ROOT]).find(cid).kind, 'policy')
 })

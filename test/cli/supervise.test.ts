@@ -61,6 +61,38 @@ clearInterval(waiting)
     )
     assert.deepEqual(said, [0, 'unwritten'])
   })
+
+  it('stops in order where its terminal was closed', async t => {
+    const said = await supervising(
+      t,
+      `
+const stopped = serveUntilStopped(null, async () => say('stopped'))
+process.kill(process.pid, 'SIGHUP')
+const waiting = setInterval(() => undefined, 1_000)
+await stopped
+clearInterval(waiting)
+`,
+    )
+    assert.deepEqual(said, [0, 'stopped'])
+  })
+
+  it('leaves the order to its supervisor, where the terminal tells both', async t => {
+    const said = await supervising(
+      t,
+      `
+process.send = () => true
+for (const signal of ['SIGHUP', 'SIGINT', 'SIGTERM']) process.on(signal, () => say(signal))
+const stopped = serveUntilStopped(null, async () => say('stopped'))
+const waiting = setInterval(() => undefined, 1_000)
+process.once('SIGHUP', () => process.kill(process.pid, 'SIGINT'))
+process.once('SIGINT', () => process.kill(process.pid, 'SIGTERM'))
+process.kill(process.pid, 'SIGHUP')
+await stopped
+clearInterval(waiting)
+`,
+    )
+    assert.deepEqual(said, [0, 'SIGHUP', 'SIGINT', 'SIGTERM', 'stopped'])
+  })
 })
 
 describe('a supervisor', () => {
@@ -91,8 +123,8 @@ for (const { pid } of [keeper, gate]) process.kill(pid, 'SIGKILL')
 const taken = []
 const supervisor = supervise({
   graceMs: 1_000,
-  onExit: (_role, _code, signal) => {
-    if (signal !== null) return
+  onExit: (_role, how) => {
+    if (how !== 'not started') return
     say('not-started')
     for (const descriptor of taken.splice(0)) closeSync(descriptor)
   },
@@ -108,6 +140,29 @@ try {
       64,
     )
     assert.deepEqual(said, [0, 'not-started', 'stopped'])
+  })
+
+  it('says how a role ended that did not come back either', async t => {
+    const said = await supervising(
+      t,
+      `
+const gone = ${JSON.stringify('process.send === undefined || process.exit(3)')}
+const failing = { ...role('keeper') }
+let ends = 0
+const supervisor = supervise({
+  graceMs: 1_000,
+  onExit: (_role, how) => {
+    say(how.replace(' ', '-'))
+    if (++ends === 2) void supervisor.stop().then(() => say('stopped'))
+    failing.argv = ['-e', gone]
+  },
+  onRestart: () => undefined,
+})
+const { pid } = await supervisor.start(failing)
+process.kill(pid, 'SIGKILL')
+`,
+    )
+    assert.deepEqual(said, [0, 'SIGKILL', 'exit-3', 'stopped'])
   })
 
   it('starts nothing more once it stops', async t => {

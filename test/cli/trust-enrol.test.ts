@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { copyFile, mkdir, readdir, readFile, rename, rm, stat, writeFile } from 'node:fs/promises'
 import { type TestContext, test } from 'node:test'
+import { encodeEnvelope } from '../../src/canon/index.js'
 import { loadConfig } from '../../src/cli/config.js'
 import {
   finishPromotion,
@@ -10,7 +11,7 @@ import {
   readNext,
 } from '../../src/cli/instance-keys.js'
 import { readTrustVersions } from '../../src/cli/trust-files.js'
-import type { TrustRoot } from '../../src/policy/index.js'
+import { type Enrolment, sealEnrolment, type TrustRoot } from '../../src/policy/index.js'
 import { countersign, scratch } from './command-line.js'
 
 /** No key is behind a signer. */
@@ -263,4 +264,22 @@ test('an instance whose enrolment has a revoked key, or has ended, starts only w
   assert.equal(readInstance(car.loaded(), versions, NONE, true).enrolment.origin, car.loaded().config.origin)
   await writeFile(car.at('keeper', 'enrolment.json'), '{}')
   assert.throws(() => readInstance(car.loaded(), versions, NONE, true), { code: 'envelope_malformed' })
+})
+
+test('ATTACK: an enrolment that lasts for seventy years, or began before the request, is put where one is to be made', async t => {
+  const car = await enrolled(t)
+  const { id, keys } = JSON.parse((await car.request()).out) as { id: string; keys: Enrolment['keys'] }
+  const { origin } = heldInstance(car.loaded(), NONE).enrolment
+  const hours = (count: number) => new Date(Date.now() + count * 3_600_000).toISOString()
+  for (const [notBefore, notAfter] of [
+    [hours(-1), hours(70 * 365 * 24)],
+    [hours(-24 * 365), hours(24)],
+  ] as const) {
+    const laid = encodeEnvelope(sealEnrolment({ v: 1, origin, keys, notBefore, notAfter }, []))
+    await writeFile(car.at('enrolment.json'), laid)
+    const signed = await car.enrol('--key', car.key, '--id', id)
+    assert.equal(signed.code, 2, signed.out)
+    assert.ok(signed.err.includes(`enrols these keys from ${notBefore} to ${notAfter}`), signed.err)
+    assert.deepEqual(await readFile(car.at('enrolment.json')), Buffer.from(laid))
+  }
 })

@@ -295,3 +295,35 @@ for (const flags of [
     await assert.rejects(stat(path('new')), { code: 'ENOENT' })
   })
 }
+
+test('ATTACK: a name in a version that waits ends its line, and goes on as what the next holder was told to see', async t => {
+  const { path, rotate, jo } = await twoRootHolders(t)
+  const told = `root.json.next is version 2: sha256:${'ab'.repeat(32)}`
+  const audience = `x${'\n'.repeat(60)}${told}\n  policies from version 2 on\n`
+  await rotate(...rootOne(path), '--add', `policy/jo=${jo}`, '--test-audience', audience)
+  const two = ['--key', path('keys', 'root-2.jwk')]
+  for (const { out } of [await rotate(), await rotate(...two)]) {
+    assert.doesNotMatch(out, /abab/)
+    assert.equal(out.trim().split('\n').length, 5, out)
+  }
+})
+
+test('a role that would be out of reach is named, with what to do, and nothing is written', async t => {
+  const path = await scratch(t)
+  await countersign('trust', 'init', '--out', path(), '--threshold', 'operate=2/2')
+  const before = await readFile(path('root.json'), 'utf8')
+  const rotate = (...flags: string[]) =>
+    countersign('trust', 'rotate', path('root.json'), '--key', path('keys', 'root.jwk'), ...flags)
+  const last = await rotate('--revoke', 'policy')
+  assert.equal(last.code, 2)
+  assert.match(
+    last.err,
+    /that leaves the role policy no key, and 1 must sign\n {2}Give it another .*--add policy\/NAME=/,
+  )
+  const short = await rotate('--retire', 'operate-1')
+  assert.match(
+    short.err,
+    /that leaves the role operate 1 of its keys, and 2 must sign\n.*--threshold operate=K/,
+  )
+  assert.equal(await readFile(path('root.json'), 'utf8'), before)
+})

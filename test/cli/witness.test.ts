@@ -40,6 +40,8 @@ describe('countersign witness', () => {
     const { name, verifierKey, line } = JSON.parse(told.out) as Record<string, string>
     assert.equal(name, NAME)
     assert.equal(line, `witness ${NAME} ${verifierKey} https://w.test`)
+    const appended = await countersign('witness', 'key', path('w'), '--url', 'https://w.test')
+    assert.equal(appended.out, `${line}\n`)
     assert.ok(made.out.includes(verifierKey as string))
     assert.equal(parseVerifierKey(nativeCrypto, verifierKey as string).use, 'witness')
 

@@ -316,6 +316,8 @@ describe('the list of what waits', () => {
       api: 'billing',
       operations: [VOID],
       operationCount: 1,
+      resources: ['invoice 7'],
+      resourceCount: 1,
       argumentBytes: Buffer.byteLength('[{"id":"7"}]'),
       rule: 'finance-voids',
       because: null,

@@ -188,7 +188,7 @@ describe('a keeper under load', { skip: noStrace() }, () => {
       seed.toString('hex'),
     ])
     const [said] = await Promise.all([text(keeper.stderr as Readable), once(keeper, 'exit')])
-    assert.match(said, /code: 'ledger_unreadable'/)
+    assert.match(said, /code: 'ledger_disk'/)
     assert.equal((await house.reopenLedger()).head().size, 4)
   })
 })

@@ -124,6 +124,20 @@ describe('the link between gate and keeper', () => {
     assert.equal(server.gates, 2)
   })
 
+  it('says that the link is lost where the keeper ended it, and not where the gate itself closes', async () => {
+    const lost: unknown[] = []
+    const onLost = (fault: unknown) => void lost.push(fault)
+    const server = await listen()
+    const leaving = await connected({ onLost })
+    await leaving.close()
+    await until(() => server.gates === 0)
+    assert.deepEqual(lost, [])
+    await connected({ onLost })
+    await server.close()
+    await until(() => lost.length > 0)
+    assert.deepEqual(lost, [null])
+  })
+
   it('rejects open calls when the keeper goes, fails closed meanwhile, and finds it again', async () => {
     const server = await listen({ admit: () => new Promise(() => undefined) })
     const client = await connected()
@@ -357,7 +371,7 @@ async function listen(
 }
 
 async function connected(
-  bounds: { callTimeoutMs?: number; maxOpenCalls?: number } = {},
+  bounds: Omit<Parameters<typeof connectKeeper>[0], 'socketPath' | 'gate' | 'reconnectMs'> = {},
 ): Promise<KeeperClient> {
   const client = connectKeeper({
     socketPath,

@@ -223,6 +223,25 @@ test('attack: a bucket whose list never ends', async t => {
   }
 })
 
+test('attack: a bucket that goes on to invent objects', async t => {
+  const store = await ObjectStore.listen(t)
+  let calls = 0
+  store.intercept = (_request, response) => {
+    const keys = Array.from({ length: 100 }, (_, i) => `<Contents><Key>k${calls}-${i}</Key></Contents>`)
+    response.end(
+      `<ListBucketResult><IsTruncated>true</IsTruncated><NextContinuationToken>${calls++}</NextContinuationToken>${keys.join('')}</ListBucketResult>`,
+    )
+    return true
+  }
+  const place = { endpoint: store.url, bucket: 'evidence', prefix: '' }
+  const files = objectFiles(place, exchange(), SIGNED, 10_000)
+  await assert.rejects(openCopies(files), {
+    code: 'ship_answer',
+    message: /objects, and more: name a prefix/,
+  })
+  await files.close()
+})
+
 test('of a place with several logs one is named', async t => {
   const at = await scene(t)
   await rename(join(at.folder, CHAIN), join(at.folder, 'x'))

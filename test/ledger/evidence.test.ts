@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
+import { execFileSync } from 'node:child_process'
 import { createHash } from 'node:crypto'
-import { readdir, readFile, truncate, writeFile } from 'node:fs/promises'
+import { readdir, readFile, rm, truncate, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { type TestContext, test } from 'node:test'
 import type { CountersignError } from '../../src/canon/index.js'
@@ -139,4 +140,14 @@ test('a folder that a keeper is writing to is told from one that holds still', a
   writing = false
   await load
   assert.ok(['evidence_moving', 'held still'].includes(said), said)
+})
+
+test('attack: pipes in the place of a dump or beside one are not waited for', async t => {
+  const car = await withDump(t)
+  const pipe = join(car.folder, 'pipe.jsonl')
+  for (const path of [pipe, `${car.dump}.witnessed`]) execFileSync('mkfifo', [path])
+  await rm(`${car.dump}.checkpoint`)
+  execFileSync('mkfifo', [`${car.dump}.checkpoint`])
+  assert.equal((await verifyPath(car.dump, car)).checkpointed, null)
+  await assert.rejects(openEvidence(pipe, nativeCrypto), { code: 'dump_malformed' })
 })

@@ -5,8 +5,9 @@ import { dirname } from 'node:path'
 import { createInterface } from 'node:readline'
 import { type TestContext, test } from 'node:test'
 import { fileURLToPath } from 'node:url'
-import { hex, type SigningKey } from '../../src/canon/index.js'
+import { type CountersignError, hex, type SigningKey } from '../../src/canon/index.js'
 import { type CommitOptions, CommitQueue } from '../../src/ledger/commit.js'
+import { namingDisk } from '../../src/ledger/disk-fault.js'
 import { ledgerFault } from '../../src/ledger/error-table.js'
 import { OpenTile } from '../../src/ledger/tile.js'
 import { nativeCrypto } from '../../src/native/index.js'
@@ -111,6 +112,23 @@ test('a ledger folder that cannot be made or opened is named', async t => {
   const car = await sidecar(t)
   await assert.rejects(car.open({ dir: '/dev/null/ledger' }), { code: 'ledger_unreadable' })
   await assert.rejects(car.open({ highWater: '/dev/null/mark.json' }), { code: /^mark_/ })
+})
+
+test('where the disk is the trouble, the fault names the disk and not the ledger', () => {
+  for (const detail of [
+    'IO error: /var/ledger/000008.ldb: No space left on device',
+    'IO error: /var/ledger/LOCK: Read-only file system',
+    "ENOSPC: no space left on device, mkdir '/var/ledger/before-start.new'",
+  ]) {
+    const named = namingDisk(ledgerFault('ledger_unreadable', detail)) as CountersignError
+    assert.deepEqual([named.code, named.detail], ['ledger_disk', detail])
+  }
+  for (const other of [
+    ledgerFault('ledger_unreadable', 'Corruption: checksum mismatch'),
+    ledgerFault('ledger_damaged', 'Input/output error'),
+    new Error('ENOSPC'),
+  ])
+    assert.equal(namingDisk(other), other)
 })
 
 /** A commit queue over a write that the test controls. */

@@ -78,6 +78,20 @@ describe('linting', () => {
       ],
     ],
     [
+      'a deny that names a thing alone, where calls name none',
+      quiet(
+        '  - { id: no, deny: { api: shop, resources: { type: order, id: o1 } }, because: It is kept. }',
+      ).replace('    routes:\n', '    routes:\n      - { route: "GET /me", class: read }\n'),
+      ['meets_nameless rules.2.deny'],
+    ],
+    [
+      'a deny that names a thing and what is done to it',
+      quiet(
+        '  - { id: no, deny: { api: shop, class: update, resources: { type: order, id: o1 } }, because: It is kept. }',
+      ),
+      [],
+    ],
+    [
       'a deny without a reason',
       quiet('  - { id: no, deny: { api: shop, effect: refund } }'),
       ['missing_because rules.2'],

@@ -1,10 +1,11 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import fc from 'fast-check'
-import { encodeEnvelope, PAYLOAD_TYPES, portableCrypto } from '../../src/canon/index.js'
+import { encodeEnvelope, type JsonObject, PAYLOAD_TYPES, portableCrypto } from '../../src/canon/index.js'
 import {
   openTrustChain,
   openTrustRoot,
+  readTrustRoot,
   requireSeen,
   retireKey,
   revokedSinceMs,
@@ -123,6 +124,14 @@ test('ATTACK: a later version that takes a revocation back → trust_root_chain'
   const forgetful = rotateTrustRoot(third, { revoked: { keys: [], ids: [] } }, portableCrypto)
   const versions = [...chain(), ...sealedChain([forgetful, ['root-2']])]
   assert.throws(() => open(versions, idOf(first)), { code: 'trust_root_chain' })
+})
+
+test('ATTACK: a version that revokes a hundred thousand keys, each of which is looked for among all', () => {
+  const keys = ['x1', 'x2', 'x3'].map(written)
+  Object.defineProperty(keys, 'includes', { value: () => assert.fail('they are gone through') })
+  const since = Object.fromEntries(keys.map(key => [key, '2026-01-01T00:00:00Z']))
+  const root = readTrustRoot(trustRoot({ revoked: { keys, ids: [], since } }) as unknown as JsonObject)
+  assert.equal(revokedSinceMs(root, keys[2] as string), Date.parse('2026-01-01T00:00:00Z'))
 })
 
 test('ATTACK: a later version that lowers the floor under policies → trust_root_chain', () => {

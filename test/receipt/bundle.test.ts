@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import { describe, it } from 'node:test'
+import { describe, it, test } from 'node:test'
 import {
   contentId,
   decodeEnvelope,
@@ -52,6 +52,29 @@ const incident = new Incident().tell()
 const good = await incident.bundle()
 const settled = (root: TrustRoot, ...keys: readonly string[]) =>
   settledEnvelope(decodeEnvelope(sealedRoot(root, ...keys)))
+
+test('attack: many versions of a trust root are not each asked about each of many policies', async () => {
+  const versions = [incident.root]
+  for (let i = 1; i < 60; i++) versions.push(nextRoot(versions.at(-1) as TrustRoot, {}))
+  const trust = versions.map(root => settled(root, 'admin'))
+  // By the role's own key, says its id, and false.
+  const policies = Array.from({ length: 60 }, (_, i) => {
+    const envelope = signedAnyhow(compiled({ version: i + 1 }), ['admin'])
+    return {
+      ...envelope,
+      signatures: envelope.signatures.map(each => ({ ...each, sig: each.sig.toReversed() })),
+    }
+  })
+  let looks = 0
+  const verify: typeof nativeCrypto.verify = (...args) => {
+    looks++
+    return nativeCrypto.verify(...args)
+  }
+  const bundle = { ...good, trust, policies: settledPolicies(nativeCrypto, policies) }
+  const found = verifyBundle(encodeBundle(bundle), { crypto: { ...nativeCrypto, verify }, trust: null })
+  assert.ok(codesOf(found).includes('policy_signature'))
+  assert.ok(looks < 1_000, `${looks} signatures looked at`)
+})
 
 describe('a bundle', () => {
   it('reads back as it was written', () => {
@@ -262,14 +285,17 @@ describe('attack: a bundle', () => {
       return story.verify(await story.bundle(bundle))
     }
     const good = await told(jo)
-    assert.deepEqual([codesOf(good), good.countersignatures], [[], { proven: 1, touched: 0, unproven: 0 }])
+    assert.deepEqual(
+      [codesOf(good), good.countersignatures],
+      [[], { proven: 1, touched: 0, doubted: 0, unproven: 0 }],
+    )
     for (const key of [null, newKey()]) {
       const found = await told(key)
       // The word, and the use that it isn't enough for.
       assert.deepEqual([codesOf(found), found.findingCount], [['entry_contradicts'], 2])
     }
     const part = await told(jo, false)
-    assert.deepEqual(part.countersignatures, { proven: 0, touched: 0, unproven: 1 })
+    assert.deepEqual(part.countersignatures, { proven: 0, touched: 0, doubted: 0, unproven: 1 })
     assert.ok(part.missing.some(({ kind, id }) => kind === 'approval' && id === 'a-1'))
   })
 

@@ -8,7 +8,7 @@ import {
   sealCountersignature,
   statementDigest,
 } from '../../src/policy/index.js'
-import { CountersignatureAudit, type Entry } from '../../src/receipt/index.js'
+import { CountersignatureAudit, type Entry, type RevokedKeys } from '../../src/receipt/index.js'
 import { openedPolicy, signingKey } from '../keeper/keeper-fixture.js'
 import { Authenticator, type TouchChanges } from '../policy/authenticator.js'
 
@@ -80,8 +80,8 @@ const attempt = (ops: readonly object[] = [VOID]) => ({
   ops,
 })
 
-function audited(steps: readonly object[]) {
-  const audit = new CountersignatureAudit(nativeCrypto, () => policy.approvers)
+function audited(steps: readonly object[], revoked: RevokedKeys = new Map()) {
+  const audit = new CountersignatureAudit(nativeCrypto, () => policy.approvers, revoked)
   const found: string[] = []
   for (const [seq, entry] of steps.entries())
     audit.audit({ seq, t: T, chain: CHAIN, ...entry } as unknown as Entry, (code, at, detail) =>
@@ -100,6 +100,7 @@ describe('what people signed', () => {
     assert.deepEqual(audited([step('requested'), byMaria, byJo, step('consumed'), attempt()]), {
       proven: 2,
       touched: 0,
+      doubted: 0,
       unproven: 0,
       found: [],
     })
@@ -110,17 +111,46 @@ describe('what people signed', () => {
     assert.deepEqual(audited([step('requested'), byMaria, byKim, step('consumed'), attempt()]), {
       proven: 2,
       touched: 1,
+      doubted: 0,
       unproven: 0,
       found: [],
     })
   })
 
   it('is not proven without the policy, and that is no finding', () => {
-    const audit = new CountersignatureAudit(nativeCrypto, () => null)
+    const audit = new CountersignatureAudit(nativeCrypto, () => null, new Map())
     const fail = () => assert.fail('found')
     for (const entry of [step('requested'), byMaria, step('consumed'), attempt()])
       audit.audit({ seq: 0, t: T, ...entry } as unknown as Entry, fail)
-    assert.deepEqual(audit.summary(), { proven: 0, touched: 0, unproven: 1 })
+    assert.deepEqual(audit.summary(), { proven: 0, touched: 0, doubted: 0, unproven: 1 })
+  })
+
+  const MARIA = formatPublicKey(maria.publicKey)
+  const asked = [step('requested'), byMaria, byJo, step('consumed'), attempt()]
+
+  it('stands where the key was revoked for what came later', () => {
+    const { found, proven, doubted } = audited(asked, new Map([[MARIA, T + 1]]))
+    assert.deepEqual([found, proven, doubted], [[], 2, 0])
+  })
+
+  it('stands, and is told, where the key was revoked and nobody says since when', () => {
+    const { found, proven, doubted } = audited(asked, new Map([[MARIA, Number.NEGATIVE_INFINITY]]))
+    assert.deepEqual([found, proven, doubted], [[], 2, 1])
+  })
+
+  it('attack: a key that was revoked by then signs on, and counts for no use', () => {
+    const { found, proven } = audited(asked, new Map([[MARIA, T]]))
+    assert.equal(proven, 1)
+    assert.deepEqual(found, [
+      `approval_unproven 1: the key of maria was revoked since ${new Date(T).toISOString()}`,
+      'approval_unproven 3: not signed by enough of finance',
+    ])
+  })
+
+  it('attack: a stolen key dates its word to before it was revoked', () => {
+    const early = step('approved', { by: 'maria', signed: word('approve', maria, STATEMENT, T - 60_000) })
+    const { found } = audited([step('requested'), early], new Map([[MARIA, T]]))
+    assert.match(found.join(), /^approval_unproven 1: the key of maria was revoked/)
   })
 
   const ATTACKS: Readonly<Record<string, readonly [steps: readonly object[], found: RegExp]>> = {

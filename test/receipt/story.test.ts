@@ -1,8 +1,17 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { contentId } from '../../src/canon/index.js'
+import {
+  canonicalBytes,
+  contentId,
+  decodeEnvelope,
+  encodeEnvelope,
+  fromUtf8,
+  type JsonObject,
+  parseCanonical,
+  utf8,
+} from '../../src/canon/index.js'
 import { nativeCrypto } from '../../src/native/index.js'
-import { type Bundle, type StoryStep, storyOf } from '../../src/receipt/index.js'
+import { type Bundle, openEntry, type StoryStep, storyOf } from '../../src/receipt/index.js'
 import { hostile, Incident, POLICY } from './bundle-fixture.js'
 
 const incident = new Incident().tell()
@@ -88,3 +97,27 @@ test('attack: no fact holds two texts that a stranger chose', async () => {
         `${label}: ${value}`,
       )
 })
+
+test('attack: words of ours beside a stranger’s are told apart from them', () => {
+  const posing = 'GET to billing'
+  const seq = good.entries.find(({ entry }) => openEntry(utf8(entry)).entry.type === 'attempt')?.seq
+  const entries = good.entries.map(each =>
+    each.seq === seq ? { ...each, entry: posed(each.entry, posing) } : each,
+  )
+  const step = tell({ ...good, entries }).find(each => each.seq === seq)
+  const { request, decision } = factsOf(step as StoryStep)
+  assert.match(request ?? '', /^"GET to billing" to /)
+  assert.match(decision ?? '', / with code "GET to billing"$/)
+})
+
+/** The same entry with this text as method and code; its signature holds no more. */
+function posed(written: string, text: string): string {
+  const envelope = decodeEnvelope(utf8(written))
+  const entry = parseCanonical(envelope.payload) as JsonObject & { req: JsonObject; decision: JsonObject }
+  const payload = canonicalBytes({
+    ...entry,
+    req: { ...entry.req, method: text },
+    decision: { ...entry.decision, code: text },
+  })
+  return fromUtf8(encodeEnvelope({ ...envelope, payload }))
+}

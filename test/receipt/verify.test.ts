@@ -294,3 +294,13 @@ test('findings are counted, and only the first ones are kept', async () => {
   assert.equal(found.findings.length, 20)
   assert.equal(found.validPrefix, 2)
 })
+
+test('attack: a source of nothing but line ends is not read to its end', async () => {
+  let read = 0
+  async function* lines() {
+    for (; read < 20_000; read++) yield new Uint8Array()
+  }
+  const found = await verifyEntries(lines(), { crypto: nativeCrypto, keys: null, checkpoints: [] })
+  assert.ok(read < 20_000)
+  assert.deepEqual([found.sound, found.validPrefix, found.findingCount], [false, 0, read + 1])
+})

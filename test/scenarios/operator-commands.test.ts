@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { writeFileSync } from 'node:fs'
 import { after, before, describe, test } from 'node:test'
+import { wordsOf } from '../../src/cli/error-words.js'
 import { sealedFileOf } from '../../src/cli/policy-location.js'
 import { countersign } from '../cli/command-line.js'
 import { type Lasting, Shared } from '../lasting.js'
@@ -13,6 +14,10 @@ const HOLDING = `
     to: coder
     approvers: operators
     because: New invoices are read by somebody first.
+  - id: one-is-looked-at-with-a-second-person
+    hold: { api: billing, operations: ["GET /invoices/{id}"], resources: ["in-held"] }
+    to: coder
+    approvers: operators
 approvers:
   operators:
     keys: { nobody: "ed25519:11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo" }
@@ -52,15 +57,19 @@ test('status says that all is well, and exits with 1 when it is not', async t =>
   assert.match(shown.out, /invoices, version 1, until 2099-01-01T00:00:00\.000Z/)
 
   writeFileSync(sealedFileOf(sidecar.loaded), '{}')
-  await command(sidecar, 'policy', 'reload')
+  const reloaded = await command(sidecar, 'policy', 'reload')
   const refused = await command(sidecar, 'status')
-  assert.equal(refused.code, 1)
+  assert.deepEqual([reloaded.code, refused.code], [1, 1])
+  const mend = wordsOf('envelope_malformed')?.mend ?? assert.fail()
+  assert.ok(reloaded.out.includes(mend), reloaded.out)
   assert.match(refused.out, /NOT healthy[\s\S]*envelope_malformed/)
+  assert.ok(refused.out.includes(mend), refused.out)
 
   await sidecar.stop()
   const gone = await command(sidecar, 'status')
   assert.equal(gone.code, 1)
   assert.match(gone.out, /cannot reach the keeper/)
+  assert.match(gone.out, new RegExp(`gate +${sidecar.url}, when it ran last`))
 })
 
 test('why explains the attempt of an outcome, and says of every other entry what it records', async t => {
@@ -101,6 +110,28 @@ test('why explains the attempt of an outcome, and says of every other entry what
   )
 })
 
+test('why reads the log of a sidecar that was stopped, and holds an anchor against it', async t => {
+  const sidecar = await running(t)
+  const { receipt } = await ask(sidecar, 'POST', '/invoices/in-1/void')
+  const live = await command(sidecar, 'why', receipt)
+  await sidecar.stop()
+  const unreached = await command(sidecar, 'why', receipt)
+  assert.equal(unreached.code, 2)
+  assert.match(unreached.err, /cannot reach the keeper[\s\S]*--in LEDGER/)
+  const left = ['--in', sidecar.loaded.path(sidecar.loaded.config.ledger.dir)]
+  assert.deepEqual(await command(sidecar, 'why', receipt, ...left), live)
+  for (const [forged, says] of [
+    [receipt.replace(/leaf="[0-9a-f]{2}/, 'leaf="00'), /The log was changed/],
+    [receipt.replace(/seq=\d+/, 'seq=999'), /Entries are missing/],
+    [receipt.replace('localhost', 'elsewhere'), /it names elsewhere/],
+  ] as const) {
+    const answer = await command(sidecar, 'why', forged, ...left)
+    assert.equal(answer.code, 1, forged)
+    assert.match(answer.out, says)
+  }
+  assert.match((await command(sidecar, 'why', '999', ...left)).err, /receipt_unknown/)
+})
+
 describe('commands at one running sidecar', () => {
   const shared = new Shared()
   let sidecar: Sidecar
@@ -124,6 +155,7 @@ describe('commands at one running sidecar', () => {
       /coder asked for POST \/invoices\/\{id\}\/void; decided deny by rule never-void/,
     )
     assert.match(byNumber.out, /because {5}A voided invoice/)
+    assert.match(byNumber.out, /^ {2}resource {4}invoice in-1$/m)
 
     const allowed = await ask(sidecar, 'GET', '/invoices/in-1')
     // The outcome is written after the agent has its answer.
@@ -159,9 +191,12 @@ describe('commands at one running sidecar', () => {
     const { approvals } = JSON.parse((await command(sidecar, 'approvals', 'list', '--json')).out)
     assert.equal(approvals.length, 1)
     const [{ id }] = approvals
+    assert.equal((await ask(sidecar, 'GET', '/invoices/in-held')).status, 403)
     assert.match(
       (await command(sidecar, 'approvals', 'list')).out,
-      new RegExp(`${id}  coder .*POST /invoices`),
+      new RegExp(
+        `${id}  coder .*POST /invoices\n  held by .*[\\s\\S]*  coder .*GET /invoices/\\{id\\}\n  on invoice in-held\n  held by`,
+      ),
     )
     const shown = await command(sidecar, 'approvals', 'show', id)
     assert.match(shown.out, /acting for {3}maria, who can’t approve it/)

@@ -172,7 +172,7 @@ describe('a rollout', () => {
     assert.match(running.out, /^allow → deny: 3 attempts$/m)
     assert.match(
       running.out,
-      /coder billing GET \/invoices\/\{id\}: observed → no_matching_rule; receipts \d+, \d+/,
+      /coder billing "GET \/invoices\/\{id\}": observed → no_matching_rule; receipts \d+, \d+/,
     )
     const dump = join(sidecar.folder, 'evidence.jsonl')
     assert.equal((await sidecar.command(['receipts', 'export', dump])).code, 0)

@@ -112,16 +112,22 @@ async function list(options: ApprovalOptions, io: Io): Promise<void> {
   if (options.json === true) return printJson(io, { approvals })
   for (const approval of approvals) {
     const { id, agent, task, rule } = approval
-    printLine(io, `${id}  ${shown(agent)}  ${shown(task)}  ${namesOf(approval)}`)
+    printLine(
+      io,
+      `${id}  ${shown(agent)}  ${shown(task)}  ${namesOf(approval.operations, approval.operationCount)}`,
+    )
+    if (approval.resourceCount > 0)
+      printLine(io, `  on ${namesOf(approval.resources, approval.resourceCount)}`)
     printLine(io, `  held by ${shown(rule ?? 'a limit')}, ${stateWords(approval, Date.now())}`)
     printLine(io, `  needs ${neededWords(approval)}`)
   }
   if (approvals.length === 0) printLine(io, 'Nothing waits for approval.')
 }
 
-function namesOf({ operations, operationCount }: ApprovalSummary): string {
-  const more = operationCount - operations.length
-  return `${operations.map(each => shown(each)).join(', ')}${more > 0 ? ` and ${more} more` : ''}`
+/** Names in a row; what is beyond them in all is counted. */
+function namesOf(names: readonly string[], all: number): string {
+  const more = all - names.length
+  return `${names.map(each => shown(each)).join(', ')}${more > 0 ? ` and ${more} more` : ''}`
 }
 
 async function show(id: string, options: ShowOptions, io: Io): Promise<void> {

@@ -1,12 +1,13 @@
 import { homedir } from 'node:os'
 import process from 'node:process'
 import type { Command } from 'commander'
+import type { ActivePolicy } from '../../policy/index.js'
 import { type LoadedConfig, loadConfig } from '../config.js'
 import { clientFiles, environmentVariables, peoplesKeys, projectFiles } from '../doctor/credentials.js'
 import type { Finding } from '../doctor/finding.js'
 import { directEgress, fixedClients, sharedUsers, sidecarSecrets } from '../doctor/separation.js'
+import { expiry, openDoors, policyHere, unservedCredentials } from '../doctor/sidecar.js'
 import { AnswerNo, type Io, printJson, printLine } from '../io.js'
-import { readSealedPolicy } from '../sealed-policy.js'
 import { addConfigOption } from '../session-options.js'
 
 interface DoctorOptions {
@@ -19,7 +20,7 @@ export function registerDoctor(program: Command, io: Io): void {
   addConfigOption(program.command('doctor'))
     .summary('find what would undo the sidecar')
     .description(
-      'Run it as the agent’s user. Looks for credentials that the agent can read, direct ways to the upstreams, users that should be apart, and clients that can’t be redirected. Exit 1 when it found any.',
+      'Run it as the agent’s user. Looks for credentials that the agent can read, direct ways to the upstreams, users that should be apart, and clients that can’t be redirected; for listeners and folders that are open to everybody, and a policy that is missing or about to expire. As root or the keeper’s user it also says which credentials of the policy the vault has no secret for. Exit 1 when it found any.',
     )
     .option('--folder <dir>', 'folder that the agent works in, searched for credentials', '.')
     .option('--json', 'one JSON document')
@@ -40,8 +41,19 @@ async function examine(loaded: LoadedConfig, folder: string, io: Io): Promise<Fi
     ...peoplesKeys(homedir()),
     ...sidecarSecrets(secretFiles(loaded)),
     ...sharedUsers(process.getuid?.() ?? -1),
-    ...(await directEgress(upstreamOrigins(loaded))),
+    ...openDoors(loaded),
+    ...(await whatThePolicyNeeds(loaded, io)),
     ...fixedClients(io.env.PATH ?? ''),
+  ]
+}
+
+async function whatThePolicyNeeds(loaded: LoadedConfig, io: Io): Promise<Finding[]> {
+  const policy = policyHere(loaded)
+  if ('subject' in policy) return [policy]
+  return [
+    ...(await directEgress(upstreamOrigins(policy))),
+    ...(await unservedCredentials(loaded, policy, io)),
+    ...expiry(policy, Date.now()),
   ]
 }
 
@@ -60,9 +72,8 @@ function secretFiles({ config, path }: LoadedConfig): string[] {
   ]
 }
 
-function upstreamOrigins(loaded: LoadedConfig): string[] {
-  const apis = [...readSealedPolicy(loaded).apis.values()]
-  return [...new Set(apis.flatMap(api => Object.values(api.origins)))]
+function upstreamOrigins({ apis }: ActivePolicy): string[] {
+  return [...new Set([...apis.values()].flatMap(api => Object.values(api.origins)))]
 }
 
 function print(findings: readonly Finding[], io: Io): void {

@@ -2,11 +2,10 @@ import { existsSync, readdirSync } from 'node:fs'
 import { hostname } from 'node:os'
 import { resolve } from 'node:path'
 import type { Command } from 'commander'
-import { parsePolicySource } from '../../policy/index.js'
 import { initDeployment } from '../init-deployment.js'
 import { initSandbox } from '../init-sandbox.js'
 import { type Io, printJson, printLine, UsageError } from '../io.js'
-import { policyTemplates, readTemplate } from '../policy-templates.js'
+import { documentOf, policyTemplates } from '../policy-templates.js'
 
 interface InitOptions {
   readonly template: string
@@ -99,6 +98,7 @@ function originOf(origin: string): string {
 function nextSteps(template: string, production: boolean): readonly string[] {
   return [
     'Edit DIR/policy/policy.yaml: ids, addresses, agents, rules; then  countersign policy lint DIR/policy/policy.yaml',
+    ...approverSteps(template),
     'countersign policy seal DIR/policy/policy.yaml --key DIR/trust/keys/policy.jwk -o DIR/policy/policy.sealed.json',
     ...vaultSteps(template),
     'Move DIR/trust/keys/*.jwk to their holders, off this machine: root and recover into a safe, policy to who seals policies, enrol to who issues grants, operate to who is on call.',
@@ -109,6 +109,14 @@ function nextSteps(template: string, production: boolean): readonly string[] {
   ]
 }
 
+function approverSteps(template: string): readonly string[] {
+  const names = Object.values(documentOf(template).approvers ?? {}).flatMap(({ keys }) => Object.keys(keys))
+  if (names.length === 0) return []
+  return [
+    `DIR/trust/keys/approver.jwk is the key that the policy has for ${[...new Set(names)].join(' and ')}: name the people who approve instead, each with a key of their own (countersign trust key FILE --lock prints it) or a passkey.`,
+  ]
+}
+
 const USER_STEPS: readonly string[] = [
   'groupadd --system countersign; for u in gate keeper; do useradd --system --no-create-home --gid countersign countersign-$u; done',
   'chown -R countersign-keeper:countersign DIR/keeper',
@@ -116,9 +124,7 @@ const USER_STEPS: readonly string[] = [
 
 /** One command per credential of the template, with the origins and environments that it is used in there. */
 function vaultSteps(template: string): readonly string[] {
-  const source = parsePolicySource(readTemplate(template))
-  if (source.kind === 'findings') throw new Error(`the template ${template} does not parse`)
-  const { apis, credentials, agents } = source.document
+  const { apis, credentials, agents } = documentOf(template)
   const environment = Object.values(agents)[0]?.environment ?? 'ENVIRONMENT'
   return Object.entries(credentials ?? {}).map(([name, { minter }]) => {
     const upstream = Object.values(apis).find(api => api.credential === name)?.upstream ?? 'https://HOST'

@@ -3,7 +3,7 @@ import { connectAdmin } from '../admin-client.js'
 import { loadConfig } from '../config.js'
 import { visible } from '../entry-text.js'
 import { AnswerNo, type Io, printJson, printLine } from '../io.js'
-import type { KeeperStatus } from '../keeper-status.js'
+import { type KeeperStatus, refusedWords } from '../keeper-status.js'
 import { group } from '../program-group.js'
 import { addConfigOption } from '../session-options.js'
 
@@ -43,7 +43,7 @@ async function reload(options: ReloadOptions, io: Io): Promise<void> {
 function print({ policy, refusedUpdate, distribution }: Reloaded, io: Io): void {
   if (distribution?.failing != null)
     printLine(io, `Not fetched: ${distribution.failing.message} The last good policy stays.`)
-  if (refusedUpdate !== null) printLine(io, `Refused: ${refusedUpdate.code}: ${refusedUpdate.message}`)
+  if (refusedUpdate !== null) printLine(io, `Refused: ${visible(refusedWords(refusedUpdate))}`)
   printLine(
     io,
     policy === null

@@ -1,5 +1,5 @@
 import type { Command } from 'commander'
-import { visible } from '../entry-text.js'
+import { word } from '../entry-text.js'
 import { AnswerNo, type Io, printJson, printLine } from '../io.js'
 import { consultPolicy } from '../policy-file.js'
 import { group } from '../program-group.js'
@@ -80,9 +80,9 @@ function print(report: ReplayReport, io: Io): void {
 }
 
 function describe({ attempt: { entry }, decision }: Difference): string {
-  const what = entry.ops.map(({ name }) => name).join(', ')
-  const before = entry.decision.rule ?? entry.decision.code
-  return visible(`${entry.agent.id} ${entry.req.api} ${what}: ${before} → ${decision.rule ?? decision.code}`)
+  const what = entry.ops.map(({ name }) => word(name)).join(', ')
+  const before = word(entry.decision.rule ?? entry.decision.code)
+  return `${word(entry.agent.id)} ${word(entry.req.api)} ${what}: ${before} → ${word(decision.rule ?? decision.code)}`
 }
 
 const MAX_RECEIPTS = 8

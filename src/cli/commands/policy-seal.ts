@@ -1,4 +1,4 @@
-import { existsSync, readFileSync, renameSync, writeFileSync } from 'node:fs'
+import { existsSync, readFileSync } from 'node:fs'
 import type { Command } from 'commander'
 import {
   contentId,
@@ -6,21 +6,14 @@ import {
   type Envelope,
   encodeEnvelope,
   equalBytes,
+  formatPublicKey,
   type JsonObject,
   PAYLOAD_TYPES,
   parseCanonical,
 } from '../../canon/index.js'
 import { nativeCrypto } from '../../native/index.js'
-import {
-  activate,
-  addSignature,
-  keysOfRole,
-  readSealedMetadata,
-  sealPolicy,
-  signersOf,
-  type TrustRoot,
-} from '../../policy/index.js'
-import { visible } from '../entry-text.js'
+import { activate, addSignature, readSealedMetadata, sealPolicy, type TrustRoot } from '../../policy/index.js'
+import { timeWords } from '../entry-text.js'
 import { AnswerNo, type Io, printJson, printLine, UsageError } from '../io.js'
 import { ID_WORDS, type LookFlags, requireLookedAt } from '../looked-at.js'
 import { type NeverProof, neverLines, proveNever } from '../never-report.js'
@@ -29,8 +22,9 @@ import { compilePolicyFile, consultPolicy } from '../policy-file.js'
 import { group } from '../program-group.js'
 import { repeatable } from '../repeatable.js'
 import { writeSealedPolicy } from '../sealed-policy.js'
+import { holdersOf, type SealedSummary, summaryLines, summaryOf } from '../sealed-summary.js'
 import { openSigningKeys, SIGNER_WORDS, type SigningFlags } from '../signing-keys.js'
-import { openTrustFile } from '../trust-files.js'
+import { openTrustFile, replaceExclusively } from '../trust-files.js'
 
 export function registerPolicySeal(program: Command, io: Io): void {
   const policy = group(program, 'policy', 'check, explain, seal and show policies')
@@ -48,6 +42,8 @@ export function registerPolicySeal(program: Command, io: Io): void {
       'with --next: the policy that was sealed last; the file to be replaced unless told',
     )
     .option('--config <file>', 'with --next: ask the running sidecar which version is in force')
+    .option('--trust <file>', TRUST_WORDS)
+    .option('--pin <id>', 'content id that one version of it must have')
     .option('--passphrase-file <file>', 'passphrase of the locked keys')
     .option('--json', 'one JSON document')
     .addHelpText('after', SEAL_HELP)
@@ -59,6 +55,8 @@ export function registerPolicySeal(program: Command, io: Io): void {
     .option('--key <file>', 'a policy key to sign with; repeatable', repeatable)
     .option('--signer <command>', SIGNER_WORDS, repeatable)
     .option('--id <id>', ID_WORDS)
+    .option('--trust <file>', TRUST_WORDS)
+    .option('--pin <id>', 'content id that one version of it must have')
     .option('--passphrase-file <file>', 'passphrase of the locked keys')
     .option('--json', 'one JSON document')
     .addHelpText('after', SIGN_HELP)
@@ -74,16 +72,19 @@ export function registerPolicySeal(program: Command, io: Io): void {
     .action((file: string, options: ShowFlags) => show(file, options, io))
 }
 
+const TRUST_WORDS =
+  'root.json to hold keys and signatures against: without it a key that is no policy key seals what nobody opens'
+
 const SEAL_HELP = `
 Writes the sealed file and, beside it, the catalogs that it pins as catalogs/<digest>.json; keep them together. Where
-the file holds the very same policy already, the signature is added to those of the others; any other is replaced. Keep
-every sealed file: the evidence is checked against it (\`receipts verify --policies DIR\`).
+the file holds the very same policy already, the signature is added to those of the others; any other is replaced, and kept
+beside as NAME.vVERSION.DIGEST.json. Keep every sealed file: the evidence is checked against it (\`receipts verify --policies DIR\`).
 
 --next sets the version in the sealed policy to the one after the last; the source is not edited, and where it is
 further ahead, its own version stays. One person seals with --next; the others add theirs with \`policy sign\`.
 
 Examples:
-  countersign policy seal policy.yaml --key maria.jwk -o policy.sealed.json
+  countersign policy seal policy.yaml --key maria.jwk -o policy.sealed.json --trust trust/root.json
   countersign policy seal policy.yaml --key maria.jwk --next --after in-force/policy.sealed.json
   countersign policy seal .countersign/policy/policy.yaml --next --key .countersign/trust/keys/policy.jwk
 `
@@ -105,6 +106,8 @@ Example:
 `
 
 interface SignFlags extends SigningFlags {
+  readonly trust?: string
+  readonly pin?: string
   readonly json?: boolean
 }
 
@@ -136,9 +139,14 @@ async function seal(file: string, options: SealFlags, io: Io): Promise<void> {
   }
   const unsigned = sealPolicy(options.next === true ? await asNextVersion(payload, before) : payload, [])
   refuseOlder(out, unsigned)
-  const envelope = await signWith(withSignaturesOf(out, unsigned), options, io)
+  const trust = trustOf(options)
+  if (trust !== null) refuseBelowFloor(unsigned, trust)
+  const envelope = await signWith(withSignaturesOf(out, unsigned), trust, options, io)
+  const summary = judged(out, envelope, trust, options)
+  warnExpired(envelope, io)
+  const kept = keepBefore(out, envelope)
   writeSealedPolicy(out, envelope, catalogs)
-  print(io, { file: out, ...summaryOf(envelope) }, options.json === true)
+  print(io, kept === null ? summary : { ...summary, kept }, options.json === true)
 }
 
 /** Two holders who seal the same source from their own checkouts mean one policy with two signatures. */
@@ -157,7 +165,7 @@ function withSignaturesOf(file: string, unsigned: Envelope): Envelope {
 /** No sidecar that has seen the later version takes an earlier one again. */
 function refuseOlder(file: string, unsigned: Envelope): void {
   if (!existsSync(file)) return
-  let known: Summary
+  let known: SealedSummary
   try {
     known = { file, ...summaryOf(decodeEnvelope(readFileSync(file))) }
   } catch {
@@ -194,14 +202,89 @@ async function sign(file: string, options: SignFlags & LookFlags, io: Io): Promi
   }
   const lines = summaryLines({ file, ...summary })
   await requireLookedAt({ what: 'policy', id: summary.id, lines }, options, io)
-  const envelope = await signWith(unsigned, options, io)
-  writeFileSync(`${file}.next`, encodeEnvelope(envelope))
-  renameSync(`${file}.next`, file)
-  print(io, { file, ...summaryOf(envelope) }, options.json === true)
+  const trust = trustOf(options)
+  const envelope = await signWith(unsigned, trust, options, io)
+  const signed = judged(file, envelope, trust, options)
+  warnExpired(envelope, io)
+  replaceExclusively(file, () => encodeEnvelope(envelope))
+  print(io, signed, options.json === true)
 }
 
-async function signWith(envelope: Envelope, options: SignFlags, io: Io): Promise<Envelope> {
-  return (await openSigningKeys(options, io)).reduce(addSignature, envelope)
+/** Nothing is signed by a key that would make the whole file one that no sidecar opens. */
+async function signWith(
+  envelope: Envelope,
+  trust: TrustRoot | null,
+  options: SignFlags,
+  io: Io,
+): Promise<Envelope> {
+  const keys = await openSigningKeys(options, io)
+  const stranger = keys.find(({ publicKey }) => trust !== null && !isPolicyKey(publicKey, trust))
+  if (stranger !== undefined)
+    throw new UsageError(
+      `${formatPublicKey(stranger.publicKey)} is no key of the policy role in ${options.trust}`,
+      'A signature by any other key keeps every sidecar from opening the policy. Sign with a key of that role; `countersign trust show` lists them.',
+    )
+  return keys.reduce(addSignature, envelope)
+}
+
+function isPolicyKey(publicKey: Uint8Array, trust: TrustRoot): boolean {
+  const { keys } = trust.roles.policy
+  return keys.some(name => trust.keys[name] === formatPublicKey(publicKey))
+}
+
+function trustOf({ trust, pin }: SignFlags): TrustRoot | null {
+  if (trust !== undefined) return openTrustFile(trust, pin).root
+  if (pin === undefined) return null
+  throw new UsageError('--pin names a version of a trust root', 'Pass the root itself with --trust FILE.')
+}
+
+/** The floor of the trust root: what is below it no sidecar loads. */
+function refuseBelowFloor(unsigned: Envelope, { minPolicyVersion }: TrustRoot): void {
+  const { version } = summaryOf(unsigned)
+  if (version < minPolicyVersion)
+    throw new UsageError(
+      `this is version ${version}, and the trust root lets none below ${minPolicyVersion}`,
+      'Raise metadata.version, or pass --next.',
+    )
+}
+
+function warnExpired({ payload }: Envelope, io: Io): void {
+  const { expiresMs } = readSealedMetadata(parseCanonical(payload) as JsonObject)
+  if (expiresMs <= Date.now())
+    io.stderr.write(
+      `warning: the policy expired at ${timeWords(expiresMs)}, and no sidecar loads it. Raise metadata.expires.\n`,
+    )
+}
+
+/**
+ * Another policy that is replaced is kept beside, under a name of its own: decisions that it made are checked against it. Returns
+ * where; null where there is none.
+ */
+function keepBefore(file: string, envelope: Envelope): string | null {
+  if (!existsSync(file)) return null
+  const bytes = readFileSync(file)
+  let before: Omit<SealedSummary, 'file'>
+  try {
+    before = summaryOf(decodeEnvelope(bytes))
+  } catch {
+    return null
+  }
+  const { id, version } = before
+  if (id === contentId(nativeCrypto, envelope.payload)) return null
+  const digits = id.slice('sha256:'.length, 'sha256:'.length + 8)
+  const kept = `${file.replace(/\.json$/, '')}.v${version}.${digits}.json`
+  if (!existsSync(kept)) replaceExclusively(kept, () => bytes)
+  return kept
+}
+
+function judged(
+  file: string,
+  envelope: Envelope,
+  trust: TrustRoot | null,
+  { pin }: SignFlags,
+): SealedSummary {
+  const summary = { file, ...summaryOf(envelope) }
+  return trust === null ? summary : { ...summary, holders: holdersOf(envelope, trust, pin !== undefined) }
 }
 
 function show(file: string, options: ShowFlags, io: Io): void {
@@ -220,69 +303,6 @@ function show(file: string, options: ShowFlags, io: Io): void {
   if (!holders.enough) throw new AnswerNo()
 }
 
-interface Summary {
-  readonly file: string
-  readonly id: string
-  readonly name: string
-  readonly version: number
-  readonly audience: readonly string[]
-  readonly expires: string
-  /** Agents that observe, and until when. */
-  readonly observing: readonly { readonly agent: string; readonly until: string }[]
-  /** Key ids in the file; what they are worth only a trust root can say. */
-  readonly signatures: readonly string[]
-  /** What was proven before it was sealed: ids of the `never` statements. */
-  readonly never: readonly string[]
-  readonly holders?: Holders
-}
-
-interface Holders {
-  readonly threshold: number
-  readonly signed: readonly string[]
-  readonly missing: readonly string[]
-  readonly enough: boolean
-  /** False where the trust root was taken at its word. */
-  readonly pinned: boolean
-}
-
-function summaryOf(envelope: Envelope): Omit<Summary, 'file'> {
-  const payload = parseCanonical(envelope.payload) as JsonObject
-  const { name, version, audience, expiresMs } = readSealedMetadata(payload)
-  return {
-    id: contentId(nativeCrypto, envelope.payload),
-    name,
-    version,
-    audience,
-    expires: new Date(expiresMs).toISOString(),
-    observing: observingOf(payload),
-    signatures: envelope.signatures.map(({ keyid }) => keyid),
-    never: neverIds(payload),
-  }
-}
-
-function neverIds({ never }: JsonObject): readonly string[] {
-  if (!Array.isArray(never)) return []
-  return never.flatMap(each =>
-    typeof each === 'object' && each !== null && 'id' in each && typeof each.id === 'string' ? [each.id] : [],
-  )
-}
-
-function observingOf({ agents }: JsonObject): Summary['observing'] {
-  return Object.entries((agents ?? {}) as Record<string, { observeUntil?: unknown }>).flatMap(
-    ([agent, { observeUntil }]) =>
-      typeof observeUntil === 'number' ? [{ agent, until: new Date(observeUntil).toISOString() }] : [],
-  )
-}
-
-/** Who of the policy role has signed. Throws for a signature that is not theirs, as the runtime would. */
-function holdersOf(envelope: Envelope, trust: TrustRoot, pinned: boolean): Holders {
-  const { keys, threshold } = trust.roles.policy
-  const signers = signersOf(nativeCrypto, envelope, keysOfRole(trust, 'policy'))
-  const signed = keys.filter(name => signers.has(trust.keys[name] as string))
-  const missing = keys.filter(name => !signed.includes(name))
-  return { threshold, signed, missing, enough: signed.length >= threshold, pinned }
-}
-
 function readSealed(file: string): Envelope {
   const envelope = decodeEnvelope(readBytes(file))
   if (envelope.payloadType !== PAYLOAD_TYPES.policy)
@@ -298,35 +318,7 @@ function readBytes(file: string): Uint8Array {
   }
 }
 
-function print(io: Io, summary: Summary, json: boolean): void {
+function print(io: Io, summary: SealedSummary, json: boolean): void {
   if (json) printJson(io, summary)
   else for (const line of summaryLines(summary)) printLine(io, line)
-}
-
-function summaryLines(summary: Summary): readonly string[] {
-  const { file, id, name, version, audience, expires, observing, signatures, never, holders } = summary
-  const said = [
-    `${file}: policy ${name}, version ${version}`,
-    `  id          ${id}`,
-    `  audience    ${audience.join(', ')}`,
-    `  expires     ${expires}`,
-    ...(never.length > 0 ? [`  never       ${never.join(', ')}`] : []),
-    ...observing.map(
-      ({ agent, until }) =>
-        `  OBSERVES    ${agent}, until ${until}: what no rule reaches passes, up to update`,
-    ),
-    ...(holders === undefined
-      ? [`  signatures  ${signatures.length}, not held against a trust root`]
-      : holderLines(holders)),
-  ]
-  // ATTACK: whoever signs reads this first, and a payload that no compiler made may be called anything.
-  return said.map(visible)
-}
-
-function holderLines({ signed, threshold, pinned, enough, missing }: Holders): readonly string[] {
-  return [
-    `  signed by   ${signed.join(', ') || 'nobody'} (${signed.length} of ${threshold} needed)`,
-    ...(pinned ? [] : ['  trust       NOT compared with a pin']),
-    ...(enough ? [] : [`  missing     ${missing.join(', ')}`]),
-  ]
 }

@@ -105,6 +105,11 @@ function lint(file: string, options: LintFlags, io: Io): void {
   else {
     for (const finding of findings) printLine(io, describeFinding(file, finding))
     printLine(io, `${file}: ${counted(errors, 'error')}, ${counted(warnings, 'warning')}`)
+    if (read.kind === 'findings')
+      printLine(
+        io,
+        'These are all of its form. What its rules say is looked at once that is mended: lint it again.',
+      )
   }
   if (errors > 0 || (options.strict === true && warnings > 0)) throw new AnswerNo()
 }

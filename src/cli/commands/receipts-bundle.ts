@@ -1,4 +1,4 @@
-import { renameSync, writeFileSync } from 'node:fs'
+import { constants } from 'node:fs'
 import { open } from 'node:fs/promises'
 import { type Command, InvalidArgumentError } from 'commander'
 import { utf8 } from '../../canon/index.js'
@@ -22,7 +22,7 @@ import { type DisclosureResult, discloseFields } from '../disclose.js'
 import { exportBundle, type WrittenBundle } from '../export-bundle.js'
 import { AnswerNo, type Io, printJson, printLine, UsageError } from '../io.js'
 import { openNeeded, readNeeded } from '../needed-file.js'
-import { asNewFile } from '../new-file.js'
+import { asNewFile, writeNewFile } from '../new-file.js'
 import { group } from '../program-group.js'
 import { progress } from '../progress.js'
 import { asksNothing, type Question } from '../question.js'
@@ -38,7 +38,7 @@ import { repeatable } from '../repeatable.js'
 import { readAuditorKey } from '../replay/log-options.js'
 import { addConfigOption } from '../session-options.js'
 import { addSourceOptions, type SourceFlags } from '../source-options.js'
-import { trustChainIn } from '../trust-files.js'
+import { replaceExclusively, trustChainIn } from '../trust-files.js'
 import { exportTilesInto } from './receipts-prove.js'
 
 interface ExportOptions extends QuestionOptions, SourceFlags {
@@ -247,7 +247,8 @@ function writtenLines(file: string, { selection, verification }: WrittenBundle):
 
 /** True for a file that begins as a bundle does. */
 export async function isBundleFile(path: string): Promise<boolean> {
-  const file = await open(path).catch(() => null)
+  // Of a pipe, somebody else's or one's own, nothing is waited for.
+  const file = await open(path, constants.O_RDONLY | constants.O_NONBLOCK).catch(() => null)
   if (file === null) return false
   try {
     const head = Buffer.alloc(32)
@@ -318,7 +319,7 @@ async function disclose(file: string, options: DiscloseOptions, io: Io): Promise
       content: content === undefined ? null : readNeeded(content, Number.POSITIVE_INFINITY),
     }
     const { bundle, results } = await discloseFields(before, source, key, wish)
-    writeBundle(options.out ?? null, file, encodeBundle(bundle))
+    await writeBundle(options.out ?? null, file, encodeBundle(bundle))
     if (options.json === true) printJson(io, { file: options.out ?? file, results })
     else for (const result of results) printLine(io, resultLine(result))
     if (results.length === 0 || results.some(({ kind }) => kind === 'refused')) throw new AnswerNo()
@@ -336,13 +337,9 @@ function seqsOf(
 }
 
 /** In one step, so that no half-written bundle takes the place of a whole one. */
-function writeBundle(out: string | null, file: string, bytes: Uint8Array): void {
-  if (out !== null) {
-    writeFileSync(out, bytes, { flag: 'wx', mode: 0o600 })
-    return
-  }
-  writeFileSync(`${file}.next`, bytes, { flag: 'wx', mode: 0o600 })
-  renameSync(`${file}.next`, file)
+async function writeBundle(out: string | null, file: string, bytes: Uint8Array): Promise<void> {
+  if (out === null) replaceExclusively(file, () => bytes, 0o600)
+  else await writeNewFile(out, bytes)
 }
 
 function resultLine(result: DisclosureResult): string {

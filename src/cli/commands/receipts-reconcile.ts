@@ -1,6 +1,6 @@
 import type { Command } from 'commander'
 import { loadConfig } from '../config.js'
-import { visible } from '../entry-text.js'
+import { word } from '../entry-text.js'
 import { AnswerNo, type Io, printJson, printLine, UsageError } from '../io.js'
 import { consultPolicy } from '../policy-file.js'
 import { sealedFileOf } from '../policy-location.js'
@@ -39,7 +39,8 @@ export function registerReceiptsReconcile(program: Command, io: Io): void {
       'after',
       `
 The name of a role's session is the id of the mint entry that made it. What a session of the role did and no receipt
-explains, went around. Exit code 0: nothing did; 1: something did; 2: it could not be asked.
+explains, went around. Exit code 0: nothing did; 1: something did; 2: it could not be asked. The receipts are taken as they
+are: verify them first, with \`receipts verify\`.
 
 Examples:
   aws s3 sync s3://trail/AWSLogs/111122223333/CloudTrail/eu-west-1/2027/01/13 trail
@@ -103,6 +104,7 @@ function linesOf(answer: Reconciliation, roles: ReadonlySet<string>): readonly s
       : `${findings.length} ${findings.length === 1 ? 'call' : 'calls'} went around the sidecar.`,
     ...findings.slice(0, MOST_SHOWN).flatMap(findingLines),
     ...(findings.length > MOST_SHOWN ? [`  and ${findings.length - MOST_SHOWN} more`] : []),
+    `  receipts    ${answer.entries} entries, NOT verified here: whoever wrote them may have left any call out or made one up, see \`countersign receipts verify\``,
     `  roles       ${[...roles].join(', ')}`,
     `  trail       ${answer.events} events, ${time(answer.fromMs)} to ${time(answer.toMs)}`,
     `  explained   ${answer.byRequestId} by AWS’s request id, ${answer.bySession} by session, name and time, ${answer.minted} made the sessions, ${answer.byAws} by AWS itself within them`,
@@ -117,17 +119,20 @@ function linesOf(answer: Reconciliation, roles: ReadonlySet<string>): readonly s
             )}${unseen.length > 5 ? ', …' : ''}): a trail leaves data events out unless it is told to keep them`
     }`,
     `  not judged  ${othersText(others)}`,
+    ...(answer.nameless === 0
+      ? []
+      : [
+          `              ${answer.nameless} events of sessions that this trail doesn’t tell the role of, as that of another account does: ask with the trail of the role’s own`,
+        ]),
   ]
 }
 
 function findingLines({ code, event }: TrailFinding): readonly string[] {
   const { timeMs, source, name, principal, address, errorCode, id } = event
-  const refused = errorCode === null ? '' : `, refused by AWS with ${errorCode}`
+  const refused = errorCode === null ? '' : `, refused by AWS with ${word(errorCode)}`
   return [
     `  ! ${TRAIL_FINDINGS[code]}`,
-    visible(
-      `      ${new Date(timeMs).toISOString()}  ${source} ${name} by ${principal.arn} from ${address}${refused} (event ${id})`,
-    ),
+    `      ${new Date(timeMs).toISOString()}  ${word(source)} ${word(name)} by ${word(principal.arn)} from ${word(address)}${refused} (event ${word(id)})`,
   ]
 }
 
@@ -137,6 +142,6 @@ function othersText(others: Reconciliation['others']): string {
   const shown = all
     .sort(([, a], [, b]) => b.changing - a.changing)
     .slice(0, 5)
-    .map(([arn, { events, changing }]) => visible(`${arn} (${events}, ${changing} of them changing)`))
+    .map(([arn, { events, changing }]) => `${word(arn)} (${events}, ${changing} of them changing)`)
   return `${all.length} other principals: ${shown.join('; ')}${all.length > shown.length ? '; …' : ''}`
 }

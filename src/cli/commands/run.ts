@@ -4,10 +4,13 @@ import { type Command, Option } from 'commander'
 import type { GateAddresses } from '../../gate/index.js'
 import { writeRunning } from '../addresses.js'
 import { type LoadedConfig, loadConfig } from '../config.js'
+import { visible } from '../entry-text.js'
 import { gatePermissions } from '../gate-permissions.js'
 import { prepareFiles } from '../hand-over.js'
 import { ignoreInspectorSignal } from '../inspector.js'
 import { type Io, printLine, UsageError } from '../io.js'
+import { openFolders, openFolderWords } from '../open-folders.js'
+import { openListenerWords } from '../open-listeners.js'
 import { ROLE_PROGRAM, ROLES, runRole } from '../role.js'
 import { planSeparation, type Separation } from '../separation.js'
 import { DEFAULT_CONFIG } from '../session-options.js'
@@ -42,8 +45,10 @@ export function registerRun(program: Command, io: Io): void {
     .action(async (options: RunOptions) => {
       ignoreInspectorSignal()
       const loaded = await configurationOf(options, io)
-      if (options.role === undefined) await runAll(loaded, io)
-      else await runRole(options.role, loaded, io)
+      if (options.role === undefined) return runAll(loaded, io)
+      // What runs apart has nobody else to say it.
+      if (options.role === 'gate') warn(openListenerSentences(loaded), io)
+      await runRole(options.role, loaded, io)
     })
 }
 
@@ -68,20 +73,22 @@ async function configurationOf(options: RunOptions, io: Io): Promise<LoadedConfi
 async function runAll(loaded: LoadedConfig, io: Io): Promise<void> {
   const trust = readTrustRoot(loaded)
   const separation = planSeparation(loaded, trust.testAudiences.includes(loaded.config.audience))
-  for (const sentence of separation.missing) io.stderr.write(`warning: ${sentence}\n`)
   prepareFiles(loaded, separation)
-  const tell = (addresses: GateAddresses) =>
-    writeRunning(loaded, { ...addresses, missing: separation.missing })
+  const missing = [
+    ...separation.missing,
+    ...openListenerSentences(loaded),
+    ...openFolders(loaded).map(openFolderWords),
+  ]
+  warn(missing, io)
+  const tell = (addresses: GateAddresses) => writeRunning(loaded, { ...addresses, missing })
   const supervisor = supervise({
     graceMs: GRACE_MS,
     onRestart: (role, report) => {
       // A gate that was started again may listen on another port.
       if (role.name === 'gate') tellAgain(() => tell(report as GateAddresses), io)
     },
-    onExit: (role, code, signal, restartMs) => {
-      io.stderr.write(
-        `warning: the ${role.name} ended (${signal ?? `exit ${code}`}); starting it again in ${restartMs} ms\n`,
-      )
+    onExit: (role, how, restartMs) => {
+      io.stderr.write(`warning: the ${role.name} ended (${how}); starting it again in ${restartMs} ms\n`)
     },
   })
   // From the first process on: who stops the sidecar while it starts stops those that have.
@@ -93,7 +100,7 @@ async function runAll(loaded: LoadedConfig, io: Io): Promise<void> {
   try {
     const addresses = await startRoles(supervisor, loaded, separation, io)
     tell(addresses)
-    printLine(io, `\nCountersign is up: ${addresses.main}`)
+    await tellHealth(loaded, addresses, io)
     // What only a sandbox needs isn't kept in memory elsewhere.
     if (loaded.config.sandbox !== undefined)
       await (await import('../first-screen.js')).printFirstScreen(loaded, addresses, io)
@@ -106,6 +113,31 @@ async function runAll(loaded: LoadedConfig, io: Io): Promise<void> {
     }
   }
   await stopped
+}
+
+function openListenerSentences({ config }: LoadedConfig): readonly string[] {
+  return openListenerWords(config).map(({ words, mend }) => `${words} ${mend}`)
+}
+
+function warn(sentences: readonly string[], io: Io): void {
+  for (const sentence of sentences) io.stderr.write(`warning: ${sentence}\n`)
+}
+
+const UNTOLD = { keeper: undefined, problems: [], warnings: [] }
+
+/** Both processes may run, and every request be refused all the same: then this says so, and what mends it. */
+async function tellHealth(loaded: LoadedConfig, { main }: GateAddresses, io: Io): Promise<void> {
+  const { statusOf } = await import('../health.js')
+  // A question that can't be asked stops nothing.
+  const { keeper, problems, warnings } = (await statusOf(loaded).catch(() => null)) ?? UNTOLD
+  printLine(
+    io,
+    keeper !== undefined && (keeper === null || keeper.policy === null)
+      ? `\nCountersign listens at ${main} and REFUSES every request:`
+      : `\nCountersign is up: ${main}`,
+  )
+  for (const problem of problems) printLine(io, `  ! ${visible(problem)}`)
+  for (const warning of warnings) printLine(io, `  ~ ${visible(warning)}`)
 }
 
 /** The sidecar itself goes on where its folder is full; who asks for its addresses is told those of before. */

@@ -11,6 +11,7 @@ import {
 import { connectAdmin } from '../admin-client.js'
 import { loadConfig } from '../config.js'
 import { enrolInto, type RequestReview, reviewRequest } from '../enrolment-file.js'
+import { timeWords } from '../entry-text.js'
 import { fitting } from '../instance-keys.js'
 import { AnswerNo, type Io, printJson, printLine, UsageError } from '../io.js'
 import type { KeeperStatus } from '../keeper-status.js'
@@ -158,7 +159,7 @@ async function enrol(file: string, options: EnrolFlags, io: Io): Promise<void> {
     id,
     origin: asked.origin,
     keys: asked.keys,
-    made: new Date(asked.t).toISOString(),
+    made: timeWords(asked.t),
     ...review,
   }
   if (options.key === undefined && options.signer === undefined) {

@@ -9,6 +9,7 @@ import {
   type TrustRoot,
   trustRootId,
 } from '../../policy/index.js'
+import { shortWord, visible } from '../entry-text.js'
 import { AnswerNo, type Io, printJson, printLine, UsageError } from '../io.js'
 import { createKeyFile } from '../keyfile.js'
 import { createLockedKeyFile, readPassphrase, unlockSigningKey } from '../locked-key.js'
@@ -234,7 +235,7 @@ function show(file: string, options: ShowFlags, io: Io): void {
   }
   for (const each of root.revoked.ids) printLine(io, `revoked  ${each}`)
   printLine(io, `policies from version ${root.minPolicyVersion} on`)
-  printLine(io, `not production: ${root.testAudiences.join(', ') || 'none'}`)
+  printLine(io, `not production: ${root.testAudiences.map(shortWord).join(', ') || 'none'}`)
 }
 
 async function rotateCommand(file: string, options: RotateFlags, io: Io): Promise<void> {
@@ -248,7 +249,7 @@ async function rotateCommand(file: string, options: RotateFlags, io: Io): Promis
     if (options.key === undefined && options.signer === undefined) {
       if (options.json === true)
         printJson(io, { kind: 'waiting', root: proposal.next, file, missing: proposal.missing, id, changes })
-      else for (const line of lines) printLine(io, line)
+      else for (const line of lines) printLine(io, visible(line))
       throw new AnswerNo()
     }
     await requireLookedAt({ what: 'version that waits', id, lines }, options, io)

@@ -12,16 +12,21 @@ import {
   putEntry,
   removeEntry,
   replaceVaultKeyFile,
+  unservedUses,
   VAULT_KINDS,
+  type Vault,
   type VaultEntry,
   type VaultKind,
   vaultKey,
 } from '../../credential/index.js'
 import { type LoadedConfig, loadConfig } from '../config.js'
+import { policyHere } from '../doctor/sidecar.js'
+import { visible } from '../entry-text.js'
 import { type Io, printJson, printLine, UsageError } from '../io.js'
 import { group } from '../program-group.js'
 import { repeatable } from '../repeatable.js'
 import { addConfigOption } from '../session-options.js'
+import { unservedWords } from '../unserved-words.js'
 import { vaultKeySource, vaultLocation } from '../vault-location.js'
 import { generatedMaterial, materialFromText } from '../vault-material.js'
 
@@ -30,7 +35,7 @@ const MAX_SECRET_BYTES = 65_536
 export function registerVault(program: Command, io: Io): void {
   const vault = group(program, 'vault', 'keep the secrets that credentials are made from')
   addConfigOption(vault.command('put'))
-    .summary('add a secret, or replace it')
+    .summary('add a secret, or replace it; a running keeper takes it up within a second or two')
     .argument('<name>', 'name in the sealed policy’s credentials')
     .requiredOption('--kind <kind>', `what uses it: ${VAULT_KINDS.join(', ')}`)
     .requiredOption(
@@ -124,7 +129,8 @@ interface RekeyFlags extends Flags {
 }
 
 async function put(name: string, options: PutFlags, io: Io): Promise<void> {
-  const location = vaultLocation(configOf(options, io), io.env)
+  const loaded = configOf(options, io)
+  const location = vaultLocation(loaded, io.env)
   const kind = kindOf(options.kind)
   const entry: NewVaultEntry = {
     name,
@@ -136,9 +142,26 @@ async function put(name: string, options: PutFlags, io: Io): Promise<void> {
   }
   if (options.create === true) await createVault(location, [entry], Date.now())
   else await putEntry(location, entry, Date.now())
-  const stored = (await openVault(location)).entry(name) as VaultEntry
+  const vault = await openVault(location)
+  const stored = vault.entry(name) as VaultEntry
   if (options.json === true) printJson(io, summaryOf(stored))
   else printLine(io, `put ${lineOf(stored)}`)
+  for (const sentence of unfit(stored, vault, loaded)) io.stderr.write(`warning: ${visible(sentence)}\n`)
+}
+
+/** What the policy on this disk has to say against an entry. It is stored all the same: the next policy may be meant. */
+function unfit({ name, kind }: VaultEntry, vault: Vault, loaded: LoadedConfig): readonly string[] {
+  const policy = policyHere(loaded)
+  // Places that receipts are shipped to have entries that no policy names.
+  if ('subject' in policy || kind.startsWith('ship-')) return []
+  if (!policy.credentials.has(name)) {
+    const names = [...policy.credentials.keys()].join(', ')
+    return [`the sealed policy has no credential ${name}, so nothing uses this entry. It has: ${names}.`]
+  }
+  return unservedUses(policy, vault)
+    .filter(({ credential }) => credential === name)
+    .map(unservedWords)
+    .map(({ message, mend }) => `${message} ${mend}`)
 }
 
 async function list(options: Flags, io: Io): Promise<void> {

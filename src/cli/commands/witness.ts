@@ -16,6 +16,7 @@ import {
   Witness,
 } from '../../witness/index.js'
 import { loadConfig } from '../config.js'
+import { ignoreByGit } from '../ignored-folder.js'
 import { ignoreInspectorSignal } from '../inspector.js'
 import { type Io, printJson, printLine, UsageError } from '../io.js'
 import { createKeyFile } from '../keyfile.js'
@@ -66,13 +67,13 @@ Example:
     .action((dir: string, options: ServeOptions) => serve(dir, options, io))
   witness
     .command('key')
-    .summary('print its verifier key, and the line of a tlog-policy that names it')
+    .summary('print its verifier key, or with --url the line of a tlog-policy that names it')
     .argument('<dir>', 'folder that `witness init` made')
-    .option('--url <url>', 'where logs reach it, for that line')
+    .option('--url <url>', 'where logs reach it: prints that line')
     .option('--json', 'one JSON document')
     .addHelpText(
       'after',
-      '\nExample:\n  countersign witness key /srv/witness --url https://witness.example\n',
+      '\nExample:\n  countersign witness key /srv/witness --url https://witness.example >> witnesses.policy\n',
     )
     .action((dir: string, options: KeyOptions) => key(dir, options, io))
   addConfigOption(witness.command('log'))
@@ -147,6 +148,7 @@ async function init(dir: string, options: InitOptions, io: Io): Promise<void> {
   const witness = formatVerifierKey(nativeCrypto, identity)
   await makeMemory({ file, mark, witness, crypto: nativeCrypto })
   await mkdir(dir, { recursive: true, mode: 0o700 })
+  ignoreByGit(dir)
   await writeFile(logs, LOGS_FILE, { flag: 'wx', mode: 0o600 })
   printLine(io, `The witness ${name} is in ${dir}. Verifiers and logs know it by this key:`)
   printLine(io, `  ${witness}`)
@@ -220,10 +222,7 @@ async function key(dir: string, options: KeyOptions, io: Io): Promise<void> {
   const { name } = parseVerifierKey(nativeCrypto, verifierKey)
   const line = `witness ${name} ${verifierKey}${options.url === undefined ? '' : ` ${options.url}`}`
   if (options.json === true) printJson(io, { name, verifierKey, line })
-  else {
-    printLine(io, verifierKey)
-    printLine(io, line)
-  }
+  else printLine(io, options.url === undefined ? verifierKey : line)
 }
 
 async function log(options: LogOptions, io: Io): Promise<void> {

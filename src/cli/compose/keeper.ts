@@ -10,6 +10,7 @@ import {
   openVault,
   outbound,
   standardMinters,
+  unservedUses,
   type Vault,
 } from '../../credential/index.js'
 import {
@@ -36,6 +37,7 @@ import type { LoadedConfig } from '../config.js'
 import { cliFault } from '../error-table.js'
 import { finishPromotion, type Instance, readInstance, readNext } from '../instance-keys.js'
 import type { Io } from '../io.js'
+import { keeperLogErrors } from '../keeper-side-errors.js'
 import { parseListenAddress } from '../listen-address.js'
 import { readNeeded } from '../needed-file.js'
 import { packageVersion } from '../package-version.js'
@@ -44,6 +46,7 @@ import { processLog } from '../process-log.js'
 import { type InstanceSigners, startInstanceSigners } from '../signer/instance-signers.js'
 import { serveUntilStopped } from '../supervise.js'
 import { readTrustVersions } from '../trust-files.js'
+import { unservedWords } from '../unserved-words.js'
 import { vaultLocation } from '../vault-location.js'
 import { podIdentities } from './identities.js'
 import { openKeyRing, retiringCheckpointKey, successionOf } from './key-ring.js'
@@ -55,7 +58,9 @@ import { type ConfiguredWitnesses, configuredWitnesses, ledgerCosigning } from '
 
 /** The keeper as a process: everything secret is opened here and handed to nobody. */
 export async function runKeeper(loaded: LoadedConfig, io: Io): Promise<void> {
-  const log = processLog('keeper', loaded.config.log?.level ?? 'info', io.stderr)
+  const log = processLog('keeper', loaded.config.log?.level ?? 'info', io.stderr, {
+    errors: keeperLogErrors,
+  })
   for (const sentence of missingInPod(io.env)) log.warn({}, sentence)
   const signers = await startInstanceSigners(loaded, log)
   try {
@@ -107,6 +112,7 @@ async function serve(loaded: LoadedConfig, signers: InstanceSigners, log: Log, i
       clock,
       log,
       missing: missingInPod(io.env),
+      unserved: policy => unservedUses(policy, vault),
       crypto: nativeCrypto,
       random: length => randomBytes(length),
       verifier: ring.verifier,
@@ -128,10 +134,12 @@ async function serve(loaded: LoadedConfig, signers: InstanceSigners, log: Log, i
       await keeper.stop()
       throw error
     })
+    warnOfUnserved(keeper.activation.inForce(), vault, log)
     const recordChange = recordVaultChange(ledger, vault)
     const unwatch = vault.watch(change => {
       if (change.kind === 'changed') {
         log.info({ names: change.names }, 'the vault was changed')
+        warnOfUnserved(keeper.activation.inForce(), vault, log)
         recordChange(change.names).catch(error =>
           log.error({ err: error }, 'a change of the vault was not recorded'),
         )
@@ -153,6 +161,15 @@ async function serve(loaded: LoadedConfig, signers: InstanceSigners, log: Log, i
     const follows = () => Promise.all([shipping?.stop(), cosigning?.stop()])
     await ledger.close(async () => void (await follows())).catch(() => undefined)
     throw error
+  }
+}
+
+/** Before an agent meets it: `status` says the same, and a container's log is what people see of one. */
+function warnOfUnserved(policy: ActivePolicy | null, vault: Vault, log: Log): void {
+  if (policy === null) return
+  for (const use of unservedUses(policy, vault)) {
+    const { message, mend } = unservedWords(use)
+    log.warn({ code: use.code, credential: use.credential, api: use.api, mend }, message)
   }
 }
 

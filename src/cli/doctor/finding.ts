@@ -1,4 +1,4 @@
-/** One way around the sidecar, or one that the doctor could not rule out. */
+/** One way around the sidecar, one that the doctor could not rule out, or what keeps agents from being served. */
 export interface Finding {
   readonly code:
     | 'readable_credential'
@@ -7,6 +7,11 @@ export interface Finding {
     | 'shared_user'
     | 'readable_secret'
     | 'fixed_client'
+    | 'open_listener'
+    | 'open_folder'
+    | 'credential_unserved'
+    | 'policy_missing'
+    | 'policy_expires'
   /** What was found: a path, a variable's name, a host; never a value. */
   readonly subject: string
   readonly message: string

@@ -1,7 +1,8 @@
-import { readdirSync, readFileSync, statSync } from 'node:fs'
+import { readdirSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import { gunzipSync } from 'node:zlib'
 import { UsageError } from '../io.js'
+import { readUpTo } from '../needed-file.js'
 
 /**
  * One event of AWS CloudTrail, as far as it has to be joined with receipts
@@ -62,17 +63,24 @@ function filesIn(path: string): readonly string[] {
   }
 }
 
-/** CloudTrail's own files have a few MiB. ATTACK: a file that unpacks to more than there is memory. */
-const MAX_UNPACKED_BYTES = 268_435_456
+/** CloudTrail's own files have a few MiB. ATTACK: a file that unpacks to more than there is memory, or to millions of empty lines. */
+const MAX_BYTES = 33_554_432
 
 function textOf(file: string): string {
+  let bytes: Buffer | null
   try {
-    const bytes = readFileSync(file)
-    const packed = bytes[0] === 0x1f && bytes[1] === 0x8b
-    return (packed ? gunzipSync(bytes, { maxOutputLength: MAX_UNPACKED_BYTES }) : bytes).toString('utf8')
-  } catch {
-    throw new UsageError(`cannot read ${file}`, 'Pass the file as CloudTrail wrote it.')
+    bytes = readUpTo(file, MAX_BYTES)
+    if (bytes?.[0] === 0x1f && bytes[1] === 0x8b) bytes = gunzipSync(bytes, { maxOutputLength: MAX_BYTES })
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'ERR_BUFFER_TOO_LARGE')
+      throw new UsageError(`cannot read ${file}`, 'Pass the file as CloudTrail wrote it.')
+    bytes = null
   }
+  if (bytes !== null) return bytes.toString('utf8')
+  throw new UsageError(
+    `${file} holds more than ${MAX_BYTES / 1_048_576} MiB, unpacked`,
+    'Pass the files as CloudTrail wrote them, or cut what you have made of them into smaller ones, one record a line.',
+  )
 }
 
 type Json = Readonly<Record<string, unknown>>

@@ -1,6 +1,9 @@
 import { type ControlBody, decodeEntry, type Entry } from '../../receipt/index.js'
 import type { TrailEvent } from './cloudtrail.js'
 
+/** What a trail has in place of an ARN for a session of another account's role: the role's id and the session's name. */
+const SESSION_ID = /^AROA[A-Z0-9]+:/
+
 /** How far apart the clocks of AWS and the keeper may be, and how long a call may take, where only time joins them. */
 const MARGIN_MS = 5 * 60_000
 
@@ -19,6 +22,8 @@ export interface TrailFinding {
 }
 
 export interface Reconciliation {
+  /** Entries of the log. Nothing of them is verified. */
+  readonly entries: number
   readonly events: number
   readonly fromMs: number | null
   readonly toMs: number | null
@@ -31,6 +36,8 @@ export interface Reconciliation {
   readonly byAws: number
   /** Everybody else's, by principal: how many, and how many of them changed something. */
   readonly others: Readonly<Record<string, { readonly events: number; readonly changing: number }>>
+  /** Those of them by a session whose role the trail leaves out, as that of another account does: it may be an agents' one. */
+  readonly nameless: number
   readonly findings: readonly TrailFinding[]
   /** Calls that completed according to the ledger, within the trail's time, of which the trail has no event. */
   readonly unseen: readonly { readonly seq: number; readonly operation: string }[]
@@ -86,7 +93,11 @@ export async function reconcile(
     (most, time) => (most === null ? time : Math.max(most, time)),
     null,
   )
-  const sessions = await sessionsOf(entries, onEntry)
+  let count = 0
+  const sessions = await sessionsOf(entries, read => {
+    count = read
+    onEntry(read)
+  })
   const calls = new Map(
     [...sessions.values()].flatMap(({ calls: made }) =>
       made.flatMap(call => (call.requestId === null ? [] : [[call.requestId, call] as const])),
@@ -96,6 +107,7 @@ export async function reconcile(
   // ATTACK: an event of a principal called `__proto__`.
   const others: Record<string, { events: number; changing: number }> = Object.create(null)
   const findings: TrailFinding[] = []
+  let nameless = 0
   for (const event of once(events).sort((a, b) => a.timeMs - b.timeMs)) {
     const verdict = judge(event, { roles, forbidden, sessions, calls })
     if (verdict.kind === 'finding') findings.push({ code: verdict.code, event })
@@ -104,6 +116,7 @@ export async function reconcile(
       others[event.principal.arn] = other
       other.events++
       if (!event.readOnly) other.changing++
+      if (SESSION_ID.test(event.principal.arn)) nameless++
     } else counted[verdict.kind]++
   }
   const unseen = [...sessions.values()].flatMap(({ calls: made }) =>
@@ -112,7 +125,17 @@ export async function reconcile(
       .map(({ seq, names }) => ({ seq, operation: names.join(', ') })),
   )
   unseen.sort((a, b) => a.seq - b.seq)
-  return { events: events.length, fromMs, toMs, ...counted, others, findings, unseen }
+  return {
+    entries: count,
+    events: events.length,
+    fromMs,
+    toMs,
+    ...counted,
+    others,
+    nameless,
+    findings,
+    unseen,
+  }
 }
 
 /**

@@ -1,4 +1,4 @@
-import { readFileSync, renameSync, writeFileSync } from 'node:fs'
+import { readFileSync, writeFileSync } from 'node:fs'
 import {
   decodeEnvelope,
   type Envelope,
@@ -9,6 +9,7 @@ import {
 } from '../../canon/index.js'
 import { type Recovery, readRecovery } from '../../policy/index.js'
 import { UsageError } from '../io.js'
+import { replaceExclusively } from '../trust-files.js'
 
 /** A recovery in the file that goes from holder to holder, with the signatures that it has so far. */
 export interface StatementFile {
@@ -41,8 +42,7 @@ export function createStatement(file: string, envelope: Envelope): void {
 }
 
 export function replaceStatement(file: string, envelope: Envelope): void {
-  writeFileSync(`${file}.next`, encodeEnvelope(envelope))
-  renameSync(`${file}.next`, file)
+  replaceExclusively(file, () => encodeEnvelope(envelope))
 }
 
 function readBytes(file: string): Uint8Array {

@@ -55,6 +55,8 @@ const MAX_REASONS = 64
 /** Missing decision inputs that are remembered until an erasure explains them. */
 const MAX_MISSING = 10_000
 
+const FORGET_AT = 1_024
+
 /**
  * Derives the decisions of a log again as it goes by: the sealed policy that an attempt cites decides once more from what
  * was recorded. Limits are counted along from the log. Remembers the limits' windows and the open attempts, no more.
@@ -66,6 +68,8 @@ export class DecisionReplay implements EntryAudit {
   private readonly holds = new Map<number, Hold>()
   /** Who was asked, by approval that waits. */
   private readonly asked = new Map<string, Asked>()
+  /** So many are remembered when those that have expired are looked for. */
+  private forgetAt = FORGET_AT
   private readonly reasons = new Map<string, { count: number; firstSeq: number }>()
   /** By id of the attempt, its number. */
   private readonly missing = new Map<string, number>()
@@ -110,9 +114,16 @@ export class DecisionReplay implements EntryAudit {
 
   private ask({ t, data }: Entry & ControlBody): void {
     if (data.state !== 'requested') return
-    for (const [id, { expires }] of this.asked) if (expires + UNDER_WAY_MS < t) this.asked.delete(id)
+    this.forget(t)
     const { id, approvers = [], expires } = data as unknown as { readonly id: string } & Partial<Asked>
     if (!this.asked.has(id)) this.asked.set(id, { approvers, expires: expires as number })
+  }
+
+  /** ATTACK: a hundred thousand approvals that wait for years, all gone through at each. */
+  private forget(t: number): void {
+    if (this.asked.size < this.forgetAt) return
+    for (const [id, { expires }] of this.asked) if (expires + UNDER_WAY_MS < t) this.asked.delete(id)
+    this.forgetAt = Math.max(FORGET_AT, 2 * this.asked.size)
   }
 
   /** Nothing was sent: what the attempt had reserved was free again. */

@@ -1,4 +1,4 @@
-import { readdirSync, readFileSync } from 'node:fs'
+import { readdirSync, readFileSync, statSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import {
   CountersignError,
@@ -14,6 +14,7 @@ import {
   activate,
   openPolicy,
   readSealedMetadata,
+  revokedSigners,
   type TrustRoot,
 } from '../../policy/index.js'
 import type { CatalogDocument } from '../../protocol/index.js'
@@ -26,7 +27,12 @@ export interface SealedPolicies {
 }
 
 export type FoundPolicy =
-  | { readonly kind: 'policy'; readonly policy: ActivePolicy }
+  | {
+      readonly kind: 'policy'
+      readonly policy: ActivePolicy
+      /** Those of the keys that sealed it which the newest version has revoked, as `ed25519:…`. */
+      readonly revoked: readonly string[]
+    }
   | { readonly kind: 'none'; readonly why: string }
 
 /** A sealed file, its signatures not looked at yet. */
@@ -37,6 +43,7 @@ interface Candidate {
 
 /** How deep folders are looked through: a folder of versions, each with its own `catalogs`. */
 const MAX_DEPTH = 3
+const MAX_FILE_BYTES = 32 * 1024 * 1024
 
 /**
  * Looks for sealed policies in a folder and the folders in it: `*.json` that hold an envelope of the type, the catalogs
@@ -59,7 +66,8 @@ export function sealedPolicies(folder: string, trust: readonly TrustRoot[]): Sea
 function candidatesIn(folder: string): ReadonlyMap<string, readonly Candidate[]> {
   const byCid = new Map<string, Candidate[]>()
   for (const file of jsonFiles(folder, MAX_DEPTH)) {
-    const bytes = readFileSync(file)
+    const bytes = readPlain(file)
+    if (bytes === null) continue
     const cid = policyId(bytes)
     if (cid !== undefined) byCid.set(cid, [...(byCid.get(cid) ?? []), { file, bytes }])
   }
@@ -82,6 +90,12 @@ function jsonFiles(folder: string, depth: number): string[] {
   }
 }
 
+/** ATTACK: a pipe among them, on which whoever opens it waits for ever, or a file that is larger than memory. Null for what is no policy anyway. */
+function readPlain(file: string): Buffer | null {
+  const found = statSync(file, { throwIfNoEntry: false })
+  return found?.isFile() === true && found.size <= MAX_FILE_BYTES ? readFileSync(file) : null
+}
+
 /** Content id of the policy in an envelope; undefined where the file holds something else. */
 function policyId(bytes: Uint8Array): string | undefined {
   try {
@@ -94,16 +108,24 @@ function policyId(bytes: Uint8Array): string | undefined {
 
 function open(cid: string, candidates: readonly Candidate[], trust: readonly TrustRoot[]): FoundPolicy {
   let why = `the sealed policy ${cid} is not at hand`
-  for (const { file, bytes } of candidates)
+  const revokedOf = ({ bytes }: Candidate) => revokedSealers(bytes, trust)
+  // One of the envelopes may have been sealed anew since.
+  for (const candidate of candidates.toSorted((a, b) => revokedOf(a).length - revokedOf(b).length))
     for (const root of trust)
       try {
+        const { file, bytes } = candidate
         const { payload } = openUnder(bytes, root)
-        return { kind: 'policy', policy: activate(payload, cid, catalogsBeside(file, payload), nativeCrypto) }
+        const policy = activate(payload, cid, catalogsBeside(file, payload), nativeCrypto)
+        return { kind: 'policy', policy, revoked: revokedOf(candidate) }
       } catch (error) {
         if (!(error instanceof CountersignError)) throw error
         why = `the sealed policy ${cid} can’t be used (${error.code})`
       }
   return { kind: 'none', why }
+}
+
+function revokedSealers(bytes: Uint8Array, [newest]: readonly TrustRoot[]): readonly string[] {
+  return newest === undefined ? [] : revokedSigners(decodeEnvelope(bytes), newest)
 }
 
 /** Signatures and revocations under one version of the trust root. Audience and expiry were the keeper's to check, when it was. */

@@ -1,5 +1,5 @@
 import { OPERATION_CLASSES } from '../../protocol/index.js'
-import type { AttemptOperation } from '../../receipt/index.js'
+import { type AttemptOperation, quoted } from '../../receipt/index.js'
 import { timeWords } from '../entry-text.js'
 import type { Question } from '../question.js'
 import type {
@@ -15,11 +15,6 @@ import type {
 export type Fact = readonly [label: string, text: string]
 
 export const EFFECT_WORDS = { allow: 'admitted', hold: 'held', deny: 'REFUSED' } as const
-
-/** Texts of strangers that are plain words stand as they are; others in quotes, as JSON has them. */
-export function quoted(text: string): string {
-  return /^[\w.:@/+*=-]+$/.test(text) ? text : JSON.stringify(text)
-}
 
 export function counted(count: number, one: string, many = `${one}s`): string {
   return `${count} ${count === 1 ? one : many}`
@@ -58,7 +53,7 @@ export function attemptFacts(step: AttemptStep): readonly Fact[] {
     ['request', api === '' ? method : `${quoted(method)} to ${quoted(api)}`],
     ...operations.flatMap(operationFacts),
     ...step.probes.map((each): Fact => ['asked first', probeWords(each)]),
-    ['decision', `${EFFECT_WORDS[decision.effect]}, code ${decision.code}`],
+    ['decision', `${EFFECT_WORDS[decision.effect]}, code ${quoted(decision.code)}`],
     ['rule', decision.rule ?? 'none decided'],
     ...(because === null ? [] : [['because', because] as const]),
     ['policy', `version ${policy.version}, ${policy.cid}`],

@@ -1,3 +1,4 @@
+import { quoted } from '../../receipt/index.js'
 import { timeWords } from '../entry-text.js'
 import type { AttemptStep, ControlStep, IncidentReport, Listed, Step } from './incident.js'
 import {
@@ -12,7 +13,6 @@ import {
   policyFacts,
   probeWords,
   questionFacts,
-  quoted,
   stopFacts,
 } from './report-words.js'
 
@@ -108,7 +108,7 @@ function triedBlocks({ summary, classes, decided }: IncidentReport): readonly Bl
             ['refused or held by', 'code', 'times', 'entries', 'because'],
             decided.map(({ effect, rule, code, count, firstSeq, lastSeq, because }) => [
               `${effect === 'hold' ? 'held' : 'refused'} by ${rule === null ? 'no rule' : quoted(rule)}`,
-              code,
+              quoted(code),
               `${count}`,
               firstSeq === lastSeq ? `${firstSeq}` : `${firstSeq} to ${lastSeq}`,
               because ?? '',
@@ -200,7 +200,8 @@ function attemptCard(step: AttemptStep): Block {
   const head = `${timeWords(t)}  entry ${seq}  ${effect.padEnd(8)}`
   const what = operations.map(operationBrief).join(' and ') || 'a request that was not classified'
   const who = agent.id === '' ? 'somebody without a grant' : quoted(agent.id)
-  const by = decision.rule === null ? decision.code : `${quoted(decision.rule)} (${decision.code})`
+  const by =
+    decision.rule === null ? quoted(decision.code) : `${quoted(decision.rule)} (${quoted(decision.code)})`
   return {
     kind: 'card',
     tone: TONES[decision.effect],

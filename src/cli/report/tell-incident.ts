@@ -86,12 +86,15 @@ function trustVersionsIn({ trust }: Bundle): readonly TrustRoot[] {
 }
 
 function disclosuresOf({ disclosures }: Bundle): Map<number, AttemptStep['disclosed']> {
-  const bySeq = new Map<number, AttemptStep['disclosed']>()
+  const bySeq = new Map<number, AttemptStep['disclosed'][number][]>()
   for (const { seq, field, value } of disclosures) {
     // On one line: in JSON a line end stands within no text.
     const text =
       field === 'target' ? disclosedText(field, value) : disclosedText(field, value).replace(/\n\s*/g, ' ')
-    bySeq.set(seq, [...(bySeq.get(seq) ?? []), { field, value: text }])
+    // ATTACK: a hundred thousand disclosures of one attempt, each of which copies those before.
+    const known = bySeq.get(seq)
+    if (known === undefined) bySeq.set(seq, [{ field, value: text }])
+    else known.push({ field, value: text })
   }
   return bySeq
 }

@@ -1,10 +1,11 @@
-import { mkdir, realpath, stat } from 'node:fs/promises'
+import { realpath, stat } from 'node:fs/promises'
 import { resolve, sep } from 'node:path'
 import { CountersignError, type Crypto, hex, utf8 } from '../../canon/index.js'
 import { type ControlBody, parseCheckpoint, rootAt, type SignedCheckpoint } from '../../receipt/index.js'
 import { ledgerFault } from '../error-table.js'
 import { Pace } from '../full-check/pace.js'
 import type { Companion, LedgerHead } from '../ledger.js'
+import { makeFolder } from '../make-folder.js'
 import { TAIL_ENTRIES } from '../sound.js'
 import type { Store } from '../store.js'
 import { TILE_LEAVES } from '../tile.js'
@@ -170,7 +171,7 @@ export class Archiving {
   /** ATTACK: a folder that was the archive, and has lost its checkpoint or shows an older one, is written over as if it were new. */
   private async checkFolder(folder: string): Promise<void> {
     const { store, crypto, chain } = this.parts
-    await mkdir(folder, { recursive: true, mode: 0o700 })
+    await makeFolder(folder, 0o700)
     await this.checkPlace(folder)
     const { archived } = store
     const isSame =

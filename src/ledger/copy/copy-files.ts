@@ -20,6 +20,8 @@ const MAX_OBJECT_BYTES = 64 * 1024 * 1024
 const MAX_PAGE_BYTES = 8 * 1024 * 1024
 /** Pages of a list in a row without a name that was not there before. */
 const MAX_BARREN_PAGES = 100
+/** Of all names: some five million objects. */
+const MAX_NAME_BYTES = 512 * 1024 * 1024
 const TRIES = 3
 const TRY_MS = 60_000
 
@@ -46,7 +48,12 @@ export function folderFiles(folder: string): CopyFiles {
 }
 
 /** A bucket, read with SigV4: ListObjectsV2 and GetObject, each tried three times. */
-export function objectFiles(place: S3Place, exchange: Exchange, sign: S3Sign): CopyFiles {
+export function objectFiles(
+  place: S3Place,
+  exchange: Exchange,
+  sign: S3Sign,
+  maxNameBytes = MAX_NAME_BYTES,
+): CopyFiles {
   const below = place.prefix === '' ? '' : `${place.prefix}/`
 
   async function get(target: string, maxBytes: number): Promise<Buffer | undefined> {
@@ -82,6 +89,7 @@ export function objectFiles(place: S3Place, exchange: Exchange, sign: S3Sign): C
       const names = new Set<string>()
       const seen = new Set<string>()
       let barren = 0
+      let nameBytes = 0
       let token: string | null = ''
       while (token !== null) {
         const query: string = [
@@ -92,7 +100,17 @@ export function objectFiles(place: S3Place, exchange: Exchange, sign: S3Sign): C
         const text = await get(`/${place.bucket}?${query}`, MAX_PAGE_BYTES)
         const page = listed(text?.toString('utf8') ?? '')
         const before = names.size
-        for (const key of page.keys) if (key.startsWith(below)) names.add(key.slice(below.length))
+        for (const key of page.keys) {
+          if (!key.startsWith(below) || names.has(key.slice(below.length))) continue
+          names.add(key.slice(below.length))
+          nameBytes += key.length
+        }
+        // ATTACK: a store that goes on to invent objects, until the memory of whoever asks is full.
+        if (nameBytes > maxNameBytes)
+          throw ledgerFault(
+            'ship_answer',
+            `${names.size} objects, and more: name a prefix below which there are fewer`,
+          )
         // ATTACK: a store that leads from page to page for ever. An honest one may have some without anything new.
         barren = names.size > before ? 0 : barren + 1
         const goesBack = page.next !== null && seen.has(page.next)

@@ -1,6 +1,7 @@
-import { mkdir, readFile } from 'node:fs/promises'
+import { readFile } from 'node:fs/promises'
 import { dirname } from 'node:path'
 import { canonicalBytes, type JsonObject, parseCanonical } from '../../canon/index.js'
+import { makeFolder } from '../make-folder.js'
 import { replaceFile } from '../replace-file.js'
 import { EMPTY_LEAF } from '../sound.js'
 
@@ -50,6 +51,6 @@ export async function readCursor(file: string): Promise<Cursor | undefined | 'da
 }
 
 export async function writeCursor(file: string, cursor: Cursor): Promise<void> {
-  await mkdir(dirname(file), { recursive: true, mode: 0o700 })
+  await makeFolder(dirname(file), 0o700)
   await replaceFile(file, canonicalBytes({ ...cursor }))
 }

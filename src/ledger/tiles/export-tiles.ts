@@ -1,4 +1,4 @@
-import { mkdir, rm, unlink } from 'node:fs/promises'
+import { rm, unlink } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { type Crypto, utf8 } from '../../canon/index.js'
 import {
@@ -11,6 +11,7 @@ import {
 } from '../../receipt/index.js'
 import { MAX_NOTE_BYTES, readBounded } from '../bounded-file.js'
 import { ledgerFault } from '../error-table.js'
+import { makeFolder } from '../make-folder.js'
 import { replaceFile, syncFolder } from '../replace-file.js'
 import { subtreeHash } from '../tile.js'
 import { MAX_BUNDLE_BYTES, prefixed } from './read-tile.js'
@@ -73,7 +74,7 @@ export async function exportTiles(options: TileExport): Promise<ExportedTiles> {
 
 /** The checkpoint in the folder; null where there is none. */
 async function shownBy(folder: string): Promise<SignedCheckpoint | null> {
-  await makeFolder(folder)
+  await makeDurably(folder)
   const bytes = await readExisting(join(folder, 'checkpoint'), MAX_NOTE_BYTES)
   return bytes === null ? null : parseCheckpoint(bytes)
 }
@@ -182,7 +183,7 @@ class TileWriter {
       if (!before.equals(bytes)) throw differ(`${path} holds something else`)
       return path
     }
-    await makeFolder(dirname(path))
+    await makeDurably(dirname(path))
     await replaceFile(path, bytes, 0o644)
     this.written.push(path)
     return path
@@ -190,8 +191,8 @@ class TileWriter {
 }
 
 /** The names of new folders are made durable in those that hold them, which syncing a file in them does not do. */
-async function makeFolder(path: string): Promise<void> {
-  const first = await mkdir(path, { recursive: true, mode: 0o755 })
+async function makeDurably(path: string): Promise<void> {
+  const first = await makeFolder(path, 0o755)
   if (first === undefined) return
   for (let made = path; ; made = dirname(made)) {
     await syncFolder(dirname(made))

@@ -106,6 +106,7 @@ export function compileOperation(name: string, value: unknown, home: OperationHo
         return argumentTypeOf(input, home.shapes)
       },
       scope: AWS_SCOPE,
+      ...arnServiceOf(home),
       resources: typesOf(types, it.unmapped !== undefined),
       effects: optionalList(it.effects, `${where}.effects`, readText),
     },
@@ -115,6 +116,10 @@ export function compileOperation(name: string, value: unknown, home: OperationHo
 /** Whatever names a resource may turn out to name none that can be told. */
 function typesOf(types: readonly string[], unmapped: boolean): readonly string[] {
   return [...new Set(types.length > 0 || unmapped ? [...types, UNMAPPED] : types)].sort()
+}
+
+function arnServiceOf({ service, iam }: OperationHome): Pick<OperationSpec, 'arnService'> {
+  return service === iam ? {} : { arnService: iam }
 }
 
 /** An operation that the policy itself names. */
@@ -142,6 +147,7 @@ export function addedOperation(
       raisable: [],
       args: 'any',
       scope: AWS_SCOPE,
+      ...arnServiceOf(home),
       resources: [],
       effects: [],
     },
