@@ -83,6 +83,8 @@ function xmlTexts(xml: string): ReadonlyMap<string, string> | null {
   parser.on('error', refuse)
   parser.on('doctype', refuse)
   parser.on('opentag', ({ name }) => {
+    // ATTACK: elements in elements by the thousand, each with its path.
+    if (!sound) return
     path.push(name)
     const where = path.join('/')
     if (path.length > MAX_DEPTH || seen.has(where)) refuse()
@@ -96,6 +98,7 @@ function xmlTexts(xml: string): ReadonlyMap<string, string> | null {
     content += text
   })
   parser.on('closetag', () => {
+    if (!sound) return
     const where = path.join('/')
     if (content.trim() !== '') texts.set(where, content.trim())
     path.pop()

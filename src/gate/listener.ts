@@ -143,15 +143,12 @@ function hardenedServer(options: ListenerOptions, answers: OpenAnswers): Server 
   server.on('connect', (request: IncomingMessage, socket: Socket) => {
     // ATTACK: CONNECT behind a request without its answer. A connection carries one answer at a time, and from here on
     // Node leaves this one alone: who waits for its drain or its time-out would wait for ever.
-    if (!answers.isFree(socket)) {
+    const response = answers.isFree(socket) ? responseOn(socket, request) : null
+    if (response === null) {
       options.onMalformed()
       socket.destroy()
       return
     }
-    // CONNECT comes without a response object; it gets one, so that its refusal is recorded like any other.
-    const response = new ServerResponse(request)
-    response.shouldKeepAlive = false
-    response.assignSocket(socket)
     // ATTACK: an agent that never closes its side holds the connection, and a gate that stops waits for it.
     response.once('finish', () => socket.destroySoon())
     socket.on('error', () => socket.destroy())
@@ -169,6 +166,22 @@ function hardenedServer(options: ListenerOptions, answers: OpenAnswers): Server 
     else socket.end(MALFORMED_ANSWERS[error.code ?? ''] ?? plainAnswer('400 Bad Request'))
   })
   return server
+}
+
+/**
+ * CONNECT comes without a response object; it gets one, so that its refusal is recorded like any other. Null where the
+ * connection has one already. ATTACK: a request without Host and CONNECT in one packet. Node answers the first by itself,
+ * without a word to anybody, and throws over a second answer; one such packet would end the gate.
+ */
+function responseOn(socket: Socket, request: IncomingMessage): ServerResponse | null {
+  const response = new ServerResponse(request)
+  response.shouldKeepAlive = false
+  try {
+    response.assignSocket(socket)
+  } catch {
+    return null
+  }
+  return response
 }
 
 /** An agent that keeps its connection would hold up the end of a gate that has nothing left to do. */

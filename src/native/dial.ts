@@ -4,6 +4,7 @@ import { connect as tlsConnect } from 'node:tls'
 import type { buildConnector } from 'undici'
 import { addressReach } from './address.js'
 import { nativeFault } from './error-table.js'
+import { holdEnd } from './held-end.js'
 import { undici } from './undici.js'
 
 export type LookupAll = (
@@ -41,7 +42,11 @@ export function guardedConnector(options: DialOptions): buildConnector.connector
       callback(nativeFault('address_refused'), null)
       return
     }
-    connect(target, callback)
+    connect(target, (error, socket) => {
+      // undici leaves the second out where there is none.
+      if (socket != null) holdEnd(socket)
+      ;(callback as (error: Error | null, socket: Socket | null) => void)(error, socket)
+    })
   }
 }
 

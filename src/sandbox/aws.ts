@@ -44,7 +44,9 @@ const GLOBAL_REGION = 'us-east-1'
 export function awsStandIn(access: AwsAccess, now: () => Date): AwsStandIn {
   const world = createAwsWorld(access, now)
   const server = createServer((message, response) => {
-    serve(world, message, now).then(answer => send(response, answer))
+    serve(world, message, now)
+      .then(answer => send(response, answer))
+      .catch(() => response.destroy())
   })
   return { server, world }
 }
@@ -88,7 +90,9 @@ function guessDialect(request: AwsRequest): AwsDialect {
 function send(response: ServerResponse, { status, headers, body }: AwsAnswer): void {
   const bytes = typeof body === 'string' ? Buffer.from(body) : body
   // 204 and 304 have no length, RFC 9110 §8.6.
-  const length = status === 204 || status === 304 ? {} : { 'content-length': String(bytes.length) }
-  response.writeHead(status, { ...length, ...headers })
+  const hasLength = status !== 204 && status !== 304
+  const { 'content-length': length = String(bytes.length), ...others } = headers
+  // ATTACK: an object's `Content-Disposition: …"é.pdf"` behind a length, which Node takes for bytes then, and throws over.
+  response.writeHead(status, { ...others, ...(hasLength ? { 'content-length': length } : {}) })
   response.end(bytes)
 }

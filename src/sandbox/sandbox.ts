@@ -78,7 +78,8 @@ export async function startAwsSandbox(
   const aws = awsStandIn(options, now)
   const port = portOf(options.listen)
   await new Promise<void>((resolve, reject) => {
-    aws.server.once('error', reject)
+    // `on`: behind the listening it is a connection that can't be taken, which is no reason to end.
+    aws.server.on('error', reject)
     aws.server.listen(port, '127.0.0.1', resolve)
   })
   const url = `http://127.0.0.1:${(aws.server.address() as AddressInfo).port}`
@@ -93,7 +94,9 @@ function closed(server: Server): Promise<void> {
 }
 
 async function listen(server: FastifyInstance, address: string): Promise<string> {
-  return server.listen({ host: '127.0.0.1', port: portOf(address) })
+  const url = await server.listen({ host: '127.0.0.1', port: portOf(address) })
+  server.server.on('error', () => undefined)
+  return url
 }
 
 function portOf(address: string): number {

@@ -10,6 +10,7 @@ import {
   type RecordedCredential,
   standardMinters,
 } from '../../src/credential/index.js'
+import { assumedRole } from '../../src/credential/sts-answer.js'
 import type { Permissions } from '../../src/protocol/index.js'
 import { type FakeSts, fakeSts, granted, refusal, type StsOptions, USER } from './aws.js'
 import { mintScope, NOW, ORIGIN, operation, vaultOf } from './scope.js'
@@ -247,6 +248,13 @@ for (const [how, body] of Object.entries(DISGUISED))
     const { obtain } = await setting(t, { answer: () => ({ status: 200, body }) })
     await rejectsWith(obtain(), 'mint_answer')
   })
+
+test('attack: an answer of elements in elements is read no further than one of STS is deep', t => {
+  const add = t.mock.method(Set.prototype, 'add')
+  const text = '<a>'.repeat(1_000)
+  assert.throws(() => assumedRole({ status: 200, body: null, text }), { code: 'mint_answer' })
+  assert.ok(add.mock.callCount() < 100, 'a path for each')
+})
 
 test('attack: a vault entry for another STS, or for the services themselves, is not used', async t => {
   const { sts, obtain } = await setting(t, {}, { origins: [EC2, 'https://sts.us-east-1.amazonaws.com'] })

@@ -52,6 +52,19 @@ describe('attack: what comes behind a request on its connection', () => {
     assert.match(metrics, /^countersign_malformed_connections_total 1$/m)
   })
 
+  it('may be CONNECT behind what Node answers by itself', async () => {
+    const { call, upstream, url } = await open()
+    upstream.answer = (_request, response) => void response.end('done')
+    const nameless = 'GET /livez HTTP/1.1\r\n\r\n'
+    for (const first of [
+      nameless,
+      `HEAD${nameless.slice(3)}`,
+      nameless.replace('\r\n\r\n', '\r\nExpect: x\r\n\r\n'),
+    ])
+      await exchangeRaw(url, `${first}CONNECT evil.test:443 HTTP/1.1\r\nHost: evil.test:443\r\n\r\n`)
+    assert.equal(await (await call('/invoices')).text(), 'done')
+  })
+
   it('waits behind no upload that the upstream has answered before its end', async t => {
     const early = createServer((_request, response) => void response.writeHead(403).end('no'))
     await new Promise<void>(resolve => early.listen(0, '127.0.0.1', resolve))

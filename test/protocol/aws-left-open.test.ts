@@ -347,3 +347,22 @@ describe('attack: a thing from a place that makes no ARN, past a rule that names
     assert.equal(reached('deny', 'arn:aws:s3:::prod', 'ec2:RunInstances', args), 'yes')
   })
 })
+
+describe('attack: a name that is cut within a character', () => {
+  const named: readonly (readonly [operation: string, argument: string, letters: number])[] = [
+    ['sns:Publish', 'TargetArn', 1_023],
+    ['dynamodb:DeleteTable', 'TableName', 2_047],
+    ['lambda:DeleteFunction', 'FunctionName', 2_047],
+  ]
+  for (const [name, argument, letters] of named)
+    it(`is whole in ${name}`, () => {
+      const args = { [argument]: `${'a'.repeat(letters)}😀${'b'.repeat(letters)}` }
+      const { resources } = shippedAws(name.split(':')[0] as string).describe('aws', {
+        name,
+        args,
+        region: 'eu-west-1',
+      })
+      assert.ok(resources.some(({ id }) => id.length > 1_000))
+      for (const { id } of resources) assert.ok(id.isWellFormed())
+    })
+})

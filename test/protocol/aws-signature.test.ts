@@ -148,6 +148,12 @@ describe('readSignature', () => {
       'aws_signature_malformed',
     ],
     [
+      'a region that is longer than any',
+      '/',
+      [HOST, DATE, authorization('host;x-amz-date', `g/20260422/${'e'.repeat(33)}/ec2/aws4_request`)],
+      'aws_signature_malformed',
+    ],
+    [
       'a scope with another end',
       '/',
       [HOST, DATE, authorization('host;x-amz-date', 'g/20260422/eu-west-1/ec2/aws5_request')],
@@ -183,6 +189,17 @@ describe('readSignature', () => {
       'a payload hash that is none',
       '/',
       [HOST, DATE, ['x-amz-content-sha256', 'x'], authorization('host;x-amz-content-sha256;x-amz-date')],
+      'aws_payload_hash',
+    ],
+    [
+      'a payload’s name that is longer than any',
+      '/',
+      [
+        HOST,
+        DATE,
+        ['x-amz-content-sha256', `STREAMING-${'A'.repeat(55)}`],
+        authorization('host;x-amz-content-sha256;x-amz-date'),
+      ],
       'aws_payload_hash',
     ],
     [

@@ -23,6 +23,7 @@ import {
   UploadPartCommand,
 } from '@aws-sdk/client-s3'
 import { Upload } from '@aws-sdk/lib-storage'
+import { getSignedUrl } from '@aws-sdk/s3-request-presigner'
 import { AWS_IDS } from '../../src/sandbox/index.js'
 import { type Account, account, allowing, refusal } from './aws-account.js'
 
@@ -51,6 +52,22 @@ describe('S3 of the AWS stand-in', () => {
       assert.deepEqual(got.Metadata, { owner: 'ana' })
     }
     assert.deepEqual(keysOf(aws, Bucket).slice(3), keys)
+  })
+
+  test('keeps a file name that is no UTF-8', async t => {
+    const aws = await account(t)
+    const policy = allowing(['s3:PutObject', 's3:GetObject'], `arn:aws:s3:::${Bucket}/*`)
+    const s3 = new S3Client({
+      ...aws.options(await aws.assume(policy)),
+      forcePathStyle: true,
+      requestChecksumCalculation: 'WHEN_REQUIRED',
+    })
+    const object = { Bucket, Key: 'named' }
+    const name = 'attachment; filename="é.pdf"'
+    const put = await getSignedUrl(s3, new PutObjectCommand(object))
+    await fetch(put, { method: 'PUT', body: 'x', headers: { 'content-disposition': name } })
+    const got = await fetch(await getSignedUrl(s3, new GetObjectCommand(object)))
+    assert.deepEqual([got.status, got.headers.get('content-disposition'), await got.text()], [200, name, 'x'])
   })
 
   test('reads ranges, conditions and headers', async t => {

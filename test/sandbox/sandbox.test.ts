@@ -52,6 +52,15 @@ function stripe(key: string): Stripe {
   return new Stripe(key, { host: hostname, port, protocol: 'http', maxNetworkRetries: 0 })
 }
 
+test('goes on where a connection can’t be taken', async () => {
+  const untaken = Object.assign(new Error('accept EMFILE'), { code: 'EMFILE', syscall: 'accept' })
+  const { railway, stripe, billing, aws } = sandbox
+  // Twice: a listener for the first alone would not do.
+  for (const server of [railway.server.server, stripe.server.server, billing.server.server, aws.server])
+    for (let i = 0; i < 2; i++) server.emit('error', untaken)
+  assert.equal((await fetch(`${aws.url}/`)).status, 403)
+})
+
 describe('the Railway stand-in', () => {
   const account = { authorization: 'Bearer account-token' }
 

@@ -210,10 +210,10 @@ function isLoose({ id, like }: Resource): boolean {
   return like !== undefined && !/:kms:[^/]*:alias\//.test(id)
 }
 
-/** Longer ones are cut: they only have to be told apart. */
+/** Longer ones are cut: they only have to be told apart. ATTACK: within a character, which no receipt could hold. */
 function textOf(value: JsonValue): string {
   const text = typeof value === 'string' ? value : JSON.stringify(value)
-  return text.slice(0, 1_024)
+  return text.slice(0, 1_024).toWellFormed()
 }
 
 /**

@@ -126,7 +126,8 @@ function resourcesOf(template: Prepared, args: JsonObject, context: ArnContext):
           row
             .map(value => value ?? '?')
             .join(' ')
-            .slice(0, MAX_ARN),
+            .slice(0, MAX_ARN)
+            .toWellFormed(),
         )
     }
   }

@@ -66,12 +66,13 @@ const AUTHORIZATION = new RegExp(
 )
 /** A grant's id is no AWS key, so that more than AWS's own form is taken. */
 const ACCESS_KEY = /^[A-Za-z0-9_-]{1,128}$/
-const REGION = /^[a-z0-9](?:[a-z0-9-]{0,62}[a-z0-9])?$/
+/** No longer than the link to the keeper takes it, as with the names of payloads below. */
+const REGION = /^[a-z0-9](?:[a-z0-9-]{0,30}[a-z0-9])?$/
 /** `IoTSecuredTunneling`: not all are lower-case. */
 const SERVICE = /^[A-Za-z0-9](?:[A-Za-z0-9-]{0,62}[A-Za-z0-9])?$/
 const TIMESTAMP = /^[0-9]{8}T(?:[01][0-9]|2[0-3])[0-5][0-9][0-5][0-9]Z$/
 const DIGEST = /^[0-9a-f]{64}$/
-const PAYLOAD = /^(?:[0-9a-f]{64}|UNSIGNED-PAYLOAD|STREAMING-[A-Z0-9-]{1,64})$/
+const PAYLOAD = /^(?:[0-9a-f]{64}|UNSIGNED-PAYLOAD|STREAMING-[A-Z0-9-]{1,54})$/
 const HEADER_NAMES = /^[a-z0-9-]+(?:;[a-z0-9-]+)*$/
 /** Seven days: the longest that AWS takes. */
 const MAX_EXPIRES_SECONDS = 604_800
