@@ -1,6 +1,8 @@
-import type { ControlBody, EntryPosition } from './entry.js'
+import type { AttemptBody, ControlBody, EntryPosition } from './entry.js'
 import type { ReportDeviation } from './entry-audit.js'
 import type { PlacedAttempt } from './placed-attempt.js'
+
+type Effect = AttemptBody['decision']['effect']
 
 interface Activated {
   readonly cid: string
@@ -50,7 +52,7 @@ export class PolicyHistory {
       )
     else if (activated.supersededMs !== null && startedMs > activated.supersededMs + ACTIVATION_MS)
       report('policy_superseded', seq, `version ${policy.version}`)
-    else if (decision.effect !== 'deny' && activated.expiredMs !== null && startedMs > activated.expiredMs)
+    else if (isAfterItsEnd(activated, decision.effect, startedMs))
       report('policy_expired', seq, `version ${policy.version}`)
   }
 
@@ -81,4 +83,10 @@ export class PolicyHistory {
     this.newest = { cid, version, supersededMs: null, expiredMs }
     this.byCid.set(cid, this.newest)
   }
+}
+
+/** A question to people was asked when the request was looked at; what is admitted has its place before the end, or never. */
+function isAfterItsEnd({ expiredMs }: Activated, effect: Effect, startedMs: number): boolean {
+  if (expiredMs === null || effect === 'deny') return false
+  return effect === 'allow' || startedMs > expiredMs
 }

@@ -4,7 +4,7 @@ import type { Entry } from './entry.js'
 import type { EntryAudit, ReportDeviation } from './entry-audit.js'
 import { GrantHistory } from './grant-history.js'
 import { MintHistory } from './mint-history.js'
-import { idTime, UNDER_WAY_MS } from './placed-attempt.js'
+import { placedAttempt, UNDER_WAY_MS } from './placed-attempt.js'
 import { PolicyHistory } from './policy-history.js'
 import { ProbeHistory } from './probe-history.js'
 import { StopHistory } from './stop-history.js'
@@ -53,7 +53,7 @@ export class References implements EntryAudit {
     if (entry.seq % PRUNE_EVERY === 0) this.forget(entry.t - UNDER_WAY_MS)
     switch (entry.type) {
       case 'attempt': {
-        const attempt = { entry, startedMs: idTime(entry.id, entry.t) }
+        const attempt = placedAttempt(entry)
         const unfit = contradictionIn(entry)
         if (unfit !== null) report('decision_unfit', entry.seq, unfit)
         this.policies.cited(attempt, report)

@@ -130,11 +130,21 @@ const SOUND: Readonly<Record<string, readonly Step[]>> = {
     policy(),
     denied({ agent: { id: '', environment: '', task: '', owner: '', grant: '' } }),
   ],
-  'an attempt that began before its policy was replaced and its grant revoked': [
+  'an admission while the next policy was being written, and a question before its grant was revoked': [
     ...FURNISHED,
     [200, policy({ cid: NEXT_CID, version: 2 })],
-    grant({ action: 'revoked' }),
     [20_300, attempt()],
+    approval(),
+    grant({ action: 'revoked' }),
+    held(),
+  ],
+  'refusals of an agent whose grant was revoked': [
+    ...FURNISHED,
+    [200, grant({ action: 'revoked' })],
+    [
+      20_300,
+      denied({ id: idAt(START + 20_000), decision: { effect: 'deny', code: 'grant_revoked', rule: null } }),
+    ],
   ],
   'a policy that is put in force again under its own number': [...FURNISHED, policy(), attempt()],
   'refused updates': [
@@ -142,10 +152,11 @@ const SOUND: Readonly<Record<string, readonly Step[]>> = {
     policy({ action: 'refused', cid: null, version: 0, code: 'expiry_past' }),
     attempt(),
   ],
-  'denials under an expired policy, and what began before': [
+  'denials under an expired policy, and a question that was asked before': [
     ...FURNISHED,
+    approval(),
     [500, policy({ action: 'expired' })],
-    attempt(),
+    held(),
     denied({ id: idAt(START + 600) }),
   ],
   'a request that was held twice, approved by two people, and passed': [
@@ -303,6 +314,26 @@ const ATTACKS: Readonly<Record<string, readonly [code: string, seq: number, step
     'grant_ended',
     6,
     [...FURNISHED, grant({ action: 'revoked' }), [5_000, attempt({ id: idAt(START + 5_000) })]],
+  ],
+  'an admission behind the end of its grant, whose id is of before': [
+    'grant_ended',
+    6,
+    [...FURNISHED, [1_000, grant({ action: 'revoked' })], [2_000, attempt()]],
+  ],
+  'an admission half an hour behind the policy that replaced its own, whose id is of before': [
+    'policy_superseded',
+    6,
+    [...FURNISHED, [1_000, policy({ cid: NEXT_CID, version: 2 })], [HOUR / 2, attempt()]],
+  ],
+  'an admission behind the end of its policy, whose id is of before': [
+    'policy_expired',
+    6,
+    [...FURNISHED, [1_000, policy({ action: 'expired' })], [2_000, attempt()]],
+  ],
+  'an admission half an hour behind the end of its credential, whose id is of before': [
+    'mint_ended',
+    6,
+    [...FURNISHED, [1_000, mint({ action: 'revoked' })], [HOUR / 2, attempt()]],
   ],
   'a held request that asked for no approval': [
     'approval_unfit',
