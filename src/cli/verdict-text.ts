@@ -1,4 +1,10 @@
-import type { CountersignaturesChecked, Recovered, ReferenceSummary, Verification } from '../receipt/index.js'
+import type {
+  CountersignaturesChecked,
+  Recovered,
+  ReferenceSummary,
+  TrustFollowed,
+  Verification,
+} from '../receipt/index.js'
 import { timeWords, visible } from './entry-text.js'
 import type { DecisionsReplayed } from './replay/decision-replay.js'
 import type { Verdict } from './verify-log.js'
@@ -27,6 +33,7 @@ export function verdictWords(found: Verdict): VerdictWords {
       ['checkpoint', checkpointText(found)],
       ['witnessed', witnessedText(found)],
       ['open', openText(found)],
+      ...trustRows(found.trust),
       ...(found.references === null ? [] : referenceRows(found.references)),
       ...(found.decisions === null ? [] : decisionRows(found.decisions)),
       ...signedRows(found),
@@ -76,7 +83,7 @@ function referenceRows({
   return [
     [
       'policies',
-      `${policies.activated} put in force, ${policies.refused} refused, ${policies.expired} expired; every attempt cites the one in force, or is listed above`,
+      `${policies.activated} put in force, ${policies.refused} refused, ${policies.withdrawn} withdrawn, ${policies.expired} expired; every attempt cites the one in force, or is listed above`,
     ],
     [
       'grants',
@@ -136,11 +143,51 @@ function notProven(found: Verdict): string[] {
           'that attempts cite a policy in force, a grant and a credential of their own, and no halt or freeze stood before them',
         ]
       : []),
+    ...unfollowed(found.trust),
     ...carriedBy(found),
     ...undecidedBy(decisions),
     ...unsignedBy(found),
     ...doubtedSeals(found),
     'that everything passed through the sidecar, and what the upstream did with what it was sent',
+  ]
+}
+
+const MOST_WITHDRAWN = 8
+
+/** Which trust root the log went by, and what the newest one has taken back. */
+export function trustRows(trust: TrustFollowed | null): (readonly [string, string])[] {
+  if (trust === null || trust.held === 0) return []
+  const { said, held, withdrawn } = trust
+  const went =
+    said === null
+      ? `no entry says which version it went by; you hold version ${held}`
+      : `went by version ${said.version} from entry ${said.seq} on; you hold version ${held}`
+  const more = withdrawn.length - MOST_WITHDRAWN
+  return [
+    ['trust root', went],
+    ...withdrawn
+      .slice(0, MOST_WITHDRAWN)
+      .map(cid => ['', `version ${held} has withdrawn the policy ${cid}, which was in force here`] as const),
+    ...(more > 0 ? [['', `and ${more} more`] as const] : []),
+  ]
+}
+
+/** ATTACK: whoever is shown an old trust root believes what a later one took back. */
+export function newerTrust(trust: TrustFollowed): string[] {
+  const { said, held } = trust
+  if (said === null || said.version <= held) return []
+  return [
+    `what the trust root says by now: the log goes by its version ${said.version} from entry ${said.seq} on, and you hold ${held}`,
+  ]
+}
+
+/** ATTACK: whoever goes by an old one lets pass what a later one had taken back. */
+function unfollowed(trust: TrustFollowed | null): string[] {
+  if (trust === null || trust.said === null) return []
+  const { said, held } = trust
+  if (said.version >= held) return newerTrust(trust)
+  return [
+    `that anything went by version ${held} of the trust root: no entry says so, the last that one says is ${said.version}`,
   ]
 }
 

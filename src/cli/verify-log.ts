@@ -14,6 +14,8 @@ import {
   type SealersOf,
   type SealsChecked,
   type SignedCheckpoint,
+  TrustAudit,
+  type TrustFollowed,
   type Verification,
   type WitnessPolicy,
 } from '../receipt/index.js'
@@ -65,6 +67,8 @@ export interface Verdict extends Verification {
   readonly countersignatures: CountersignaturesChecked | null
   /** Null where the policies were not at hand. */
   readonly seals: SealsChecked | null
+  /** Null where no trust root was named. */
+  readonly trust: TrustFollowed | null
 }
 
 /** Verifies a log, prints what was proven, and throws AnswerNo where something was found. Closes the source. */
@@ -126,7 +130,9 @@ export async function verified(
       : new CountersignatureAudit(nativeCrypto, groupsOf(policies), keys?.revoked ?? new Map())
   const seals =
     policies === null ? null : new PolicySealAudit(sealersOf(policies), keys?.revoked ?? new Map())
-  const audits: readonly (EntryAudit | null)[] = [references, decisions, people, seals, ...readers]
+  const versions = request.signatures ? trustVersions(request.keys) : null
+  const trust = versions === null ? null : new TrustAudit(nativeCrypto, versions)
+  const audits: readonly (EntryAudit | null)[] = [references, decisions, people, seals, trust, ...readers]
   const total = Math.max(...checkpoints.map(({ size }) => size))
   const shown = progress(io, 'entries', Number.isFinite(total) ? total : null)
   const found = await source.verify(
@@ -152,6 +158,7 @@ export async function verified(
     decisions: replayed,
     countersignatures: people?.summary() ?? null,
     seals: seals?.summary() ?? null,
+    trust: trust?.summary() ?? null,
   }
 }
 

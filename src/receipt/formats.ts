@@ -18,8 +18,12 @@ export const CONTROL_FORMATS: Readonly<
   genesis: [{ origin: text, receipt: publicKey, checkpoint: publicKey, enrolment: nullable(text) }],
   boot: [{ size: count, root: hex32, software: text, side_key: nullable(text) }],
   policy: [
-    { action: exactly('activated', 'refused', 'expired'), cid: nullable(contentId), version: count },
-    { code: text },
+    {
+      action: exactly('activated', 'rechecked', 'refused', 'withdrawn', 'expired'),
+      cid: nullable(contentId),
+      version: count,
+    },
+    { code: text, trust: count, root: contentId },
   ],
   grant: [
     {

@@ -118,6 +118,7 @@ export {
   rootAt,
   type TreeNode,
 } from './tree.js'
+export { TrustAudit, type TrustFollowed } from './trust-history.js'
 export type { KeyPlace, PinnedKeys } from './trusted-keys.js'
 export {
   LogVerifier,

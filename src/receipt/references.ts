@@ -11,7 +11,12 @@ import { StopHistory } from './stop-history.js'
 
 /** What an audit of the references counted. */
 export interface ReferenceSummary {
-  readonly policies: { readonly activated: number; readonly refused: number; readonly expired: number }
+  readonly policies: {
+    readonly activated: number
+    readonly refused: number
+    readonly withdrawn: number
+    readonly expired: number
+  }
   readonly grants: {
     readonly issued: number
     readonly revoked: number

@@ -147,6 +147,13 @@ const SOUND: Readonly<Record<string, readonly Step[]>> = {
     ],
   ],
   'a policy that is put in force again under its own number': [...FURNISHED, policy(), attempt()],
+  'a policy that was withdrawn and put in force again, under another version of the trust root': [
+    ...FURNISHED,
+    policy({ action: 'rechecked', trust: 2, root: CID }),
+    policy({ action: 'withdrawn', code: 'signing_key_revoked', trust: 3, root: NEXT_CID }),
+    policy({ trust: 3, root: NEXT_CID }),
+    attempt(),
+  ],
   'refused updates': [
     ...FURNISHED,
     policy({ action: 'refused', cid: null, version: 0, code: 'expiry_past' }),
@@ -334,6 +341,26 @@ const ATTACKS: Readonly<Record<string, readonly [code: string, seq: number, step
     'mint_ended',
     6,
     [...FURNISHED, [1_000, mint({ action: 'revoked' })], [HOUR / 2, attempt()]],
+  ],
+  'an admission behind the withdrawal of its policy, whose id is of before': [
+    'policy_withdrawn',
+    6,
+    [...FURNISHED, policy({ action: 'withdrawn', code: 'content_revoked' }), attempt()],
+  ],
+  'the withdrawal of a policy that is not in force': [
+    'policy_order',
+    3,
+    [policy(), policy({ action: 'withdrawn', cid: NEXT_CID })],
+  ],
+  'a trust root that was cut back': [
+    'trust_order',
+    3,
+    [policy({ trust: 2, root: CID }), policy({ cid: NEXT_CID, version: 2, trust: 1, root: CID })],
+  ],
+  'another trust root of the same number': [
+    'trust_order',
+    3,
+    [policy({ trust: 2, root: CID }), policy({ action: 'rechecked', trust: 2, root: NEXT_CID })],
   ],
   'a held request that asked for no approval': [
     'approval_unfit',
@@ -626,7 +653,7 @@ test('what was counted is said: policies, grants, approvals, credentials and sto
     ...{ crypto: nativeCrypto, keys: log.keys(), checkpoints: [], audits: [references] },
   })
   assert.deepEqual(references.summary(), {
-    policies: { activated: 1, refused: 0, expired: 0 },
+    policies: { activated: 1, refused: 0, withdrawn: 0, expired: 0 },
     grants: { issued: 1, revoked: 1, earlier: 0 },
     approvals: { requested: 1, consumed: 0, expired: 0 },
     mints: { minted: 1, ended: 1 },

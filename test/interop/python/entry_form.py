@@ -42,7 +42,7 @@ OUTCOME = of(
 CONTROL = {
     "genesis": of("origin receipt! checkpoint! enrolment~"),
     "boot": of("size# root@ software side_key~"),
-    "policy": of("action=activated|refused|expired cid%~ version# code?"),
+    "policy": of("action=activated|rechecked|refused|withdrawn|expired cid%~ version# code? trust#? root%?"),
     "grant": of(
         "action=issued|revoked jti agent environment task owner slot expires# order%? by? session? issuer? subject?"
     ),
