@@ -206,8 +206,16 @@ function cutOffText(size: number): string {
 function undecidedBy(decisions: DecisionsReplayed | null): string[] {
   if (decisions === null)
     return ['that the policy decides so: pass --policies, and --auditor-key for the arguments']
-  const left = decisions.decided - decisions.replayed
-  return left === 0 ? [] : [`that the policy decides so for ${plural(left, 'attempt')}: see decisions`]
+  const { decided, replayed, undescribed } = decisions
+  const left = decided - replayed
+  return [
+    ...(left === 0 ? [] : [`that the policy decides so for ${plural(left, 'attempt')}: see decisions`]),
+    ...(undescribed === 0
+      ? []
+      : [
+          `that ${plural(undescribed, 'attempt')} asked for what the receipt says: an older classifier named the operations`,
+        ]),
+  ]
 }
 
 /** Only where people were asked. */

@@ -45,6 +45,7 @@ export const FINDINGS = {
   mint_unknown: 'cites a credential that was not minted for it',
   mint_differs: 'uses a credential that was minted for something else',
   mint_ended: 'uses a credential that had ended',
+  credential_unfit: 'passed with another credential than its policy names for the API',
   probe_unfit: 'says of a question to its upstream what no entry bears out',
   halt_ignored: 'was admitted although its agent or task was halted',
   freeze_ignored: 'was admitted although only reads passed',
