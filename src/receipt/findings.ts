@@ -19,6 +19,7 @@ export const FINDINGS = {
   boot_head: 'cites another head than the log had then',
   archive_root: 'says that entries were archived which this log never had',
   outcome_unmatched: 'closes no open attempt',
+  outcome_unfit: 'says that nothing was sent, and what was answered',
   checkpoint_signature: 'the checkpoint is not signed by a key that is trusted for it',
   checkpoint_origin: 'the checkpoint is of another log',
   tail_missing: 'the log is shorter than its checkpoint',

@@ -1,5 +1,5 @@
 import { ApprovalHistory } from './approval-history.js'
-import { contradictionIn } from './decision-words.js'
+import { contradictionIn, contradictionInOutcome } from './decision-words.js'
 import type { Entry } from './entry.js'
 import type { EntryAudit, ReportDeviation } from './entry-audit.js'
 import { GrantHistory } from './grant-history.js'
@@ -67,6 +67,11 @@ export class References implements EntryAudit {
         this.mints.cited(attempt, report)
         this.probes.cited(attempt, report)
         this.stops.cited(attempt, report)
+        break
+      }
+      case 'outcome': {
+        const unfit = contradictionInOutcome(entry)
+        if (unfit !== null) report('outcome_unfit', entry.seq, unfit)
         break
       }
       case 'policy':

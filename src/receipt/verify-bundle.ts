@@ -84,6 +84,7 @@ const MAX_FINDINGS = 20
  */
 const CONTRADICTIONS: readonly FindingCode[] = [
   'decision_unfit',
+  'outcome_unfit',
   'policy_superseded',
   'policy_expired',
   'policy_withdrawn',

@@ -551,6 +551,21 @@ const ATTACKS: Readonly<Record<string, readonly [code: string, seq: number, step
   ],
 }
 
+for (const [what, lie] of Object.entries({
+  'with a status of its own': { http: 200 },
+  'with a request id': { http: 0, upstream_id: 'r-1' },
+  'with a response': { http: 0, resp_c: HEX, resp_len: 2 },
+}))
+  test(`attack: an answer to what was not sent, ${what}, is found`, async () => {
+    const log = logOf([...FURNISHED])
+    const seq = log.append(attempt())
+    log.append(outcomeBody(seq, log.leaves[seq] as string, { status: 'not_sent', ...lie }))
+    assert.deepEqual(
+      (await findingsIn(log)).map(finding => [finding.code, finding.seq]),
+      [['outcome_unfit', seq + 1]],
+    )
+  })
+
 for (const [what, [code, seq, steps]] of Object.entries(ATTACKS))
   test(`attack: ${what} is found`, async () => {
     const findings = await findingsIn(logOf(steps))
