@@ -149,7 +149,12 @@ function evidenceOf(found: BundleVerification): readonly (readonly [string, stri
             'epoch',
             `${found.recovered.epoch}, which goes on from ${found.recovered.chain} at ${found.recovered.size} entries`,
           ],
-          ['lost then', `${found.recovered.lost} entries, because: ${found.recovered.because}`],
+          [
+            'lost then',
+            `${found.recovered.lost} entries${
+              found.recovered.known === null ? ' and nobody knows how many more' : ''
+            }, because: ${found.recovered.because}`,
+          ],
         ] as const)),
     ['disclosed', disclosed.map(({ seq, field }) => `${field} of ${seq}`).join(', ') || 'nothing'],
   ]

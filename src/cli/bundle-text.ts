@@ -4,6 +4,7 @@ import {
   doubtedWords,
   findingWords,
   laterRevocationsText,
+  lossText,
   newerTrust,
   trustRows,
   type VerdictWords,
@@ -141,8 +142,9 @@ function recoveredText({
   size,
   lost,
   because,
+  known,
 }: NonNullable<BundleVerification['recovered']>): string {
-  return `epoch ${epoch} goes on from ${chain} at ${size} entries, ${lost} were lost: ${because}`
+  return `epoch ${epoch} goes on from ${chain} at ${size} entries after ${lossText({ lost, known })}: ${because}`
 }
 
 function openText({ open }: BundleVerification): string {

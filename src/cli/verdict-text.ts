@@ -145,6 +145,7 @@ function notProven(found: Verdict): string[] {
       : []),
     ...unfollowed(found.trust),
     ...carriedBy(found),
+    ...untoldLoss(found.recovered),
     ...undecidedBy(decisions),
     ...unsignedBy(found),
     ...doubtedSeals(found),
@@ -197,6 +198,13 @@ function carriedBy({ references, recovered }: Verdict): string[] {
   return ['that nothing passed in spite of a halt or freeze from before this epoch']
 }
 
+function untoldLoss(recovered: Recovered | null): string[] {
+  if (recovered === null || recovered.known !== null) return []
+  return [
+    'how much was lost before this epoch: hold it against witnesses and copies of the one before, `receipts inventory` does',
+  ]
+}
+
 function cutOffText(size: number): string {
   return size === 0
     ? 'that there ever was an entry, or none'
@@ -235,9 +243,18 @@ function unsignedBy({ references, countersignatures }: Verdict): string[] {
 
 /** What a revocation without a time leaves open. */
 function doubtedSeals({ seals }: Verdict): string[] {
-  if (seals === null || seals.doubted === 0) return []
-  const policies = seals.doubted === 1 ? '1 policy was' : `${seals.doubted} policies were`
+  if (seals === null) return []
+  const { doubted, unproven } = seals
+  const sealed =
+    unproven === 0
+      ? []
+      : [
+          `that ${plural(unproven, 'policy', 'policies')} which came into force ${unproven === 1 ? 'was' : 'were'} sealed: not at hand, or with no seal that holds`,
+        ]
+  if (doubted === 0) return sealed
+  const policies = doubted === 1 ? '1 policy was' : `${doubted} policies were`
   return [
+    ...sealed,
     `that its holder sealed with a key that was revoked, by which ${policies} sealed: the trust root doesn’t say since when`,
   ]
 }
@@ -265,14 +282,20 @@ function keysText({ mode, trustVersion, signatures, size }: Verification): strin
 }
 
 /** `epoch 2, continues epoch 1 after a loss of 17 entries, signed by maria and jo: …`. */
-function recoveredText({ epoch, chain, size, lost, because, signers }: Recovered): string {
+function recoveredText({ epoch, chain, size, lost, because, known, signers }: Recovered): string {
   const before = chain.slice(chain.lastIndexOf('/') + 1)
-  const loss = lost === 0 ? 'no known loss' : `a loss of ${plural(lost, 'entry', 'entries')}`
+  const loss = lossText({ lost, known })
   const signed =
     signers === null
       ? 'NOT held against a trust root (pass --trust and --pin)'
       : `signed by ${signers.join(' and ')}`
   return `epoch ${epoch}, continues epoch ${before} after ${loss} (${size} are proven there), ${signed}: ${because}`
+}
+
+/** Without a mark or a checkpoint nobody knew how many entries there had been. */
+export function lossText({ lost, known }: Pick<Recovered, 'lost' | 'known'>): string {
+  if (lost > 0) return `a loss of ${plural(lost, 'entry', 'entries')}`
+  return known === null ? 'a loss that no mark or checkpoint could tell' : 'no known loss'
 }
 
 function countsText({ counts }: Verification): string {
