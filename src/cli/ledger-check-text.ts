@@ -33,6 +33,7 @@ export function checkLines(check: LedgerCheck): string[] {
           countersignatures: null,
           seals: null,
           trust: null,
+          erasures: null,
         })),
   ]
 }

@@ -37,6 +37,7 @@ export function verdictWords(found: Verdict): VerdictWords {
       ...(found.references === null ? [] : referenceRows(found.references)),
       ...(found.decisions === null ? [] : decisionRows(found.decisions)),
       ...signedRows(found),
+      ...erasureRows(found),
     ],
     notProven: notProven(found),
   }
@@ -149,6 +150,7 @@ function notProven(found: Verdict): string[] {
     ...undecidedBy(decisions),
     ...unsignedBy(found),
     ...doubtedSeals(found),
+    ...unordered(found),
     'that everything passed through the sidecar, and what the upstream did with what it was sent',
   ]
 }
@@ -232,6 +234,20 @@ function signedRows({ countersignatures }: Verdict): (readonly [string, string])
   const { proven, touched, unproven } = countersignatures
   const touches = touched === 0 ? '' : ` (${touched} by touching a passkey)`
   return [['people', `${plural(proven, 'word')} signed as the policy asks${touches}, ${unproven} not proven`]]
+}
+
+/** Only where something was erased. */
+function erasureRows({ erasures }: Verdict): (readonly [string, string])[] {
+  if (erasures === null || erasures.ordered + erasures.unproven === 0) return []
+  const { ordered, unproven } = erasures
+  return [['erasures', `${ordered} as the operate role ordered, ${unproven} whose order is not in the log`]]
+}
+
+function unordered({ erasures }: Verdict): string[] {
+  if (erasures === null || erasures.unproven === 0) return []
+  return [
+    `that anybody ordered ${plural(erasures.unproven, 'erasure')}: the log has a digest of the order alone`,
+  ]
 }
 
 function unsignedBy({ references, countersignatures }: Verdict): string[] {

@@ -6,6 +6,8 @@ import {
   CountersignatureAudit,
   type CountersignaturesChecked,
   type EntryAudit,
+  ErasureAudit,
+  type ErasuresChecked,
   type GroupsOf,
   PolicySealAudit,
   parseCheckpoint,
@@ -69,6 +71,8 @@ export interface Verdict extends Verification {
   readonly seals: SealsChecked | null
   /** Null where no trust root was named. */
   readonly trust: TrustFollowed | null
+  /** The same. */
+  readonly erasures: ErasuresChecked | null
 }
 
 /** Verifies a log, prints what was proven, and throws AnswerNo where something was found. Closes the source. */
@@ -132,7 +136,11 @@ export async function verified(
     policies === null ? null : new PolicySealAudit(sealersOf(policies), keys?.revoked ?? new Map())
   const versions = request.signatures ? trustVersions(request.keys) : null
   const trust = versions === null ? null : new TrustAudit(nativeCrypto, versions)
-  const audits: readonly (EntryAudit | null)[] = [references, decisions, people, seals, trust, ...readers]
+  const erasures = versions === null ? null : new ErasureAudit(nativeCrypto, versions.toReversed())
+  const audits: readonly (EntryAudit | null)[] = [
+    ...[references, decisions, people, seals, trust, erasures],
+    ...readers,
+  ]
   const total = Math.max(...checkpoints.map(({ size }) => size))
   const shown = progress(io, 'entries', Number.isFinite(total) ? total : null)
   const found = await source.verify(
@@ -159,6 +167,7 @@ export async function verified(
     countersignatures: people?.summary() ?? null,
     seals: seals?.summary() ?? null,
     trust: trust?.summary() ?? null,
+    erasures: erasures?.summary() ?? null,
   }
 }
 

@@ -53,6 +53,7 @@ export const FINDINGS = {
   stop_order: 'halts nothing, or ends a stop that was not in force',
   inputs_differ: 'its decision inputs are not what it commits to',
   inputs_missing: 'has no decision inputs any more, and no entry says that they were erased',
+  erase_unordered: 'says that it was ordered to erase what no order of the role `operate` names',
   operations_differ: 'its operations are not those of the decision inputs',
   decision_differs: 'its policy decides otherwise from the same inputs',
   limit_exceeded: 'was admitted over a limit of its policy',

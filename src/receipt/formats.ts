@@ -102,7 +102,7 @@ export const CONTROL_FORMATS: Readonly<
     { chain: text, size: count, root: hex32, because: text },
     { lost: count, statement: text },
   ],
-  erase: [{ attempt: count, id: uuid, by: text, because: text, order: contentId }],
+  erase: [{ attempt: count, id: uuid, by: text, because: text, order: contentId }, { signed: text }],
   archive: [{ size: count, root: hex32, by: text, because: text, order: contentId }],
   close: [{ reason: text }],
 }

@@ -65,7 +65,7 @@ CONTROL = {
     "heartbeat": of("size# open# policy%? every#?"),
     "suppressed": of("code count# from# to#"),
     "recover": of("chain size# root@ because lost#? statement?"),
-    "erase": of("attempt# id& by because order%"),
+    "erase": of("attempt# id& by because order% signed?"),
     "archive": of("size# root@ by because order%"),
     "close": of("reason"),
 }
