@@ -186,8 +186,10 @@ export function newerTrust(trust: TrustFollowed): string[] {
 
 /** ATTACK: whoever goes by an old one lets pass what a later one had taken back. */
 function unfollowed(trust: TrustFollowed | null): string[] {
-  if (trust === null || trust.said === null) return []
+  if (trust === null) return []
   const { said, held } = trust
+  if (said === null)
+    return held < 2 ? [] : [`that anything went by version ${held} of the trust root: no entry says which`]
   if (said.version >= held) return newerTrust(trust)
   return [
     `that anything went by version ${held} of the trust root: no entry says so, the last that one says is ${said.version}`,

@@ -135,7 +135,10 @@ export async function verified(
   const seals =
     policies === null ? null : new PolicySealAudit(sealersOf(policies), keys?.revoked ?? new Map())
   const versions = request.signatures ? trustVersions(request.keys) : null
-  const trust = versions === null ? null : new TrustAudit(nativeCrypto, versions)
+  const trust =
+    versions === null
+      ? null
+      : new TrustAudit(nativeCrypto, versions, policies === null ? undefined : sealersOf(policies))
   const erasures = versions === null ? null : new ErasureAudit(nativeCrypto, versions.toReversed())
   const audits: readonly (EntryAudit | null)[] = [
     ...[references, decisions, people, seals, trust, erasures],

@@ -1,7 +1,8 @@
 import type { Crypto } from '../canon/index.js'
-import { isWithdrawn, type TrustRoot, trustRootId } from '../policy/index.js'
-import type { Entry } from './entry.js'
+import { isWithdrawn, revokedSinceMs, type TrustRoot, trustRootId } from '../policy/index.js'
+import type { AttemptBody, Entry } from './entry.js'
 import type { EntryAudit, ReportDeviation } from './entry-audit.js'
+import type { SealersOf } from './policy-seals.js'
 
 /** Which versions of the trust root a log went by, held against those of the verifier. */
 export interface TrustFollowed {
@@ -21,6 +22,7 @@ export interface TrustFollowed {
  */
 export class TrustAudit implements EntryAudit {
   private readonly crypto: Pick<Crypto, 'sha256'>
+  private readonly sealersOf: SealersOf
   private readonly byVersion: ReadonlyMap<number, TrustRoot>
   private readonly newest: TrustRoot | null
   private readonly activated = new Set<string>()
@@ -28,9 +30,14 @@ export class TrustAudit implements EntryAudit {
   /** The version that the log goes by here; null where it doesn't say, or the verifier hasn't got it. */
   private current: TrustRoot | null = null
 
-  /** `versions`: those that the verifier has, in any order. */
-  constructor(crypto: Pick<Crypto, 'sha256'>, versions: readonly TrustRoot[]) {
+  /** `versions`: those that the verifier has, in any order; `sealersOf`: where policies are at hand. */
+  constructor(
+    crypto: Pick<Crypto, 'sha256'>,
+    versions: readonly TrustRoot[],
+    sealersOf: SealersOf = () => null,
+  ) {
     this.crypto = crypto
+    this.sealersOf = sealersOf
     this.byVersion = new Map(versions.map(root => [root.version, root]))
     this.newest = this.byVersion.get(Math.max(...this.byVersion.keys())) ?? null
   }
@@ -42,9 +49,13 @@ export class TrustAudit implements EntryAudit {
       if (typeof trust === 'number') this.follow(trust, root, entry.seq, report)
     }
     if (entry.type !== 'attempt' || entry.decision.effect !== 'allow' || this.current === null) return
-    const { cid, version } = entry.policy
-    if (isWithdrawn(this.current, cid) || version < this.current.minPolicyVersion)
+    if (this.refuses(this.current, entry.policy))
       report('policy_withdrawn', entry.seq, `by version ${this.current.version} of the trust root`)
+  }
+
+  private refuses(root: TrustRoot, { cid, version }: AttemptBody['policy']): boolean {
+    if (isWithdrawn(root, cid) || version < root.minPolicyVersion) return true
+    return this.sealersOf(cid)?.some(key => revokedSinceMs(root, key) !== null) === true
   }
 
   summary(): TrustFollowed {

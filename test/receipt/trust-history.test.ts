@@ -3,7 +3,7 @@ import { describe, it } from 'node:test'
 import type { JsonObject } from '../../src/canon/index.js'
 import { nativeCrypto } from '../../src/native/index.js'
 import { type TrustRoot, trustRootId } from '../../src/policy/index.js'
-import { type Entry, type EntryBody, TrustAudit } from '../../src/receipt/index.js'
+import { type Entry, type EntryBody, type SealersOf, TrustAudit } from '../../src/receipt/index.js'
 import { attemptBody, denialBody, HEX } from './log-fixture.js'
 
 const CID = `sha256:${HEX}`
@@ -31,8 +31,12 @@ const said = (action: string, root: TrustRoot, more: JsonObject = {}): EntryBody
   data: { action, cid: CID, version: 7, trust: root.version, root: trustRootId(root, nativeCrypto), ...more },
 })
 
-function audited(bodies: readonly EntryBody[], versions: readonly TrustRoot[] = [FIRST, SECOND]) {
-  const audit = new TrustAudit(nativeCrypto, versions)
+function audited(
+  bodies: readonly EntryBody[],
+  versions: readonly TrustRoot[] = [FIRST, SECOND],
+  sealersOf: SealersOf = () => null,
+) {
+  const audit = new TrustAudit(nativeCrypto, versions, sealersOf)
   const found: string[] = []
   for (const [seq, body] of bodies.entries())
     audit.audit({ ...body, seq, t: seq } as unknown as Entry, (code, at, detail) =>
@@ -78,6 +82,14 @@ describe('the trust root that a log went by', () => {
       [FIRST, higher],
     )
     assert.deepEqual(found, ['policy_withdrawn 2: by version 2 of the trust root'])
+  })
+
+  it('attack: an admission by a policy that a key sealed which it has revoked is found', () => {
+    const later = { ...version(2), revoked: { keys: ['ed25519:maria'], ids: [] } }
+    const log = [said('activated', FIRST), attemptBody(), said('rechecked', later), attemptBody()]
+    const found = (keys: readonly string[]) => audited(log, [FIRST, later], () => keys).found
+    assert.deepEqual(found(['ed25519:maria']), ['policy_withdrawn 3: by version 2 of the trust root'])
+    assert.deepEqual(found([]), [])
   })
 
   it('attack: another one than the verifier holds under the same number is found', () => {
