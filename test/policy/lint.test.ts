@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict'
 import { readFileSync } from 'node:fs'
 import { describe, it } from 'node:test'
-import { lintPolicy } from '../../src/policy/index.js'
 import { openAwsShelf } from '../../src/cli/aws-shelf.js'
+import { lintPolicy } from '../../src/policy/index.js'
 import { policyText, sourceOf } from './a-policy.js'
 import { Authenticator } from './authenticator.js'
 
