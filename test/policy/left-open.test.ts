@@ -343,6 +343,16 @@ describe('attack: a repository, an issue or a person by another node id, or wher
     assert.equal(commit('{ id: "REF_kwDOABPHja9yZWZzL2hlYWRzL21haW4" }'), 'deny kept')
   })
 
+  it('is met by what lies in it, as far as that says so', () => {
+    const policy = denying('repository', BEFORE)
+    const branch = (id: string): string => ask(policy, `deleteRef(input: { refId: "${id}" })`)
+    assert.equal(branch('REF_kwDOABPHja9yZWZzL2hlYWRzL21haW4'), 'deny kept')
+    assert.equal(branch('MDM6UmVmMTI5NjI2OTpyZWZzL2hlYWRzL21haW4='), 'deny kept')
+    assert.equal(branch('REF_kwDOABPHjK9yZWZzL2hlYWRzL21haW4'), 'allow')
+    assert.equal(ask(policy, 'lockLockable(input: { lockableId: "I_kwDOABPHjQc" })'), 'deny kept')
+    assert.equal(ask(policy, 'lockLockable(input: { lockableId: "I_kwDOABPHjAc" })'), 'allow')
+  })
+
   it('a name, which no call to this API says, isn’t sealed', () => {
     for (const id of ['acme/shop', 'acme', 'acme/*'])
       assert.throws(() => denying('repository', id), /Requests to nodes name a repository by node ids/)
