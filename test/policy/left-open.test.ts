@@ -12,6 +12,7 @@ const APIS = `  shop:
     credential: shop
     routes:
       - { route: "POST /orders/{order}/note", class: update }
+      - { route: "POST /payments", class: update, resources: { order: "items[].order" } }
   stripe: { catalog: stripe, credential: stripe }
   github: { catalog: github, upstream: "https://api.github.com", credential: github }
   nodes: { catalog: github-graphql, upstream: "https://api.github.com", credential: github }
@@ -423,5 +424,28 @@ describe('attack: what is in an environment, past a deny of the environment', ()
   it('isn’t by a deny of things of another type, nor by one of any', () => {
     for (const pattern of ['{ type: volume, id: e-prod }', '{ type: environment, id: "*" }'])
       assert.equal(remove(policyOf(pattern), 'e-prod'), 'allow', pattern)
+  })
+})
+
+describe('attack: an order that the body of an own route names, past a deny of the order', () => {
+  const policy = policyWith(
+    '{ id: kept, deny: { api: shop, resources: [{ type: order, id: o_1 }] } }',
+    '{ api: shop, class: update }',
+  )
+  const pay = (body: object): string =>
+    effectOf(policy, {
+      api: 'shop',
+      method: 'POST',
+      target: '/payments',
+      type: JSON_TYPE,
+      body: JSON.stringify(body),
+    })
+
+  it('is met in a list, as a number or an object, and where none is named', () => {
+    assert.equal(pay({ items: [{ order: 'o_2' }, { order: 'o_1' }] }), 'deny kept')
+    assert.equal(pay({ items: [{ order: { id: 'o_1' } }] }), 'deny kept')
+    assert.equal(pay({ items: { order: 'o_1' } }), 'deny kept')
+    assert.equal(pay({}), 'deny kept')
+    assert.equal(pay({ items: [{ order: 'o_2' }] }), 'allow')
   })
 })
