@@ -255,7 +255,8 @@ class RunningGate implements Gate {
   /** Serves another policy, or none. A policy that this build can't open is not served, and none is. */
   private follow(view: PolicyView | null): void {
     const before = this.routing
-    if (view === null) this.context.cuts.forget()
+    // Without a policy, what it ordered before stands as long as it is there.
+    if (!this.context.keeper.connected()) this.context.cuts.forget()
     try {
       this.routing = view === null ? null : openRouting(view, this.upstreams)
     } catch (error) {
