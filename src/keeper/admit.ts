@@ -134,7 +134,7 @@ export class Admission {
     const { token, slot } = request.presented ?? {}
     if (token === undefined || slot === undefined) return { presented: 'missing', grant: null }
     const presented = await verifier.verify(token, slot, clock.nowMs())
-    return { presented, grant: presented.kind === 'grant' ? presented.grant : null }
+    return { presented, grant: namedBy(presented) }
   }
 
   private async deny(c: Case, denial: Denial): Promise<AdmitReply> {
@@ -348,6 +348,21 @@ interface OpenedCase {
 }
 
 /** A request that was classified with another policy is asked again; what the gate refused by itself stands under any policy. */
+/**
+ * Whom a receipt names. ATTACK: an agent that was halted floods with harmless requests, so that what it tries next is counted
+ * among those of strangers and not written down.
+ */
+function namedBy(presented: GrantVerdict): Grant | null {
+  switch (presented.kind) {
+    case 'grant':
+      return presented.grant
+    case 'ended':
+      return presented.noted ? presented.grant : null
+    case 'refused':
+      return null
+  }
+}
+
 function isStale({ policyCid, finding }: AdmitRequest, policy: ActivePolicy): boolean {
   return finding.kind === 'operations' && policyCid !== policy.cid
 }

@@ -95,6 +95,7 @@ export {
   type OperateAction,
   type OperateOrder,
   openOperateOrder,
+  openPastOperateOrder,
   type SignedOperateOrder,
   sealOperateOrder,
 } from './operate-order.js'
