@@ -160,7 +160,15 @@ function undecidedBy(decisions: DecisionsReplayed | null): string[] {
   if (decisions === null)
     return ['that the policy decides so: pass --policies, and --auditor-key for the arguments']
   const left = decisions.decided - decisions.replayed
-  return left === 0 ? [] : [`that the policy decides so for ${plural(left, 'attempt')}: see decisions`]
+  const unheld = decisions.approved - decisions.agreed
+  return [
+    ...(left === 0 ? [] : [`that the policy decides so for ${plural(left, 'attempt')}: see decisions`]),
+    ...(unheld === 0
+      ? []
+      : [
+          `that ${plural(unheld, 'approved attempt')} had the arguments that people agreed to: pass --auditor-key and a ledger folder`,
+        ]),
+  ]
 }
 
 /** Only where people were asked. */
