@@ -69,8 +69,11 @@ export interface Approval {
   readonly keptMs: number
 }
 
-/** Another policy is in force than the one it was asked under; or its agent or task is halted, or changes are frozen. */
-export type ApprovalObstacle = 'superseded' | 'stopped' | null
+/**
+ * Another policy is in force than the one it was asked under; or too few may approve it, since the owner is one of them or a
+ * key was revoked; or its agent or task is halted, or changes are frozen.
+ */
+export type ApprovalObstacle = 'superseded' | 'unreachable' | 'stopped' | null
 
 /** How an approval stands while its policy and its agent are what they are. */
 export interface ApprovalStanding {
