@@ -8,7 +8,7 @@ import { test } from 'node:test'
 import { fileURLToPath } from 'node:url'
 
 const PYTHON = '/usr/bin/python3'
-/** Runs a program at a terminal of its own, closes that once the program has said something, and prints how it ended. */
+/** Runs a program at a terminal of its own, closes that once the program listens to SIGHUP, and prints how it ended. */
 const AT_A_TERMINAL = `
 import os, pty, sys
 pid, terminal = pty.fork()
@@ -17,6 +17,11 @@ if pid == 0:
 said = b''
 while b'opens it once' not in said:
     said += os.read(terminal, 65536)
+def caught():
+    lines = open(f'/proc/{pid}/status').read().splitlines()
+    return int(next(line for line in lines if line.startswith('SigCgt')).split()[1], 16)
+while not caught() & 1:
+    pass
 os.close(terminal)
 _, status = os.waitpid(pid, 0)
 print(f'signal {os.WTERMSIG(status)}' if os.WIFSIGNALED(status) else f'exit {os.WEXITSTATUS(status)}')
