@@ -218,14 +218,20 @@ function cutOffText(size: number): string {
 function undecidedBy(decisions: DecisionsReplayed | null): string[] {
   if (decisions === null)
     return ['that the policy decides so: pass --policies, and --auditor-key for the arguments']
-  const { decided, replayed, undescribed } = decisions
+  const { decided, replayed, undescribed, approved, agreed } = decisions
   const left = decided - replayed
+  const unheld = approved - agreed
   return [
     ...(left === 0 ? [] : [`that the policy decides so for ${plural(left, 'attempt')}: see decisions`]),
     ...(undescribed === 0
       ? []
       : [
           `that ${plural(undescribed, 'attempt')} asked for what the receipt says: an older classifier named the operations`,
+        ]),
+    ...(unheld === 0
+      ? []
+      : [
+          `that ${plural(unheld, 'approved attempt')} had the arguments that people agreed to: pass --auditor-key and a ledger folder`,
         ]),
   ]
 }

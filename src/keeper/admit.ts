@@ -12,6 +12,7 @@ import type { AdmitReply, AdmitRequest, BudgetReading, ReceiptAnchor, Verdict } 
 import type { ActivePolicy, LimitWindow } from '../policy/index.js'
 import type { Operation, Resource } from '../protocol/index.js'
 import { UpstreamAccess } from './access.js'
+import { agreedOf } from './approval.js'
 import type { Approvals } from './approvals.js'
 import { type AttemptResult, type Case, newAttempt, writeAttempt } from './attempt-entry.js'
 import { toldBudgets } from './budgets.js'
@@ -222,7 +223,8 @@ export class Admission {
       ...(credential === null ? {} : { credential: writtenCredential(credential) }),
       ...(reserved.length === 0 ? {} : { reserved }),
     } as const
-    const { seq, leaf, t } = await this.append(c, result, claim.durable).catch(error => {
+    const agreed = ruling.approval === null ? c : { ...c, agreed: agreedOf(ruling.approval) }
+    const { seq, leaf, t } = await this.append(agreed, result, claim.durable).catch(error => {
       claim.giveBack()
       throw error
     })

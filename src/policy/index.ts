@@ -29,6 +29,7 @@ export {
   decodeCountersignature,
   hasEnough,
   isLater,
+  isWithinReach,
   MAX_STATEMENT_BYTES,
   type OpenCountersignature,
   openCountersignature,

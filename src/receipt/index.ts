@@ -79,7 +79,14 @@ export { receiptErrors } from './error-table.js'
 export { FINDINGS, type FindingCode, type FindingInLog, findingAt } from './findings.js'
 export { CONTROL_FORMATS, entryProblem } from './formats.js'
 export { gatherNodes } from './gather-nodes.js'
-export { type DecisionInputs, encodeInputs, encodeSideRecord, openInputs, type SideRecord } from './inputs.js'
+export {
+  type Agreed,
+  type DecisionInputs,
+  encodeInputs,
+  encodeSideRecord,
+  openInputs,
+  type SideRecord,
+} from './inputs.js'
 export {
   formatNote,
   formatVerifierKey,
