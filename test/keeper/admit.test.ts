@@ -357,7 +357,7 @@ describe('strangers and floods', () => {
 
   it('denials of an authenticated agent are recorded every one, until its grant is slowed down', async t => {
     const house = await House.build(t)
-    const { ledger } = await house.start({ refusalRate: { burst: 30, perSecond: 1, maxGrants: 10 } })
+    const { ledger } = await house.start({ refusalRate: { burst: 30, perSecond: 0.01, maxGrants: 10 } })
     const client = await house.connect()
     const answers: Asked[] = []
     for (let i = 0; i < 31; i++) answers.push(await house.ask(client, operation('DELETE /invoices/{id}')))
@@ -372,7 +372,7 @@ describe('strangers and floods', () => {
 
   it('attack: an agent that is refused before any decision is slowed down all the same', async t => {
     const house = await House.build(t)
-    await house.start({ refusalRate: { burst: 3, perSecond: 1, maxGrants: 10 } })
+    await house.start({ refusalRate: { burst: 3, perSecond: 0.01, maxGrants: 10 } })
     const client = await house.connect()
     const answers: Asked[] = []
     for (let i = 0; i < 3; i++) answers.push(await house.ask(client, { foreign: ['x-api-key'] }))
