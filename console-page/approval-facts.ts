@@ -40,7 +40,9 @@ export function isConsistent({ statement, digest, args, probes, salt }: ShownApp
 /** Everything that approvers have to see, in rows: what the statement binds, and the arguments that it commits to. */
 export function approvalFacts(approval: ShownApproval): readonly Fact[] {
   const { statement, request, rule, because, args } = approval
-  const more = Object.entries(approval).filter(([name, value]) => !TOLD.has(name) && value !== null)
+  const more = Object.entries(approval).filter(
+    ([name, value]) => !TOLD.has(name) && value !== null && !isEmptyList(value),
+  )
   return [
     ['agent', statement.agent],
     ['environment', statement.environment],
@@ -48,6 +50,7 @@ export function approvalFacts(approval: ShownApproval): readonly Fact[] {
     ['acting for', statement.owner],
     ['held by', rule ?? 'a limit'],
     ...(because === null ? [] : [['because', because] as const]),
+    ...neededWords(approval).map(words => ['needs', words] as const),
     ...statement.operations.flatMap((operation, index): readonly Fact[] => [
       ['operation', `${statement.api} ${operation.name}`, 'operation'],
       ['class', operation.classes.join(', ')],
@@ -64,6 +67,10 @@ export function approvalFacts(approval: ShownApproval): readonly Fact[] {
     ['asked at', timeText(approval.createdMs)],
     ['until', timeText(approval.expiresMs)],
   ]
+}
+
+function isEmptyList(value: unknown): boolean {
+  return Array.isArray(value) && value.length === 0
 }
 
 /** Each leaf has a row, so that none is hidden in the fold of another. */
@@ -89,6 +96,8 @@ function shownValue(text: string): Node {
 
 const OBSTACLES: Readonly<Record<NonNullable<ShownApproval['obstacle']>, string>> = {
   superseded: 'Good for nothing: its policy was replaced, and the agent has to repeat its call.',
+  unreachable:
+    'Good for nothing: too few may approve it, since the one it acts for can’t and a revoked key doesn’t count.',
   stopped: 'Its agent or task is halted, or changes are frozen: nothing of it passes until that has ended.',
 }
 

@@ -136,8 +136,12 @@ function isOf({ id, digest, statement }: ShownApproval, listed: ApprovalSummary)
   )
 }
 
-function summaryFacts({ agent, environment, task, owner, rule, because }: ApprovalSummary): readonly Fact[] {
+function summaryFacts(listed: ApprovalSummary): readonly Fact[] {
+  const { agent, environment, task, owner, rule, because, resources, resourceCount } = listed
+  const more = resourceCount - resources.length
   return [
+    ...resources.map((resource): Fact => ['on', resource]),
+    ...(more > 0 ? [['on', `${more} more`] as const] : []),
     ['agent', `${agent} in ${environment}`],
     ['task', task],
     ['acting for', owner],

@@ -81,7 +81,14 @@ export function checkApproval({ statement, digest, args, probes, salt }: ShownAp
 /** What stands in the way of a call, whatever people say about it. */
 export const OBSTACLES: Readonly<Record<NonNullable<ShownApproval['obstacle']>, string>> = {
   superseded: 'good for nothing: its policy was replaced, and the agent has to repeat its call',
+  unreachable:
+    'good for nothing: too few may approve it, since the one it acts for can’t and a revoked key doesn’t count',
   stopped: 'its agent or task is halted, or changes are frozen: nothing of it passes until that has ended',
+}
+
+/** Whether nothing will ever pass on it. */
+export function isUseless({ obstacle }: Pick<ShownApproval, 'obstacle'>): boolean {
+  return obstacle === 'superseded' || obstacle === 'unreachable'
 }
 
 export function stateWords(

@@ -33,7 +33,7 @@ import { type InstanceSigners, signersByKey } from './signer/instance-signers.js
  *
  *     keys/receipt.jwk  checkpoint.jwk  grant.jwk      in force, under the enrolment of `keeper.enrolment`
  *     keys/next/        the keys that follow, request.json, and enrolment.json once it is installed
- *     keys/previous/    checkpoint.jwk while it signs beside, grant.jwk while its grants live
+ *     keys/previous/    checkpoint.jwk while it signs beside; grant.jwk while its grants live, grant-2.jwk where it was replaced twice
  *
  * A key that a signer holds has no file at all, and takes part in everything else.
  */
@@ -111,26 +111,47 @@ export function heldInstance(loaded: LoadedConfig, signers: InstanceSigners): In
   )
 }
 
-/** A replaced key that is still kept, in a file or behind its signer; null where it is not, or where it is the one in force. */
-export function retiringKey(
+/** Replaced keys that are still kept, in files or behind their signer, without the one in force. */
+export function retiringKeys(
   loaded: LoadedConfig,
   role: InstanceRole,
   inForce: Instance,
   signers: InstanceSigners,
-): HeldKey | null {
-  const file = keyFile(loaded, role, 'previous')
+): readonly HeldKey[] {
+  const files = retiredFiles(loaded, role)
   const behind = signers.now[role]
-  const kept = existsSync(file)
-    ? heldInFile(readPrivateJwk(file))
-    : behind === undefined
-      ? null
-      : { publicKey: formatPublicKey(behind.publicKey), jwk: null, key: behind }
-  return kept?.publicKey === inForce.keys[role].publicKey ? null : kept
+  const kept =
+    files.length > 0
+      ? files.map(file => heldInFile(readPrivateJwk(file)))
+      : behind === undefined
+        ? []
+        : [{ publicKey: formatPublicKey(behind.publicKey), jwk: null, key: behind }]
+  return kept.filter(({ publicKey }) => publicKey !== inForce.keys[role].publicKey)
 }
 
-/** Deletes a replaced key for good. */
-export function dropRetired(loaded: LoadedConfig, role: InstanceRole): void {
-  rmSync(keyFile(loaded, role, 'previous'), { force: true })
+/** Deletes replaced keys for good, all of a role or those that are named. */
+export function dropRetired(
+  loaded: LoadedConfig,
+  role: InstanceRole,
+  isDropped?: (publicKey: string) => boolean,
+): void {
+  for (const file of retiredFiles(loaded, role))
+    if (isDropped === undefined || holds(file, isDropped)) rmSync(file, { force: true })
+}
+
+function retiredFiles(loaded: LoadedConfig, role: InstanceRole): readonly string[] {
+  const folder = dirname(keyFile(loaded, role, 'previous'))
+  const names = namesIn(folder).filter(name => new RegExp(`^${role}(?:-[0-9]+)?\\.jwk$`).test(name))
+  return names.sort().map(name => join(folder, name))
+}
+
+/** Where a key goes that is replaced. Grants of several live beside each other; of the others one is kept. */
+function retiredPlace(loaded: LoadedConfig, role: InstanceRole): string {
+  const first = keyFile(loaded, role, 'previous')
+  if (role !== 'grant') return first
+  let file = first
+  for (let number = 2; existsSync(file); number++) file = first.replace(/\.jwk$/, `-${number}.jwk`)
+  return file
 }
 
 /**
@@ -146,7 +167,7 @@ export function promote(loaded: LoadedConfig): void {
     const { keys } = enrolmentIn(readNeeded(enrolment))
     for (const role of INSTANCE_ROLES) {
       const [inForce, next] = [keyFile(loaded, role), keyFile(loaded, role, 'next')]
-      if (holds(inForce, key => key !== keys[role])) renameSync(inForce, keyFile(loaded, role, 'previous'))
+      if (holds(inForce, key => key !== keys[role])) renameSync(inForce, retiredPlace(loaded, role))
       if (holds(next, key => key === keys[role])) renameSync(next, inForce)
     }
     replaceEnrolment(loaded, readNeeded(enrolment))

@@ -44,6 +44,8 @@ export interface KeeperStatus {
   /** Grants in force. */
   readonly grants: number
   readonly approvals: number
+  /** Those that still wait, and on which nothing passes because their policy was replaced; absent in an older keeper's answer. */
+  readonly supersededApprovals?: number
   /** What people have stopped. */
   readonly stops: { readonly halts: readonly Halt[]; readonly freeze: Freeze | null }
   /** What lies in an archive and not in the ledger any more. */

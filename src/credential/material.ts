@@ -111,11 +111,25 @@ export function isVaultKind(kind: string): kind is VaultKind {
   return Object.hasOwn(MATERIAL, kind)
 }
 
+const IN_A_HEADER = '8 to 8,192 visible ASCII characters and no space'
+const TEXT = '8 to 16,384 characters'
+/** What a secret has to be, by the member that holds it. */
+const FORMS: Readonly<Record<string, string>> = {
+  secret: IN_A_HEADER,
+  secretAccessKey: IN_A_HEADER,
+  sessionToken: IN_A_HEADER,
+  token: IN_A_HEADER,
+  clientSecret: TEXT,
+  privateKey: TEXT,
+}
+
 /** Checks that the value is material of this kind; throws `vault_entry_invalid` that names the member at fault, never its value. */
 export function checkMaterial<K extends VaultKind>(kind: K, value: unknown): Material<K> {
   const misfit = misfitIn(MATERIAL[kind], value)
   if (misfit === null) return narrowOnly(value as Material<K>)
-  throw credentialFault('vault_entry_invalid', [kind, ...misfit].join('.'))
+  const form = FORMS[misfit.at(-1) ?? '']
+  const place = [kind, ...misfit].join('.')
+  throw credentialFault('vault_entry_invalid', form === undefined ? place : `${place} has ${form}`)
 }
 
 /** ATTACK: a key that may do everything, pasted where a restricted one belongs. */

@@ -12,6 +12,7 @@ import type { AdmitReply, AdmitRequest, BudgetReading, ReceiptAnchor, Verdict } 
 import type { ActivePolicy, LimitWindow } from '../policy/index.js'
 import type { Operation, Resource } from '../protocol/index.js'
 import { UpstreamAccess } from './access.js'
+import { agreedOf } from './approval.js'
 import type { Approvals } from './approvals.js'
 import {
   type AttemptResult,
@@ -140,7 +141,7 @@ export class Admission {
     const { token, slot } = request.presented ?? {}
     if (token === undefined || slot === undefined) return { presented: 'missing', grant: null }
     const presented = await verifier.verify(token, slot, clock.nowMs())
-    return { presented, grant: presented.kind === 'grant' ? presented.grant : null }
+    return { presented, grant: namedBy(presented) }
   }
 
   private async deny(c: Case, denial: Denial): Promise<AdmitReply> {
@@ -231,7 +232,8 @@ export class Admission {
       ...(credential === null ? {} : { credential: writtenCredential(credential) }),
       ...(reserved.length === 0 ? {} : { reserved }),
     } as const
-    const { seq, leaf, t } = await this.admitted(c, result, claim)
+    const agreed = ruling.approval === null ? c : { ...c, agreed: agreedOf(ruling.approval) }
+    const { seq, leaf, t } = await this.admitted(agreed, result, claim)
     claim.used()
     const { awaitMark } = route.api
     const { hold, changing } = claim
@@ -369,6 +371,21 @@ interface OpenedCase {
 }
 
 /** A request that was classified with another policy is asked again; what the gate refused by itself stands under any policy. */
+/**
+ * Whom a receipt names. ATTACK: an agent that was halted floods with harmless requests, so that what it tries next is counted
+ * among those of strangers and not written down.
+ */
+function namedBy(presented: GrantVerdict): Grant | null {
+  switch (presented.kind) {
+    case 'grant':
+      return presented.grant
+    case 'ended':
+      return presented.noted ? presented.grant : null
+    case 'refused':
+      return null
+  }
+}
+
 function isStale({ policyCid, finding }: AdmitRequest, policy: ActivePolicy): boolean {
   return finding.kind === 'operations' && policyCid !== policy.cid
 }

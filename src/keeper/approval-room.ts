@@ -3,7 +3,7 @@ import type { Approval, ApprovalBounds } from './approval.js'
 export type NoRoom = 'approvals_full' | 'approval_arguments_full'
 
 /**
- * Whether one more request of this agent, with so many bytes of arguments, may wait for people beside those that do; what it is
+ * Whether one more request of this agent, with so many bytes of arguments, may wait for people beside those (`waiting`) that do; what it is
  * refused with otherwise. What people have rejected is as much as people have read; it takes no place from what others ask.
  *
  * ATTACK: an agent that holds call after call with as many arguments as one may have, until the keeper has no memory left.
@@ -11,14 +11,14 @@ export type NoRoom = 'approvals_full' | 'approval_arguments_full'
 export function lackOfRoom(
   agent: string,
   argumentBytes: number,
-  pending: readonly Approval[],
+  waiting: readonly Approval[],
   bounds: ApprovalBounds,
 ): NoRoom | null {
-  const own = pending.filter(({ statement }) => statement.agent === agent)
-  if (pending.length >= bounds.maxPending || own.length >= bounds.maxPendingPerAgent) return 'approvals_full'
+  const own = waiting.filter(({ statement }) => statement.agent === agent)
+  if (waiting.length >= bounds.maxPending || own.length >= bounds.maxPendingPerAgent) return 'approvals_full'
   const fits =
     bytesOf(own) + argumentBytes <= bounds.maxArgumentBytesPerAgent &&
-    bytesOf(pending) + argumentBytes <= bounds.maxArgumentBytesInAll
+    bytesOf(waiting) + argumentBytes <= bounds.maxArgumentBytesInAll
   return fits ? null : 'approval_arguments_full'
 }
 

@@ -3,6 +3,7 @@ import {
   type Crypto,
   canonicalBytes,
   canonicalize,
+  fromBase64,
   hex,
   type JsonObject,
   type JsonValue,
@@ -25,7 +26,7 @@ import {
   statementDigest,
 } from '../policy/index.js'
 import { isAwsSharedHeader } from '../protocol/index.js'
-import type { ControlBody } from '../receipt/index.js'
+import type { Agreed, ControlBody } from '../receipt/index.js'
 import { type Case, resultsOf } from './attempt-entry.js'
 import { keeperFault } from './error-table.js'
 import type { RandomBytes } from './ports.js'
@@ -68,8 +69,11 @@ export interface Approval {
   readonly keptMs: number
 }
 
-/** Another policy is in force than the one it was asked under; or its agent or task is halted, or changes are frozen. */
-export type ApprovalObstacle = 'superseded' | 'stopped' | null
+/**
+ * Another policy is in force than the one it was asked under; or too few may approve it, since the owner is one of them or a
+ * key was revoked; or its agent or task is halted, or changes are frozen.
+ */
+export type ApprovalObstacle = 'superseded' | 'unreachable' | 'stopped' | null
 
 /** How an approval stands while its policy and its agent are what they are. */
 export interface ApprovalStanding {
@@ -211,6 +215,14 @@ function lifetimeMs(c: Case, decision: Decision, bounds: ApprovalBounds): number
   const groups = decision.approvers.map(name => c.policy.approvers.get(name)?.expiresSeconds)
   const shortest = Math.min(...groups.filter(seconds => seconds !== undefined))
   return Number.isFinite(shortest) ? shortest * 1_000 : bounds.expiresMs
+}
+
+/**
+ * What goes with the inputs of the attempt that passes on it. ATTACK: a keeper that lets pass other arguments than people
+ * agreed to. Whoever audits opens the statement's commitments with it.
+ */
+export function agreedOf({ salt, args, probes }: Approval): Agreed {
+  return { salt: hex(fromBase64(salt)), args, probes }
 }
 
 /** What becomes of an approval by a word that somebody signed. Throws what `Approvals.countersign` says. */

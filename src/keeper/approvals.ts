@@ -8,6 +8,7 @@ import {
   type ApproverGroup,
   type Decision,
   hasEnough,
+  isWithinReach,
   openCountersignature,
 } from '../policy/index.js'
 import type { ControlBody } from '../receipt/index.js'
@@ -124,6 +125,14 @@ export class Approvals {
     return [...this.byId.values()].filter(({ state, expiresMs }) => state !== 'rejected' && expiresMs > nowMs)
   }
 
+  /** Those of `pending` that may still come to something: nothing passes on one whose policy was replaced. */
+  waiting(): readonly Approval[] {
+    const pending = this.pending()
+    const policies = new Set(pending.map(({ statement }) => statement.policy))
+    const inForce = new Set([...policies].filter(cid => this.parts.groupsOf(cid) !== null))
+    return pending.filter(({ statement }) => inForce.has(statement.policy))
+  }
+
   /** Throws `approval_unknown` for what doesn't wait any more. */
   find(id: string): Approval {
     const approval = this.byId.get(id)
@@ -141,8 +150,9 @@ export class Approvals {
     const groups = this.parts.groupsOf(statement.policy)
     if (groups === null) return { obstacle: 'superseded', thresholds: {} }
     const named = approvers.flatMap(name => groups.get(name) ?? [])
+    const isReachable = named.every(group => isWithinReach(group, statement.owner))
     return {
-      obstacle: this.parts.isStopped(statement) ? 'stopped' : null,
+      obstacle: !isReachable ? 'unreachable' : this.parts.isStopped(statement) ? 'stopped' : null,
       thresholds: Object.fromEntries(named.map(({ name, threshold }) => [name, threshold])),
     }
   }
@@ -197,7 +207,7 @@ export class Approvals {
     }
     const approval = newApproval({ c, grant, decision, match }, this.parts, this.bounds)
     if (approval === 'too large') return { kind: 'refused', code: 'approval_too_large' }
-    const lacking = lackOfRoom(grant.agent, approval.argumentBytes, this.pending(), this.bounds)
+    const lacking = lackOfRoom(grant.agent, approval.argumentBytes, this.waiting(), this.bounds)
     if (lacking !== null) return { kind: 'refused', code: lacking }
     const outlived = known !== undefined && known.keptMs <= c.nowMs ? [this.forget(known)] : []
     return this.carried(approval, outlived, null)
@@ -409,7 +419,7 @@ export class Approvals {
 
   /** Tells anew of everything that waits for people: what was told before the last end may not have arrived. */
   retell(): void {
-    for (const approval of this.pending())
+    for (const approval of this.waiting())
       if (approval.state === 'requested')
         this.parts.onStep?.(approval, approvalEntry(approval, 'requested'), approval.createdMs)
   }

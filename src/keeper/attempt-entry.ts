@@ -4,6 +4,7 @@ import type { AdmitRequest } from '../link/index.js'
 import type { ActivePolicy, ProbeResult } from '../policy/index.js'
 import type { Operation } from '../protocol/index.js'
 import {
+  type Agreed,
   ATTEMPT_SECRET_BYTES,
   type AttemptAgent,
   type AttemptBody,
@@ -37,6 +38,8 @@ export interface Case {
   readonly counters: Readonly<Record<string, number>>
   readonly nowMs: number
   readonly lastEntryMs: number
+  /** What people have agreed to, where it passes on that. */
+  readonly agreed?: Agreed
 }
 
 /** A question to the upstream, where it belongs, and what became of it. */
@@ -157,7 +160,7 @@ function bodyOf(c: Case, crypto: Pick<Crypto, 'hmacSha256'>): { body_c?: string;
 }
 
 function inputsOf(c: Case): Parameters<typeof encodeInputs>[0] {
-  const { request, policy, grant } = c
+  const { request, policy, grant, agreed } = c
   return {
     v: 1,
     policy: policy.cid,
@@ -181,6 +184,7 @@ function inputsOf(c: Case): Parameters<typeof encodeInputs>[0] {
     counters: c.counters,
     now: c.nowMs,
     last: c.lastEntryMs,
+    ...(agreed === undefined ? {} : { agreed }),
   }
 }
 

@@ -73,25 +73,20 @@ export class Grants {
   private constructor(parts: GrantsParts, revocations: Revocations, memory: GrantMemory) {
     this.parts = parts
     this.revocations = revocations
-    this.issued = memory.issued
+    this.issued = revocations.issued
     this.nonces = memory.nonces
     this.ended = memory.ended
     this.recoveredMs = memory.recoveredMs
   }
 
   static async load(parts: GrantsParts, revocations: Revocations): Promise<Grants> {
-    const issued = new Map<string, IssuedGrant>()
-    for (const [, value] of await parts.ledger.state.list(GRANT)) {
-      const grant = readIssued(value)
-      issued.set(grant.jti, grant)
-    }
     const nonces = new Map<string, number>()
     for (const [key, value] of await parts.ledger.state.list(NONCE))
       nonces.set(key.slice(NONCE.length), Number(value))
     const sessions = await parts.ledger.state.list(ENDED)
     const ended = new Set(sessions.map(([key]) => key.slice(ENDED.length)))
     const recovered = await recoveredMs(parts.ledger.state)
-    return new Grants(parts, revocations, { issued, nonces, ended, recoveredMs: recovered })
+    return new Grants(parts, revocations, { nonces, ended, recoveredMs: recovered })
   }
 
   /** Grants that have not expired. */
@@ -180,6 +175,12 @@ export class Grants {
     await this.recording.get(jti)
     // ATTACK: it was revoked while it was written down.
     return this.hasEnded(grant, issuedMs) ? 'grant_revoked' : null
+  }
+
+  /** Whether the log says that this grant was issued, and to whom. */
+  isNoted({ jti, agent, environment }: Pick<IssuedGrant, 'jti' | 'agent' | 'environment'>): boolean {
+    const known = this.issued.get(jti)
+    return known !== undefined && known.agent === agent && known.environment === environment
   }
 
   private hasTooMany(grant: IssuedGrant, nowMs: number): boolean {
@@ -282,14 +283,15 @@ export class Grants {
 }
 
 interface GrantMemory {
-  readonly issued: Map<string, IssuedGrant>
   readonly nonces: Map<string, number>
   readonly ended: Set<string>
   readonly recoveredMs: number | null
 }
 
-/** Ids of revoked grants: what the grant verifier asks on every use. */
+/** Ids of revoked grants, and what was issued: what the grant verifier asks on every use. */
 export class Revocations extends Set<string> {
+  /** By `jti`, until they can be neither presented nor renewed. */
+  readonly issued = new Map<string, IssuedGrant>()
   /** Every grant that was issued by then is ended, see `carryOver`; null in a ledger that was never recovered. */
   private readonly endedMs: number | null
 
@@ -302,6 +304,23 @@ export class Revocations extends Set<string> {
   isRevoked(jti: string, issuedMs: number): boolean {
     return this.has(jti) || (this.endedMs !== null && issuedMs <= this.endedMs)
   }
+
+  /**
+   * Whether this is a grant of the ledger, to the word. ATTACK: whoever has stolen the grant key signs grants that nobody
+   * ordered, or one of their own for another agent, task or owner.
+   */
+  wasIssued({ jti, agent, environment, task, owner, expiresMs }: Grant): boolean {
+    const issued = this.issued.get(jti)
+    return (
+      issued !== undefined &&
+      issued.identity === undefined &&
+      issued.agent === agent &&
+      issued.environment === environment &&
+      issued.task === task &&
+      issued.owner === owner &&
+      issued.expiresMs === expiresMs
+    )
+  }
 }
 
 /** The revocations as of the newest entry. Made before the verifier, which is made before the keeper. */
@@ -309,6 +328,7 @@ export async function loadRevocations(ledger: Pick<Ledger, 'state'>): Promise<Re
   const revocations = new Revocations(await recoveredMs(ledger.state))
   for (const [, value] of await ledger.state.list(GRANT)) {
     const grant = readIssued(value)
+    revocations.issued.set(grant.jti, grant)
     if (grant.revoked) revocations.add(grant.jti)
   }
   return revocations

@@ -1,5 +1,5 @@
 export type { HighestPolicy, OpenedPolicy, PolicyRefusal, SealedSource } from './activation.js'
-export type { ShownApproval } from './approval.js'
+export { comparedWith, type ShownApproval } from './approval.js'
 export type { ApprovalSummary } from './approval-summary.js'
 export type { ArchivesStatus } from './archives.js'
 export type { UsedBudget } from './budgets.js'

@@ -168,6 +168,11 @@ function isMet(group: ApproverGroup | undefined, signed: readonly Signature[]): 
   return people.size >= group.threshold
 }
 
+/** Whether so many of a group may approve for this owner that its threshold can be met; not where the owner is one whom it takes. */
+export function isWithinReach({ keys, threshold }: ApproverGroup, owner: string): boolean {
+  return Object.keys(keys).filter(name => !isSamePerson(name, owner)).length >= threshold
+}
+
 /**
  * Whether a word may follow the one that the same person signed last, at `before` in Unix milliseconds; undefined where
  * this is their first. ATTACK: who has read an approval in the log shows it again after it was withdrawn.

@@ -29,6 +29,7 @@ export {
   decodeCountersignature,
   hasEnough,
   isLater,
+  isWithinReach,
   MAX_STATEMENT_BYTES,
   type OpenCountersignature,
   openCountersignature,
@@ -95,6 +96,7 @@ export {
   type OperateAction,
   type OperateOrder,
   openOperateOrder,
+  openPastOperateOrder,
   type SignedOperateOrder,
   sealOperateOrder,
 } from './operate-order.js'

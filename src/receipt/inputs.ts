@@ -38,6 +38,18 @@ export interface DecisionInputs {
   /** Unix milliseconds of the decision, and of the newest entry then. */
   readonly now: number
   readonly last: number
+  /** Absent where it passed without people's word, and in what an older version wrote. */
+  readonly agreed?: Agreed
+}
+
+/** What people who approved a call were shown of it, and what opens the commitments of the statement that they signed. */
+export interface Agreed {
+  /** Of the statement's `args_c` and `probes_c`, 64 hex digits. */
+  readonly salt: string
+  /** Of each operation, as the statement commits to them. */
+  readonly args: readonly JsonValue[]
+  /** What the upstream had said when people were asked; empty where nothing was asked. */
+  readonly probes: readonly ProbeResult[]
 }
 
 /** What the side store holds, encrypted: `{"inputs":…,"secret":"<64 hex digits>"}` as JCS. */
@@ -74,8 +86,11 @@ export function openInputs(bytes: Uint8Array): SideRecord {
   const { inputs, secret } = value
   const raw = typeof secret === 'string' ? fromHex(secret) : undefined
   if (raw?.length !== ATTEMPT_SECRET_BYTES) throw receiptFault('inputs_malformed', 'secret')
-  if (!isObject(inputs) || Object.keys(inputs).sort().join() !== MEMBERS.join() || inputs.v !== 1)
+  if (!isObject(inputs) || inputs.v !== 1) throw receiptFault('inputs_malformed', 'members of inputs')
+  const { agreed, ...members } = inputs
+  if (Object.keys(members).sort().join() !== MEMBERS.join())
     throw receiptFault('inputs_malformed', 'members of inputs')
+  if (agreed !== undefined && !isAgreed(agreed)) throw receiptFault('inputs_malformed', 'agreed')
   if (!equalBytes(canonicalBytes(value), bytes)) throw receiptFault('inputs_malformed', 'not canonical')
   return { inputs: inputs as unknown as DecisionInputs, secret: raw }
 }
@@ -97,6 +112,17 @@ function parsed(bytes: Uint8Array): JsonValue {
   } catch {
     throw receiptFault('inputs_malformed')
   }
+}
+
+function isAgreed(value: JsonValue): boolean {
+  return (
+    isObject(value) &&
+    Object.keys(value).sort().join() === 'args,probes,salt' &&
+    typeof value.salt === 'string' &&
+    fromHex(value.salt)?.length === ATTEMPT_SECRET_BYTES &&
+    Array.isArray(value.args) &&
+    Array.isArray(value.probes)
+  )
 }
 
 function isObject(value: JsonValue | undefined): value is JsonObject {

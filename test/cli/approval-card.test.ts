@@ -68,6 +68,8 @@ test('of a group that needs several people it is said how many have agreed', () 
 test('what stands in its way is said with how it stands', () => {
   const [superseded] = approvalLines({ ...approval([{}]), obstacle: 'superseded' }, NOW)
   assert.match(superseded ?? '', /minutes left; good for nothing: its policy was replaced/)
+  const [unreachable] = approvalLines({ ...approval([{}]), obstacle: 'unreachable' }, NOW)
+  assert.match(unreachable ?? '', /good for nothing: too few may approve it/)
   const [stopped] = approvalLines({ ...approval([{}]), obstacle: 'stopped' }, NOW)
   assert.match(stopped ?? '', /halted, or changes are frozen/)
 })

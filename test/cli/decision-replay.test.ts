@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import { readFileSync, writeFileSync } from 'node:fs'
 import { type TestContext, test } from 'node:test'
 import type { JWK } from 'jose'
+import { formatPublicKey, type JsonObject } from '../../src/canon/index.js'
 import { loadShippedCatalogs } from '../../src/cli/catalogs.js'
 import { DecisionReplay, type DecisionsReplayed } from '../../src/cli/replay/decision-replay.js'
 import { type Known, type RecordedInputs, recordedInputs } from '../../src/cli/replay/recorded-inputs.js'
@@ -9,8 +10,14 @@ import { fromReceipt } from '../../src/cli/replay/redecide.js'
 import type { SealedPolicies } from '../../src/cli/replay/sealed-policies.js'
 import { openEvidence } from '../../src/ledger/index.js'
 import { nativeCrypto } from '../../src/native/index.js'
-import { type AttemptBody, type DecisionInputs, decodeEntry, type Entry } from '../../src/receipt/index.js'
-import { openedPolicy } from '../keeper/keeper-fixture.js'
+import {
+  type Agreed,
+  type AttemptBody,
+  type DecisionInputs,
+  decodeEntry,
+  type Entry,
+} from '../../src/receipt/index.js'
+import { openedPolicy, signingKey } from '../keeper/keeper-fixture.js'
 import { scratch } from './command-line.js'
 import { type Call, OBSERVER, recordLog, shopPolicy } from './recorded-log.js'
 
@@ -77,11 +84,19 @@ async function replay(recorded: Recorded, lies: Lies = {}): Promise<Replayed> {
   const findings: (readonly [number, string, string | undefined])[] = []
   for (const entry of recorded.entries) {
     const told =
-      entry.type === 'attempt' ? { ...entry, ...lies.entry?.(entry, attempts.indexOf(entry.seq)) } : entry
+      entry.type === 'attempt' ? furnished(entry, lies.entry?.(entry, attempts.indexOf(entry.seq))) : entry
     await replay.audit(told, (code, seq, detail) => findings.push([attempts.indexOf(seq), code, detail]))
   }
   replay.finish((code, seq, detail) => findings.push([attempts.indexOf(seq), code, detail]))
   return { summary: replay.summary(), findings }
+}
+
+/** Who lets something pass in a lie has a credential for it as well, unless that is the lie. */
+function furnished(attempt: Attempt, lie: Partial<AttemptBody> = {}): Attempt {
+  const told = { ...attempt, ...lie }
+  const credential = { minter: 'jwt', scope: 'all', expires: 9_000_000_000_000, mint: 'm-1' }
+  const lacks = told.decision.effect === 'allow' && told.credential === undefined && !('credential' in lie)
+  return lacks ? { ...told, credential } : told
 }
 
 /** Without the auditor's key. */
@@ -126,6 +141,8 @@ approvers:
     findings: [],
     summary: {
       ...{ decided: 7, replayed: 7, fromInputs: 7, differing: 0, notReplayed: [], undecided: 0, opened: 7 },
+      undescribed: 0,
+      ...{ approved: 0, agreed: 0 },
     },
   })
   const closed = await replay(recorded, { opening: CLOSED })
@@ -227,6 +244,40 @@ test('attack: a keeper that names another operation than method and target ask f
   ])
 })
 
+test('attack: a classifier that the API hasn’t, so that nothing is described again, is found; an older one is told', async t => {
+  const recorded = await record(t, shopPolicy({ rules: READ_RULE }), [READ])
+  for (const classifier of ['graphql/1', 'rest/9', 'rest/02', 'none'])
+    assert.deepEqual((await replay(recorded, { entry: () => ({ classifier }) })).findings, [
+      [0, 'operations_differ', `by ${classifier}, where rest/2 is its API’s`],
+    ])
+  const older = await replay(recorded, { entry: () => ({ classifier: 'rest/1' }) })
+  assert.deepEqual([older.findings, older.summary.undescribed], [[], 1])
+})
+
+test('attack: what passed without the credential that its policy names, or with another, is found', async t => {
+  const recorded = await record(t, shopPolicy({ rules: READ_RULE }), [READ])
+  const [attempt] = recorded.entries.filter(entry => entry.type === 'attempt')
+  const credential = attempt?.credential as NonNullable<AttemptBody['credential']>
+  const { mint: _, ...unmade } = credential
+  const found = async (change: object, opening = recorded.opening) =>
+    (await replay(recorded, { entry: () => change, opening })).findings
+  for (const opening of [recorded.opening, CLOSED]) {
+    assert.deepEqual(await found({ credential: undefined }, opening), [
+      [0, 'credential_unfit', 'none, where the policy names billing'],
+    ])
+    assert.deepEqual(await found({ credential: { ...credential, minter: 'static' } }, opening), [
+      [0, 'credential_unfit', 'of static, where the policy names jwt'],
+    ])
+    assert.deepEqual(await found({ credential: unmade }, opening), [
+      [0, 'credential_unfit', 'one that cites no entry that made it'],
+    ])
+  }
+  const open = always(recorded.policy.replace(/ {4}credential: billing\n|credentials:\n.*\n/g, ''))
+  assert.deepEqual((await replay(recorded, { policies: open })).findings, [
+    [0, 'credential_unfit', 'one, where the policy names none'],
+  ])
+})
+
 test('attack: inputs of another request, agent, time or policy than the receipt’s are found', async t => {
   const recorded = await record(t, shopPolicy({ rules: READ_RULE }), [READ])
   const lies: readonly [string, (inputs: DecisionInputs) => Partial<DecisionInputs>][] = [
@@ -242,6 +293,60 @@ test('attack: inputs of another request, agent, time or policy than the receipt�
     const { findings } = await replay(recorded, { opening: lying(recorded.opening, lie) })
     assert.deepEqual(findings[0], [0, 'inputs_differ', what])
   }
+})
+
+test('attack: a keeper that lets pass another call than the one that people signed for is found by the auditor', async t => {
+  const jo = signingKey(Buffer.alloc(32, 7))
+  const agents = `  coder: { environment: staging }
+approvers:
+  finance: { keys: { jo: "${formatPublicKey(jo.publicKey)}" } }`
+  const rules =
+    '  - { id: asked, hold: { api: billing, operations: ["POST /invoices/{invoice}/remind"] }, to: coder, approvers: finance }'
+  const recorded = await record(t, shopPolicy({ agents, rules }), [{ ...remind(5), approver: jo }])
+  const honest = await replay(recorded)
+  assert.deepEqual(honest.findings, [])
+  assert.deepEqual([honest.summary.approved, honest.summary.agreed], [1, 1])
+
+  const withArgs = (args: JsonObject) => (inputs: DecisionInputs) => ({
+    operations: inputs.operations.map(each => ({ ...each, args })),
+  })
+  const more = { invoice: 'in_1', amount: 5_000 }
+  const agreed = (change: (agreed: Agreed) => Partial<Agreed>) => (inputs: DecisionInputs) =>
+    inputs.agreed === undefined ? {} : { agreed: { ...inputs.agreed, ...change(inputs.agreed) } }
+  const facts = { probe: 'p', type: 'invoice', id: 'in_1', status: 'answered', facts: {} } as const
+  const request = { method: 'POST', target: '/invoices/in_2/remind' }
+  const lies: readonly [string, (inputs: DecisionInputs) => Partial<DecisionInputs>][] = [
+    ['its arguments are not those that were agreed to', withArgs(more)],
+    [
+      'what people are said to have agreed to is not what they signed',
+      inputs => ({ ...withArgs(more)(inputs), ...agreed(() => ({ args: [more] }))(inputs) }),
+    ],
+    ['what people are said to have agreed to is not what they signed', agreed(() => ({ probes: [facts] }))],
+    [
+      'what people are said to have agreed to is not what they signed',
+      agreed(({ args }) => ({ args: [{ ...(args[0] as JsonObject), '(request)': request }] })),
+    ],
+    [
+      'its operations are not those that were agreed to',
+      inputs => ({ operations: inputs.operations.map(each => ({ ...each, account: 'acct_2' })) }),
+    ],
+    ['its API is not the one that was agreed to', () => ({ api: 'shop' })],
+  ]
+  for (const [what, lie] of lies) {
+    const { findings } = await replay(recorded, { opening: lying(recorded.opening, lie) })
+    assert.ok(
+      findings.some(([, code, detail]) => code === 'approval_differs' && detail === what),
+      `${what}: ${JSON.stringify(findings)}`,
+    )
+  }
+  const silent = await replay(recorded, {
+    opening: lying(recorded.opening, () => ({ agreed: undefined }) as object),
+  })
+  assert.deepEqual(
+    [silent.summary.approved, silent.summary.agreed],
+    [1, 0],
+    'and is counted where it says nothing',
+  )
 })
 
 test('attack: a side record that opens to something else than the receipt commits to is found', async t => {

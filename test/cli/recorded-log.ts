@@ -2,8 +2,9 @@ import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import type { TestContext } from 'node:test'
 import { exportJWK, generateKeyPair } from 'jose'
-import type { JsonObject } from '../../src/canon/index.js'
+import { encodeEnvelope, type JsonObject, parseStrictJson, type SigningKey } from '../../src/canon/index.js'
 import { type Ledger, sideCipher } from '../../src/ledger/index.js'
+import { sealCountersignature } from '../../src/policy/index.js'
 import { House, openedPolicy } from '../keeper/keeper-fixture.js'
 
 /** The API of the recorded log; agents, rules and the rest are a test's own. */
@@ -40,6 +41,8 @@ export interface Call {
   readonly name: string
   readonly args: JsonObject
   readonly agent?: string
+  /** Signs for it when it is held; it is asked for once more then. */
+  readonly approver?: SigningKey
 }
 
 export interface RecordedLog {
@@ -69,19 +72,29 @@ export async function recordLog(
   const { keeper } = await house.start({ ledger, side })
   const client = await house.connect()
   const seqs: number[] = []
-  for (const { name, args, agent } of calls) {
+  for (const { name, args, agent, approver } of calls) {
     const [method, template] = name.split(' ') as [string, string]
     const target = template.replace(/\{(\w+)\+?\}/g, (_, member: string) => encodeURI(String(args[member])))
-    const { seq } = await house.ask(client, {
-      method,
-      target,
-      finding: { kind: 'operations', operations: [{ name, args }] },
-      ...(agent === undefined ? {} : { presented: { slot: 'bearer', token: await house.token(agent) } }),
-    })
-    seqs.push(seq ?? -1)
+    const presented =
+      agent === undefined ? {} : { presented: { slot: 'bearer', token: await house.token(agent) } as const }
+    const finding = { kind: 'operations', operations: [{ name, args }] } as const
+    const ask = async () =>
+      seqs.push((await house.ask(client, { method, target, finding, ...presented })).seq ?? -1)
+    await ask()
+    if (approver === undefined) continue
+    await approveAll(house, approver)
+    await ask()
   }
   await keeper.stop()
   return { ledger: join(house.folder, 'ledger'), key, seqs }
+}
+
+async function approveAll(house: House, approver: SigningKey): Promise<void> {
+  for (const { id, statement } of await house.waiting()) {
+    const word = { v: 1, verdict: 'approve', statement, t: house.clock.nowMs() } as const
+    const countersignature = parseStrictJson(encodeEnvelope(sealCountersignature(word, approver)))
+    await house.admin('POST', `/v1/approvals/${id}/countersignatures`, { countersignature })
+  }
 }
 
 export function readText(file: string): string {

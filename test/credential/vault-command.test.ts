@@ -86,6 +86,7 @@ test('vault put says what is missing and leaves everything as it was', async t =
       SECRET,
       /vault_entry_invalid/,
     ],
+    [`${PUT} --create`, 'short', /static\.secret has 8 to 8,192 visible ASCII characters/],
     ['vault put partner --kind static', SECRET, /required option/],
     [`${PUT} --create --config none.yaml`, SECRET, /config_missing/],
   ]

@@ -559,6 +559,27 @@ describe('what stands in the way of an approval', () => {
     assert.equal((body.approval as unknown as ShownApproval).obstacle, 'superseded')
   })
 
+  it('is that too few may approve it for this owner', async t => {
+    const { ask, waiting } = await scene(t, 4, 'maria@acme.test')
+    heldBy(await ask())
+    assert.deepEqual(
+      (await waiting()).map(({ obstacle }) => obstacle),
+      ['unreachable'],
+    )
+  })
+
+  it('takes no place from what is asked under the policy of now, and isn’t counted with it', async t => {
+    const { ask, house } = await scene(t)
+    for (let invoice = 0; invoice < 100; invoice++) heldBy(await ask(String(invoice)))
+    const codeOf = ({ verdict }: Asked) => (verdict.kind === 'refuse' ? verdict.code : verdict.kind)
+    assert.equal(codeOf(await ask('100')), 'approvals_full')
+    house.shelf.put(policyFor(1, 2))
+    await house.admin('POST', '/v1/policy/reload')
+    assert.equal(codeOf(await ask('100')), 'approval_required')
+    const { body } = await house.admin('GET', '/v1/status')
+    assert.deepEqual([body.approvals, body.supersededApprovals], [1, 100])
+  })
+
   it('is nothing once it was used, and that is told', async t => {
     const { ask, sign, house } = await scene(t)
     const id = heldBy(await ask())

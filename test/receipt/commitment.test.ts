@@ -73,6 +73,12 @@ test('attack: arguments that no strict reader of JSON would take back open all t
   }
 })
 
+test('what people had agreed to goes with the inputs of what passed on it', () => {
+  const agreed = { salt: 'ab'.repeat(32), args: [{ amount: 0.5 }], probes: [] }
+  const record = openInputs(encodeSideRecord(encodeInputs({ ...inputs, agreed }), secret))
+  assert.deepEqual(JSON.parse(JSON.stringify(record.inputs.agreed)), agreed)
+})
+
 test('a side record in any other form is refused', () => {
   const text = new TextDecoder().decode(encodeSideRecord(encodeInputs(inputs), secret))
   const spellings = [
@@ -82,6 +88,8 @@ test('a side record in any other form is refused', () => {
     text.replace('"v":1', '"v":2'),
     text.replace('"probe":null,', ''),
     text.replace('"api"', '"extra":1,"api"'),
+    text.replace('"api"', '"agreed":{"args":[],"probes":[]},"api"'),
+    text.replace('"api"', '"agreed":{"args":[],"probes":[],"salt":"00"},"api"'),
     text.replace(/"secret":"..../, '"secret":"'),
     text.replace(/}$/, ',"x":1}'),
   ]

@@ -1,8 +1,10 @@
 import assert from 'node:assert/strict'
+import { randomUUID } from 'node:crypto'
 import { existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import process from 'node:process'
 import { type TestContext, test } from 'node:test'
+import { type JWK, SignJWT } from 'jose'
 import type { JsonObject } from '../../src/canon/index.js'
 import { countersign } from '../cli/command-line.js'
 import { invoicesPolicy, startInvoices } from './invoices.js'
@@ -214,6 +216,44 @@ test('ATTACK: a sidecar whose key is revoked does not start', async t => {
   await assert.rejects(sidecar.start(), /enrolled_key_revoked/)
 })
 
+test('grants of a key live on for their hour where it is replaced twice within it, and over a restart', async t => {
+  const sidecar = await scene(t)
+  const grants = [await sidecar.grant()]
+  for (let times = 0; times < 2; times++) {
+    await installed(sidecar, await certified(sidecar))
+    grants.push(await sidecar.grant())
+  }
+  const statuses = async () => {
+    const answers = grants.map(grant => readInvoice(sidecar.url, `Bearer ${grant}`, '7'))
+    return (await Promise.all(answers)).map(({ status }) => status)
+  }
+  assert.deepEqual(await statuses(), [200, 200, 200])
+  await sidecar.stop()
+  await sidecar.start()
+  assert.deepEqual(await statuses(), [200, 200, 200])
+})
+
+test('ATTACK: a stolen grant key signs nothing that passes, and what it signed ends with it', async t => {
+  const sidecar = await scene(t)
+  const own = await sidecar.grant()
+  const key = JSON.parse(readFileSync(join(sidecar.folder, 'keeper', 'keys', 'grant.jwk'), 'utf8')) as JWK
+  const status = async (grant: string) => (await readInvoice(sidecar.url, `Bearer ${grant}`, '7')).status
+  assert.equal(await status(await signedBy(key, own, {})), 200, 'signed as the keeper signs')
+  const lies = [{ jti: randomUUID() }, { task: 'another' }, { owner: 'eve' }]
+  for (const lie of lies) assert.equal(await status(await signedBy(key, own, lie)), 401)
+
+  await revoke(sidecar, inForce(sidecar, 'grant'))
+  await eventually('the end of its policy', async () =>
+    (await sidecar.status()).policy === null ? true : undefined,
+  )
+  await installed(sidecar, await certified(sidecar))
+  assert.equal(await status(await sidecar.grant()), 200)
+  assert.equal(await status(own), 401)
+  assert.equal(existsSync(join(sidecar.folder, 'keeper', 'keys', 'previous', 'grant.jwk')), false)
+  const found = await verdict(sidecar, 'after.jsonl')
+  assert.deepEqual(found.findings, [])
+})
+
 test('the first checkpoint key signs no more once the overlap of none is over', async t => {
   const invoices = await startInvoices(t)
   const sidecar = await startSidecar(t, {
@@ -226,6 +266,15 @@ test('the first checkpoint key signs no more once the overlap of none is over', 
   assert.equal(note.checkpoint.match(/^— /gm)?.length, 1)
   assert.deepEqual((await verdict(sidecar, 'dump.jsonl')).findings, [])
 })
+
+/** A grant with other claims, signed anew. */
+function signedBy(key: JWK, grant: string, lie: object): Promise<string> {
+  const [header, payload] = grant
+    .split('.')
+    .slice(0, 2)
+    .map(part => JSON.parse(Buffer.from(part, 'base64url').toString()))
+  return new SignJWT({ ...payload, ...lie }).setProtectedHeader(header).sign(key)
+}
 
 /** Key id in the header of a grant. */
 function kid(authorization: string): string {

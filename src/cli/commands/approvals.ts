@@ -2,7 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import type { Command } from 'commander'
 import type { ApprovalSummary, ShownApproval } from '../../keeper/index.js'
 import { type AdminClient, connectAdmin } from '../admin-client.js'
-import { approvalCard, checkApproval, neededWords, shown, stateWords } from '../approval-card.js'
+import { approvalCard, checkApproval, isUseless, neededWords, shown, stateWords } from '../approval-card.js'
 import { loadConfig } from '../config.js'
 import { AnswerNo, type Io, printJson, printLine, UsageError } from '../io.js'
 import { group } from '../program-group.js'
@@ -164,7 +164,7 @@ async function wait(id: string, options: WaitOptions, io: Io): Promise<void> {
         else printLine(io, 'It was approved, and its call has passed.')
         return
       }
-      const waits = approval?.state === 'requested' && approval.obstacle !== 'superseded'
+      const waits = approval?.state === 'requested' && !isUseless(approval)
       if (waits && Date.now() < untilMs) {
         await sleep(EVERY_MS)
         continue
@@ -173,7 +173,7 @@ async function wait(id: string, options: WaitOptions, io: Io): Promise<void> {
       else if (approval === null)
         printLine(io, `No approval ${shown(id)} waits: it has expired, was used long ago, or never was.`)
       else printLine(io, stateWords(approval, Date.now()))
-      if (approval?.state !== 'approved' || approval.obstacle === 'superseded') throw new AnswerNo()
+      if (approval?.state !== 'approved' || isUseless(approval)) throw new AnswerNo()
       return
     }
   } finally {

@@ -74,7 +74,7 @@ function printKeeper(keeper: KeeperStatus, io: Io): void {
   for (const budget of keeper.budgets) printBudget(budget, io)
   printLine(
     io,
-    `  now         ${keeper.openAttempts} open attempt(s), ${keeper.grants} grant(s), ${keeper.approvals} approval(s) pending`,
+    `  now         ${keeper.openAttempts} open attempt(s), ${keeper.grants} grant(s), ${keeper.approvals} approval(s) pending${supersededWords(keeper)}`,
   )
 }
 
@@ -83,6 +83,11 @@ function printBudget({ agent, task, rule, used, limit, unit, resets_ms }: UsedBu
   const whose = task === null ? agent : `${agent}, task ${shown(task)}`
   const amount = `${used ?? 'unknown'} of ${limit}${unit === null ? '' : ` ${unit}`}`
   printLine(io, `  budget      ${whose}: ${amount} used of ${rule}, the first frees at ${timeOf(resets_ms)}`)
+}
+
+/** Their calls have to be repeated, and they go by themselves once they have expired. */
+function supersededWords({ supersededApprovals = 0 }: KeeperStatus): string {
+  return supersededApprovals === 0 ? '' : `, ${supersededApprovals} more of a policy that was replaced`
 }
 
 function haltWords(halt: KeeperStatus['stops']['halts'][number]): string {

@@ -3,6 +3,7 @@ import type { Command } from 'commander'
 import { contentId, utf8 } from '../../canon/index.js'
 import { nativeCrypto } from '../../native/index.js'
 import {
+  enrolmentIn,
   INSTANCE_ROLES,
   type InstanceRole,
   openEnrolmentRequest,
@@ -15,7 +16,7 @@ import { timeWords } from '../entry-text.js'
 import { fitting } from '../instance-keys.js'
 import { AnswerNo, type Io, printJson, printLine, UsageError } from '../io.js'
 import type { KeeperStatus } from '../keeper-status.js'
-import { openNeeded } from '../needed-file.js'
+import { openNeeded, readNeeded } from '../needed-file.js'
 import { group } from '../program-group.js'
 import { repeatable } from '../repeatable.js'
 import { installEnrolment, requestKeys } from '../request-keys.js'
@@ -226,6 +227,8 @@ async function install(file: string, options: InstallFlags, io: Io): Promise<voi
   const trust = readTrustRoot(loaded)
   const signers = await commandSigners(loaded)
   const instance = openNeeded(file, bytes => fitting(loaded, bytes, trust, signers))
+  const former = loaded.path(loaded.config.keeper.enrolment)
+  const before = existsSync(former) ? enrolmentIn(readNeeded(former)).keys.checkpoint : null
   installEnrolment(loaded, instance.envelope)
   const enrolment = contentId(nativeCrypto, utf8(instance.envelope))
   const keeper = await handOver(loaded.path(loaded.config.keeper.admin))
@@ -235,8 +238,13 @@ async function install(file: string, options: InstallFlags, io: Io): Promise<voi
   else if (keeper.refusedKeys !== null)
     printLine(io, `Refused: ${keeper.refusedKeys.code}: ${keeper.refusedKeys.message}`)
   else printLine(io, `In force, until ${new Date(keeper.enrolmentExpiresMs).toISOString()}.`)
+  const other = before !== null && instance.enrolment.keys.checkpoint !== before
+  if (other && options.json !== true && keeper?.refusedKeys == null) printLine(io, WITNESS_WORDS)
   if (keeper !== null && keeper.refusedKeys !== null) throw new AnswerNo()
 }
+
+const WITNESS_WORDS =
+  'Another key signs checkpoints: while the old one signs beside, give each witness the line of `countersign witness log` as well, and have it restarted.'
 
 type HandedOver = Pick<KeeperStatus, 'enrolmentExpiresMs' | 'refusedKeys'> & { readonly replaced: boolean }
 

@@ -92,14 +92,7 @@ async function serve(loaded: LoadedConfig, signers: InstanceSigners, log: Log, i
     const broker = brokerOf(loaded, vault, ledger, outbound(wayOut(loaded, trust)))
     const clock = { nowMs: Date.now }
     const toThisOne = () => ({ crypto: nativeCrypto, origin: config.origin, nowMs: clock.nowMs() })
-    const ring = await openKeyRing(
-      loaded,
-      instance,
-      signers,
-      ledger,
-      (jti, issuedMs) => revocations.isRevoked(jti, issuedMs),
-      log,
-    )
+    const ring = await openKeyRing(loaded, instance, signers, ledger, revocations, log)
     const keeper = await startKeeper({
       ledger,
       side,

@@ -8,9 +8,16 @@ import {
   grantIssuer,
   grantVerifier,
 } from '../../credential/index.js'
-import { type InstanceKeys, type Log, type NextKeys, successionEntries } from '../../keeper/index.js'
+import {
+  type InstanceKeys,
+  type Log,
+  type NextKeys,
+  type Revocations,
+  successionEntries,
+} from '../../keeper/index.js'
 import { type KeySuccession, type Ledger, lastHandOver, type RetiringKey } from '../../ledger/index.js'
 import { nativeCrypto, watchFiles } from '../../native/index.js'
+import type { TrustRoot } from '../../policy/index.js'
 import type { LoadedConfig } from '../config.js'
 import {
   dropRetired,
@@ -19,7 +26,7 @@ import {
   nextFile,
   promote,
   readNext,
-  retiringKey,
+  retiringKeys,
 } from '../instance-keys.js'
 import type { PrivateJwk } from '../keyfile.js'
 import type { InstanceSigners } from '../signer/instance-signers.js'
@@ -53,22 +60,24 @@ export async function openKeyRing(
   first: Instance,
   signers: InstanceSigners,
   ledger: Ledger,
-  isRevoked: (jti: string, issuedMs: number) => boolean,
+  memory: Pick<Revocations, 'isRevoked' | 'wasIssued'>,
   log: Log,
 ): Promise<KeyRing> {
   const { origin } = loaded.config
   let inForce = first
   let handedOverMs = (await lastHandOver(ledger.state))?.t ?? null
   let grant = await grantKeyOf(first.keys.grant)
-  const retired = retiringKey(loaded, 'grant', first, signers)
-  let grantBefore = retired === null || !isWithin(GRANT_LIFE_MS) ? null : await grantKeyOf(retired)
+  const retired = isWithin(GRANT_LIFE_MS) ? retiringKeys(loaded, 'grant', first, signers) : []
+  let grantsBefore: readonly GrantKey[] = await Promise.all(retired.map(grantKeyOf))
   let grants = grantKeys()
 
   function grantKeys(): GrantKeys {
-    const all = grantBefore === null ? [grant] : [grant, grantBefore]
+    const all = [grant, ...grantsBefore]
     const [now, ...before] = all.map(({ material }) => material) as [GrantKey['material']]
+    const keys = all.map(({ publicKey }) => publicKey)
+    const isRevoked = (jti: string, issuedMs: number): boolean => memory.isRevoked(jti, issuedMs)
     return {
-      verifier: grantVerifier({ keys: all.map(({ publicKey }) => publicKey), origin, isRevoked }),
+      verifier: issuedHere(grantVerifier({ keys, origin, isRevoked }), memory),
       issuer: grantIssuer(grant.issuing, origin),
       awsKeys: awsGrantKeys(now, ...before),
     }
@@ -78,41 +87,55 @@ export async function openKeyRing(
     return handedOverMs !== null && Date.now() < handedOverMs + ms
   }
 
+  function believe(before: readonly GrantKey[]): void {
+    grantsBefore = before
+    grants = grantKeys()
+  }
+
+  /** ATTACK: a grant key that was stolen, revoked and replaced goes on to sign grants for as long as those of before are good. */
+  function disbelieve({ revoked }: TrustRoot): void {
+    const stands = ({ written }: GrantKey) => !revoked.keys.includes(written)
+    if (!grantsBefore.every(stands)) believe(grantsBefore.filter(stands))
+    deleting(() => dropRetired(loaded, 'grant', publicKey => revoked.keys.includes(publicKey)))
+  }
+
   /** Keys that have had their time are deleted: what isn't there can't be stolen. */
   function tidy(): void {
     if (!isWithin(GRANT_LIFE_MS)) {
       dropRetired(loaded, 'grant')
-      if (grantBefore !== null) {
-        grantBefore = null
-        grants = grantKeys()
-      }
+      if (grantsBefore.length > 0) believe([])
     }
     if (!isWithin(overlapMs(loaded))) dropRetired(loaded, 'checkpoint')
   }
 
-  const timer = setInterval(() => {
+  function deleting(work: () => void): void {
     try {
-      tidy()
+      work()
     } catch (error) {
       const code = String((error as NodeJS.ErrnoException).code)
       log.error({ code }, 'a key that was replaced can’t be deleted')
     }
-  }, TIDY_MS)
+  }
+
+  const timer = setInterval(() => deleting(tidy), TIDY_MS)
   timer.unref()
 
-  async function follow(next: Instance): Promise<NextKeys> {
+  async function follow(next: Instance, trust: TrustRoot): Promise<NextKeys> {
     // Before the ledger is handed over: a signer that can't be used is found out now.
     const following = await grantKeyOf(next.keys.grant)
     return {
       succession: successionOf(loaded, inForce, next),
       enrolment: contentId(nativeCrypto, utf8(next.envelope)),
       adopt: async () => {
-        if (inForce.keys.grant.publicKey !== next.keys.grant.publicKey) grantBefore = grant
+        const replaced = inForce.keys.grant.publicKey !== next.keys.grant.publicKey
+        const before = isWithin(GRANT_LIFE_MS) ? grantsBefore : []
+        const others = replaced ? [grant, ...before] : before
         grant = following
         inForce = next
         handedOverMs = Date.now()
-        grants = grantKeys()
+        believe(others)
         promote(loaded)
+        disbelieve(trust)
       },
     }
   }
@@ -128,8 +151,9 @@ export async function openKeyRing(
       expiresMs: () => Date.parse(inForce.enrolment.notAfter),
       inForce: () => inForce.enrolment.keys,
       next: async trust => {
+        disbelieve(trust)
         const next = readNext(loaded, trust, signers)
-        return next === null || next.envelope === inForce.envelope ? null : follow(next)
+        return next === null || next.envelope === inForce.envelope ? null : follow(next, trust)
       },
       watch: onChange => watchFiles([nextFile(loaded, 'enrolment.json')], POLL_MS, onChange),
     },
@@ -137,8 +161,22 @@ export async function openKeyRing(
   }
 }
 
+/** Of the grants that our keys have signed those that are in the ledger. */
+function issuedHere(verifier: GrantVerifier, memory: Pick<Revocations, 'wasIssued'>): GrantVerifier {
+  return {
+    verify: async (token, slot, nowMs) => {
+      const verdict = await verifier.verify(token, slot, nowMs)
+      return verdict.kind === 'grant' && !memory.wasIssued(verdict.grant)
+        ? { kind: 'refused', code: 'grant_signature' }
+        : verdict
+    },
+  }
+}
+
 /** A grant key as it issues, as it verifies, and what the secrets of AWS grants are derived from. */
 interface GrantKey {
+  /** `ed25519:…` */
+  readonly written: string
   readonly publicKey: Uint8Array
   readonly issuing: Parameters<typeof grantIssuer>[0]
   readonly material: Parameters<typeof awsGrantKeys>[0]
@@ -146,8 +184,8 @@ interface GrantKey {
 
 async function grantKeyOf({ publicKey: written, jwk, key }: HeldKey): Promise<GrantKey> {
   const publicKey = parsePublicKey(written)
-  if (isRemoteKey(key)) return { publicKey, issuing: key, material: await awsGrantMaterial(key) }
-  return { publicKey, issuing: jwk as PrivateJwk, material: jwk as PrivateJwk }
+  if (isRemoteKey(key)) return { written, publicKey, issuing: key, material: await awsGrantMaterial(key) }
+  return { written, publicKey, issuing: jwk as PrivateJwk, material: jwk as PrivateJwk }
 }
 
 /** The hand-over from one instance's keys to the next. */
@@ -167,8 +205,8 @@ export function retiringCheckpointKey(
   inForce: Instance,
   signers: InstanceSigners,
 ): RetiringKey | null {
-  const held = retiringKey(loaded, 'checkpoint', inForce, signers)
-  return held === null ? null : { key: held.key, overlapMs: overlapMs(loaded) }
+  const [held] = retiringKeys(loaded, 'checkpoint', inForce, signers)
+  return held === undefined ? null : { key: held.key, overlapMs: overlapMs(loaded) }
 }
 
 function overlapMs({ config }: LoadedConfig): number {

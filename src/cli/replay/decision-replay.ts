@@ -1,10 +1,11 @@
 import { canonicalize } from '../../canon/index.js'
 import { Counters, type Hold } from '../../keeper/index.js'
-import type { ActivePolicy, Decision, PolicyApi, Reservation } from '../../policy/index.js'
+import type { ActivePolicy, ApprovalStatement, Decision, PolicyApi, Reservation } from '../../policy/index.js'
 import type { Operation } from '../../protocol/index.js'
 import {
   type AttemptBody,
   type ControlBody,
+  type DecisionInputs,
   type Entry,
   type EntryAudit,
   idTime,
@@ -12,6 +13,7 @@ import {
   type ReportDeviation,
   UNDER_WAY_MS,
 } from '../../receipt/index.js'
+import { otherThanAgreed, signedStatement } from './agreed-to.js'
 import { hasOtherFacts, otherOperation, otherProbe, otherRequest, otherwiseDescribed } from './held-inputs.js'
 import { DECIDED } from './recorded-attempts.js'
 import type { Known, RecordedInputs } from './recorded-inputs.js'
@@ -31,6 +33,11 @@ export interface DecisionsReplayed {
   readonly undecided: number
   /** Attempts whose decision inputs were opened and held against the receipt. */
   readonly opened: number
+  /** Attempts of an older version of a classifier: whether their operations are what was asked for is not looked at. */
+  readonly undescribed: number
+  /** Attempts that passed on people's word; and those among them whose inputs were held against what people had signed. */
+  readonly approved: number
+  readonly agreed: number
 }
 
 type Attempt = Entry & AttemptBody
@@ -38,6 +45,8 @@ interface Asked {
   /** Groups of the policy. */
   readonly approvers: readonly string[]
   readonly expires: number
+  /** What people have signed about it; null while nobody has. */
+  statement: ApprovalStatement | null
 }
 
 type OpenInputs = Extract<Known, { kind: 'inputs' }>
@@ -74,7 +83,10 @@ export class DecisionReplay implements EntryAudit {
   private readonly reasons = new Map<string, { count: number; firstSeq: number }>()
   /** By id of the attempt, its number. */
   private readonly missing = new Map<string, number>()
-  private readonly counted = { decided: 0, replayed: 0, fromInputs: 0, differing: 0, undecided: 0, opened: 0 }
+  private readonly counted = {
+    ...{ decided: 0, replayed: 0, fromInputs: 0, differing: 0, undecided: 0, opened: 0, undescribed: 0 },
+    ...{ approved: 0, agreed: 0 },
+  }
 
   constructor(policies: SealedPolicies, inputs: RecordedInputs) {
     this.policies = policies
@@ -114,10 +126,12 @@ export class DecisionReplay implements EntryAudit {
   }
 
   private ask({ t, data }: Entry & ControlBody): void {
-    if (data.state !== 'requested') return
-    this.forget(t)
     const { id, approvers = [], expires } = data as unknown as { readonly id: string } & Partial<Asked>
-    if (!this.asked.has(id)) this.asked.set(id, { approvers, expires: expires as number })
+    const asked = this.asked.get(id)
+    if (data.state === 'approved' && asked !== undefined) asked.statement = signedStatement(data)
+    if (data.state !== 'requested' || asked !== undefined) return
+    this.forget(t)
+    this.asked.set(id, { approvers, expires: expires as number, statement: null })
   }
 
   /** ATTACK: a hundred thousand approvals that wait for years, all gone through at each. */
@@ -154,6 +168,14 @@ export class DecisionReplay implements EntryAudit {
       this.differ(entry, 'the policy has no such API', report)
       return
     }
+    const unfit = otherCredential(entry, found.policy, api)
+    if (unfit !== undefined) report('credential_unfit', entry.seq, unfit)
+    const { classifier } = api.catalog
+    if (isOlder(entry.classifier, classifier)) this.counted.undescribed++
+    // ATTACK: a classifier that nobody has, so that operations aren't held against arguments and catalog.
+    else if (entry.classifier !== classifier)
+      report('operations_differ', entry.seq, `by ${entry.classifier}, where ${classifier} is its API’s`)
+    if (isApproved(entry)) this.counted.approved++
     if (known.kind === 'inputs') this.fromInputs(entry, found.policy, api, known, report)
     else this.fromReceipt(entry, found.policy, api, known.why, report)
   }
@@ -168,6 +190,20 @@ export class DecisionReplay implements EntryAudit {
     if (probe !== undefined) report('inputs_differ', entry.seq, probe)
   }
 
+  /** Without what people agreed to, as an older version wrote it, or without their word, it is counted as not held. */
+  private holdAgainstWord(
+    { seq, approval }: Attempt,
+    inputs: DecisionInputs,
+    api: PolicyApi,
+    report: ReportDeviation,
+  ): void {
+    const statement = this.asked.get(approval ?? '')?.statement ?? null
+    if (statement === null || inputs.agreed === undefined) return
+    this.counted.agreed++
+    const other = otherThanAgreed(inputs, inputs.agreed, statement, api)
+    if (other !== undefined) report('approval_differs', seq, other)
+  }
+
   private fromInputs(
     entry: Attempt,
     policy: ActivePolicy,
@@ -180,6 +216,7 @@ export class DecisionReplay implements EntryAudit {
       const otherwise = otherwiseDescribed(entry, known, api)
       if (otherwise !== undefined) report('operations_differ', entry.seq, otherwise)
     }
+    if (isApproved(entry)) this.holdAgainstWord(entry, inputs, api, report)
     if (hasOtherFacts(inputs, policy)) report('inputs_differ', entry.seq, 'the facts of the agent')
     const { id, environment, task, owner } = entry.agent
     const decide = (usage: Usage) =>
@@ -294,9 +331,35 @@ export class DecisionReplay implements EntryAudit {
   }
 }
 
+/** What is wrong with the credential of something that passed. ATTACK: another one than the policy names, or one that no entry made. */
+function otherCredential(
+  { decision, credential }: Attempt,
+  { credentials }: ActivePolicy,
+  api: PolicyApi,
+): string | undefined {
+  if (decision.effect !== 'allow') return undefined
+  const spec = api.credential === null ? undefined : credentials.get(api.credential)
+  if (spec === undefined) return credential === undefined ? undefined : 'one, where the policy names none'
+  if (credential === undefined) return `none, where the policy names ${api.credential}`
+  if (credential.minter !== spec.minter)
+    return `of ${credential.minter}, where the policy names ${spec.minter}`
+  return credential.mint === undefined ? 'one that cites no entry that made it' : undefined
+}
+
+/** `rest/1` where the API has `rest/2` by now. */
+function isOlder(said: string, now: string): boolean {
+  const [name, version] = said.split('/')
+  const [sameName, newer] = now.split('/')
+  return name === sameName && /^[1-9][0-9]{0,5}$/.test(version ?? '') && Number(version) < Number(newer)
+}
+
 /** Passed because the policy allowed it, and not because people approved what it held. */
 function wasAdmitted({ decision, approval }: Attempt): boolean {
   return decision.effect === 'allow' && approval === undefined
+}
+
+function isApproved({ decision, approval }: Attempt): boolean {
+  return decision.effect === 'allow' && approval !== undefined
 }
 
 /** ATTACK: something is let pass under a code, or without an operation, as refusals have it for which no policy is asked. */
@@ -312,12 +375,10 @@ function isOverLimit(entry: Attempt, counted: Decision['effect']): boolean {
 }
 
 function isSame(decided: Redecision, entry: Attempt): boolean {
-  const { approval } = entry
   const { effect, code, rule } = entry.decision
   if (effect === 'deny' && Object.hasOwn(AFTERWARDS, code))
     return AFTERWARDS[code]?.includes(decided.effect) === true
-  const approved = effect === 'allow' && approval !== undefined
-  const same = approved
+  const same = isApproved(entry)
     ? decided.effect === 'hold' && decided.rule === rule
     : decided.effect === effect && decided.code === code && decided.rule === rule
   return same && hasReservedAlike(decided, entry)
