@@ -63,8 +63,9 @@ export function answerRefusal(
  * ends. Node would also end that of a body that was never asked for and came all the same, over whatever is behind it.
  */
 export function endOrKeep(exchange: Exchange): void {
-  if (exchange.request.complete) exchange.invite()
-  else exchange.response.shouldKeepAlive = false
+  const { request, response } = exchange
+  if (!request.complete) response.shouldKeepAlive = false
+  if (response.shouldKeepAlive) exchange.invite()
 }
 
 /** Ends an answer whose bytes are written; of a request that wasn't read to its end, the connection with it, see `linger`. */

@@ -49,7 +49,7 @@ export const PROBE_LIMITS: Partial<GateLimits> = {
 export const DEFAULT_LIMITS: GateLimits = {
   maxInspectBytes: 1_048_576,
   maxInspectingBytes: 268_435_456,
-  maxInspectingBytesPerGrant: 33_554_432,
+  maxInspectingBytesPerGrant: 134_217_728,
   maxArriving: 512,
   inspectedBodyMs: 30_000,
   requestMs: 3_600_000,

@@ -370,6 +370,23 @@ describe('strangers and floods', () => {
     )
   })
 
+  it('attack: what is refused at length slows its grant down the sooner', async t => {
+    const house = await House.build(t)
+    const side = { seal: (_id: string, record: Uint8Array) => record }
+    await house.start({ refusalRate: { burst: 100, perSecond: 1, maxGrants: 10 }, side })
+    const client = await house.connect()
+    const args = { id: '7', note: 'n'.repeat(1_000_000) }
+    const operations = [{ name: 'DELETE /invoices/{id}', args }]
+    const denied = {
+      ...operation('DELETE /invoices/{id}'),
+      finding: { kind: 'operations', operations } as const,
+    }
+    const answers = [await house.ask(client, denied), await house.ask(client, denied)]
+    assert.deepEqual(codesOf(answers), { denied_by_rule: 1, grant_rate_limited: 1 })
+    const last = answers.at(-1)?.verdict
+    assert.ok(last?.kind === 'refuse' && (last.retryAfterMs ?? 0) > 10_000)
+  })
+
   it('attack: an agent that is refused before any decision is slowed down all the same', async t => {
     const house = await House.build(t)
     await house.start({ refusalRate: { burst: 3, perSecond: 0.01, maxGrants: 10 } })

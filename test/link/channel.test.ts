@@ -110,12 +110,12 @@ describe('a long frame', () => {
       await new Promise(setImmediate)
       return bytes.length
     }
-    const [first, second, brief] = [40_000, 50_000, 10].map(length => Buffer.alloc(length)) as Buffer[]
+    const [first, second, brief] = [400_000, 500_000, 10].map(length => Buffer.alloc(length)) as Buffer[]
     channel.sendBehind(first as Buffer)
     channel.sendBehind(second as Buffer)
     channel.sendEncoded(brief as Buffer)
     await new Promise(setImmediate)
-    assert.deepEqual([await taken(), await taken(), await taken()], [40_000, 10, 50_000])
+    assert.deepEqual([await taken(), await taken(), await taken()], [400_000, 10, 500_000])
     assert.deepEqual(written, [])
   })
 })
