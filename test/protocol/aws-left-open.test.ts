@@ -233,6 +233,7 @@ const PARTS: typeof MET = [
   ],
 ]
 
+const ORGANISATION = 'arn:aws:organizations::111122223333'
 /** Named by an alias, a version or a name that another service, an attribute or a host holds. */
 const ELSEWHERE: typeof MET = [
   ...(
@@ -303,6 +304,35 @@ const ELSEWHERE: typeof MET = [
       },
     },
     'arn:aws:s3:::prod',
+  ],
+  ['lambda:DeleteFunction', { FunctionName: `arn:aws:lambda:${HOME}:pay` }, FUNCTION],
+  [
+    'organizations:DeletePolicy',
+    { PolicyId: 'p-1234' },
+    `${ORGANISATION}:policy/o-1/service_control_policy/p-1234`,
+  ],
+  [
+    'organizations:DeleteOrganizationalUnit',
+    { OrganizationalUnitId: 'ou-ab-1' },
+    `${ORGANISATION}:ou/o-1/ou-ab-1`,
+  ],
+  [
+    'organizations:DetachPolicy',
+    { PolicyId: 'p-1', TargetId: '222233334444' },
+    `${ORGANISATION}:account/o-1/222233334444`,
+  ],
+  [
+    'organizations:DetachPolicy',
+    { PolicyId: 'p-1', TargetId: '111122223333' },
+    `${ORGANISATION}:account/o-1/111122223333`,
+  ],
+  [
+    'elbv2:DeregisterTargets',
+    {
+      TargetGroupArn: `arn:aws:elasticloadbalancing:${HOME}:targetgroup/web/1`,
+      Targets: [{ Id: 'I-0A1B2C3D4E5F60718' }],
+    },
+    ec2('instance/i-0a1b2c3d4e5f60718'),
   ],
 ]
 

@@ -124,7 +124,7 @@ function collect(value: JsonValue, kind: string, leaves: Called[]): void {
 
 /** Ids of EC2 are the only names of what they are ids of. */
 const EC2_ID =
-  /^(?:acl|ami|aki|ari|eipalloc|eni|h|i|igw|lt|nat|pcx|pl|rtb|sg|sgr|snap|subnet|tgw|vol|vpc|vpce)-[0-9a-f]{8,17}$/
+  /^(?:acl|ami|aki|ari|eipalloc|eni|h|i|igw|lt|nat|pcx|pl|rtb|sg|sgr|snap|subnet|tgw|vol|vpc|vpce)-[0-9a-f]{8,17}$/i
 const ACCOUNT = /^[0-9]{12}$/
 
 function spellingsOf({ kind, text }: Called, home: UnmappedHome): readonly Spelling[] {
@@ -133,6 +133,12 @@ function spellingsOf({ kind, text }: Called, home: UnmappedHome): readonly Spell
   // Several subnets in one text, as Auto Scaling takes them.
   const ids = text.split(/,\s*/)
   if (ids.every(id => EC2_ID.test(id))) return ids.flatMap(id => exactly(id, home))
+  // An account, a unit or a root that a policy is put on; there an account is no owner.
+  if (service === 'organizations' && kind === 'target')
+    return ['account', 'ou', 'root'].map(each => {
+      const like = `arn:${home.partition}:organizations::*:${each}/*/${text}`
+      return { type: UNMAPPED, id: text, like }
+    })
   // Another account's things of this service; its own are named by what else is said.
   if (ACCOUNT.test(text)) {
     if (text === account) return []
