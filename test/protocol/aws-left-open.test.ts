@@ -362,6 +362,11 @@ const OTHERS_PARTS: typeof MET = [
   ],
   ['ecs:UpdateService', { cluster: 'dev', service: 'web', taskDefinition: 'web' }, CLUSTER],
   [
+    'ecs:UpdateService',
+    { cluster: 'dev', service: 'web', taskDefinition: 'web' },
+    'arn:aws:ecs:*:task-definition/admin*',
+  ],
+  [
     'sqs:SetQueueAttributes',
     {
       QueueUrl: 'https://sqs.eu-west-1.amazonaws.com/111122223333/dev',
