@@ -11,6 +11,9 @@ export interface CalledHome {
   /** Kinds of things that the service names. */
   readonly kinds: ReadonlySet<string>
   readonly partition: string
+  /** Of the request, which the service's own things are named in; null where it isn't known. */
+  readonly region: string | null
+  readonly account: string
 }
 
 /**
@@ -73,11 +76,14 @@ export function arnsCalled(called: Called, home: CalledHome): readonly string[] 
   return foreign(called, home) ?? ownOf(called, home)
 }
 
-function ownOf({ kind, text }: Called, { service, partition }: CalledHome): readonly string[] | null {
+function ownOf(
+  { kind, text }: Called,
+  { service, partition, region, account }: CalledHome,
+): readonly string[] | null {
   const [, arn] = OWN[service]?.find(([word]) => word.test(kind)) ?? []
   if (arn === undefined) return null
   if (arn === null) return []
-  const home = `arn:${partition}:${service}:*:*:`
+  const home = `arn:${partition}:${service}:${region ?? '*'}:${account}:`
   // Without the path that it may be written with.
   const name = text.slice(text.lastIndexOf('/') + 1)
   if (arn.endsWith(':*')) {

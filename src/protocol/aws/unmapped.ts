@@ -13,6 +13,8 @@ export interface UnmappedHome {
   /** Kinds of things that its operations name, as `plainKind` writes them. */
   readonly kinds: ReadonlySet<string>
   readonly partition: string
+  /** Of the request; null where it isn't known. */
+  readonly region: string | null
   readonly account: string
 }
 
