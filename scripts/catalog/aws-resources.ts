@@ -269,10 +269,13 @@ function variablesOf(arn: string): readonly string[] {
 
 /** `arn:${Partition}:ec2:${Region}:${Account}:instance/${InstanceId}` with the paths of arguments in braces. */
 function inPlaces(arn: string, filled: ReadonlyMap<string, string>): string {
-  const text = arn.replace(/\$\{([^}]+)\}/g, (_, variable: string) =>
+  // ATTACK: a policy of an organisation, past a deny of it: of `p-${PolicyId}` the argument holds both.
+  const text = arn.replace(/((?<=\/)(?:h|ou|p|r)-)?\$\{([^}]+)\}/g, (_, mark = '', variable: string) =>
     ['Partition', 'Region', 'Account'].includes(variable)
-      ? `{${variable.toLowerCase()}}`
-      : `{${filled.get(variable) ?? variable}}`,
+      ? `${mark}{${variable.toLowerCase()}}`
+      : filled.has(variable)
+        ? `{${filled.get(variable)}}`
+        : `${mark}{${variable}}`,
   )
   // Of whatever service: the argument has to be an ARN itself.
   return text.startsWith('arn:') ? text : `arn:{partition}:*:{region}:{account}:${text}`

@@ -28,13 +28,19 @@ export function globsMeet(a: string, b: string): boolean {
   return meet(a, b, '')
 }
 
-/** Whether a pattern matches one of the names that `like` stands for, whose stars stand for no colon (`Resource.like`). */
+/**
+ * Whether a pattern matches one of the names that `like` stands for, whose stars stand for no colon (`Resource.like`), and in
+ * place of a revision (`task-definition/web:*`) for no slash: a star of the pattern's own (`ecs:*:task-definition/admin*`)
+ * would end at that colon, and find another definition behind it.
+ */
 export function globMeetsName(pattern: string, like: string): boolean {
-  return meet(pattern, like, ':')
+  return meet(pattern, like, REVISION.test(like) ? ':/' : ':')
 }
 
+const REVISION = /\/[^/:*]+:\*$/
+
 /**
- * `closed`: a letter that no star of `b` stands for. ATTACK: a request that names a thousand long secrets, each of which
+ * `closed`: letters that no star of `b` stands for. ATTACK: a request that names a thousand long secrets, each of which
  * is held against each pattern. What both begin with is compared letter by letter, and most end there.
  */
 function meet(a: string, b: string, closed: string): boolean {
@@ -56,7 +62,7 @@ function meetBeyond(a: string, b: string, closed: string): boolean {
       const before = j > 0 && next[j - 1] === 1
       const byStar = letter === '*' && (reach[j] === 1 || before)
       // It stands for nothing, or for this letter as well.
-      const byOther = other === '*' && (before || (letter !== closed && reach[j] === 1))
+      const byOther = other === '*' && (before || (!closed.includes(letter) && reach[j] === 1))
       const byLetter = other === letter && reach[j - 1] === 1
       next[j] = byStar || byOther || byLetter ? 1 : 0
     }

@@ -1,5 +1,5 @@
 import { type OperationSpec, UNMAPPED } from '../protocol/index.js'
-import { globCovers, globMatches, globsMeet, isGlob } from './glob.js'
+import { globCovers, globsMeet, isGlob } from './glob.js'
 import {
   isMember,
   isValue,
@@ -10,7 +10,7 @@ import {
   type Selection,
 } from './match.js'
 import type { Fact } from './satisfiable.js'
-import { foldedId, isOfId, isSameId, uuidSpellings } from './unique-id.js'
+import { foldedId, isOfId, isSameId, mayMatchId } from './unique-id.js'
 
 /*
  * What is taken for granted about the requests for one operation. A selector is tried on all of them at once:
@@ -277,8 +277,7 @@ function isSameUnique(a: Pattern, b: Pattern): boolean {
 
 /** Whether an id that is one thing's alone, in some spelling of it, is among those of a pattern with stars. */
 function isUniqueIn({ unique }: Pattern, { id, folded }: Pattern): boolean {
-  if (unique === null || !isGlob(id)) return false
-  return unique.form === 'node' || uuidSpellings(unique.digits).some(each => globMatches(folded, each))
+  return unique !== null && isGlob(id) && mayMatchId(folded, unique)
 }
 
 /** Whether a deny of the outer pattern is met by every resource that the inner one matches; errs on the side of no. */

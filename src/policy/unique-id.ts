@@ -1,5 +1,6 @@
+import { globMatches } from './glob.js'
 import { isSameNode, liesInNode, type NodeId, nodeIdOf } from './node-id.js'
-import { uuidDigits } from './uuid.js'
+import { barePattern, uuidDigits } from './uuid.js'
 
 /** An id that is one thing's alone, whatever type an API calls it by: a UUID, or a node of GitHub's. */
 export type UniqueId =
@@ -30,10 +31,9 @@ export function foldedId(text: string): string {
   return uuidDigits(text) ?? text.toLowerCase()
 }
 
-/** Every way to write a UUID that its servers take, in small letters. */
-export function uuidSpellings(digits: string): readonly string[] {
-  const [a, b, c, d, e] = [0, 8, 12, 16, 20].map((from, i, all) => digits.slice(from, all[i + 1]))
-  let written = [`${a}`]
-  for (const part of [b, c, d, e]) written = written.flatMap(each => [`${each}${part}`, `${each}-${part}`])
-  return written.flatMap(each => [each, `{${each}`, `${each}}`, `{${each}}`])
+/** Whether a pattern with stars may match some way to write an id; errs on the side of yes. */
+export function mayMatchId(pattern: string, id: UniqueId): boolean {
+  if (id.form === 'node') return true
+  const bare = barePattern(pattern)
+  return [id.digits, `urn:uuid:${id.digits}`].some(text => globMatches(bare, text))
 }

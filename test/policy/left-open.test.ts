@@ -232,6 +232,9 @@ describe('attack: an id in other letters, past a rule that names it', () => {
   const ODD = [
     PRODUCTION.toUpperCase(),
     PRODUCTION.replaceAll('-', ''),
+    PRODUCTION.replaceAll('-', '').replace(/.{4}(?=.)/g, '$&-'),
+    `urn:uuid:${PRODUCTION}`,
+    `(${PRODUCTION})`,
     `{${PRODUCTION}}`,
     PRODUCTION.replace('0e1f', '0E1f'),
   ]

@@ -15,7 +15,13 @@ credentials:
   shop: { minter: jwt, audience: https://shop.internal }
   railway: { minter: railway-project-token, project: p, environment: e }`
 const ID = '0e1f2a3b-4c5d-4e6f-8a9b-0c1d2e3f4a5b'
-const ODD = [ID.toUpperCase(), ID.replaceAll('-', ''), `"{${ID}}"`]
+const ODD = [
+  ID.toUpperCase(),
+  ID.replaceAll('-', ''),
+  `"{${ID}}"`,
+  `"urn:uuid:${ID}"`,
+  ID.replaceAll('-', '').replace(/.{4}(?=.)/g, '$&-'),
+]
 
 /** Ids of the statements that the rules break. */
 function broken(rules: readonly string[], never: readonly string[]): readonly string[] {

@@ -100,9 +100,43 @@ const WRITTEN_OTHERWISE: typeof MET = [
   ],
 ]
 
+const ALIAS_ARN = `arn:aws:kms:${HOME}:alias/pay`
 const TABLE = `arn:aws:dynamodb:${HOME}:table/orders`
 const TOLD = { ServiceNamespace: 'ecs', ScalableDimension: 'ecs:service:DesiredCount' }
 const DATABASE = `arn:aws:rds:${HOME}:db:prod`
+const CLUSTER = `arn:aws:ecs:${HOME}:cluster/prod`
+const FUNCTION = `arn:aws:lambda:${HOME}:function:pay`
+const STACK = `arn:aws:cloudformation:${HOME}:stack/prod/*`
+const ZONE = 'arn:aws:route53:::hostedzone/Z1'
+const KEY = `arn:aws:kms:${HOME}:key/0e1f2a3b-4c5d-4e6f-8a9b-0c1d2e3f4a5b`
+const ADMIN = 'arn:aws:iam::111122223333:role/admin'
+const FROM_S3 = { FunctionName: 'job', S3Bucket: 'builds', S3Key: 'job.zip' }
+const FROM_IMAGE = {
+  FunctionName: 'job',
+  ImageUri: '111122223333.dkr.ecr.eu-west-1.amazonaws.com/team/job:7',
+}
+const TASK = {
+  cluster: 'dev',
+  taskDefinition: 'job:1',
+  group: 'nightly',
+  overrides: { containerOverrides: [{ name: 'job', environment: [{ name: 'A', value: 'b' }] }] },
+}
+const ALIAS_RECORD = {
+  HostedZoneId: 'Z2',
+  ChangeBatch: {
+    Changes: [
+      {
+        Action: 'UPSERT',
+        ResourceRecordSet: {
+          Name: 'dev.acme.com',
+          Type: 'A',
+          AliasTarget: { HostedZoneId: 'Z2FDTNDATAQYW2', DNSName: 'd1.cloudfront.net' },
+        },
+      },
+    ],
+  },
+}
+
 /** What belongs to a thing, or stands for it, under an id or an ARN of its own. */
 const PARTS: typeof MET = [
   ['rds:DeleteDBInstanceAutomatedBackup', { DbiResourceId: 'db-ABCDEFGH' }, DATABASE],
@@ -199,6 +233,109 @@ const PARTS: typeof MET = [
   ],
 ]
 
+const ORGANISATION = 'arn:aws:organizations::111122223333'
+/** Named by an alias, a version or a name that another service, an attribute or a host holds. */
+const ELSEWHERE: typeof MET = [
+  ...(
+    [
+      ['s3:PutObject', { Bucket: 'dev', Key: 'a', SSEKMSKeyId: ALIAS_ARN }],
+      ['rds:CreateDBInstance', { DBInstanceIdentifier: 'dev', KmsKeyId: ALIAS_ARN }],
+      ['sqs:CreateQueue', { QueueName: 'dev', Attributes: { KmsMasterKeyId: 'alias/pay' } }],
+      ['sqs:CreateQueue', { QueueName: 'dev', Attributes: { KmsMasterKeyId: KEY.slice(-36) } }],
+      [
+        'sns:SetTopicAttributes',
+        {
+          TopicArn: `arn:aws:sns:${HOME}:dev`,
+          AttributeName: 'KmsMasterKeyId',
+          AttributeValue: 'alias/pay',
+        },
+      ],
+    ] as const
+  ).map(([name, args]): (typeof MET)[number] => [name, args, KEY]),
+  [
+    'sqs:SetQueueAttributes',
+    {
+      QueueUrl: 'https://sqs.eu-west-1.amazonaws.com/111122223333/dev',
+      Attributes: { RedrivePolicy: `{"deadLetterTargetArn":"arn:aws:sqs:${HOME}:prod"}` },
+    },
+    `arn:aws:sqs:${HOME}:prod`,
+  ],
+  ['events:PutTargets', { Rule: 'r', Targets: [{ Id: '1', Arn: `${FUNCTION}:live` }] }, FUNCTION],
+  [
+    'events:PutTargets',
+    {
+      Rule: 'r',
+      Targets: [
+        {
+          Id: '1',
+          Arn: `arn:aws:ecs:${HOME}:cluster/dev`,
+          EcsParameters: { TaskDefinitionArn: `arn:aws:ecs:${HOME}:task-definition/admin` },
+        },
+      ],
+    },
+    `arn:aws:ecs:${HOME}:task-definition/admin:3`,
+  ],
+  ...['admin', 'admin:3'].map((taskDefinition): (typeof MET)[number] => [
+    'ecs:UpdateService',
+    { cluster: 'dev', service: 'web', taskDefinition },
+    `arn:aws:ecs:${HOME}:task-definition/admin:3`,
+  ]),
+  ...['admin', 'admin:1'].map((jobDefinition): (typeof MET)[number] => [
+    'batch:SubmitJob',
+    { jobName: 'j', jobQueue: 'dev', jobDefinition },
+    `arn:aws:batch:${HOME}:job-definition/admin:1`,
+  ]),
+  [
+    'cloudformation:DeleteStackSet',
+    { StackSetName: 'prod' },
+    `arn:aws:cloudformation:${HOME}:stackset/prod:0e1f2a3b`,
+  ],
+  [
+    'lambda:UpdateFunctionCode',
+    { ...FROM_IMAGE, ImageUri: FROM_IMAGE.ImageUri.replace('dkr.ecr', 'DKR.ECR') },
+    `arn:aws:ecr:${HOME}:repository/team/job`,
+  ],
+  [
+    'cloudfront:UpdateDistribution',
+    {
+      Id: 'E1',
+      DistributionConfig: {
+        Origins: { Items: [{ Id: 'o', DomainName: 'prod.s3.eu-west-1.amazonaws.com' }] },
+      },
+    },
+    'arn:aws:s3:::prod',
+  ],
+  ['lambda:DeleteFunction', { FunctionName: `arn:aws:lambda:${HOME}:pay` }, FUNCTION],
+  [
+    'organizations:DeletePolicy',
+    { PolicyId: 'p-1234' },
+    `${ORGANISATION}:policy/o-1/service_control_policy/p-1234`,
+  ],
+  [
+    'organizations:DeleteOrganizationalUnit',
+    { OrganizationalUnitId: 'ou-ab-1' },
+    `${ORGANISATION}:ou/o-1/ou-ab-1`,
+  ],
+  [
+    'organizations:DetachPolicy',
+    { PolicyId: 'p-1', TargetId: '222233334444' },
+    `${ORGANISATION}:account/o-1/222233334444`,
+  ],
+  [
+    'organizations:DetachPolicy',
+    { PolicyId: 'p-1', TargetId: '111122223333' },
+    `${ORGANISATION}:account/o-1/111122223333`,
+  ],
+  [
+    'elbv2:DeregisterTargets',
+    {
+      TargetGroupArn: `arn:aws:elasticloadbalancing:${HOME}:targetgroup/web/1`,
+      Targets: [{ Id: 'I-0A1B2C3D4E5F60718' }],
+    },
+    ec2('instance/i-0a1b2c3d4e5f60718'),
+  ],
+]
+
 /** The same of another thing. */
 const OTHERS_PARTS: typeof MET = [
   ['dynamodb:DeleteBackup', { BackupArn: `${TABLE}-2/backup/0123-4567` }, TABLE],
@@ -218,40 +355,27 @@ const OTHERS_PARTS: typeof MET = [
     'arn:aws:apigateway:eu-west-1::/restapis/a1/stages/prod',
   ],
   ['ec2:DetachVolume', { VolumeId: 'vol-1', InstanceId: 'i-0dev' }, ec2('instance/i-0prod')],
+  [
+    'ecs:UpdateService',
+    { cluster: 'dev', service: 'web', taskDefinition: 'web:3' },
+    `arn:aws:ecs:${HOME}:task-definition/admin:3`,
+  ],
+  ['ecs:UpdateService', { cluster: 'dev', service: 'web', taskDefinition: 'web' }, CLUSTER],
+  [
+    'ecs:UpdateService',
+    { cluster: 'dev', service: 'web', taskDefinition: 'web' },
+    'arn:aws:ecs:*:task-definition/admin*',
+  ],
+  [
+    'sqs:SetQueueAttributes',
+    {
+      QueueUrl: 'https://sqs.eu-west-1.amazonaws.com/111122223333/dev',
+      Attributes: { VisibilityTimeout: '30', RedrivePolicy: 'no JSON' },
+    },
+    KEY,
+  ],
+  ['events:PutTargets', { Rule: 'r', Targets: [{ Id: '1', Arn: `${FUNCTION}-2:live` }] }, FUNCTION],
 ]
-
-const CLUSTER = `arn:aws:ecs:${HOME}:cluster/prod`
-const FUNCTION = `arn:aws:lambda:${HOME}:function:pay`
-const STACK = `arn:aws:cloudformation:${HOME}:stack/prod/*`
-const ZONE = 'arn:aws:route53:::hostedzone/Z1'
-const KEY = `arn:aws:kms:${HOME}:key/0e1f2a3b-4c5d-4e6f-8a9b-0c1d2e3f4a5b`
-const ADMIN = 'arn:aws:iam::111122223333:role/admin'
-const FROM_S3 = { FunctionName: 'job', S3Bucket: 'builds', S3Key: 'job.zip' }
-const FROM_IMAGE = {
-  FunctionName: 'job',
-  ImageUri: '111122223333.dkr.ecr.eu-west-1.amazonaws.com/team/job:7',
-}
-const TASK = {
-  cluster: 'dev',
-  taskDefinition: 'job:1',
-  group: 'nightly',
-  overrides: { containerOverrides: [{ name: 'job', environment: [{ name: 'A', value: 'b' }] }] },
-}
-const ALIAS_RECORD = {
-  HostedZoneId: 'Z2',
-  ChangeBatch: {
-    Changes: [
-      {
-        Action: 'UPSERT',
-        ResourceRecordSet: {
-          Name: 'dev.acme.com',
-          Type: 'A',
-          AliasTarget: { HostedZoneId: 'Z2FDTNDATAQYW2', DNSName: 'd1.cloudfront.net' },
-        },
-      },
-    ],
-  },
-}
 
 /** Named by a name that its argument tells the kind of. */
 const CALLED: typeof MET = [
@@ -429,7 +553,7 @@ const MISSED: typeof MET = [
 ]
 
 describe('attack: a thing from a place that makes no ARN, past a rule that names its ARN', () => {
-  for (const [name, args, arn] of [...MET, ...WRITTEN_OTHERWISE, ...CALLED, ...PARTS])
+  for (const [name, args, arn] of [...MET, ...WRITTEN_OTHERWISE, ...CALLED, ...PARTS, ...ELSEWHERE])
     it(`${name} ${JSON.stringify(args)} may be ${arn}`, () => {
       assert.equal(reached('deny', arn, name, args), 'yes')
       assert.notEqual(reached('hold', arn, name, args), 'no')

@@ -11,9 +11,15 @@ export interface CalledHome {
   /** Kinds of things that the service names. */
   readonly kinds: ReadonlySet<string>
   readonly partition: string
+  /** Of the request, which the service's own things are named in; null where it isn't known. */
+  readonly region: string | null
+  readonly account: string
 }
 
-/** Arguments of a service that are called after what they name: that kind, and its ARN up to the name; null where they name nothing. */
+/**
+ * Arguments of a service that are called after what they name: that kind, and its ARN up to the name; null where they name
+ * nothing. A star at the end stands for what the ARN has behind the name, and one behind a colon for a revision that may be said.
+ */
 type Words = readonly (readonly [kind: RegExp, arn: string | null])[]
 
 /*
@@ -23,8 +29,11 @@ type Words = readonly (readonly [kind: RegExp, arn: string | null])[]
 const OWN: Readonly<Record<string, Words>> = {
   cloudformation: [[/^changeset$/, 'changeSet/*']],
   cloudwatch: [[/^(?:dimension|metric|metricstat|metricdataquery|metricquery)$/, null]],
+  batch: [[/^jobdefinition$/, 'job-definition/:*']],
   ecs: [
     [/^cluster$/, 'cluster/'],
+    [/^taskdefinition$/, 'task-definition/:*'],
+    [/^capacityprovider$/, 'capacity-provider/'],
     [
       /^(?:attribute|command|container|containeroverride|environment|environmentfile|group|reference|resourcerequirement|setting)$/,
       null,
@@ -56,7 +65,7 @@ const OWN: Readonly<Record<string, Words>> = {
 
 /** `111122223333.dkr.ecr.eu-west-1.amazonaws.com/web:latest` */
 const IMAGE =
-  /^([0-9]{12})\.dkr[.-]ecr(?:-fips)?\.([a-z0-9-]+)\.(?:amazonaws\.com(?:\.cn)?|on\.aws)\/([^:@]+)(?:[:@].*)?$/
+  /^([0-9]{12})\.dkr[.-]ecr(?:-fips)?\.([a-z0-9-]+)\.(?:amazonaws\.com(?:\.cn)?|on\.aws)\/([^:@]+)(?:[:@].*)?$/i
 const KEY_ID = /^(?:mrk-[0-9a-f]{32}|[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})$/i
 
 /**
@@ -67,13 +76,20 @@ export function arnsCalled(called: Called, home: CalledHome): readonly string[] 
   return foreign(called, home) ?? ownOf(called, home)
 }
 
-function ownOf({ kind, text }: Called, { service, partition }: CalledHome): readonly string[] | null {
+function ownOf(
+  { kind, text }: Called,
+  { service, partition, region, account }: CalledHome,
+): readonly string[] | null {
   const [, arn] = OWN[service]?.find(([word]) => word.test(kind)) ?? []
   if (arn === undefined) return null
   if (arn === null) return []
-  const home = `arn:${partition}:${service}:*:*:`
+  const home = `arn:${partition}:${service}:${region ?? '*'}:${account}:`
   // Without the path that it may be written with.
   const name = text.slice(text.lastIndexOf('/') + 1)
+  if (arn.endsWith(':*')) {
+    const named = `${home}${arn.slice(0, -2)}${name}`
+    return name.includes(':') ? [named] : [named, `${named}:*`]
+  }
   return [arn.endsWith('*') ? `${home}${arn.slice(0, -1)}${name}/*` : `${home}${arn}${name}`]
 }
 
@@ -108,13 +124,13 @@ function foreign(
   return isElsewhere('launchtemplate') ? [`${arn}ec2:*:*:launch-template/*`] : null
 }
 
-const HOST = /^https?:\/\/([^/:]{1,255})(?::[0-9]+)?\/([^/?]*)/i
+const HOST = /^(?:https?:\/\/)?([^/:]{1,255})(?::[0-9]+)?(?:\/([^/?]*)|$)/i
 /** In front of it the bucket, where that isn't the first part of the path. */
 const S3_HOST = /^(?:(.+)\.)?s3(?:[.-][a-z0-9.-]+)?\.amazonaws\.com(?:\.cn)?$/i
 
 /**
- * `s3://bucket/key`, `https://bucket.s3.eu-west-1.amazonaws.com/key`, `https://s3.eu-west-1.amazonaws.com/bucket/key`: the bucket
- * that a URL of S3 is in, with all that is in it; null for any other text.
+ * `s3://bucket/key`, `https://bucket.s3.eu-west-1.amazonaws.com/key`, `https://s3.eu-west-1.amazonaws.com/bucket/key`, or a
+ * host alone: the bucket that a URL of S3 is in, with all that is in it; null for any other text.
  */
 export function arnsOfUrl(text: string, partition: string): readonly string[] | null {
   const bucket = /^s3[an]?:\/\/([^/]+)/i.exec(text)?.[1] ?? bucketOfHost(text)

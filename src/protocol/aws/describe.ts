@@ -33,8 +33,7 @@ export function describeKnown(
   const named = argumentsOfArns(service.id, args)
   const found = resourcesIn(operation, named, context)
   const assumed = argumentsAssumed(service.id, named)
-  const { partition, account: own } = document
-  const home = { service: service.iam, kinds: service.kinds, partition, account: own }
+  const home = { service: service.iam, kinds: service.kinds, ...context }
   const spellings: readonly Spelling[] =
     found.resources.length === 0
       ? []

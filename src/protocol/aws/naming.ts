@@ -1,6 +1,6 @@
 /** Names of members that are, or hold, the name of something outside the request. */
 const NAMES =
-  /(?:Arns?|ARNs?|Ids?|IDs?|Identifiers?|Names?|Urls?|URLs?|Uris?|URIs?|Buckets?|Roles?|Clusters?|Queues?|Topics?|Streams?|Tables?|Vaults?|Repositor(?:y|ies)|Accounts?|Principals?|Owner|Sources?|Destinations?|Targets?|Resources?|Groups?|Users?|Functions?|Instances?|Hosts?|Domains?|Endpoints?|Keys?|Volumes?|Snapshots?|Images?|Certificates?)$|^(?:arns?|ids?|names?|urls?|uris?|identifiers?|buckets?|roles?|clusters?|queues?|topics?|streams?|tables?|accounts?|principals?|owner|sources?|destinations?|targets?|resources?|groups?|users?|functions?|instances?|hosts?|domains?|endpoints?|keys?|volumes?|images?|service)$/
+  /(?:Arns?|ARNs?|Ids?|IDs?|Identifiers?|Names?|Urls?|URLs?|Uris?|URIs?|Buckets?|Roles?|Clusters?|Queues?|Topics?|Streams?|Tables?|Vaults?|Repositor(?:y|ies)|Accounts?|Principals?|Owner|Sources?|Destinations?|Targets?|Resources?|Groups?|Users?|Functions?|Instances?|Hosts?|Domains?|Endpoints?|Keys?|Volumes?|Snapshots?|Images?|Certificates?)$|^(?:arns?|ids?|names?|urls?|uris?|identifiers?|buckets?|roles?|clusters?|queues?|topics?|streams?|tables?|accounts?|principals?|owner|sources?|destinations?|targets?|resources?|groups?|users?|functions?|instances?|hosts?|domains?|endpoints?|keys?|volumes?|images?|service|taskDefinition|jobDefinition|capacityProviders?)$/
 
 /** Names of parts, of what is written, or of nothing at all. */
 const PARTS =

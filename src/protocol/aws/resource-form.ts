@@ -78,7 +78,8 @@ function lambdaFunction(row: readonly string[], { partition, account, region }: 
     name,
   )
   const match = whole ?? short
-  if (match === null) return name.startsWith('arn:') ? plain([name]) : UNCLEAR
+  // ATTACK: `arn:aws:lambda:eu-west-1:111122223333:pay`: by its own pattern Lambda takes an ARN without the word.
+  if (match === null) return UNCLEAR
   if (region === null) return UNCLEAR
   const home = whole?.[1] ?? `arn:${partition}:lambda:${region}:${short?.[1] ?? account}:function:`
   const qualified = match[2] ?? ''

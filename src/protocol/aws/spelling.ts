@@ -19,6 +19,7 @@ const SPELLINGS: Readonly<Record<string, readonly Spelling[]>> = {
   // The older ARNs, without the cluster.
   ecs: [
     [/^(arn:[^:]+:ecs:[^:]*:[0-9]*:(?:service|task|container-instance|task-set)\/)([^/]+)$/, '$1*/$2'],
+    [/^(arn:[^:]+:ecs:[^:]*:[0-9]*:task-definition\/[^:/]+)$/, '$1:*'],
     [/^(arn:[^:]+:ecs:[^:]*:[0-9]*:)task-set\/([^/]+\/[^/]+)\/.+$/, '$1service/$2'],
   ],
   // Whatever of an API it is, its ARN begins with the API's.
@@ -50,7 +51,14 @@ const SPELLINGS: Readonly<Record<string, readonly Spelling[]>> = {
   kinesis: [[/^(arn:[^:]+:kinesis:[^:]*:[0-9]*:stream\/[^/]+)\/consumer\/.+$/, '$1']],
   // Snapshots have their cluster's name in front.
   redshift: [[/^(arn:[^:]+:redshift:[^:]*:[0-9]*:)snapshot:([^/*]+)\/.+$/, '$1cluster:$2']],
-  cloudformation: [[/^(arn:[^:]+:cloudformation:[^:]*:[0-9]*:stack\/[^/]+)\/[^/]+$/, '$1']],
+  cloudformation: [
+    [/^(arn:[^:]+:cloudformation:[^:]*:[0-9]*:stack\/[^/]+)\/[^/]+$/, '$1'],
+    [/^(arn:[^:]+:cloudformation:[^:]*:[0-9]*:stackset\/[^:/]+)$/, '$1:*'],
+  ],
+  // Which key is behind an alias nobody says, wherever it stands.
+  kms: [[/^(arn:[^:]+:kms:[^:]*:[0-9]*:)alias\/.+$/, '$1key/*']],
+  // Without a revision it is the newest.
+  batch: [[/^(arn:[^:]+:batch:[^:]*:[0-9]*:job-definition\/[^:/]+)$/, '$1:*']],
   logs: [
     [/^(arn:[^:]+:logs:[^:]*:[0-9]*:log-group:[^:]+)$/, '$1:*'],
     [/^(arn:[^:]+:logs:[^:]*:[0-9]*:log-group:[^:]+):\*$/, '$1'],
@@ -110,10 +118,13 @@ export function otherSpellings(resources: readonly Resource[], args: JsonObject)
 function spellingsOf(id: string, { Qualifier: qualifier }: JsonObject): readonly string[] {
   const [, , service = ''] = id.split(':', 3)
   switch (service) {
-    case 'lambda':
+    case 'lambda': {
+      const [, whole] = /^(arn:[^:]+(?::[^:]*){3}:function:[^:]+):[^:]+$/.exec(id) ?? []
+      if (whole !== undefined) return [whole]
       return typeof qualifier === 'string' && /^arn:[^:]+(?::[^:]*){3}:function:[^:]+$/.test(id)
         ? [`${id}:${qualifier}`]
         : []
+    }
     // Its ARNs are in lower case, whatever the thing is called.
     case 'sagemaker':
       return id === id.toLowerCase() ? [] : [id.toLowerCase()]

@@ -13,6 +13,8 @@ export interface UnmappedHome {
   /** Kinds of things that its operations name, as `plainKind` writes them. */
   readonly kinds: ReadonlySet<string>
   readonly partition: string
+  /** Of the request; null where it isn't known. */
+  readonly region: string | null
   readonly account: string
 }
 
@@ -41,22 +43,53 @@ export function unmappedSpellings(
 }
 
 /**
- * What an ARN, an id of EC2 or a URL of S3 names, wherever in the arguments it stands. ATTACK: an instance among `Targets`, a
- * topic as `TargetArn`, a bucket as `OutputLocation` of a query, past a deny of it.
+ * What an ARN, an id of EC2, a URL of S3 or a key of KMS names, wherever in the arguments it stands. ATTACK: an instance among
+ * `Targets`, a topic as `TargetArn`, a bucket as `OutputLocation` of a query, a key among `Attributes`, past a deny of it.
  */
 export function exactSpellings(args: JsonObject, home: UnmappedHome): readonly Spelling[] {
-  const texts = new Set<string>()
-  collectExact(args, texts, home.partition)
-  if (texts.size > MAX_LEAVES) return [{ type: UNMAPPED, id: 'more' }]
-  return [...texts].flatMap(text => exactly(text, home))
+  const exact: Exact = { texts: new Set(), keys: new Set() }
+  collectExact(args, '', exact, home.partition)
+  if (exact.texts.size + exact.keys.size > MAX_LEAVES) return [{ type: UNMAPPED, id: 'more' }]
+  return [
+    ...[...exact.texts].flatMap(text => exactly(text, home)),
+    ...[...exact.keys].flatMap(text => spellingsOf({ kind: 'kmskey', text }, home)),
+  ]
 }
 
-function collectExact(value: JsonValue, texts: Set<string>, partition: string): void {
+interface Exact {
+  readonly texts: Set<string>
+  /** Of KMS, by names that say nothing without their member's. */
+  readonly keys: Set<string>
+}
+
+function collectExact(value: JsonValue, member: string, exact: Exact, partition: string): void {
   if (typeof value === 'string') {
+    if (value.length > MAX_TEXT) return
     const isExact = value.startsWith('arn:') || EC2_ID.test(value) || arnsOfUrl(value, partition) !== null
-    if (isExact && value.length <= MAX_TEXT) texts.add(value)
-  } else if (typeof value === 'object' && value !== null)
-    for (const member of Object.values(value)) collectExact(member, texts, partition)
+    if (isExact) exact.texts.add(value)
+    else if (value !== '' && /kms(?:master)?key$/.test(plainKind(member))) exact.keys.add(value)
+    else if (REDRIVE.test(member)) collectExact(jsonIn(value), '', exact, partition)
+  } else if (Array.isArray(value)) for (const item of value) collectExact(item, member, exact, partition)
+  else if (typeof value === 'object' && value !== null)
+    for (const [name, below] of Object.entries(value))
+      collectExact(below, name === 'AttributeValue' ? attributeOf(value) : name, exact, partition)
+}
+
+/** The attribute whose value stands beside its name. */
+function attributeOf({ AttributeName: name }: JsonObject): string {
+  return typeof name === 'string' ? name : ''
+}
+
+/** Attributes of queues and topics that hold an ARN within JSON. */
+const REDRIVE = /^Redrive(?:Allow)?Policy$/
+
+/** Null for what is none. */
+function jsonIn(text: string): JsonValue {
+  try {
+    return JSON.parse(text) as JsonValue
+  } catch {
+    return null
+  }
 }
 
 function exactly(text: string, { partition, service }: UnmappedHome): readonly Spelling[] {
@@ -93,7 +126,7 @@ function collect(value: JsonValue, kind: string, leaves: Called[]): void {
 
 /** Ids of EC2 are the only names of what they are ids of. */
 const EC2_ID =
-  /^(?:acl|ami|aki|ari|eipalloc|eni|h|i|igw|lt|nat|pcx|pl|rtb|sg|sgr|snap|subnet|tgw|vol|vpc|vpce)-[0-9a-f]{8,17}$/
+  /^(?:acl|ami|aki|ari|eipalloc|eni|h|i|igw|lt|nat|pcx|pl|rtb|sg|sgr|snap|subnet|tgw|vol|vpc|vpce)-[0-9a-f]{8,17}$/i
 const ACCOUNT = /^[0-9]{12}$/
 
 function spellingsOf({ kind, text }: Called, home: UnmappedHome): readonly Spelling[] {
@@ -102,6 +135,12 @@ function spellingsOf({ kind, text }: Called, home: UnmappedHome): readonly Spell
   // Several subnets in one text, as Auto Scaling takes them.
   const ids = text.split(/,\s*/)
   if (ids.every(id => EC2_ID.test(id))) return ids.flatMap(id => exactly(id, home))
+  // An account, a unit or a root that a policy is put on; there an account is no owner.
+  if (service === 'organizations' && kind === 'target')
+    return ['account', 'ou', 'root'].map(each => {
+      const like = `arn:${home.partition}:organizations::*:${each}/*/${text}`
+      return { type: UNMAPPED, id: text, like }
+    })
   // Another account's things of this service; its own are named by what else is said.
   if (ACCOUNT.test(text)) {
     if (text === account) return []
