@@ -667,6 +667,16 @@ describe('attacks on countersignatures', () => {
     assert.equal((await ask('7')).verdict.kind, 'forward')
   })
 
+  it('attack: a passkey whose key the trust root has revoked approves, or has approved', async t => {
+    const { ask, touch, house, keeper } = await scene(t)
+    const [used, waits] = [heldBy(await ask('7')), heldBy(await ask('8'))]
+    assert.equal((await touch(used, 'approve', lea)).state, 'approved')
+    house.shelf.root = house.trustRoot({ revoked: { keys: [lea.passkey.key], ids: [] } })
+    await keeper.activation.reload()
+    assert.equal((await touch(waits, 'approve', lea)).code, 'approver_unknown')
+    assert.notEqual(heldBy(await ask('7')), used)
+  })
+
   it('attack: the yes of a revoked key is one of the two that are asked for', async t => {
     const { ask, sign, house, keeper } = await scene(t, 2)
     const id = heldBy(await ask())
