@@ -161,13 +161,15 @@ function undecidedBy(decisions: DecisionsReplayed | null): string[] {
     return ['that the policy decides so: pass --policies, and --auditor-key for the arguments']
   const left = decisions.decided - decisions.replayed
   const unheld = decisions.approved - decisions.agreed
+  const why =
+    decisions.opened > 0
+      ? 'their decision inputs don’t say what that was'
+      : 'pass --auditor-key and a ledger folder'
   return [
     ...(left === 0 ? [] : [`that the policy decides so for ${plural(left, 'attempt')}: see decisions`]),
     ...(unheld === 0
       ? []
-      : [
-          `that ${plural(unheld, 'approved attempt')} had the arguments that people agreed to: pass --auditor-key and a ledger folder`,
-        ]),
+      : [`that ${plural(unheld, 'approved attempt')} had the arguments that people agreed to: ${why}`]),
   ]
 }
 
