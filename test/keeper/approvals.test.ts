@@ -282,6 +282,20 @@ describe('a held request', () => {
     assert.notEqual(heldBy(await ask()), id)
   })
 
+  it('attack: lets nothing pass where the key of whoever approved is revoked while a credential is minted', async t => {
+    const { ask, sign, house, keeper, ledger } = await scene(t)
+    const id = heldBy(await ask())
+    await sign(id, 'approve', maria)
+    const minting = house.broker.pause()
+    const asked = ask()
+    await minting.asked
+    house.shelf.root = house.trustRoot({ revoked: { keys: [formatPublicKey(maria.publicKey)], ids: [] } })
+    await keeper.activation.reload()
+    minting.goOn()
+    assert.notEqual(heldBy(await asked), id)
+    assert.ok(!(await steps(ledger)).includes('consumed'))
+  })
+
   it('attack: lets nothing pass where it expires while a credential is minted', async t => {
     const { ask, sign, house, ledger } = await scene(t)
     const id = heldBy(await ask())
