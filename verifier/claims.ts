@@ -72,6 +72,7 @@ function unprovenBy(found: BundleVerification, pinned: boolean): readonly string
           `That no key was revoked after version ${found.trustVersions} of the trust root: ask its holders for the newest.`,
         ]
       : []),
+    ...followedLess(found.trust),
     ...byCheckpointKeyAlone.map(
       key =>
         `What ${key} signed, against a thief of the checkpoint key as well: it was revoked, and no witness saw it before.`,
@@ -106,13 +107,23 @@ function unprovenBy(found: BundleVerification, pinned: boolean): readonly string
   ]
 }
 
+/** Which version the entries say that the log went by. */
+function wentBy({ said }: BundleVerification['trust']): string {
+  return said === null ? '' : `; entry ${said.seq} says that the log went by version ${said.version}`
+}
+
+function followedLess({ said, held }: BundleVerification['trust']): readonly string[] {
+  if (said === null || said.version <= held) return []
+  return [`What the trust root says by now: the log went by version ${said.version}, and you hold ${held}.`]
+}
+
 function evidenceOf(found: BundleVerification): readonly (readonly [string, string])[] {
   const counts = Object.entries(found.counts).sort(([a], [b]) => (a < b ? -1 : 1))
   const { firstT, lastT, policies, disclosed } = found
   return [
     ['log', found.chain ?? 'unknown'],
     ['keys', found.mode === 'pinned trust root' ? 'by your own trust root' : 'integrity only'],
-    ['trust root', `judged by ${counted(found.trustVersions, 'version')} of it`],
+    ['trust root', `judged by ${counted(found.trustVersions, 'version')} of it${wentBy(found.trust)}`],
     [
       'checkpoint',
       found.size === null ? 'none that can be read' : `${found.size} entries, root ${found.root}`,
@@ -138,7 +149,12 @@ function evidenceOf(found: BundleVerification): readonly (readonly [string, stri
             'epoch',
             `${found.recovered.epoch}, which goes on from ${found.recovered.chain} at ${found.recovered.size} entries`,
           ],
-          ['lost then', `${found.recovered.lost} entries, because: ${found.recovered.because}`],
+          [
+            'lost then',
+            `${found.recovered.lost} entries${
+              found.recovered.known === null ? ' and nobody knows how many more' : ''
+            }, because: ${found.recovered.because}`,
+          ],
         ] as const)),
     ['disclosed', disclosed.map(({ seq, field }) => `${field} of ${seq}`).join(', ') || 'nothing'],
   ]

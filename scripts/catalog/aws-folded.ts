@@ -16,7 +16,7 @@ const FOLDED = new RegExp(
 )
 
 /** Ids that AWS makes up, with capitals: `{DbiResourceId}` is `db-ABCDEFGHIJKL01234`. */
-const MADE_UP = /ResourceId\}/
+const MADE_UP = /(?:ResourceId|AutomatedBackupsArn)\}/
 
 /** The resource, saying that its service folds case where it does and an argument names it. */
 export function folded(resource: AwsResource): AwsResource {

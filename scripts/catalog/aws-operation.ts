@@ -52,6 +52,12 @@ export function operationOf(parts: OperationParts): AwsOperation {
     iam: source.iam.get(prefixOf(actions[0])),
     places,
     creates,
+    http: route?.http,
+    labels: new Map(
+      Object.entries(input.fields).flatMap(([name, { at, as }]) =>
+        at === 'path' ? [[as ?? name, name]] : [],
+      ),
+    ),
   })
   const known = targets.resources.length > 0
   const named = new Set(targets.resources.map(({ arn }) => arn))

@@ -19,6 +19,10 @@ export interface TargetsOf {
   readonly places: readonly Place[]
   /** It makes something new; what IAM asks for beside may have no name yet. */
   readonly creates: boolean
+  /** `DELETE /restapis/{restapi_id}`; undefined for an operation that isn't called by path. */
+  readonly http: string | undefined
+  /** Members of the input by the labels that stand for them in the path. */
+  readonly labels: ReadonlyMap<string, string>
 }
 
 const NOTHING: OperationTargets = { resources: [], mapped: new Set() }
@@ -32,6 +36,8 @@ export function targetsOf(operation: TargetsOf): OperationTargets {
   const written = TEMPLATES.get(`${operation.service}:${operation.name}`)
   if (written !== undefined) return targets(written)
   const { action, iam } = operation
+  const path = pathOf(operation)
+  if (path !== null) return targets([called(path, operation)])
   if (action === undefined || iam === undefined || action.resourceTypes.length === 0) return NOTHING
   const arns = new Map(Object.entries(iam.resources).map(([name, { arn }]) => [name.toLowerCase(), arn]))
   const found = action.resourceTypes.map(({ name, required }) => ({
@@ -51,6 +57,36 @@ export function targetsOf(operation: TargetsOf): OperationTargets {
   const told = distinct(resources)
   if (told.length === 0) return NOTHING
   return targets([...told, ...unnamed.flatMap(({ name, arn }) => unfilled(name, arn))])
+}
+
+/** Services whose ARNs are the paths that they are called by. Their tags are put on what an argument names. */
+const BY_PATH: ReadonlySet<string> = new Set(['apigateway', 'apigatewayv2'])
+
+/** `/restapis/{restapi_id}/stages/{stage_name}`; null where an ARN isn't that. */
+function pathOf({ service, http = '' }: TargetsOf): string | null {
+  const [, path = ''] = /^[A-Z]+ (?:\/v2)?(\/[^?]+)/.exec(http) ?? []
+  return BY_PATH.has(service) && path !== '' && !path.startsWith('/tags/') ? path : null
+}
+
+/**
+ * ATTACK: a stage of a REST API, past a deny of it: IAM's table has two ARNs for the word, and the first is that of
+ * another kind of API.
+ */
+function called(path: string, { action, iam, labels }: TargetsOf): AwsResource {
+  const shape = path.replace(/\{[^{}]+\}/g, '*')
+  const known = action?.resourceTypes.find(({ name }) =>
+    (iam?.resources[name.toLowerCase()]?.arn ?? '').split(', ').some(arn => shapeOf(arn) === shape),
+  )
+  const arn = path.replace(/\{([^{}]+)\}/g, (_, label: string) => `{${labels.get(label) ?? label}}`)
+  return { type: known?.name ?? 'resource', arn: `arn:{partition}:apigateway:{region}::${arn}` }
+}
+
+function shapeOf(arn: string): string {
+  const sections = arn.split(':')
+  return sections
+    .slice(5)
+    .join(':')
+    .replace(/\$\{[^{}]+\}/g, '*')
 }
 
 function targets(resources: readonly AwsResource[]): OperationTargets {
@@ -162,9 +198,16 @@ function asFarAsKnown(
 /** Services whose ids IAM's table calls names. */
 const IDS_CALLED_NAMES: ReadonlySet<string> = new Set(['cloudhsmv2', 'dlm'])
 
+/**
+ * ATTACK: the id of a database, past a deny of its backups by their ARN, which ends in an id of their own; and what is
+ * scaled, past a deny of the target that says how.
+ */
+const OTHER_IDS = /^(?:rds Db(?:Cluster|Instance)AutomatedBackupId|application-autoscaling ResourceId)$/
+
 /** An id stands where the ARN has a name, or the other way round: what is meant by it the request doesn't say. */
 function aliasOf(service: string, { name }: Place, variable: string): Pick<AwsResource, 'from'> {
   if (IDS_CALLED_NAMES.has(service)) return {}
+  if (OTHER_IDS.test(`${service} ${variable}`)) return { from: 'alias' }
   const isId = /I[dD]s?$/.test(name) && /Name$/.test(variable)
   const isName = /Names?$/.test(name) && /I[dD]$/.test(variable)
   return isId || isName ? { from: 'alias' } : {}

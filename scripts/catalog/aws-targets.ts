@@ -182,6 +182,8 @@ const KMS = 'arn:{partition}:kms:{region}:{account}'
 const LAMBDA = 'arn:{partition}:lambda:{region}:{account}'
 const ECS = 'arn:{partition}:ecs:{region}:{account}'
 const RDS = 'arn:{partition}:rds:{region}:{account}'
+const REDSHIFT = 'arn:{partition}:redshift:{region}:{account}'
+const SNAPSHOT = { type: 'snapshot', arn: `${REDSHIFT}:snapshot:{SnapshotArn}` } as const
 const SSM = 'arn:{partition}:ssm:{region}:{account}'
 const ALIAS = { type: 'alias', arn: `${KMS}:alias/{AliasName}`, from: 'key-id' } as const
 /** Behind an alias; the request doesn't name it. */
@@ -200,10 +202,16 @@ const WRITTEN: Readonly<Record<string, readonly AwsResource[]>> = {
   ),
   'dynamodb:Query': [table('{TableName}'), table('{TableName}/index/{IndexName}')],
   'dynamodb:Scan': [table('{TableName}'), table('{TableName}/index/{IndexName}')],
-  'ec2:AttachVolume': [
-    { type: 'instance', arn: `${EC2}:instance/{InstanceId}` },
-    { type: 'volume', arn: `${EC2}:volume/{VolumeId}` },
-  ],
+  // A volume is detached from the instance that has it, whether the request says which or not.
+  ...Object.fromEntries(
+    ['AttachVolume', 'DetachVolume'].map(name => [
+      `ec2:${name}`,
+      [
+        { type: 'instance', arn: `${EC2}:instance/{InstanceId}` },
+        { type: 'volume', arn: `${EC2}:volume/{VolumeId}` },
+      ],
+    ]),
+  ),
   'ecs:DeleteTaskDefinitions': [
     { type: 'task-definition', arn: `${ECS}:task-definition/{taskDefinitions[]}` },
   ],
@@ -251,6 +259,31 @@ const WRITTEN: Readonly<Record<string, readonly AwsResource[]>> = {
       ],
     ]),
   ),
+  // Backups that go with a database, which is named by an id that its ARN doesn't have.
+  'rds:DeleteDBClusterAutomatedBackup': [
+    { type: 'cluster', arn: `${RDS}:cluster:{DbClusterResourceId}`, from: 'alias' },
+    { type: 'cluster-auto-backup', arn: `${RDS}:cluster-auto-backup:{DbClusterResourceId}`, from: 'alias' },
+  ],
+  'rds:DeleteDBInstanceAutomatedBackup': [
+    { type: 'auto-backup', arn: `${RDS}:auto-backup:{DBInstanceAutomatedBackupsArn}` },
+    { type: 'auto-backup', arn: `${RDS}:auto-backup:{DbiResourceId}`, from: 'alias' },
+    { type: 'db', arn: `${RDS}:db:{DbiResourceId}`, from: 'alias' },
+  ],
+  // The cluster that a snapshot is of, and not the one that is made of it.
+  ...Object.fromEntries(
+    ['AuthorizeSnapshotAccess', 'DeleteClusterSnapshot', 'RevokeSnapshotAccess'].map(name => [
+      `redshift:${name}`,
+      [
+        { type: 'snapshot', arn: `${REDSHIFT}:snapshot:{SnapshotClusterIdentifier}/{SnapshotIdentifier}` },
+        ...(name === 'DeleteClusterSnapshot' ? [] : [SNAPSHOT]),
+      ],
+    ]),
+  ),
+  'redshift:RestoreFromClusterSnapshot': [
+    { type: 'cluster', arn: `${REDSHIFT}:cluster:{ClusterIdentifier}` },
+    { type: 'snapshot', arn: `${REDSHIFT}:snapshot:*/{SnapshotIdentifier}` },
+    SNAPSHOT,
+  ],
   'ssm:GetParametersByPath': [{ type: 'parameter', arn: `${SSM}:parameter/{Path}`, from: 'parameter-path' }],
   's3:AbortMultipartUpload': [OBJECT],
   's3:CompleteMultipartUpload': [OBJECT],

@@ -57,6 +57,8 @@ class Selector {
   private readonly probes = new Map<number, readonly string[]>()
   /** The newest activation of each policy so far. */
   private readonly activations = new Map<string, number>()
+  /** That it has expired or was withdrawn, of each that wasn't put in force again behind it. */
+  private readonly ends = new Map<string, number>()
   private readonly boots: number[] = []
   private readonly stops: Entry[] = []
   private readonly cited = {
@@ -92,8 +94,7 @@ class Selector {
         this.boots.push(seq)
         break
       case 'policy':
-        if (entry.data.action === 'activated') this.activations.set(entry.data.cid as string, seq)
-        else if (this.policies.has(String(entry.data.cid))) this.picked.add(seq)
+        this.readPolicy(entry)
         break
       case 'erase':
         if (this.picked.has(entry.data.attempt as number)) this.picked.add(seq)
@@ -148,9 +149,21 @@ class Selector {
       this.picked.add(asked)
       for (const mint of this.probes.get(asked) ?? []) this.cited.mints.add(mint)
     }
-    const activation = this.activations.get(policy.cid)
-    if (activation !== undefined) this.picked.add(activation)
+    for (const said of [this.activations, this.ends]) {
+      const seq = said.get(policy.cid)
+      if (seq !== undefined) this.picked.add(seq)
+    }
     if (CONTENT_ID.test(policy.cid)) this.policies.add(policy.cid)
+  }
+
+  /** What ends a policy is in as well: whatever it lets pass behind that contradicts it. */
+  private readPolicy({ seq, data: { action, cid } }: Entry & ControlBody): void {
+    if (typeof cid !== 'string') return
+    if (action === 'activated') {
+      this.activations.set(cid, seq)
+      this.ends.delete(cid)
+    } else if (action === 'expired' || action === 'withdrawn') this.ends.set(cid, seq)
+    if (action !== 'activated' && this.policies.has(cid)) this.picked.add(seq)
   }
 
   private readProbe({ seq, data }: Entry & ControlBody): void {

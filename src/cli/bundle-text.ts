@@ -1,6 +1,14 @@
 import type { BundleVerification, Citation } from '../receipt/index.js'
 import { timeWords, visible } from './entry-text.js'
-import { doubtedWords, findingWords, laterRevocationsText, type VerdictWords } from './verdict-text.js'
+import {
+  doubtedWords,
+  findingWords,
+  laterRevocationsText,
+  lossText,
+  newerTrust,
+  trustRows,
+  type VerdictWords,
+} from './verdict-text.js'
 
 const MOST_NAMED = 20
 
@@ -28,6 +36,7 @@ export function bundleWords(found: BundleVerification): VerdictWords {
         found.size === null ? 'none that can be read' : `covers ${found.size} entries, root ${found.root}`,
       ],
       ['witnessed', witnessedText(found)],
+      ...(found.trust.said === null ? [] : trustRows({ ...found.trust, withdrawn: [] })),
       ...found.policies.map(policy => ['policy', policyText(policy)] as const),
       ['disclosed', disclosedText(found)],
       ...peopleRows(found),
@@ -43,6 +52,7 @@ export function bundleWords(found: BundleVerification): VerdictWords {
     ],
     notProven: [
       ...(found.mode === 'pinned trust root' ? [laterRevocationsText(found.trustVersions)] : []),
+      ...newerTrust(found.trust),
       ...found.byCheckpointKeyAlone.map(
         key =>
           `what ${key} signed, against a thief of the checkpoint key as well: it was revoked, and no witness saw it before`,
@@ -132,8 +142,9 @@ function recoveredText({
   size,
   lost,
   because,
+  known,
 }: NonNullable<BundleVerification['recovered']>): string {
-  return `epoch ${epoch} goes on from ${chain} at ${size} entries, ${lost} were lost: ${because}`
+  return `epoch ${epoch} goes on from ${chain} at ${size} entries after ${lossText({ lost, known })}: ${because}`
 }
 
 function openText({ open }: BundleVerification): string {

@@ -1,6 +1,7 @@
-import { decodeEnvelope, fromUtf8, utf8 } from '../canon/index.js'
+import { CountersignError, contentId, decodeEnvelope, fromUtf8, utf8 } from '../canon/index.js'
 import { readCheckpointFile } from '../ledger/index.js'
 import { nativeCrypto } from '../native/index.js'
+import { openTrustChain, type TrustRoot } from '../policy/index.js'
 import {
   type Bundle,
   type BundleVerification,
@@ -71,11 +72,12 @@ export async function exportBundle(
       io,
       `The log is not the one that its checkpoint over ${size} entries signed. Verify it first.`,
     )
+  const trust = trustOf(parts)
   const bundle: Bundle = {
     checkpoint: note,
     entries: gathered.entries.map(({ seq, bytes, proof }) => ({ seq, entry: fromUtf8(bytes), proof })),
-    ...policiesOf(parts, selection.policies),
-    trust: trustOf(parts).map(bytes => settledEnvelope(decodeEnvelope(bytes))),
+    ...policiesOf(parts, selection.policies, versionsOf(trust)),
+    trust: trust.map(bytes => settledEnvelope(decodeEnvelope(bytes))),
     disclosures: [],
   }
   const bytes = encodeBundle(bundle)
@@ -121,12 +123,26 @@ function trustOf({ trust, config }: BundleParts): readonly Uint8Array[] {
   return file === null ? [] : trustChainIn(file)
 }
 
+/** Oldest first. What is wrong with a chain, the bundle's verification says. */
+function versionsOf(chain: readonly Uint8Array[]): readonly TrustRoot[] {
+  const [first] = chain
+  if (first === undefined) return []
+  try {
+    return openTrustChain(chain, contentId(nativeCrypto, decodeEnvelope(first).payload), nativeCrypto)
+  } catch (error) {
+    if (!(error instanceof CountersignError)) throw error
+    return []
+  }
+}
+
 function policiesOf(
   { policies, catalogs, config }: BundleParts,
   cids: readonly string[],
+  versions: readonly TrustRoot[],
 ): Pick<Bundle, 'policies' | 'catalogs'> {
   const configured = config === null ? [] : policyFoldersOf(config)
-  const found = [...sealedPoliciesIn(policies.length > 0 ? policies : configured, cids).values()]
+  const folders = policies.length > 0 ? policies : configured
+  const found = [...sealedPoliciesIn(folders, cids, versions).values()]
   const pinned = !catalogs
     ? []
     : found.flatMap(policy => {

@@ -32,6 +32,8 @@ export function checkLines(check: LedgerCheck): string[] {
           decisions: null,
           countersignatures: null,
           seals: null,
+          trust: null,
+          erasures: null,
         })),
   ]
 }

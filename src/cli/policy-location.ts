@@ -1,4 +1,4 @@
-import { existsSync } from 'node:fs'
+import { existsSync, readdirSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { CACHED_POLICY, KEPT_POLICIES } from '../keeper/index.js'
 import { parseDurationSeconds } from '../policy/index.js'
@@ -43,8 +43,25 @@ export function sealedFileOf(loaded: LoadedConfig): string {
   return location.kind === 'file' ? location.file : join(location.cache, CACHED_POLICY)
 }
 
-/** The folders in which sealed policies of a configuration lie, as far as they are there: its own, and those that its keeper has kept. */
+/**
+ * The folders in which sealed policies of a configuration lie, as far as they are there: its own, and those that its keeper
+ * has kept, in epochs that have ended too.
+ */
 export function policyFoldersOf(loaded: LoadedConfig): readonly string[] {
-  const kept = join(loaded.path(loaded.config.ledger.dir), KEPT_POLICIES)
-  return [dirname(sealedFileOf(loaded)), kept].filter(folder => existsSync(folder))
+  const ledger = loaded.path(loaded.config.ledger.dir)
+  const kept = [ledger, ...endedEpochs(ledger)].map(folder => join(folder, KEPT_POLICIES))
+  return [dirname(sealedFileOf(loaded)), ...kept].filter(folder => existsSync(folder))
+}
+
+/** Folders of the epochs that a recovery has ended, the newest first. */
+function endedEpochs(ledger: string): readonly string[] {
+  try {
+    return readdirSync(ledger)
+      .flatMap(name => /^epoch-([1-9][0-9]{0,8})$/.exec(name)?.[1] ?? [])
+      .sort((a, b) => Number(b) - Number(a))
+      .map(epoch => join(ledger, `epoch-${epoch}`))
+  } catch {
+    // Another user's ledger, or none yet.
+    return []
+  }
 }

@@ -1,4 +1,10 @@
-import type { CountersignaturesChecked, Recovered, ReferenceSummary, Verification } from '../receipt/index.js'
+import type {
+  CountersignaturesChecked,
+  Recovered,
+  ReferenceSummary,
+  TrustFollowed,
+  Verification,
+} from '../receipt/index.js'
 import { timeWords, visible } from './entry-text.js'
 import type { DecisionsReplayed } from './replay/decision-replay.js'
 import type { Verdict } from './verify-log.js'
@@ -27,9 +33,11 @@ export function verdictWords(found: Verdict): VerdictWords {
       ['checkpoint', checkpointText(found)],
       ['witnessed', witnessedText(found)],
       ['open', openText(found)],
+      ...trustRows(found.trust),
       ...(found.references === null ? [] : referenceRows(found.references)),
       ...(found.decisions === null ? [] : decisionRows(found.decisions)),
       ...signedRows(found),
+      ...erasureRows(found),
     ],
     notProven: notProven(found),
   }
@@ -76,7 +84,7 @@ function referenceRows({
   return [
     [
       'policies',
-      `${policies.activated} put in force, ${policies.refused} refused, ${policies.expired} expired; every attempt cites the one in force, or is listed above`,
+      `${policies.activated} put in force, ${policies.refused} refused, ${policies.withdrawn} withdrawn, ${policies.expired} expired; every attempt cites the one in force, or is listed above`,
     ],
     [
       'grants',
@@ -136,11 +144,55 @@ function notProven(found: Verdict): string[] {
           'that attempts cite a policy in force, a grant and a credential of their own, and no halt or freeze stood before them',
         ]
       : []),
+    ...unfollowed(found.trust),
     ...carriedBy(found),
+    ...untoldLoss(found.recovered),
     ...undecidedBy(decisions),
     ...unsignedBy(found),
     ...doubtedSeals(found),
+    ...unordered(found),
     'that everything passed through the sidecar, and what the upstream did with what it was sent',
+  ]
+}
+
+const MOST_WITHDRAWN = 8
+
+/** Which trust root the log went by, and what the newest one has taken back. */
+export function trustRows(trust: TrustFollowed | null): (readonly [string, string])[] {
+  if (trust === null || trust.held === 0) return []
+  const { said, held, withdrawn } = trust
+  const went =
+    said === null
+      ? `no entry says which version it went by; you hold version ${held}`
+      : `went by version ${said.version} from entry ${said.seq} on; you hold version ${held}`
+  const more = withdrawn.length - MOST_WITHDRAWN
+  return [
+    ['trust root', went],
+    ...withdrawn
+      .slice(0, MOST_WITHDRAWN)
+      .map(cid => ['', `version ${held} has withdrawn the policy ${cid}, which was in force here`] as const),
+    ...(more > 0 ? [['', `and ${more} more`] as const] : []),
+  ]
+}
+
+/** ATTACK: whoever is shown an old trust root believes what a later one took back. */
+export function newerTrust(trust: TrustFollowed): string[] {
+  const { said, held } = trust
+  if (said === null || said.version <= held) return []
+  return [
+    `what the trust root says by now: the log goes by its version ${said.version} from entry ${said.seq} on, and you hold ${held}`,
+  ]
+}
+
+/** ATTACK: whoever goes by an old one lets pass what a later one had taken back. */
+function unfollowed(trust: TrustFollowed | null): string[] {
+  if (trust === null) return []
+  const { said, held } = trust
+  if (said === null)
+    return held < 2 ? [] : [`that anything went by version ${held} of the trust root: no entry says which`]
+  if (said.version >= held) return newerTrust(trust)
+  return [
+    `that anything went by version ${held} of the trust root: no entry says so, the last that one says is ${said.version}`,
   ]
 }
 
@@ -148,6 +200,13 @@ function notProven(found: Verdict): string[] {
 function carriedBy({ references, recovered }: Verdict): string[] {
   if (references === null || recovered === null) return []
   return ['that nothing passed in spite of a halt or freeze from before this epoch']
+}
+
+function untoldLoss(recovered: Recovered | null): string[] {
+  if (recovered === null || recovered.known !== null) return []
+  return [
+    'how much was lost before this epoch: hold it against witnesses and copies of the one before, `receipts inventory` does',
+  ]
 }
 
 function cutOffText(size: number): string {
@@ -159,14 +218,18 @@ function cutOffText(size: number): string {
 function undecidedBy(decisions: DecisionsReplayed | null): string[] {
   if (decisions === null)
     return ['that the policy decides so: pass --policies, and --auditor-key for the arguments']
-  const left = decisions.decided - decisions.replayed
-  const unheld = decisions.approved - decisions.agreed
+  const { decided, replayed, undescribed, approved, agreed, opened } = decisions
+  const left = decided - replayed
+  const unheld = approved - agreed
   const why =
-    decisions.opened > 0
-      ? 'their decision inputs don’t say what that was'
-      : 'pass --auditor-key and a ledger folder'
+    opened > 0 ? 'their decision inputs don’t say what that was' : 'pass --auditor-key and a ledger folder'
   return [
     ...(left === 0 ? [] : [`that the policy decides so for ${plural(left, 'attempt')}: see decisions`]),
+    ...(undescribed === 0
+      ? []
+      : [
+          `that ${plural(undescribed, 'attempt')} asked for what the receipt says: an older classifier named the operations`,
+        ]),
     ...(unheld === 0
       ? []
       : [`that ${plural(unheld, 'approved attempt')} had the arguments that people agreed to: ${why}`]),
@@ -181,6 +244,20 @@ function signedRows({ countersignatures }: Verdict): (readonly [string, string])
   return [['people', `${plural(proven, 'word')} signed as the policy asks${touches}, ${unproven} not proven`]]
 }
 
+/** Only where something was erased. */
+function erasureRows({ erasures }: Verdict): (readonly [string, string])[] {
+  if (erasures === null || erasures.ordered + erasures.unproven === 0) return []
+  const { ordered, unproven } = erasures
+  return [['erasures', `${ordered} as the operate role ordered, ${unproven} whose order is not in the log`]]
+}
+
+function unordered({ erasures }: Verdict): string[] {
+  if (erasures === null || erasures.unproven === 0) return []
+  return [
+    `that anybody ordered ${plural(erasures.unproven, 'erasure')}: the log has a digest of the order alone`,
+  ]
+}
+
 function unsignedBy({ references, countersignatures }: Verdict): string[] {
   const asked = references !== null && references.approvals.requested > 0
   const doubts = doubtedWords(countersignatures)
@@ -190,9 +267,18 @@ function unsignedBy({ references, countersignatures }: Verdict): string[] {
 
 /** What a revocation without a time leaves open. */
 function doubtedSeals({ seals }: Verdict): string[] {
-  if (seals === null || seals.doubted === 0) return []
-  const policies = seals.doubted === 1 ? '1 policy was' : `${seals.doubted} policies were`
+  if (seals === null) return []
+  const { doubted, unproven } = seals
+  const sealed =
+    unproven === 0
+      ? []
+      : [
+          `that ${plural(unproven, 'policy', 'policies')} which came into force ${unproven === 1 ? 'was' : 'were'} sealed: not at hand, or with no seal that holds`,
+        ]
+  if (doubted === 0) return sealed
+  const policies = doubted === 1 ? '1 policy was' : `${doubted} policies were`
   return [
+    ...sealed,
     `that its holder sealed with a key that was revoked, by which ${policies} sealed: the trust root doesn’t say since when`,
   ]
 }
@@ -220,14 +306,20 @@ function keysText({ mode, trustVersion, signatures, size }: Verification): strin
 }
 
 /** `epoch 2, continues epoch 1 after a loss of 17 entries, signed by maria and jo: …`. */
-function recoveredText({ epoch, chain, size, lost, because, signers }: Recovered): string {
+function recoveredText({ epoch, chain, size, lost, because, known, signers }: Recovered): string {
   const before = chain.slice(chain.lastIndexOf('/') + 1)
-  const loss = lost === 0 ? 'no known loss' : `a loss of ${plural(lost, 'entry', 'entries')}`
+  const loss = lossText({ lost, known })
   const signed =
     signers === null
       ? 'NOT held against a trust root (pass --trust and --pin)'
       : `signed by ${signers.join(' and ')}`
   return `epoch ${epoch}, continues epoch ${before} after ${loss} (${size} are proven there), ${signed}: ${because}`
+}
+
+/** Without a mark or a checkpoint nobody knew how many entries there had been. */
+export function lossText({ lost, known }: Pick<Recovered, 'lost' | 'known'>): string {
+  if (lost > 0) return `a loss of ${plural(lost, 'entry', 'entries')}`
+  return known === null ? 'a loss that no mark or checkpoint could tell' : 'no known loss'
 }
 
 function countsText({ counts }: Verification): string {

@@ -6,6 +6,8 @@ import {
   CountersignatureAudit,
   type CountersignaturesChecked,
   type EntryAudit,
+  ErasureAudit,
+  type ErasuresChecked,
   type GroupsOf,
   PolicySealAudit,
   parseCheckpoint,
@@ -14,6 +16,8 @@ import {
   type SealersOf,
   type SealsChecked,
   type SignedCheckpoint,
+  TrustAudit,
+  type TrustFollowed,
   type Verification,
   type WitnessPolicy,
 } from '../receipt/index.js'
@@ -65,6 +69,10 @@ export interface Verdict extends Verification {
   readonly countersignatures: CountersignaturesChecked | null
   /** Null where the policies were not at hand. */
   readonly seals: SealsChecked | null
+  /** Null where no trust root was named. */
+  readonly trust: TrustFollowed | null
+  /** The same. */
+  readonly erasures: ErasuresChecked | null
 }
 
 /** Verifies a log, prints what was proven, and throws AnswerNo where something was found. Closes the source. */
@@ -126,7 +134,16 @@ export async function verified(
       : new CountersignatureAudit(nativeCrypto, groupsOf(policies), keys?.revoked ?? new Map())
   const seals =
     policies === null ? null : new PolicySealAudit(sealersOf(policies), keys?.revoked ?? new Map())
-  const audits: readonly (EntryAudit | null)[] = [references, decisions, people, seals, ...readers]
+  const versions = request.signatures ? trustVersions(request.keys) : null
+  const trust =
+    versions === null
+      ? null
+      : new TrustAudit(nativeCrypto, versions, policies === null ? undefined : sealersOf(policies))
+  const erasures = versions === null ? null : new ErasureAudit(nativeCrypto, versions.toReversed())
+  const audits: readonly (EntryAudit | null)[] = [
+    ...[references, decisions, people, seals, trust, erasures],
+    ...readers,
+  ]
   const total = Math.max(...checkpoints.map(({ size }) => size))
   const shown = progress(io, 'entries', Number.isFinite(total) ? total : null)
   const found = await source.verify(
@@ -152,6 +169,8 @@ export async function verified(
     decisions: replayed,
     countersignatures: people?.summary() ?? null,
     seals: seals?.summary() ?? null,
+    trust: trust?.summary() ?? null,
+    erasures: erasures?.summary() ?? null,
   }
 }
 

@@ -77,17 +77,29 @@ export function credentialBroker(options: BrokerOptions): CredentialBroker {
     const request = prepared(scope)
     const nowMs = options.clock()
     const live = cache.get(request.cacheKey)
-    if (live === undefined || !isUsable(live, nowMs)) return fly(request)
+    if (live === undefined || !isUsable(live, nowMs)) return flyToTheEnd(request)
     if (isDueForRenewal(live, nowMs)) renew(request)
     return live.credential
   }
 
+  /**
+   * ATTACK: an entry that is taken out of the vault, narrowed or replaced while something is minted from it: what comes of
+   * the old one is ended unused, and the vault asked once more.
+   */
+  async function flyToTheEnd(request: Request): Promise<RecordedCredential> {
+    try {
+      return await fly(request)
+    } catch (error) {
+      const anew = prepared(request.scope)
+      if (anew.entry.revision === request.entry.revision) throw error
+      return fly(anew)
+    }
+  }
+
   function prepared(scope: MintScope): Request {
     const minter = minterFor(scope.spec.minter)
-    const { credential, origin, agent } = scope
-    const use = { credential, minter: scope.spec.minter, origins: [secretGoesTo(scope.spec, origin)] }
-    const entry = entryFor(options.vault, use, agent.environment)
-    const { spec } = scope
+    const entry = served(scope)
+    const { spec, origin, agent } = scope
     const order = { scope, spec, material: entry.material.reveal(), origins: entry.origins }
     const narrowedTo = minter.dependsOn(order)
     const source = [scope.credential, scope.policyCid, entry.revision, origin, narrowedTo]
@@ -100,6 +112,11 @@ export function credentialBroker(options: BrokerOptions): CredentialBroker {
       cacheKey: JSON.stringify([id, environment, task, owner, scope.api, scope.account, ...source]),
       failureKey: JSON.stringify(source),
     }
+  }
+
+  function served({ credential, spec, origin, agent }: MintScope): VaultEntry {
+    const use = { credential, minter: spec.minter, origins: [secretGoesTo(spec, origin)] }
+    return entryFor(options.vault, use, agent.environment)
   }
 
   function minterFor(kind: MintScope['spec']['minter']): Minter {
@@ -153,8 +170,10 @@ export function credentialBroker(options: BrokerOptions): CredentialBroker {
       if (!isUsable(lifespan, options.clock())) throw credentialFault('mint_answer', 'over already')
       if (isRevoked()) throw credentialFault('credential_revoked')
       await written(recordOf(mint, request.scope, credential))
-      // INVARIANT: nothing is awaited between this check and the cache, so that no revocation slips in.
+      // INVARIANT: nothing is awaited between these checks and the cache, so that no revocation slips in.
       if (isRevoked()) throw credentialFault('credential_revoked')
+      if (served(request.scope).revision !== request.entry.revision)
+        throw credentialFault('credential_revoked')
       return kept(request, {
         ...lifespan,
         agent: request.scope.agent,

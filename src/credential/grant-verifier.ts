@@ -47,7 +47,8 @@ export function grantVerifier(options: GrantVerifierOptions): GrantVerifier {
     if (claims.slot !== CLAIM_OF_SLOT[slot]) return refused('grant_slot')
     const revoked = await revocation(claims)
     const grant = grantOf(claims)
-    return revoked === null ? { kind: 'grant', grant } : { kind: 'refused', code: revoked, grant }
+    // No token leaves the keeper before its grant is in the log.
+    return revoked === null ? { kind: 'grant', grant } : { kind: 'ended', code: revoked, grant, noted: true }
   }
 
   /** The claims that one of our keys signed. */

@@ -138,8 +138,9 @@ export interface Grant {
 
 export type GrantVerdict =
   | { readonly kind: 'grant'; readonly grant: Grant }
-  /** `grant` is there where everything but its revocation was good: what is refused may then be told to its agent. */
-  | { readonly kind: 'refused'; readonly code: GrantRefusal; readonly grant?: Grant }
+  | { readonly kind: 'refused'; readonly code: GrantRefusal }
+  /** Everything but that it has ended was good: what is refused may be told to its agent. `noted`: that it was issued is in the log. */
+  | { readonly kind: 'ended'; readonly code: GrantRefusal; readonly grant: Grant; readonly noted: boolean }
 
 export interface GrantVerifier {
   /** Never throws. */

@@ -51,11 +51,21 @@ export function answerRefusal(
   if (refusal.retryAfterSeconds !== null) headers.push('Retry-After', String(refusal.retryAfterSeconds))
   if (refusal.code === 'grant_missing' && form.status === 401) headers.push('WWW-Authenticate', 'Bearer')
   for (const [name, value] of form.headers) headers.push(name, value)
-  if (!request.complete) headers.push('Connection', 'close')
+  endOrKeep(exchange)
   response.writeHead(form.status, headers)
   if (request.method === 'HEAD') response.flushHeaders()
   else response.write(body)
   endAnswer(exchange)
+}
+
+/**
+ * What becomes of the connection behind an answer; before its head is written. Of a request that wasn't read to its end it
+ * ends. Node would also end that of a body that was never asked for and came all the same, over whatever is behind it.
+ */
+export function endOrKeep(exchange: Exchange): void {
+  const { request, response } = exchange
+  if (!request.complete) response.shouldKeepAlive = false
+  if (response.shouldKeepAlive) exchange.invite()
 }
 
 /** Ends an answer whose bytes are written; of a request that wasn't read to its end, the connection with it, see `linger`. */

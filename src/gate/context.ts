@@ -5,6 +5,7 @@ import type { GrantShares } from './grant-shares.js'
 import type { InspectionRoom } from './inspection.js'
 import type { KeeperPort } from './keeper-port.js'
 import type { GateLimits } from './limits.js'
+import type { LongBodies } from './long-bodies.js'
 import type { Metrics } from './metrics.js'
 import type { Outcomes } from './outcomes.js'
 import type { Transfer } from './transfer.js'
@@ -22,6 +23,8 @@ export interface GateContext {
   /** Memory for the bodies that are looked at. */
   readonly inspection: InspectionRoom
   readonly shares: GrantShares
+  /** Bodies that take long to take apart. */
+  readonly longBodies: LongBodies
   /** Held requests whose agents wait for people. */
   readonly waiting: WaitingRoom
   /** Admitted requests under way. */

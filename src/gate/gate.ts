@@ -13,6 +13,7 @@ import { InspectionRoom } from './inspection.js'
 import type { KeeperPort } from './keeper-port.js'
 import { DEFAULT_LIMITS, type GateLimits, PROBE_LIMITS } from './limits.js'
 import { Listener, type ListenerTls } from './listener.js'
+import { LongBodies } from './long-bodies.js'
 import { Metrics } from './metrics.js'
 import { Mounts } from './mount.js'
 import { Outcomes } from './outcomes.js'
@@ -121,6 +122,7 @@ class RunningGate implements Gate {
       cuts: new Cuts(transfers),
       inspection: new InspectionRoom(limits),
       shares: new GrantShares(limits.maxOpenPerGrant),
+      longBodies: new LongBodies(),
       waiting: new WaitingRoom(limits),
       routing: () => this.routing,
       routingAfter: stale => this.routingAfter(stale),
@@ -253,7 +255,8 @@ class RunningGate implements Gate {
   /** Serves another policy, or none. A policy that this build can't open is not served, and none is. */
   private follow(view: PolicyView | null): void {
     const before = this.routing
-    if (view === null) this.context.cuts.forget()
+    // Without a policy, what it ordered before stands as long as it is there.
+    if (!this.context.keeper.connected()) this.context.cuts.forget()
     try {
       this.routing = view === null ? null : openRouting(view, this.upstreams)
     } catch (error) {

@@ -20,7 +20,7 @@ import {
   type WitnessReading,
 } from '../link/index.js'
 import type { AdmitCall, KeeperPort, SettleCall } from './keeper-port.js'
-import { type OpenCall, OpenCalls } from './open-calls.js'
+import { isBrief, type OpenCall, OpenCalls } from './open-calls.js'
 import { Watches } from './watches.js'
 
 export interface KeeperClientOptions {
@@ -33,7 +33,7 @@ export interface KeeperClientOptions {
   readonly callTimeoutMs?: number
   /** More calls than this at once are `link_busy`; 4,096 unless told. */
   readonly maxOpenCalls?: number
-  /** More unanswered request bytes than this are `link_busy`; 64 MiB unless told. */
+  /** More unanswered request bytes than this are `link_busy`; 128 MiB unless told, of which one grant has half. */
   readonly maxOpenBytes?: number
   /** First and longest pause before connecting again, doubled each time; 50 and 2,000 unless told. */
   readonly reconnectMs?: { readonly first: number; readonly longest: number }
@@ -80,10 +80,12 @@ class Link implements KeeperClient {
 
   constructor(options: KeeperClientOptions) {
     this.options = options
+    const maxBytes = options.maxOpenBytes ?? 128 * 1024 * 1024
     this.calls = new OpenCalls({
       timeoutMs: options.callTimeoutMs ?? 10_000,
       maxCalls: options.maxOpenCalls ?? 4_096,
-      maxBytes: options.maxOpenBytes ?? 64 * 1024 * 1024,
+      maxBytes,
+      maxBytesEach: maxBytes / 2,
     })
     this.reconnect = options.reconnectMs ?? { first: 50, longest: 2_000 }
     this.backoffMs = this.reconnect.first
@@ -166,18 +168,24 @@ class Link implements KeeperClient {
     const channel = this.channel
     if (channel === undefined || !this.welcomed) return Promise.reject(linkFault('keeper_gone'))
     const number = this.nextCall++
+    const message = request(number)
     let frame: Buffer
     try {
-      const message = request(number)
       if (message.type === 'admit') checkSayable(message)
       frame = encodeMessage(message)
     } catch (error) {
       return Promise.reject(error)
     }
-    if (!this.calls.roomFor(frame.length)) return Promise.reject(linkFault('link_busy'))
+    const { length: bytes } = frame
+    const owner = message.type === 'admit' ? (message.presented?.token ?? '') : ''
+    // ATTACK: a flood of requests while the outcomes of others come in, which would be lost. There are no more of them
+    // than were admitted.
+    if (message.type === 'admit' && !this.calls.roomFor(bytes, owner))
+      return Promise.reject(linkFault('link_busy'))
     return new Promise<R>((resolve, reject) => {
-      this.calls.add(number, { reply, bytes: frame.length, resolve: resolve as OpenCall['resolve'], reject })
-      channel.sendEncoded(frame)
+      this.calls.add(number, { reply, owner, bytes, resolve: resolve as OpenCall['resolve'], reject })
+      if (isBrief(bytes)) channel.sendEncoded(frame)
+      else channel.sendBehind(frame)
     })
   }
 

@@ -117,6 +117,9 @@ function hardenedServer(options: ListenerOptions, answers: OpenAnswers): Server 
     noDelay: true,
   }
   const take = (awaitsContinue: boolean) => (request: IncomingMessage, response: ServerResponse) => {
+    // ATTACK: a request behind a refused one whose answer ends the connection. It would be executed, and what came of it
+    // told nobody, who would then send it again (RFC 9112 §9.6).
+    if (!answers.hasMore(request.socket)) return
     if (!options.onProbe(request, response))
       options.onExchange(new Exchange(entrance, request, response, awaitsContinue))
   }

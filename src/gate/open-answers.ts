@@ -9,6 +9,8 @@ import type { Socket } from 'node:net'
  */
 export class OpenAnswers {
   private readonly byConnection = new Map<Socket, Set<ServerResponse>>()
+  /** Connections whose last answer is behind them, and that are about to end. */
+  private readonly ended = new WeakSet<Socket>()
 
   /** Every answer of this server, from here on. */
   follow(server: Server): void {
@@ -16,7 +18,10 @@ export class OpenAnswers {
       server.prependListener(event, (request: IncomingMessage, response: ServerResponse) => {
         const answers = this.of(request.socket)
         answers.add(response)
-        response.once('close', () => answers.delete(response))
+        response.once('close', () => {
+          answers.delete(response)
+          if (!response.shouldKeepAlive) this.ended.add(request.socket)
+        })
       })
   }
 
@@ -27,7 +32,14 @@ export class OpenAnswers {
   /** True where nothing is owed to a connection's agent but, at most, the answer to a request that is still arriving. */
   isFree(socket: Socket): boolean {
     const [first, second] = this.byConnection.get(socket) ?? []
-    return second === undefined && (first === undefined || !(first.headersSent || first.req.complete))
+    const isOwed = first !== undefined && (first.headersSent || first.req.complete)
+    return second === undefined && !isOwed && !this.ended.has(socket)
+  }
+
+  /** False where an answer says, or has said, that the connection ends with it. */
+  hasMore(socket: Socket): boolean {
+    const answers = [...(this.byConnection.get(socket) ?? [])]
+    return !this.ended.has(socket) && answers.every(answer => answer.shouldKeepAlive || !answer.headersSent)
   }
 
   private of(socket: Socket): Set<ServerResponse> {

@@ -2,6 +2,8 @@ import { type AdmitReply, linkFault, type SettleReply } from '../link/index.js'
 
 export interface OpenCall {
   readonly reply: 'admitted' | 'settled'
+  /** Grant that it is about; empty where there is none. */
+  readonly owner: string
   readonly bytes: number
   readonly resolve: (reply: AdmitReply | SettleReply) => void
   readonly reject: (reason: Error) => void
@@ -11,6 +13,15 @@ export interface CallBounds {
   readonly timeoutMs: number
   readonly maxCalls: number
   readonly maxBytes: number
+  /** The same of one owner, so that others find room. */
+  readonly maxBytesEach: number
+}
+
+/** A call of no more than this is brief, and the number of calls is bound enough for it. */
+const BRIEF_BYTES = 32_768
+
+export function isBrief(bytes: number): boolean {
+  return bytes <= BRIEF_BYTES
 }
 
 /** Calls that wait for the keeper's answer: bounded in number and bytes, each with the same deadline. */
@@ -22,19 +33,27 @@ export class OpenCalls {
   private readonly late = new Set<number>()
   private readonly idle: (() => void)[] = []
   private openBytes = 0
+  private readonly bytesOf = new Map<string, number>()
   private timer: NodeJS.Timeout | undefined
 
   constructor(bounds: CallBounds) {
     this.bounds = bounds
   }
 
-  roomFor(bytes: number): boolean {
-    return this.open.size < this.bounds.maxCalls && this.openBytes + bytes <= this.bounds.maxBytes
+  /**
+   * ATTACK: an agent with a hundred requests of a megabyte each, behind which nobody else's reaches the keeper. It has a
+   * share, and whoever is brief is held to the number of calls alone.
+   */
+  roomFor(bytes: number, owner: string): boolean {
+    const { maxCalls, maxBytes, maxBytesEach } = this.bounds
+    if (this.open.size >= maxCalls) return false
+    const own = this.bytesOf.get(owner) ?? 0
+    return isBrief(bytes) || (this.openBytes + bytes <= maxBytes && own + bytes <= maxBytesEach)
   }
 
   add(number: number, call: OpenCall): void {
     this.open.set(number, { ...call, deadlineMs: performance.now() + this.bounds.timeoutMs })
-    this.openBytes += call.bytes
+    this.count(call.owner, call.bytes)
     this.timer ??= setTimeout(() => this.expire(), this.bounds.timeoutMs)
   }
 
@@ -85,10 +104,17 @@ export class OpenCalls {
 
   private remove(number: number, call: OpenCall): void {
     this.open.delete(number)
-    this.openBytes -= call.bytes
+    this.count(call.owner, -call.bytes)
     if (this.open.size > 0) return
     clearTimeout(this.timer)
     this.timer = undefined
     for (const wake of this.idle.splice(0)) wake()
+  }
+
+  private count(owner: string, bytes: number): void {
+    this.openBytes += bytes
+    const own = (this.bytesOf.get(owner) ?? 0) + bytes
+    if (own === 0) this.bytesOf.delete(owner)
+    else this.bytesOf.set(owner, own)
   }
 }

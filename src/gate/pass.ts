@@ -135,6 +135,7 @@ async function examine(
   const body = exchange.body ?? (await readBody(exchange.request, plan, context.limits, holding))
   if (body.kind === 'refused') return refused(body.code)
   if (body.kind === 'whole') exchange.body = body
+  await context.longBodies.turn(body)
 
   const classification = api.catalog.recognise({ ...head, body: factsOf(body) })
   if (isUnclassifiable(classification)) return refused(classification.code, body)

@@ -3,7 +3,7 @@ import { CountersignError } from '../canon/index.js'
 import type { AdmissionCode, BudgetReading, ReceiptAnchor } from '../link/index.js'
 import type { Header } from '../protocol/index.js'
 import { agentHeaders } from './agent-headers.js'
-import { admission, anchorHeader, answerRefusal, endAnswer } from './answer.js'
+import { admission, anchorHeader, answerRefusal, endAnswer, endOrKeep } from './answer.js'
 import type { GateApi } from './api.js'
 import { BodyRefused } from './body-check.js'
 import { budgetHeaders } from './budget-headers.js'
@@ -170,10 +170,10 @@ export class Transfer implements Dispatcher.DispatchHandler {
 
   /** The head is written with the first byte that may leave, so that a missing mark can still be answered. */
   private writeHead(): void {
-    const { request, response, preferenceApplied } = this.order.exchange
+    const { response, preferenceApplied } = this.order.exchange
     if (response.headersSent || response.destroyed || this.head === null) return
     // ATTACK: an answer before the end of an upload that nobody reads then. What comes behind it on the connection would wait.
-    if (!request.complete) this.head.push('Connection', 'close')
+    endOrKeep(this.order.exchange)
     if (preferenceApplied !== null) this.head.push('Preference-Applied', preferenceApplied)
     this.head.push('Countersign-Decision', admission(this.order.code))
     this.head.push('Countersign-Receipt', anchorHeader(this.context.keeper.origin(), this.order.receipt))

@@ -61,7 +61,7 @@ export function judge(submitted: unknown, namespace: string | null, parts: Injec
 }
 
 /** Held to its shape; null where reading on would be guessing. */
-function podOf(submitted: unknown, refusals: Refusals): Pod | null {
+export function podOf(submitted: unknown, refusals: Refusals): Pod | null {
   checkShape(submitted, POD_SHAPE, '', refusals)
   const { metadata, spec } = (submitted ?? {}) as Partial<Pod>
   const others = Object.fromEntries(Object.keys(metadata ?? {}).map(key => [key, OPEN]))

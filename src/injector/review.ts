@@ -1,6 +1,6 @@
 import { HELD_ANNOTATION } from './annotations.js'
 import { injectorFault } from './error-table.js'
-import { type InjectorParts, judge } from './judge.js'
+import { type InjectorParts, judge, podOf } from './judge.js'
 import { RESERVED_NAME } from './names.js'
 import { patchOf } from './patch.js'
 import { type Container, containersOf, type Pod } from './pod.js'
@@ -84,8 +84,9 @@ function created(request: ReviewRequest, kind: ReviewKind, parts: InjectorParts)
 /** What must stay as it was admitted. Of everything else the API server itself lets nothing change that would matter. */
 function changesOf({ object, oldObject, subResource }: ReviewRequest): readonly Refusal[] {
   const refusals = new Refusals()
-  const [after, before] = [object as Partial<Pod> | null, oldObject as Partial<Pod> | null]
-  if (after?.spec == null || before?.spec == null) throw injectorFault('review_malformed', 'object')
+  // What their shape doesn't know was admitted, or is refused where it is.
+  const [after, before] = [object, oldObject].map(pod => podOf(pod, new Refusals()))
+  if (after == null || before == null) throw injectorFault('review_malformed', 'object')
   if (!isSame(after.spec.ephemeralContainers, before.spec.ephemeralContainers))
     refusals.add('ephemeral_container', 'spec.ephemeralContainers')
   if (subResource === 'status') return refusals.list()

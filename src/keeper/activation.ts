@@ -23,6 +23,9 @@ const SEEN_KEY = 'trust/seen'
 /** Content id of the policy that this epoch's log says is in force. Another epoch's log has to say it again. */
 export const ANNOUNCED_KEY = 'policy/announced'
 
+/** Content id of the trust root that this epoch's log says it goes by. */
+export const ANNOUNCED_TRUST_KEY = 'trust/announced'
+
 export interface HighestPolicy {
   readonly version: number
   readonly cid: string
@@ -75,6 +78,18 @@ export interface ActivationParts {
   /** Called with what the gates may know of the policy in force, whenever that changes. */
   readonly announce: (view: PolicyView | null) => void
 }
+
+/** Members of a `policy` entry, without those about the trust root. */
+interface PolicyWords {
+  readonly action: 'activated' | 'rechecked' | 'refused' | 'withdrawn' | 'expired'
+  readonly cid: string | null
+  readonly version: number
+  readonly code?: string
+  readonly [member: string]: string | number | null
+}
+
+/** What is put in force next is said, though it be what was in force before. */
+const OUT_OF_FORCE: StateChange = { key: ANNOUNCED_KEY, value: null }
 
 interface InForce {
   readonly policy: ActivePolicy
@@ -142,7 +157,7 @@ export class Activation {
     if (policy === null || this.expiryWritten || policy.expiresMs > this.parts.clock.nowMs()) return
     this.expiryWritten = true
     this.parts.log.error({ cid: policy.cid, version: policy.version }, 'the policy in force has expired')
-    await this.append('expired', policy)
+    await this.append({ action: 'expired', cid: policy.cid, version: policy.version })
   }
 
   private async load(): Promise<boolean> {
@@ -151,6 +166,7 @@ export class Activation {
     try {
       const root = await this.openTrust()
       await this.withdrawWhatIsRevoked(root)
+      await this.announceTrust()
       next = withView(await source.policy(root, await this.highest(), clock.nowMs()))
       refuseLongObserving(next.policy, clock.nowMs())
     } catch (error) {
@@ -159,6 +175,7 @@ export class Activation {
       return false
     }
     await this.putInForce(next)
+    await this.announceTrust()
     this.lastRefusal = null
     return true
   }
@@ -177,7 +194,13 @@ export class Activation {
     const { policy, view } = next
     if (policy.cid === this.current?.policy.cid) return
     const announced = await this.parts.ledger.state.get(ANNOUNCED_KEY)
-    if (announced !== policy.cid) await this.append('activated', policy)
+    if (announced !== policy.cid) {
+      const { cid, version } = policy
+      await this.append({ action: 'activated', cid, version }, [
+        { key: HIGHEST_KEY, value: JSON.stringify({ version, cid }) },
+        { key: ANNOUNCED_KEY, value: cid },
+      ])
+    }
     this.current = next
     this.expiryWritten = false
     this.parts.log.info({ cid: policy.cid, version: policy.version }, 'policy in force')
@@ -208,33 +231,48 @@ export class Activation {
       this.current.recheck(trust)
     } catch (error) {
       if (!(error instanceof CountersignError)) throw error
-      const { version } = this.current.policy
+      const { cid, version } = this.current.policy
       this.current = null
       this.parts.announce(null)
-      await this.refuse(keeperFault('policy_withdrawn', `version ${version}: ${error.code}`))
+      const fault = keeperFault('policy_withdrawn', `version ${version}: ${error.code}`)
+      this.note(fault)
+      await this.append({ action: 'withdrawn', cid, version, code: error.code }, [OUT_OF_FORCE])
     }
+  }
+
+  /** Says which trust root the policy in force stands under now, where another entry hasn't said it. */
+  private async announceTrust(): Promise<void> {
+    if (this.current === null) return
+    const announced = await this.parts.ledger.state.get(ANNOUNCED_TRUST_KEY)
+    if (announced === this.seen?.cid) return
+    const { cid, version } = this.current.policy
+    await this.append({ action: 'rechecked', cid, version })
   }
 
   private async refuse(fault: CountersignError): Promise<void> {
     const known = this.lastRefusal
-    const { code, message, mend } = fault
-    this.lastRefusal = { code, message, mend, atMs: this.parts.clock.nowMs() }
+    this.note(fault)
     if (known?.code === fault.code && known.message === fault.message) return
-    this.parts.log.error({ code: fault.code }, `policy not activated: ${fault.message}`)
-    await this.parts.ledger.append(
-      { type: 'policy', data: { action: 'refused', cid: null, version: 0, code: fault.code } },
-      { state: this.memory() },
-    )
+    // Whatever comes into force from nothing is said anew, also what was in force before.
+    const changes = this.current === null ? [OUT_OF_FORCE] : []
+    await this.append({ action: 'refused', cid: null, version: 0, code: fault.code }, changes)
   }
 
-  private async append(action: 'activated' | 'expired', { cid, version }: ActivePolicy): Promise<void> {
-    const remember = [
-      { key: HIGHEST_KEY, value: JSON.stringify({ version, cid }) },
-      { key: ANNOUNCED_KEY, value: cid },
-    ]
+  private note({ code, message, mend }: CountersignError): void {
+    const known = this.lastRefusal
+    this.lastRefusal = { code, message, mend, atMs: this.parts.clock.nowMs() }
+    if (known?.code === code && known.message === message) return
+    this.parts.log.error({ code }, `policy not activated: ${message}`)
+  }
+
+  /** An entry about a policy; it says which trust root it was held against, where one was opened. */
+  private async append(data: PolicyWords, changes: readonly StateChange[] = []): Promise<void> {
+    const { seen } = this
+    const trust = seen === null ? {} : { trust: seen.version, root: seen.cid }
+    const announced = seen === null ? [] : [{ key: ANNOUNCED_TRUST_KEY, value: seen.cid }]
     await this.parts.ledger.append(
-      { type: 'policy', data: { action, cid, version } },
-      action === 'activated' ? { state: [...remember, ...this.memory()] } : {},
+      { type: 'policy', data: { ...data, ...trust } },
+      { state: [...changes, ...announced, ...this.memory()] },
     )
   }
 

@@ -14,7 +14,13 @@ import type { Operation, Resource } from '../protocol/index.js'
 import { UpstreamAccess } from './access.js'
 import { agreedOf } from './approval.js'
 import type { Approvals } from './approvals.js'
-import { type AttemptResult, type Case, newAttempt, writeAttempt } from './attempt-entry.js'
+import {
+  type AttemptResult,
+  type Case,
+  newAttempt,
+  type WrittenAttempt,
+  writeAttempt,
+} from './attempt-entry.js'
 import { toldBudgets } from './budgets.js'
 import { type Claim, takeClaim } from './claim.js'
 import type { Counters } from './counters.js'
@@ -135,7 +141,7 @@ export class Admission {
     const { token, slot } = request.presented ?? {}
     if (token === undefined || slot === undefined) return { presented: 'missing', grant: null }
     const presented = await verifier.verify(token, slot, clock.nowMs())
-    return { presented, grant: presented.kind === 'grant' ? presented.grant : null }
+    return { presented, grant: namedBy(presented) }
   }
 
   private async deny(c: Case, denial: Denial): Promise<AdmitReply> {
@@ -179,23 +185,26 @@ export class Admission {
     result: AttemptResult,
     carried: Partial<Pick<Companion, 'before' | 'state'>> = {},
   ): Promise<AdmitReply> {
-    if (c.grant !== null) this.parts.refusals.refused(c.grant.jti, c.nowMs)
+    const written = this.write(c, result)
+    if (c.grant !== null) this.parts.refusals.refused(c.grant.jti, c.nowMs, lengthOf(written))
     const { before, state } = carried
-    const { seq, leaf } = await this.append(c, result, {
+    const { seq, leaf } = await this.append(written, {
       ...(before === undefined ? {} : { before }),
       ...(state === undefined ? {} : { state }),
     })
     return reply(c.request, verdict, { seq, leaf })
   }
 
-  /** The attempt, durable. Rejects where the ledger doesn't take it, and where it can't be written at all. */
-  private async append(
-    c: Case,
-    result: AttemptResult,
+  private write(c: Case, result: AttemptResult): WrittenAttempt {
+    return writeAttempt(c, result, this.parts.crypto, this.parts.side)
+  }
+
+  /** The attempt, durable. Rejects where the ledger doesn't take it. */
+  private append(
+    { body, side }: WrittenAttempt,
     along: Partial<Pick<Companion, 'before' | 'state'>>,
   ): Promise<Appended> {
-    const { body, side } = writeAttempt(c, result, this.parts.crypto, this.parts.side)
-    return await this.parts.ledger.append(body, { ...(side === undefined ? {} : { side }), ...along })
+    return this.parts.ledger.append(body, { ...(side === undefined ? {} : { side }), ...along })
   }
 
   private async allow(ruling: Extract<Ruling, { kind: 'allow' }>, from: GateConnection): Promise<AdmitReply> {
@@ -224,10 +233,7 @@ export class Admission {
       ...(reserved.length === 0 ? {} : { reserved }),
     } as const
     const agreed = ruling.approval === null ? c : { ...c, agreed: agreedOf(ruling.approval) }
-    const { seq, leaf, t } = await this.append(agreed, result, claim.durable).catch(error => {
-      claim.giveBack()
-      throw error
-    })
+    const { seq, leaf, t } = await this.admitted(agreed, result, claim)
     claim.used()
     const { awaitMark } = route.api
     const { hold, changing } = claim
@@ -253,6 +259,16 @@ export class Admission {
       },
       { seq, leaf },
     )
+  }
+
+  /** Gives back what the request has taken where its attempt can't be written, or the ledger doesn't take it. */
+  private async admitted(c: Case, result: AttemptResult, claim: Claim): Promise<Appended> {
+    try {
+      return await this.append(this.write(c, result), claim.durable)
+    } catch (error) {
+      claim.giveBack()
+      throw error
+    }
   }
 
   /**
@@ -340,6 +356,11 @@ export class Admission {
 
 const MAX_SAID = 256
 
+/** About what it takes on disk. */
+function lengthOf({ body, side }: WrittenAttempt): number {
+  return JSON.stringify(body).length + (side?.record.length ?? 0)
+}
+
 interface Presented {
   readonly presented: GrantVerdict | 'missing'
   readonly grant: Grant | null
@@ -351,6 +372,21 @@ interface OpenedCase {
 }
 
 /** A request that was classified with another policy is asked again; what the gate refused by itself stands under any policy. */
+/**
+ * Whom a receipt names. ATTACK: an agent that was halted floods with harmless requests, so that what it tries next is counted
+ * among those of strangers and not written down.
+ */
+function namedBy(presented: GrantVerdict): Grant | null {
+  switch (presented.kind) {
+    case 'grant':
+      return presented.grant
+    case 'ended':
+      return presented.noted ? presented.grant : null
+    case 'refused':
+      return null
+  }
+}
+
 function isStale({ policyCid, finding }: AdmitRequest, policy: ActivePolicy): boolean {
   return finding.kind === 'operations' && policyCid !== policy.cid
 }

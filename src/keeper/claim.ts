@@ -8,7 +8,7 @@ import type { Ruling } from './ruling.js'
 import type { SpentSignatures } from './spent-signatures.js'
 
 export interface ClaimParts {
-  readonly counters: Pick<Counters, 'reserve' | 'release'>
+  readonly counters: Pick<Counters, 'reserve' | 'giveBack'>
   readonly approvals: Pick<Approvals, 'take' | 'giveBack' | 'used'>
   readonly spent: Pick<SpentSignatures, 'spend' | 'changes' | 'release'>
   readonly probing: Pick<Probing, 'begin' | 'end'>
@@ -60,7 +60,7 @@ export function takeClaim(
       ...(state.length === 0 ? {} : { state }),
     },
     giveBack() {
-      counters.release(hold)
+      counters.giveBack(hold)
       if (taken !== null) approvals.giveBack(taken)
       if (once !== null) spent.release(once.signed.signature)
       if (changing !== null) probing.end(changing)

@@ -108,6 +108,12 @@ export class Counters {
     }
   }
 
+  /** As if it had not been reserved: its attempt was not written down, nor what was to ride with it. */
+  giveBack(hold: Hold): void {
+    this.release(hold)
+    this.lapsed.push(...hold.changes.filter(({ value }) => value === null))
+  }
+
   /** Gives back what an attempt reserved and provably did not use; the changes make that durable. */
   release(hold: Hold): readonly StateChange[] {
     for (const key of hold.keys) {

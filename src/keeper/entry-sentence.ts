@@ -73,10 +73,13 @@ function controlSentence({ type, data }: ControlBody): string {
   }
 }
 
-function policySentence({ action, version, cid, code }: Told): string {
+function policySentence({ action, version, cid, code, trust }: Told): string {
   // What was refused may not even have been readable: then it has neither version nor content id.
   const which = cid === '' ? 'a policy' : `policy version ${version} (${cid})`
   if (action === 'activated') return `${which} came into force.`
+  if (action === 'rechecked') return `${which} stands under version ${trust} of the trust root.`
+  if (action === 'withdrawn')
+    return `${which} was withdrawn (${code}): the trust root no longer vouches for it. From then on everything was denied.`
   if (action === 'expired') return `${which} expired: from then on everything was denied.`
   if (code === 'policy_withdrawn')
     return 'the policy in force was withdrawn: the trust root no longer vouches for it. From then on everything was denied.'

@@ -1,3 +1,4 @@
+import { fromUtf8 } from '../canon/index.js'
 import type { Ledger } from '../ledger/index.js'
 import { type AttemptBody, decodeEntry, type EntryPosition } from '../receipt/index.js'
 import type { Approvals } from './approvals.js'
@@ -47,7 +48,12 @@ export class Erasures {
     const accepted = this.parts.orders.accept(envelope, 'erase')
     const attempts = await Promise.all(accepted.order.attempts.map(seq => this.erasable(seq)))
     const erasures: Erasure[] = []
-    for (const attempt of attempts) erasures.push(await this.erase(attempt, accepted))
+    // The order stands in the log once, with the first that it erases.
+    let signed: string | null = fromUtf8(envelope)
+    for (const attempt of attempts) {
+      erasures.push(await this.erase(attempt, accepted, signed))
+      signed = null
+    }
     return erasures
   }
 
@@ -65,11 +71,15 @@ export class Erasures {
   private async erase(
     { seq: attempt, id, approval }: AttemptEntry,
     { order: { by, because }, cid, changes }: AcceptedOrder<'erase'>,
+    signed: string | null,
   ): Promise<Erasure> {
     const { ledger, approvals } = this.parts
     const forgotten = approval === undefined ? [] : approvals.erasing(approval)
     const { seq } = await ledger.append(
-      { type: 'erase', data: { attempt, id, by, because, order: cid } },
+      {
+        type: 'erase',
+        data: { attempt, id, by, because, order: cid, ...(signed === null ? {} : { signed }) },
+      },
       {
         state: [...changes, ...forgotten, { key: `${ERASED}${id}`, value: String(attempt) }],
       },

@@ -177,6 +177,12 @@ export class Grants {
     return this.hasEnded(grant, issuedMs) ? 'grant_revoked' : null
   }
 
+  /** Whether the log says that this grant was issued, and to whom. */
+  isNoted({ jti, agent, environment }: Pick<IssuedGrant, 'jti' | 'agent' | 'environment'>): boolean {
+    const known = this.issued.get(jti)
+    return known !== undefined && known.agent === agent && known.environment === environment
+  }
+
   private hasTooMany(grant: IssuedGrant, nowMs: number): boolean {
     const living = [...this.issued.values()].filter(({ expiresMs }) => expiresMs > nowMs)
     const ofSession = living.filter(({ session }) => session === grant.session)

@@ -58,7 +58,7 @@ export interface LinkServerOptions {
   readonly maxGates?: number
   /** Unread replies of one connection before its socket is no longer read; 8 MiB unless told. */
   readonly maxUnsentBytes?: number
-  /** A connection must say hello, and finish any frame it began, by then; 5,000 unless told. */
+  /** A connection must say hello, and go on with any frame it began, by then; 5,000 unless told. */
   readonly frameTimeoutMs?: number
 }
 

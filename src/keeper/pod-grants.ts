@@ -16,7 +16,7 @@ export interface PodGrantsParts {
   readonly own: GrantVerifier
   readonly identities: IdentityVerifier
   readonly policies: { inForce(): ActivePolicy | null }
-  readonly grants: Pick<Grants, 'recognise'>
+  readonly grants: Pick<Grants, 'isNoted' | 'recognise'>
 }
 
 /**
@@ -37,7 +37,9 @@ export function podGrants({ own, identities, policies, grants }: PodGrantsParts)
       const grant = grantOf(verdict.identity, agent)
       try {
         const code = await grants.recognise(recorded(verdict.identity, grant), verdict.identity.issuedMs)
-        return code === null ? { kind: 'grant', grant } : { kind: 'refused', code, grant }
+        return code === null
+          ? { kind: 'grant', grant }
+          : { kind: 'ended', code, grant, noted: grants.isNoted(grant) }
       } catch {
         return refused('grant_unverifiable')
       }

@@ -1,13 +1,13 @@
 import type { StateReader } from '../ledger/index.js'
 import type { Recovery } from '../policy/index.js'
-import { ANNOUNCED_KEY, HIGHEST_KEY, type HighestPolicy } from './activation.js'
+import { ANNOUNCED_KEY, ANNOUNCED_TRUST_KEY, HIGHEST_KEY, type HighestPolicy } from './activation.js'
 import type { StateChange } from './state-change.js'
 
 /** Durable form: `{"t":…}`, Unix milliseconds. */
 const KEY = 'recovered'
 
 /** State that a recovery ends or makes worthless; see `carryOver`. */
-const ENDED = ['grant/', 'limit/', 'signature/', 'approval/', ANNOUNCED_KEY, KEY]
+const ENDED = ['grant/', 'limit/', 'signature/', 'approval/', ANNOUNCED_KEY, ANNOUNCED_TRUST_KEY, KEY]
 
 /**
  * What a keeper remembers in the epoch after a recovery. The entries that were lost may have said anything, so

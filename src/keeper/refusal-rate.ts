@@ -8,6 +8,9 @@ export interface RateBounds {
 
 export const REFUSAL_RATE: RateBounds = { burst: 1_000, perSecond: 20, maxGrants: 10_000 }
 
+/** A refusal that takes more on disk counts as several. */
+const BYTES_EACH = 8_192
+
 interface Bucket {
   tokens: number
   atMs: number
@@ -16,6 +19,7 @@ interface Bucket {
 /**
  * The rate limit of a grant, a token bucket of refusals: every denial of an authenticated agent is recorded, so
  * an agent that hammers would otherwise write the disk full. What is forwarded costs nothing here.
+ * ATTACK: a megabyte of arguments in each, which the auditor’s record has whole: a disk is full within hours.
  */
 export class RefusalRate {
   private readonly bounds: RateBounds
@@ -33,13 +37,15 @@ export class RefusalRate {
     return bucket.tokens >= 1 ? null : Math.ceil(((1 - bucket.tokens) * 1_000) / this.bounds.perSecond)
   }
 
-  refused(jti: string, nowMs: number): void {
-    const bucket = this.buckets.get(jti) ?? { tokens: this.bounds.burst, atMs: nowMs }
+  /** `bytes` are written for it. What it takes beyond the bucket is paid off first. */
+  refused(jti: string, nowMs: number, bytes: number): void {
+    const { burst, maxGrants } = this.bounds
+    const bucket = this.buckets.get(jti) ?? { tokens: burst, atMs: nowMs }
     this.refill(bucket, nowMs)
-    bucket.tokens = Math.max(0, bucket.tokens - 1)
+    bucket.tokens = Math.max(-burst, bucket.tokens - Math.max(1, bytes / BYTES_EACH))
     this.buckets.delete(jti)
     this.buckets.set(jti, bucket)
-    if (this.buckets.size <= this.bounds.maxGrants) return
+    if (this.buckets.size <= maxGrants) return
     const oldest = this.buckets.keys().next()
     if (!oldest.done) this.buckets.delete(oldest.value)
   }

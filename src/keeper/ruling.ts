@@ -96,10 +96,8 @@ export function rule(c: Case, presented: GrantVerdict | 'missing', memory: Rulin
   if (request.foreign.length > 0) return denied(c, 'foreign_credential')
   if (request.finding.kind === 'refused') return denied(c, request.finding.code)
   if (presented === 'missing') return denied(c, 'grant_missing')
-  if (presented.kind === 'refused') {
-    const { grant: ended } = presented
-    return ended === undefined ? denied(c, presented.code) : haltedOr(c, presented.code, ended, memory)
-  }
+  if (presented.kind === 'refused') return denied(c, presented.code)
+  if (presented.kind === 'ended') return haltedOr(c, presented.code, presented.grant, memory)
   const halt = memory.stops.haltOf(presented.grant)
   if (halt !== null) return stopped(c, 'agent_halted', halt)
   const agent = policy.agents.get(presented.grant.agent)

@@ -1,4 +1,4 @@
-import type { Ledger } from '../ledger/index.js'
+import type { Appended, Ledger } from '../ledger/index.js'
 import type { Clock } from './ports.js'
 
 export interface SuppressionBounds {
@@ -13,14 +13,18 @@ export const SUPPRESSION: SuppressionBounds = { recorded: 10, intervalMs: 60_000
 
 interface Count {
   recorded: number
+  /** The first that was counted is in the log. */
+  begun: boolean
   suppressed: number
   fromMs: number
 }
 
 /**
  * Keeps strangers from filling the disk: refusals of unauthenticated requests are recorded up to a number per
- * code and interval, and counted after that, in one `suppressed` entry each. Denials of an authenticated agent
- * never come here.
+ * code and interval, and counted after that, the first in a `suppressed` entry at once and the others in one at its end. Denials of
+ * an authenticated agent never come here.
+ *
+ * ATTACK: whoever can end the keeper floods before. The count of a minute is lost, and not that there was one.
  */
 export class Suppression {
   private readonly ledger: Pick<Ledger, 'append'>
@@ -41,8 +45,12 @@ export class Suppression {
       count.recorded++
       return true
     }
-    if (count.suppressed === 0) count.fromMs = this.clock.nowMs()
-    count.suppressed++
+    if (count.begun) this.add(count)
+    else {
+      count.begun = true
+      const nowMs = this.clock.nowMs()
+      this.write(code, 1, nowMs, nowMs).catch(() => this.add(this.countOf(code)))
+    }
     return false
   }
 
@@ -54,13 +62,17 @@ export class Suppression {
     await Promise.all(
       [...counts]
         .filter(([, { suppressed }]) => suppressed > 0)
-        .map(([code, { suppressed, fromMs }]) =>
-          this.ledger.append(
-            { type: 'suppressed', data: { code, count: suppressed, from: fromMs, to } },
-            { urgency: 'soon' },
-          ),
-        ),
+        .map(([code, { suppressed, fromMs }]) => this.write(code, suppressed, fromMs, to)),
     )
+  }
+
+  private add(count: Count): void {
+    if (count.suppressed === 0) count.fromMs = this.clock.nowMs()
+    count.suppressed++
+  }
+
+  private write(code: string, count: number, from: number, to: number): Promise<Appended> {
+    return this.ledger.append({ type: 'suppressed', data: { code, count, from, to } }, { urgency: 'soon' })
   }
 
   /** ATTACK: a lying gate that invents codes gets no more entries than an honest one. */
@@ -68,7 +80,7 @@ export class Suppression {
     const known = this.counts.get(code)
     if (known !== undefined) return known
     if (this.counts.size >= this.bounds.maxCodes && code !== 'other') return this.countOf('other')
-    const count = { recorded: 0, suppressed: 0, fromMs: 0 }
+    const count = { recorded: 0, begun: false, suppressed: 0, fromMs: 0 }
     this.counts.set(code, count)
     return count
   }

@@ -16,7 +16,7 @@ export interface ChannelEvents<In> {
 }
 
 export interface ChannelOptions {
-  /** A frame that began must be complete by then; 10,000 unless told. */
+  /** A frame that began goes on by then; 10,000 unless told. */
   readonly frameTimeoutMs?: number
 }
 
@@ -31,6 +31,9 @@ export class Channel<In, Out extends GateMessage | KeeperMessage> {
   private readonly events: ChannelEvents<In>
   private readonly frameTimeoutMs: number
   private corked = false
+  /** Frames that wait until what was written before them is taken. */
+  private readonly waiting: Buffer[] = []
+  private full = false
   private paused = false
   private stallTimer: NodeJS.Timeout | undefined
   private ended = false
@@ -42,6 +45,7 @@ export class Channel<In, Out extends GateMessage | KeeperMessage> {
     this.frameTimeoutMs = options.frameTimeoutMs ?? 10_000
     this.reader = new FrameReader(type => inbound.maxPayloadBytes(type))
     stream.on('data', (chunk: Buffer) => this.receive(chunk))
+    stream.on('drain', () => this.writeWaiting())
     stream.on('error', () => this.end(null))
     stream.on('end', () =>
       this.end(this.reader.unfinished ? linkFault('frame_malformed', 'half a frame') : null),
@@ -74,7 +78,17 @@ export class Channel<In, Out extends GateMessage | KeeperMessage> {
         this.stream.uncork()
       })
     }
-    this.stream.write(frame)
+    this.full = !this.stream.write(frame) || this.full
+  }
+
+  /**
+   * For a long frame that others may pass: it goes on when nothing is left to be taken before it.
+   * ATTACK: megabytes of one agent in line before everybody's requests, and a socket that takes a fifth of one at a time.
+   */
+  sendBehind(frame: Buffer): void {
+    if (this.ended) return
+    this.waiting.push(frame)
+    if (!this.full) this.writeWaiting()
   }
 
   /** Stops reading, so that the other side feels it; frames that already arrived are still delivered. */
@@ -101,11 +115,20 @@ export class Channel<In, Out extends GateMessage | KeeperMessage> {
     this.end(null)
   }
 
+  private writeWaiting(): void {
+    this.full = false
+    while (!this.full && !this.ended) {
+      const next = this.waiting.shift()
+      if (next === undefined) return
+      this.sendEncoded(next)
+    }
+  }
+
   private receive(chunk: Buffer): void {
     if (this.ended) return
+    this.stopStallClock()
     try {
       this.reader.push(chunk, frame => {
-        this.stopStallClock()
         if (!this.ended) this.events.onMessage(this.inbound.decode(frame), frame.payload.length)
       })
     } catch (error) {
@@ -117,12 +140,21 @@ export class Channel<In, Out extends GateMessage | KeeperMessage> {
   }
 
   /**
-   * ATTACK: half a frame, held open for ever. The clock is that of one frame, from its first byte on: a busy
-   * link always has one under way. While this side doesn't read, the other can't be late.
+   * ATTACK: half a frame, held open for ever. The clock begins anew with whatever comes: the socket takes a long frame a
+   * fifth of a megabyte at a time, and who is kept busy by an agent may take a second over each. While this side doesn't
+   * read, the other can't be late.
    */
   private watchForStall(): void {
     if (this.ended || this.paused || !this.reader.unfinished) return
-    this.stallTimer ??= setTimeout(() => this.end(linkFault('frame_stalled')), this.frameTimeoutMs)
+    this.stallTimer ??= setTimeout(() => this.lookOnce(), this.frameTimeoutMs)
+  }
+
+  /** A process that stood still itself has something to read before it may say that the other did. */
+  private lookOnce(): void {
+    const clock = this.stallTimer
+    setImmediate(() => {
+      if (clock !== undefined && this.stallTimer === clock) this.end(linkFault('frame_stalled'))
+    })
   }
 
   private stopStallClock(): void {
@@ -133,6 +165,7 @@ export class Channel<In, Out extends GateMessage | KeeperMessage> {
   private end(fault: CountersignError | null): void {
     if (this.ended) return
     this.ended = true
+    this.waiting.length = 0
     this.stopStallClock()
     this.stream.uncork()
     this.stream.end(() => this.stream.destroy())

@@ -200,7 +200,7 @@ const SETTLE_MEMBERS = [
 
 export function readSettle(value: unknown): SettleRequest {
   const m = membersOf(value, SETTLE_MEMBERS)
-  return {
+  const settle: SettleRequest = {
     type: 'settle',
     call: count(m.call),
     attempt: count(m.attempt),
@@ -211,6 +211,11 @@ export function readSettle(value: unknown): SettleRequest {
     responseSha256: nullable(m.responseSha256, sha256Hex),
     responseBytes: count(m.responseBytes),
   }
+  // ATTACK: what was done gives back what it had used of its limits.
+  const answered = settle.http !== 0 || settle.upstreamId !== null || settle.responseSha256 !== null
+  if (settle.status === 'not_sent' && answered)
+    throw linkFault('frame_malformed', 'an answer to what was not sent')
+  return settle
 }
 
 export function readWatch(value: unknown): WatchRequest {

@@ -120,6 +120,7 @@ function routeOf(route: RouteSource): Parameters<typeof routesCatalog>[1][number
     classes: listOf<OperationClass>(route.class),
     ...(route.args === undefined ? {} : { args: route.args }),
     ...(route.effect === undefined ? {} : { effects: listOf(route.effect) }),
+    ...(route.resources === undefined ? {} : { resources: route.resources }),
     ...(route.body === undefined
       ? {}
       : { body: route.body === 'stream' ? (['stream'] as const) : route.body }),

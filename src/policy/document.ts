@@ -34,6 +34,13 @@ const Route = Type.Object(
         description: 'Types of query and body members that `when` and `limit` use.',
       }),
     ),
+    resources: Type.Optional(
+      Type.Record(
+        Type.String({ pattern: '^[A-Za-z][A-Za-z0-9_-]{0,63}$' }),
+        oneOrMany('Path of the member that holds the id, such as lines[].invoice.'),
+        { ...strict, description: 'What query and body name by type, beside what the path names.' },
+      ),
+    ),
     body: Type.Optional(
       Type.Union(
         [

@@ -139,6 +139,10 @@ export const findingCodes = {
     severity: 'warning',
     mend: 'Add `operations:` or `class:`, unless those are meant as well.',
   },
+  objects_left_out: {
+    severity: 'warning',
+    mend: 'Add the bucket’s ARN with `/*` to `resources`, or name the `operations:` on the bucket that are meant.',
+  },
   missing_because: { severity: 'warning', mend: 'Add `because:`; the agent is told, and stops trying.' },
   expired: { severity: 'warning', mend: 'Set a later `expires` and raise `version`.' },
   expires_soon: { severity: 'warning', mend: 'Plan the next version; everything is denied from then on.' },

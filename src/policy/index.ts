@@ -97,6 +97,7 @@ export {
   type OperateAction,
   type OperateOrder,
   openOperateOrder,
+  openPastOperateOrder,
   type SignedOperateOrder,
   sealOperateOrder,
 } from './operate-order.js'

@@ -6,6 +6,7 @@ import { type CompiledPolicy, type CompiledRule, readCompiled } from './compiled
 import type { PolicyDocument } from './document.js'
 import type { NeverSource } from './document-rule.js'
 import { type DocumentPath, type Finding, Findings } from './finding.js'
+import { globsMeet } from './glob.js'
 import { coveredRules, type RuleUse, usesOf } from './lint-rules.js'
 import { couldMatch, selectionOf } from './match.js'
 import { UNLISTED } from './matrix.js'
@@ -70,6 +71,7 @@ const LINTS: readonly Lint[] = [
   missingBecause,
   broadWildcard,
   meetsNameless,
+  objectsLeftOut,
   allowsDestruction,
   idleRules,
   brokenNever,
@@ -211,6 +213,25 @@ function meetsNameless(linted: Linted, findings: Findings): void {
     const others = nameless.length > 1 ? ` and ${nameless.length - 1} more` : ''
     const message = `The rule ${rule.id} also meets ${first.spec.name}${others}, which name no resource.`
     findings.add('meets_nameless', pathOf(rule, linted), message)
+  }
+}
+
+/** A bucket's ARN, which names none of the objects in it. */
+const BUCKET = /^arn:[a-z-]+:s3:::[^/*?]+$/
+
+/** Who denies or holds what is done to a bucket by its ARN often means what lies in it. */
+function objectsLeftOut(linted: Linted, findings: Findings): void {
+  for (const rule of linted.policy.rules) {
+    const ids = rule.select.resources?.map(({ id }) => id) ?? []
+    const bare = ids.filter(id => BUCKET.test(id) && !ids.some(other => globsMeet(other, `${id}/*`)))
+    const [bucket] = bare
+    if (rule.effect === 'allow' || bucket === undefined) continue
+    const first = selectedOperations(rule, linted).find(
+      ({ spec }) => spec.name.startsWith('s3:') && spec.resources.includes('object'),
+    )
+    if (first === undefined) continue
+    const message = `The rule ${rule.id} meets no ${first.spec.name} in ${bucket}: objects are ${bucket}/*.`
+    findings.add('objects_left_out', pathOf(rule, linted), message)
   }
 }
 

@@ -14,7 +14,7 @@ import {
 import type { Effect } from './active.js'
 import type { CompiledRule, Criteria } from './compiled.js'
 import { globCovers, globMatches, globMeetsName, isGlob } from './glob.js'
-import { foldedId, isSameId, type UniqueId, uniqueIdOf } from './unique-id.js'
+import { foldedId, isOfId, isSameId, type UniqueId, uniqueIdOf } from './unique-id.js'
 
 /**
  * How a selector is read. An allow is read narrowly, a deny widely; a hold widely as well, but it can only let
@@ -234,11 +234,11 @@ export function isValue({ folded, unique }: Pick<ResourcePattern, 'folded' | 'un
   return own !== null && unique !== null && isSameId(unique, own)
 }
 
-/** An id that is one thing's alone is of that thing by whatever type an operation calls it. */
+/** An id that is one thing's alone is of that thing by whatever type an operation calls it, and so is one that says what it lies in. */
 function isUniqueAmong(patterns: readonly ResourcePattern[], { id }: Resource): boolean {
   if (!patterns.some(({ unique }) => unique !== null)) return false
   const own = uniqueIdOf(id)
-  return own !== null && patterns.some(({ unique }) => unique !== null && isSameId(unique, own))
+  return own !== null && patterns.some(({ unique }) => unique !== null && isOfId(own, unique))
 }
 
 function inLowerCase({ type, id, like }: Resource): Resource {

@@ -1,6 +1,7 @@
 import {
   type Crypto,
   canonicalBytes,
+  decodeEnvelope,
   type Envelope,
   type JsonObject,
   PAYLOAD_TYPES,
@@ -11,7 +12,8 @@ import { policyFault } from './error-table.js'
 import { openSigned } from './open-signed.js'
 import { Type } from './schema-type.js'
 import { checkShape } from './shape.js'
-import type { TrustRoot } from './trust.js'
+import { couldSign } from './signatures.js'
+import { revokedSinceMs, type TrustRoot } from './trust.js'
 
 /** How far an order's time may lie from now, either way: 60 s. */
 export const OPERATE_ORDER_WINDOW_MS = 60_000
@@ -121,6 +123,28 @@ export function openOperateOrder(
   if (order.origin !== options.origin) throw policyFault('operate_order_elsewhere')
   if (Math.abs(options.nowMs - order.t) > OPERATE_ORDER_WINDOW_MS) throw policyFault('operate_order_stale')
   return order
+}
+
+/**
+ * Opens an order that was fulfilled at this time, Unix milliseconds: any version of the trust root may have vouched for it,
+ * oldest first, and no key that the newest one revokes since then or before. Throws as `openOperateOrder` does, its window apart.
+ */
+export function openPastOperateOrder(
+  bytes: Uint8Array,
+  chain: readonly TrustRoot[],
+  crypto: Pick<Crypto, 'sha256' | 'verify'>,
+  ms: number,
+): SignedOperateOrder {
+  const newest = chain.at(-1)
+  if (newest === undefined) throw policyFault('trust_root_chain', 'it is empty')
+  const envelope = decodeEnvelope(bytes)
+  const version = chain.findLast(each => couldSign(each, 'operate', envelope)) ?? newest
+  const keys = newest.revoked.keys.filter(key => {
+    const since = revokedSinceMs(newest, key)
+    return since !== null && Number.isFinite(since) && since <= ms
+  })
+  const { payload } = openSigned(bytes, 'operateOrder', { ...version, revoked: { keys, ids: [] } }, crypto)
+  return checkOrder(payload)
 }
 
 function checkOrder(payload: JsonObject): SignedOperateOrder {

@@ -10,7 +10,7 @@ import {
   type Selection,
 } from './match.js'
 import type { Fact } from './satisfiable.js'
-import { foldedId, isSameId, uuidSpellings } from './unique-id.js'
+import { foldedId, isOfId, isSameId, uuidSpellings } from './unique-id.js'
 
 /*
  * What is taken for granted about the requests for one operation. A selector is tried on all of them at once:
@@ -263,7 +263,12 @@ export function patternCovers(
 function denyMeets(deny: Pattern, other: Pattern): boolean {
   const isOfType = deny.type === undefined || other.type === undefined || deny.type === other.type
   if (isOfType && globsMeet(deny.folded, other.folded)) return true
-  return isSameUnique(deny, other) || isUniqueIn(deny, other) || isUniqueIn(other, deny)
+  return isPartOf(deny, other) || isPartOf(other, deny) || isUniqueIn(deny, other) || isUniqueIn(other, deny)
+}
+
+/** The same thing, or one that lies in it. */
+function isPartOf(own: Pattern, named: Pattern): boolean {
+  return own.unique !== null && named.unique !== null && isOfId(own.unique, named.unique)
 }
 
 function isSameUnique(a: Pattern, b: Pattern): boolean {
@@ -279,7 +284,7 @@ function isUniqueIn({ unique }: Pattern, { id, folded }: Pattern): boolean {
 /** Whether a deny of the outer pattern is met by every resource that the inner one matches; errs on the side of no. */
 function denyCovers(outer: Pattern, inner: Pattern): boolean {
   const isOfType = outer.type === undefined || outer.type === inner.type
-  return (isOfType && globCovers(outer.folded, inner.folded)) || isSameUnique(outer, inner)
+  return (isOfType && globCovers(outer.folded, inner.folded)) || isPartOf(inner, outer)
 }
 
 /** Whether a deny of the outer pattern is met wherever one of the inner is; errs on the side of no. */

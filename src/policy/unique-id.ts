@@ -1,4 +1,4 @@
-import { isSameNode, type NodeId, nodeIdOf } from './node-id.js'
+import { isSameNode, liesInNode, type NodeId, nodeIdOf } from './node-id.js'
 import { uuidDigits } from './uuid.js'
 
 /** An id that is one thing's alone, whatever type an API calls it by: a UUID, or a node of GitHub's. */
@@ -18,6 +18,11 @@ export function uniqueIdOf(text: string): UniqueId | null {
 export function isSameId(a: UniqueId, b: UniqueId): boolean {
   if (a.form === 'uuid') return b.form === 'uuid' && a.digits === b.digits
   return b.form === 'node' && isSameNode(a, b)
+}
+
+/** Whether a thing is the one that is named, or lies in it as far as its id tells. */
+export function isOfId(own: UniqueId, named: UniqueId): boolean {
+  return isSameId(own, named) || (own.form === 'node' && named.form === 'node' && liesInNode(own, named))
 }
 
 /** The same for all spellings of an id that hold and deny take for one: capitals and small letters, and those of a UUID. */

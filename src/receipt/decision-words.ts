@@ -1,4 +1,4 @@
-import type { AttemptBody } from './entry.js'
+import type { AttemptBody, OutcomeBody } from './entry.js'
 
 type Effect = AttemptBody['decision']['effect']
 
@@ -19,4 +19,11 @@ export function contradictionIn({ decision, ops }: Pick<AttemptBody, 'decision' 
   const stated = EFFECTS.get(code) ?? 'deny'
   if (effect !== stated) return `${effect}, with a code of ${stated}`
   return effect !== 'deny' && ops.length === 0 ? `${effect}, and no operation` : null
+}
+
+/** What of an outcome contradicts itself; null where nothing does. ATTACK: what was done gives back what it had used of its limits. */
+export function contradictionInOutcome({ status, http, upstream_id, resp_c }: OutcomeBody): string | null {
+  if (status !== 'not_sent') return null
+  if (http !== 0) return `HTTP ${http}`
+  return upstream_id === undefined && resp_c === undefined ? null : 'an answer'
 }

@@ -18,8 +18,12 @@ export const CONTROL_FORMATS: Readonly<
   genesis: [{ origin: text, receipt: publicKey, checkpoint: publicKey, enrolment: nullable(text) }],
   boot: [{ size: count, root: hex32, software: text, side_key: nullable(text) }],
   policy: [
-    { action: exactly('activated', 'refused', 'expired'), cid: nullable(contentId), version: count },
-    { code: text },
+    {
+      action: exactly('activated', 'rechecked', 'refused', 'withdrawn', 'expired'),
+      cid: nullable(contentId),
+      version: count,
+    },
+    { code: text, trust: count, root: contentId },
   ],
   grant: [
     {
@@ -98,7 +102,7 @@ export const CONTROL_FORMATS: Readonly<
     { chain: text, size: count, root: hex32, because: text },
     { lost: count, statement: text },
   ],
-  erase: [{ attempt: count, id: uuid, by: text, because: text, order: contentId }],
+  erase: [{ attempt: count, id: uuid, by: text, because: text, order: contentId }, { signed: text }],
   archive: [{ size: count, root: hex32, by: text, because: text, order: contentId }],
   close: [{ reason: text }],
 }

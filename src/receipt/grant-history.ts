@@ -1,7 +1,9 @@
-import type { ControlBody, EntryPosition } from './entry.js'
+import type { AttemptBody, ControlBody, EntryPosition } from './entry.js'
 import type { ReportDeviation } from './entry-audit.js'
 import { isFirstEpoch } from './epoch.js'
 import type { PlacedAttempt } from './placed-attempt.js'
+
+type Effect = AttemptBody['decision']['effect']
 
 interface Issued {
   readonly agent: string
@@ -62,12 +64,28 @@ export class GrantHistory {
     }
     if (differs(issued, who)) report('grant_differs', seq)
     if (startedMs >= issued.expires) report('grant_ended', seq, 'it had expired')
-    else if (issued.revokedMs !== null && startedMs > issued.revokedMs)
+    else if (isRefusedWhere(issued, decision.effect, startedMs))
       report('grant_ended', seq, 'it had been revoked')
   }
 
   forget(beforeMs: number): void {
     for (const [jti, { expires }] of this.byJti) if (expires + RENEWABLE_MS < beforeMs) this.byJti.delete(jti)
+  }
+}
+
+/**
+ * Whether a revocation leaves an attempt nothing but to be refused. A question to people was asked when the request was
+ * looked at; what is admitted has its place before the entry that revokes, or never.
+ */
+function isRefusedWhere({ revokedMs }: Issued, effect: Effect, startedMs: number): boolean {
+  if (revokedMs === null) return false
+  switch (effect) {
+    case 'allow':
+      return true
+    case 'hold':
+      return startedMs > revokedMs
+    case 'deny':
+      return false
   }
 }
 

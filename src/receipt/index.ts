@@ -74,6 +74,7 @@ export {
   type OutcomeStatus,
 } from './entry.js'
 export type { EntryAudit, ReportDeviation } from './entry-audit.js'
+export { ErasureAudit, type ErasuresChecked } from './erasure-orders.js'
 export { receiptErrors } from './error-table.js'
 export { FINDINGS, type FindingCode, type FindingInLog, findingAt } from './findings.js'
 export { CONTROL_FORMATS, entryProblem } from './formats.js'
@@ -125,6 +126,7 @@ export {
   rootAt,
   type TreeNode,
 } from './tree.js'
+export { TrustAudit, type TrustFollowed } from './trust-history.js'
 export type { KeyPlace, PinnedKeys } from './trusted-keys.js'
 export {
   LogVerifier,

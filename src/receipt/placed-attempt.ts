@@ -1,10 +1,24 @@
 import type { AttemptBody, EntryPosition } from './entry.js'
 
-/** An attempt in its place, with the time at which its request was first looked at. */
+/** An attempt in its place, with the time at which it was looked at for the last time that counts. */
 export interface PlacedAttempt {
   readonly entry: EntryPosition & AttemptBody
-  /** Unix milliseconds, see `idTime`. What was revoked, superseded or expired after it did not stand in its way. */
+  /** Unix milliseconds, see `idTime`. What was superseded or expired after it did not stand in its way. */
   readonly startedMs: number
+}
+
+/** An entry waits for its place behind others, where the disk or the mark is slow, and not for longer. */
+const QUEUED_MS = 60_000
+
+/**
+ * An attempt in its place. INVARIANT: a keeper looks at grant and policy once more in the very turn in which it hands
+ * what it admits to the ledger. ATTACK: an id from an hour ago, for what is admitted under a grant, a policy or a
+ * credential that has ended since.
+ */
+export function placedAttempt(entry: PlacedAttempt['entry']): PlacedAttempt {
+  const startedMs = idTime(entry.id, entry.t)
+  const admitted = entry.decision.effect === 'allow'
+  return { entry, startedMs: admitted ? Math.max(startedMs, entry.t - QUEUED_MS) : startedMs }
 }
 
 /** No request is under way for longer; what an attempt may cite is remembered for so long after its end. */

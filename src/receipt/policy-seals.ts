@@ -9,6 +9,8 @@ export type SealersOf = (policyCid: string) => readonly string[] | null
 export interface SealsChecked {
   /** Policies by a key that was revoked and of which nobody said since when: whoever stole it may have sealed them. */
   readonly doubted: number
+  /** Policies that are not at hand, or not sealed as they should be. */
+  readonly unproven: number
 }
 
 /**
@@ -21,7 +23,7 @@ export class PolicySealAudit implements EntryAudit {
   private readonly sealersOf: SealersOf
   private readonly revoked: RevokedKeys
   private readonly seen = new Set<string>()
-  private doubted = 0
+  private readonly counted = { doubted: 0, unproven: 0 }
 
   /** `revoked`: by the newest version of the trust root that the verifier has. */
   constructor(sealersOf: SealersOf, revoked: RevokedKeys) {
@@ -34,13 +36,16 @@ export class PolicySealAudit implements EntryAudit {
     const cid = entry.data.cid as string | null
     if (cid === null || this.seen.has(cid)) return
     this.seen.add(cid)
-    const times = (this.sealersOf(cid) ?? []).flatMap(key => this.revoked.get(key) ?? [])
+    const sealers = this.sealersOf(cid)
+    // ATTACK: a policy of the keeper's own making, which nobody has sealed.
+    if (sealers === null) this.counted.unproven++
+    const times = (sealers ?? []).flatMap(key => this.revoked.get(key) ?? [])
     const since = times.find(time => Number.isFinite(time) && entry.t >= time)
     if (since !== undefined) report('policy_revoked', entry.seq, `since ${new Date(since).toISOString()}`)
-    else if (times.includes(Number.NEGATIVE_INFINITY)) this.doubted++
+    else if (times.includes(Number.NEGATIVE_INFINITY)) this.counted.doubted++
   }
 
   summary(): SealsChecked {
-    return { doubted: this.doubted }
+    return { ...this.counted }
   }
 }

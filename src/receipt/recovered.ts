@@ -21,6 +21,8 @@ export interface Recovered {
   /** Entries of it that are known to be lost. */
   readonly lost: number
   readonly because: string
+  /** Entries that a mark or a checkpoint covered; null where the signers had none, `unsaid` where no statement was opened. */
+  readonly known: number | null | 'unsaid'
   /** Names of the keys that signed it; null where no trust root vouches for them. */
   readonly signers: readonly string[] | null
 }
@@ -63,7 +65,7 @@ export class RecoveryCheck {
     if (entry.type !== 'recover') return belongs ? this.finding('recover_missing') : null
     if (!belongs) return this.finding('recover_unproven', 'it stands where no epoch begins')
     const cited = entry as EntryPosition & ControlBody
-    this.found = { ...written(cited), epoch: this.epoch, signers: null }
+    this.found = { ...written(cited), epoch: this.epoch, known: 'unsaid', signers: null }
     return this.prove(cited, this.found)
   }
 
@@ -77,7 +79,8 @@ export class RecoveryCheck {
       const { recovery, signers } = this.open(utf8(String(entry.data.statement ?? '')))
       const other = difference(entry, said, recovery)
       if (other !== undefined) return this.finding('recover_unproven', `its statement has another ${other}`)
-      this.found = { ...said, signers }
+      // ATTACK: mark and newest entries are deleted together, and nothing is known to be lost.
+      this.found = { ...said, known: recovery.known?.size ?? null, signers }
       return null
     } catch (error) {
       return this.finding('recover_unproven', (error as Error).message)
@@ -94,7 +97,7 @@ function epochOf(chain: string): number {
   return Number(chain.slice(chain.lastIndexOf('/') + 1))
 }
 
-function written({ data }: ControlBody): Omit<Recovered, 'epoch' | 'signers'> {
+function written({ data }: ControlBody): Omit<Recovered, 'epoch' | 'known' | 'signers'> {
   return {
     chain: data.chain as string,
     size: data.size as number,

@@ -1,17 +1,22 @@
 import { ApprovalHistory } from './approval-history.js'
-import { contradictionIn } from './decision-words.js'
+import { contradictionIn, contradictionInOutcome } from './decision-words.js'
 import type { Entry } from './entry.js'
 import type { EntryAudit, ReportDeviation } from './entry-audit.js'
 import { GrantHistory } from './grant-history.js'
 import { MintHistory } from './mint-history.js'
-import { idTime, UNDER_WAY_MS } from './placed-attempt.js'
+import { placedAttempt, UNDER_WAY_MS } from './placed-attempt.js'
 import { PolicyHistory } from './policy-history.js'
 import { ProbeHistory } from './probe-history.js'
 import { StopHistory } from './stop-history.js'
 
 /** What an audit of the references counted. */
 export interface ReferenceSummary {
-  readonly policies: { readonly activated: number; readonly refused: number; readonly expired: number }
+  readonly policies: {
+    readonly activated: number
+    readonly refused: number
+    readonly withdrawn: number
+    readonly expired: number
+  }
   readonly grants: {
     readonly issued: number
     readonly revoked: number
@@ -53,7 +58,7 @@ export class References implements EntryAudit {
     if (entry.seq % PRUNE_EVERY === 0) this.forget(entry.t - UNDER_WAY_MS)
     switch (entry.type) {
       case 'attempt': {
-        const attempt = { entry, startedMs: idTime(entry.id, entry.t) }
+        const attempt = placedAttempt(entry)
         const unfit = contradictionIn(entry)
         if (unfit !== null) report('decision_unfit', entry.seq, unfit)
         this.policies.cited(attempt, report)
@@ -62,6 +67,11 @@ export class References implements EntryAudit {
         this.mints.cited(attempt, report)
         this.probes.cited(attempt, report)
         this.stops.cited(attempt, report)
+        break
+      }
+      case 'outcome': {
+        const unfit = contradictionInOutcome(entry)
+        if (unfit !== null) report('outcome_unfit', entry.seq, unfit)
         break
       }
       case 'policy':

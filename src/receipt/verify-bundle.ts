@@ -23,6 +23,7 @@ import { type Recovered, RecoveryCheck } from './recovered.js'
 import { References } from './references.js'
 import { type OpenedEntry, openEntry } from './seal.js'
 import { leafHash } from './tree.js'
+import { TrustAudit, type TrustFollowed } from './trust-history.js'
 import { TrustedKeys } from './trusted-keys.js'
 import { CLOCKS_MS, type WitnessPolicy } from './witness-policy.js'
 
@@ -58,6 +59,8 @@ export interface BundleVerification {
   readonly byCheckpointKeyAlone: readonly string[]
   /** Versions of the trust root that were judged by. */
   readonly trustVersions: number
+  /** Which of them the entries say that the log went by. */
+  readonly trust: TrustFollowed
   readonly policies: readonly BundledPolicy[]
   readonly disclosed: readonly Pick<Disclosure, 'seq' | 'field'>[]
   /** What people signed about approvals, held against the policies of the bundle. */
@@ -81,8 +84,12 @@ const MAX_FINDINGS = 20
  */
 const CONTRADICTIONS: readonly FindingCode[] = [
   'decision_unfit',
+  'outcome_unfit',
   'policy_superseded',
   'policy_expired',
+  'policy_withdrawn',
+  'trust_order',
+  'trust_differs',
   'grant_differs',
   'grant_ended',
   'approval_differs',
@@ -125,6 +132,7 @@ class BundleVerifier {
   private disclosed: readonly Pick<Disclosure, 'seq' | 'field'>[] = []
   private witnessedT: number | null = null
   private countersignatures: CountersignaturesChecked = { proven: 0, touched: 0, doubted: 0, unproven: 0 }
+  private trust: TrustFollowed = { said: null, held: 0, withdrawn: [] }
   private byCheckpointKeyAlone: readonly string[] = []
   private count = 0
 
@@ -153,6 +161,10 @@ class BundleVerifier {
     )
     this.policies = policies
     this.verifyCountersignatures(groupsOf)
+    const trusted = new TrustAudit(crypto, this.versions)
+    for (const entry of this.entries.values())
+      trusted.audit(entry, (code, seq, detail = '') => this.contradict(code, seq, detail))
+    this.trust = trusted.summary()
     verifyCatalogs(crypto, bundle, report)
     this.disclosed = verifyDisclosures(crypto, bundle.disclosures, this.entries, this.outcomes, report)
     this.verifyCheckpoint(report)
@@ -182,6 +194,7 @@ class BundleVerifier {
       witnessedT: this.witnessedT,
       byCheckpointKeyAlone: this.byCheckpointKeyAlone,
       trustVersions: this.versions.length,
+      trust: this.trust,
       policies: this.policies,
       disclosed: this.disclosed,
       countersignatures: this.countersignatures,

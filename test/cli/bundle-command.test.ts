@@ -360,6 +360,22 @@ test('a bundle without the policies that it cites says so; --policies and --cata
   assert.equal(parseBundle(await readFile(file)).catalogs[0], fromUtf8(CATALOG))
 })
 
+test('attack: the same policy with signatures of anybody beside the sealed one stands in no evidence’s way', async t => {
+  const car = await told(t)
+  const forged = signedAnyhow(SEALED.payload, ['admin', 'mallory', 'eve'])
+  await writeFile(car.path('policies', 'a.json'), encodeEnvelope(forged))
+  await writeFile(car.path('policies', 'z.json'), encodeEnvelope(forged))
+  const from = ['--in', car.path('ledger'), '--checkpoint', car.path('mark', 'high-water.json')]
+  const file = car.path('full.json')
+  const full = await countersign(
+    ...['receipts', 'export', file, ...from, '--seq', `${car.admitted}`],
+    ...['--policies', car.path('policies'), '--trust', car.path('root.json'), '--json'],
+  )
+  assert.equal(full.code, 0, full.out + full.err)
+  const [policy] = parseBundle(await readFile(file)).policies
+  assert.equal(decodeEnvelope(utf8(policy as string)).signatures.length, 1)
+})
+
 test('a bundle leads to the newest checkpoint that witnesses have cosigned, where that covers all of it', async t => {
   const car = await told(t)
   const dump = car.path('dump.jsonl')

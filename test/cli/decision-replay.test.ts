@@ -84,11 +84,19 @@ async function replay(recorded: Recorded, lies: Lies = {}): Promise<Replayed> {
   const findings: (readonly [number, string, string | undefined])[] = []
   for (const entry of recorded.entries) {
     const told =
-      entry.type === 'attempt' ? { ...entry, ...lies.entry?.(entry, attempts.indexOf(entry.seq)) } : entry
+      entry.type === 'attempt' ? furnished(entry, lies.entry?.(entry, attempts.indexOf(entry.seq))) : entry
     await replay.audit(told, (code, seq, detail) => findings.push([attempts.indexOf(seq), code, detail]))
   }
   replay.finish((code, seq, detail) => findings.push([attempts.indexOf(seq), code, detail]))
   return { summary: replay.summary(), findings }
+}
+
+/** Who lets something pass in a lie has a credential for it as well, unless that is the lie. */
+function furnished(attempt: Attempt, lie: Partial<AttemptBody> = {}): Attempt {
+  const told = { ...attempt, ...lie }
+  const credential = { minter: 'jwt', scope: 'all', expires: 9_000_000_000_000, mint: 'm-1' }
+  const lacks = told.decision.effect === 'allow' && told.credential === undefined && !('credential' in lie)
+  return lacks ? { ...told, credential } : told
 }
 
 /** Without the auditor's key. */
@@ -133,6 +141,7 @@ approvers:
     findings: [],
     summary: {
       ...{ decided: 7, replayed: 7, fromInputs: 7, differing: 0, notReplayed: [], undecided: 0, opened: 7 },
+      undescribed: 0,
       ...{ approved: 0, agreed: 0 },
     },
   })
@@ -232,6 +241,40 @@ test('attack: a keeper that names another operation than method and target ask f
   })
   assert.deepEqual((await replay(recorded, { entry, opening })).findings, [
     [0, 'operations_differ', 'method and target ask for another'],
+  ])
+})
+
+test('attack: a classifier that the API hasn’t, so that nothing is described again, is found; an older one is told', async t => {
+  const recorded = await record(t, shopPolicy({ rules: READ_RULE }), [READ])
+  for (const classifier of ['graphql/1', 'rest/9', 'rest/02', 'none'])
+    assert.deepEqual((await replay(recorded, { entry: () => ({ classifier }) })).findings, [
+      [0, 'operations_differ', `by ${classifier}, where rest/2 is its API’s`],
+    ])
+  const older = await replay(recorded, { entry: () => ({ classifier: 'rest/1' }) })
+  assert.deepEqual([older.findings, older.summary.undescribed], [[], 1])
+})
+
+test('attack: what passed without the credential that its policy names, or with another, is found', async t => {
+  const recorded = await record(t, shopPolicy({ rules: READ_RULE }), [READ])
+  const [attempt] = recorded.entries.filter(entry => entry.type === 'attempt')
+  const credential = attempt?.credential as NonNullable<AttemptBody['credential']>
+  const { mint: _, ...unmade } = credential
+  const found = async (change: object, opening = recorded.opening) =>
+    (await replay(recorded, { entry: () => change, opening })).findings
+  for (const opening of [recorded.opening, CLOSED]) {
+    assert.deepEqual(await found({ credential: undefined }, opening), [
+      [0, 'credential_unfit', 'none, where the policy names billing'],
+    ])
+    assert.deepEqual(await found({ credential: { ...credential, minter: 'static' } }, opening), [
+      [0, 'credential_unfit', 'of static, where the policy names jwt'],
+    ])
+    assert.deepEqual(await found({ credential: unmade }, opening), [
+      [0, 'credential_unfit', 'one that cites no entry that made it'],
+    ])
+  }
+  const open = always(recorded.policy.replace(/ {4}credential: billing\n|credentials:\n.*\n/g, ''))
+  assert.deepEqual((await replay(recorded, { policies: open })).findings, [
+    [0, 'credential_unfit', 'one, where the policy names none'],
   ])
 })
 

@@ -1,11 +1,12 @@
 import assert from 'node:assert/strict'
-import { readFileSync, writeFileSync } from 'node:fs'
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
 import { type TestContext, test } from 'node:test'
 import { stringify } from 'yaml'
 import { encodeEnvelope, type JsonObject } from '../../src/canon/index.js'
 import { policySource } from '../../src/cli/compose/policy-source.js'
 import { type LoadedConfig, loadConfig } from '../../src/cli/config.js'
-import { policyLocation, sealedFileOf } from '../../src/cli/policy-location.js'
+import { policyFoldersOf, policyLocation, sealedFileOf } from '../../src/cli/policy-location.js'
 import { writeSealedPolicy } from '../../src/cli/sealed-policy.js'
 import { sealPolicy } from '../../src/policy/index.js'
 import { startPolicyServer } from '../keeper/policy-server.js'
@@ -45,6 +46,18 @@ test('a policy’s URL has an interval, and a cache beside the ledger', async t 
     ca: null,
   })
   assert.equal(sealedFileOf(loaded), loaded.path('state/policy-cache/policy.sealed.json'))
+})
+
+test('policies are looked for where the keeper keeps them, in epochs that have ended too', async t => {
+  const loaded = (await configWith(t, { file: 'sealed/policy.json' }))()
+  const ledger = loaded.path(loaded.config.ledger.dir)
+  assert.deepEqual(policyFoldersOf(loaded), [])
+  for (const kept of ['epoch-1/policies', 'epoch-10/policies', 'epoch-9', 'epoch-x/policies', 'policies'])
+    mkdirSync(join(ledger, kept), { recursive: true })
+  assert.deepEqual(
+    policyFoldersOf(loaded),
+    ['policies', 'epoch-10/policies', 'epoch-1/policies'].map(folder => join(ledger, folder)),
+  )
 })
 
 test('a file stays what it was', async t => {

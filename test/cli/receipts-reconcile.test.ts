@@ -206,6 +206,7 @@ describe('receipts reconcile', () => {
     const { log, t } = recorded()
     const user = { type: 'IAMUser', arn: 'arn:aws:iam::111122223333:user/ci' }
     const around = [
+      ['call_differs', event(t, 'TerminateInstances', { requestID: 'req-1' })],
       ['call_unrecorded', event(t, 'TerminateInstances', { requestID: 'req-9' })],
       [
         'call_unrecorded',
@@ -233,7 +234,7 @@ describe('receipts reconcile', () => {
     assert.equal(code, 1)
     const byId = new Map(answer.findings.map(({ code: what, event: { id } }) => [id, what]))
     for (const [what, { eventID }] of around) assert.equal(byId.get(eventID as string), what)
-    assert.match(text, /^6 calls went around the sidecar\.$/m)
+    assert.match(text, /^7 calls went around the sidecar\.$/m)
     assert.match(
       text,
       /DeleteVolume by arn:aws:iam::111122223333:user\/ci from 203\.0\.113\.7, refused by AWS with AccessDenied/,

@@ -286,6 +286,42 @@ test('a credential that is over when it arrives is ended and not used', async ()
   assert.equal(state.alive.size, 0)
 })
 
+test('attack: a vault entry that is taken out while something is minted from it mints nothing more', async () => {
+  for (const gone of [
+    { name: 'renamed' },
+    { origins: ['https://other.example'] },
+    { environment: 'production' },
+  ]) {
+    const { codeOf, state, vault, records } = broker()
+    const { open, opened } = gate()
+    state.before = () => opened
+    const asked = [codeOf(), codeOf()]
+    await settled()
+    vault.put({ material: { secret: SECRET }, revision: '00000000-0000-4000-8000-000000000002', ...gone })
+    open()
+    for (const code of await Promise.all(asked)) assert.match(code, /^vault_entry_/)
+    assert.equal(state.alive.size, 0, 'what was made is ended at the upstream')
+    assert.equal(records.length, 1)
+  }
+})
+
+test('attack: a secret that is replaced while something is minted from it serves no request any more', async () => {
+  const { token, state, vault } = broker()
+  const { open, opened } = gate()
+  const secrets: string[] = []
+  state.before = async ({ material }) => {
+    secrets.push(material.secret)
+    if (secrets.length === 1) await opened
+  }
+  const asked = [token(), token()]
+  await settled()
+  vault.put({ material: { secret: 'after' }, revision: '00000000-0000-4000-8000-000000000002' })
+  open()
+  assert.deepEqual(await Promise.all(asked), ['-2', '-2'])
+  assert.deepEqual(secrets, [SECRET, 'after'])
+  assert.deepEqual([...state.alive], [`${SECRET}-2`])
+})
+
 test('every use passes the limits of the vault entry, also while a credential is cached', async () => {
   const { token, codeOf, vault } = broker()
   const { agent } = mintScope()

@@ -242,6 +242,22 @@ describe('attack: a body that is not the one that was signed', () => {
     await new Promise(resolve => early.close(resolve))
   })
 
+  it('in signed chunks that the keeper gives no key for is not sent, and the outcome says so', async () => {
+    const { keeper } = running
+    const admit = keeper.admit.bind(keeper)
+    keeper.admit = async call => {
+      const reply = await admit(call)
+      const { verdict } = reply
+      return verdict.kind === 'forward' ? { ...reply, verdict: { ...verdict, chunkKey: null } } : reply
+    }
+    assert.equal((await sendChunks(framed => framed)).status, 500)
+    assert.deepEqual(
+      [await keeper.outcome()].map(({ attempt, status }) => [attempt, status]),
+      [[1, 'not_sent']],
+    )
+    assert.equal(running.upstream.received.length, 0)
+  })
+
   it('attack: an agent that leaves in the middle of a chunk', async () => {
     const { lines } = agentSigned(running.url, { path: '/b/k', payload: sha256(BODY) })
     const head = ['PUT /aws/b/k HTTP/1.1', ...lines, `Content-Length: ${BODY.length}`, '', ''].join('\r\n')

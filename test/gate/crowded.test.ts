@@ -85,6 +85,36 @@ describe('attack: an agent that holds every connection', () => {
   })
 })
 
+describe('attack: long bodies that arrive together', () => {
+  it('are taken apart one in each turn of the event loop', async () => {
+    const { keeper, url } = await open({})
+    let turns = 0
+    const count = (): void => {
+      if (++turns < 100_000) setImmediate(count)
+    }
+    count()
+    const admittedIn: number[] = []
+    keeper.onAdmit = () => void admittedIn.push(turns)
+    const body = `{"note":"${'n'.repeat(40_000)}"}`
+    const head = ['Content-Type: application/json', `Content-Length: ${body.length}`, BEARER]
+    const asked = await Promise.all(
+      Array.from({ length: 8 }, async () => {
+        const socket = await used(url)
+        socket.write(rawRequest('POST /billing/invoices', head, body.slice(0, -1)))
+        return socket
+      }),
+    )
+    // Answered behind them, so that what came before has arrived.
+    for (let request = 0; request < 8; request++) await used(url).then(socket => socket.destroy())
+    const answered = asked.map(socket => once(socket, 'data'))
+    for (const socket of asked) socket.write('}')
+    await Promise.all(answered)
+    turns = 100_000
+    assert.equal(new Set(admittedIn).size, 8)
+    for (const socket of asked) socket.destroy()
+  })
+})
+
 describe('attack: a grant whose requests hang', () => {
   it('leaves room for the bodies of the others', async () => {
     const limits = { maxInspectingBytes: 4_000, maxInspectingBytesPerGrant: 2_000, upstreamMs: 10_000 }

@@ -64,6 +64,29 @@ describe('a request that a halt breaks off', () => {
     assert.equal((await call('/invoices')).status, 200, 'and only that one')
   })
 
+  it('never leaves either where its policy is withdrawn at the same moment', async () => {
+    const { keeper, call, upstream } = running
+    const view = keeper.policy()
+    keeper.onAdmit = () => {
+      keeper.cut([1], null)
+      keeper.setPolicy(null)
+      keeper.setPolicy(view)
+    }
+    assert.match(await (await call('/invoices')).text(), /REFUSED, nothing was executed\./)
+    assert.equal(upstream.received.length, 0)
+  })
+
+  it('is not one that another keeper has under the same number', async () => {
+    const { keeper, call } = running
+    const view = keeper.policy()
+    keeper.cut([1], null)
+    keeper.gone = true
+    keeper.setPolicy(null)
+    keeper.gone = false
+    keeper.setPolicy(view)
+    assert.equal((await call('/invoices')).status, 200)
+  })
+
   it('leaves every other alone', async () => {
     const { keeper, call } = running
     const first = reached()

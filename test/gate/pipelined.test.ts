@@ -85,6 +85,32 @@ describe('attack: what comes behind a request on its connection', () => {
     assert.equal((await keeper.outcome()).status, 'completed')
   })
 
+  it('is not taken behind an answer that ends its connection', async () => {
+    const { keeper, upstream, url } = await open()
+    const socket = dial(url)
+    socket.write('POST /billing/forms HTTP/1.1\r\nHost: gate.test\r\nContent-Length: 4\r\n\r\n')
+    const [answer] = (await once(socket, 'data')) as [Buffer]
+    assert.match(answer.toString(), /^HTTP\/1\.1 401 [\s\S]*\r\nConnection: close\r\n/)
+    socket.write(`body${invoice(1)}${invoice(2)}`)
+    await once(socket, 'close')
+    await turn()
+    assert.equal(keeper.admitted.length, 1)
+    assert.deepEqual(upstream.received, [])
+  })
+
+  it('is answered behind one that did not wait to be asked for its body', async () => {
+    const { upstream, url } = await open()
+    upstream.answer = (request, response) => void response.end(request.url)
+    const unasked = (line: string) =>
+      `${line} HTTP/1.1\r\nHost: gate.test\r\n${BEARER}\r\nExpect: 100-continue\r\n`
+    const last = invoice(9).replace('Host', 'Connection: close\r\nHost')
+    for (const first of [
+      `${unasked('GET /billing/invoices/1')}\r\n`,
+      `${unasked('POST /billing/unknown')}Transfer-Encoding: chunked\r\n\r\n0\r\n\r\n`,
+    ])
+      assert.match((await exchangeRaw(url, first + last)).body, /\/invoices\/9/)
+  })
+
   it('may be no request: what is said of it is not taken for the answer', async () => {
     const { upstream, url } = await open()
     upstream.answer = () => {}

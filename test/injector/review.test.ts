@@ -185,6 +185,14 @@ describe('a review that is none', () => {
     ['no id', reviewOf(agentPod(), { uid: '' })],
     ['an unknown operation', reviewOf(agentPod(), { operation: 'PATCH' })],
     ['an update of nothing', reviewOf(null, { operation: 'UPDATE' })],
+    [
+      'an update of a pod whose containers are no list',
+      reviewOf(agentPod({ spec: { containers: {} } }), { operation: 'UPDATE', oldObject: agentPod() }),
+    ],
+    [
+      'an update of a pod with a container that is none',
+      reviewOf(agentPod(), { operation: 'UPDATE', oldObject: agentPod({ spec: { containers: [null] } }) }),
+    ],
   ] as const)
     it(`is not answered with a yes: ${what}`, () =>
       assert.throws(() => answerReview(review, 'inject', PARTS), { code: 'review_malformed' }))

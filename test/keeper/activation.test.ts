@@ -107,11 +107,52 @@ describe('a trust root that moves on', () => {
     house.shelf.next = policyFault('signing_key_revoked')
     await keeper.activation.reload()
     assert.equal(keeper.activation.inForce(), null)
-    const refusals = (await ofType(ledger, 'policy')).filter(({ data }) => data.action === 'refused')
+    const said = (await ofType(ledger, 'policy')).slice(1)
     assert.deepEqual(
-      refusals.map(({ data }) => data.code),
-      ['policy_withdrawn', 'signing_key_revoked'],
+      said.map(({ data }) => [data.action, data.version, data.code]),
+      [
+        ['withdrawn', 1, 'signing_key_revoked'],
+        ['refused', 0, 'signing_key_revoked'],
+      ],
     )
+  })
+
+  it('is in the log where it came while nobody ran', async t => {
+    const house = await House.build(t)
+    const first = await house.start()
+    await first.keeper.stop()
+    house.shelf.root = house.trustRoot({ version: 2 })
+    const { ledger } = await house.start()
+    const said = (await ofType(ledger, 'policy')).map(({ data }) => [data.action, data.trust])
+    assert.deepEqual(said, [
+      ['activated', 1],
+      ['rechecked', 2],
+    ])
+  })
+
+  it('is in the log with what stands under it, once, and with what comes into force under it again', async t => {
+    const house = await House.build(t)
+    const { keeper, ledger } = await house.start()
+    house.shelf.root = house.trustRoot({ version: 2 })
+    await keeper.activation.reload()
+    await keeper.activation.reload()
+    const { cid } = policyOf(1).policy
+    house.shelf.root = house.trustRoot({ version: 3, revoked: { keys: [], ids: [cid] } })
+    house.shelf.next = policyFault('content_revoked')
+    await keeper.activation.reload()
+    await keeper.stop()
+    // Whether a revoked id may come back is the trust root's to say; a seal by another key may.
+    house.shelf.next = policyOf(1)
+    const again = await house.start()
+    const said = (await ofType(again.ledger, 'policy')).map(({ data }) => [data.action, data.trust])
+    assert.deepEqual(said, [
+      ['activated', 1],
+      ['rechecked', 2],
+      ['withdrawn', 3],
+      ['refused', 3],
+      ['activated', 3],
+    ])
+    assert.notEqual(ledger, again.ledger)
   })
 })
 

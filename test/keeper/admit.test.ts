@@ -7,7 +7,7 @@ import { openSide, sideCipher } from '../../src/ledger/index.js'
 import { nativeCrypto } from '../../src/native/index.js'
 import type { PolicyApi } from '../../src/policy/index.js'
 import { commitment } from '../../src/receipt/index.js'
-import { type Asked, entriesOf, House, ofType, operation, policyOf, REMIND } from './keeper-fixture.js'
+import { type Asked, entriesOf, House, ofType, operation, policyOf, REMIND, until } from './keeper-fixture.js'
 
 describe('admitting a request', () => {
   it('answers an allowed one with the minted credential and a durable receipt', async t => {
@@ -336,16 +336,28 @@ describe('strangers and floods', () => {
     assert.equal(seq, null)
     await keeper.stop()
     const reopened = await house.reopenLedger()
-    const [suppressed] = await ofType(reopened, 'suppressed')
     assert.deepEqual(
-      { code: suppressed?.data.code, count: suppressed?.data.count },
-      { code: 'grant_missing', count: 51 },
+      (await ofType(reopened, 'suppressed')).map(({ data }) => [data.code, data.count]),
+      [
+        ['grant_missing', 1],
+        ['grant_missing', 50],
+      ],
     )
+  })
+
+  it('attack: that refusals are counted is in the log when a keeper is killed before it has counted them', async t => {
+    const house = await House.build(t)
+    const { ledger } = await house.start()
+    const client = await house.connect()
+    for (let i = 0; i < 12; i++) await house.ask(client, { presented: null })
+    await until(async () => (await ofType(ledger, 'suppressed')).length > 0)
+    const [begun] = await ofType(ledger, 'suppressed')
+    assert.deepEqual([begun?.data.code, begun?.data.count], ['grant_missing', 1])
   })
 
   it('denials of an authenticated agent are recorded every one, until its grant is slowed down', async t => {
     const house = await House.build(t)
-    const { ledger } = await house.start({ refusalRate: { burst: 30, perSecond: 1, maxGrants: 10 } })
+    const { ledger } = await house.start({ refusalRate: { burst: 30, perSecond: 0.01, maxGrants: 10 } })
     const client = await house.connect()
     const answers: Asked[] = []
     for (let i = 0; i < 31; i++) answers.push(await house.ask(client, operation('DELETE /invoices/{id}')))
@@ -358,9 +370,26 @@ describe('strangers and floods', () => {
     )
   })
 
+  it('attack: what is refused at length slows its grant down the sooner', async t => {
+    const house = await House.build(t)
+    const side = { seal: (_id: string, record: Uint8Array) => record }
+    await house.start({ refusalRate: { burst: 100, perSecond: 1, maxGrants: 10 }, side })
+    const client = await house.connect()
+    const args = { id: '7', note: 'n'.repeat(1_000_000) }
+    const operations = [{ name: 'DELETE /invoices/{id}', args }]
+    const denied = {
+      ...operation('DELETE /invoices/{id}'),
+      finding: { kind: 'operations', operations } as const,
+    }
+    const answers = [await house.ask(client, denied), await house.ask(client, denied)]
+    assert.deepEqual(codesOf(answers), { denied_by_rule: 1, grant_rate_limited: 1 })
+    const last = answers.at(-1)?.verdict
+    assert.ok(last?.kind === 'refuse' && (last.retryAfterMs ?? 0) > 10_000)
+  })
+
   it('attack: an agent that is refused before any decision is slowed down all the same', async t => {
     const house = await House.build(t)
-    await house.start({ refusalRate: { burst: 3, perSecond: 1, maxGrants: 10 } })
+    await house.start({ refusalRate: { burst: 3, perSecond: 0.01, maxGrants: 10 } })
     const client = await house.connect()
     const answers: Asked[] = []
     for (let i = 0; i < 3; i++) answers.push(await house.ask(client, { foreign: ['x-api-key'] }))

@@ -36,6 +36,17 @@ describe('counting usage', () => {
     assert.equal(counters.usage(HOUR, NOON + 3_600_000), 0)
   })
 
+  it('deletes what counts no more with the next attempt that is written down', async () => {
+    const state = new State()
+    const counters = await Counters.load(state)
+    state.apply(counters.reserve([{ ...HOUR, amount: 1 }], 'a', NOON).changes)
+    counters.usage(HOUR, NOON + 3_600_000)
+    counters.giveBack(counters.reserve([{ ...HOUR, amount: 1 }], 'refused', NOON + 3_600_000))
+    assert.equal(counters.usage(HOUR, NOON + 3_600_000), 0)
+    state.apply(counters.reserve([{ ...HOUR, amount: 1 }], 'b', NOON + 3_600_001).changes)
+    assert.deepEqual([...state.pairs.keys()], ['limit/rule/coder/b'])
+  })
+
   it('starts a day anew at midnight UTC', async () => {
     const counters = await Counters.load(new State())
     const beforeMidnight = Date.UTC(2027, 0, 15, 23, 59, 59, 999)

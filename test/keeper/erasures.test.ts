@@ -2,8 +2,16 @@ import assert from 'node:assert/strict'
 import { randomUUID } from 'node:crypto'
 import { describe, it, type TestContext } from 'node:test'
 import { exportJWK, generateKeyPair } from 'jose'
-import { encodeEnvelope, formatPublicKey, type JsonObject, parseStrictJson } from '../../src/canon/index.js'
+import {
+  contentId,
+  encodeEnvelope,
+  formatPublicKey,
+  type JsonObject,
+  parseStrictJson,
+  utf8,
+} from '../../src/canon/index.js'
 import { type Ledger, sideCipher } from '../../src/ledger/index.js'
+import { nativeCrypto } from '../../src/native/index.js'
 import { type SignedOperateOrder, sealCountersignature, sealOperateOrder } from '../../src/policy/index.js'
 import { House, ORIGIN, ofType, onTheWire, openedPolicy, operation, signingKey } from './keeper-fixture.js'
 
@@ -88,6 +96,8 @@ describe('erasing', () => {
       { attempt, id, by, because },
       { attempt: seqs[0], id: one?.id as string, by: 'maria', because: 'ticket 77' },
     )
+    const { signed } = (receipt as NonNullable<typeof receipt>).data
+    assert.equal(contentId(nativeCrypto, utf8(signed as string)), receipt?.data.order)
     assert.equal(await ledger.side.get(one?.id ?? ''), undefined)
     assert.notEqual(await ledger.side.get(other?.id ?? ''), undefined)
   })

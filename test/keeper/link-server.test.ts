@@ -187,6 +187,21 @@ describe('the link between gate and keeper', () => {
     await Promise.all(open)
   })
 
+  it('attack: takes an outcome however many requests wait', async () => {
+    let release = (): void => {}
+    await listen({
+      admit: request =>
+        new Promise(resolve => {
+          release = () => resolve(allowed(request, 1))
+        }),
+    })
+    const client = await connected({ maxOpenCalls: 1 })
+    const open = client.admit(admitCall)
+    assert.equal((await client.settle(settleCall)).recorded, true)
+    release()
+    await open
+  })
+
   it('answers a fault for a call that failed in the keeper, and says nothing of the reason', async () => {
     const failures: unknown[] = []
     await listen({

@@ -219,6 +219,16 @@ describe('the identity of a pod as a grant', () => {
     assert.equal((await at.house.admin('POST', `/v1/grants/${jti}/revoke`)).status, 200)
     const next = await at.cluster.token(ORIGIN, Date.now())
     for (const each of [token, next]) assert.equal(codeOf(await askAs(at, client, each)), 'grant_revoked')
+    const attempts = (await entriesOf(first.ledger)).filter(entry => entry.type === 'attempt')
+    // What was never noted here is named in no receipt.
+    assert.deepEqual(
+      attempts.map(({ agent }) => [agent.id, agent.grant]),
+      [
+        ['coder', jti],
+        ['coder', jti],
+        ['', ''],
+      ],
+    )
     await first.keeper.stop()
     const { ledger } = await at.house.start({ identities: at.identities })
     const again = await at.house.connect()

@@ -160,7 +160,9 @@ describe('an outcome that the ledger doesn’t take', () => {
     return settle
   }
 
-  it('is written down by itself when the ledger is less busy, once and as the gate told it', async t => {
+  it('is written down by itself when the ledger is less busy, once and as the gate told it', {
+    timeout: 20_000,
+  }, async t => {
     const { house, over } = await scene(t)
     const link = await house.connect()
     const { seq } = await house.ask(link, operation(REMIND))
@@ -212,7 +214,7 @@ describe('a revocation that the ledger doesn’t take', () => {
     assert.equal((await loadRevocations(over.ledger)).has(jti), true)
   })
 
-  it('is written down by itself as well, and ends what was minted', async t => {
+  it('is written down by itself as well, and ends what was minted', { timeout: 20_000 }, async t => {
     const { house, over } = await scene(t)
     const jti = await revokedInVain(house, over)
     assert.deepEqual(house.broker.revoked, [])

@@ -132,6 +132,29 @@ describe('a halt', () => {
     assert.equal(codeOf(await ask()), 'allowed', 'a grant that was issued elsewhere is not known here')
   })
 
+  it('attack: no flood of harmless requests hides what a halted agent tries next', async t => {
+    const { house, ledger, link, stop } = await scene(t)
+    const { body } = await house.admin('POST', '/v1/grants', {
+      order: parseStrictJson(encodeEnvelope(house.order())),
+    })
+    const presented = { slot: 'bearer', token: body.token as string } as const
+    await stop('halt', CODER)
+    for (let i = 0; i < 12; i++)
+      await house.ask(link, { ...operation('GET /invoices/{id}', String(i)), presented })
+    const { verdict } = await house.ask(link, { ...operation('DELETE /invoices/{id}', '7'), presented })
+    assert.equal(verdict.kind === 'refuse' && verdict.code, 'agent_halted')
+    const entries = await entriesOf(ledger)
+    const attempts = entries.filter(entry => entry.type === 'attempt')
+    assert.deepEqual(
+      attempts.map(({ agent }) => agent.id),
+      Array.from({ length: 13 }, () => 'coder'),
+    )
+    const found: string[] = []
+    const references = new References()
+    for (const entry of entries) references.audit(entry, (code, seq) => found.push(`${code} ${seq}`))
+    assert.deepEqual(found, [], 'who verifies finds nothing in it')
+  })
+
   it('of a name that nobody has is in force, and said to be of nobody', async t => {
     const { stop } = await scene(t)
     const known = async (of: object) => (await stop('halt', { ...CODER, of })).body.known

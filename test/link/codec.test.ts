@@ -142,6 +142,15 @@ describe('the codec of the link', () => {
     assertRefused(() => read(encodeFrame(0x03, JSON.stringify('x'.repeat(5_000)))), 'frame_too_large')
   })
 
+  it('attack: an answer to what was not sent is refused, so that nothing that was done gives its limits back', () => {
+    const nothing = { http: 0, upstreamId: null, responseSha256: null, responseBytes: 0 }
+    const sent = (changes: object) => () =>
+      overTheWire(fromGate, aSettle({ status: 'not_sent', ...nothing, ...changes }))
+    assert.ok(sent({})())
+    for (const answered of [{ http: 200 }, { upstreamId: 'req_1' }, { responseSha256: 'c'.repeat(64) }])
+      assertRefused(sent(answered), 'frame_malformed')
+  })
+
   it('attack: unknown types, empty frames and the other side’s messages are refused', () => {
     assertRefused(() => read(encodeFrame(0x04, '{}')), 'frame_malformed')
     assertRefused(() => read(Buffer.from([0, 0, 0, 0, 1])), 'frame_malformed')

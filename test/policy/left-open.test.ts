@@ -12,6 +12,7 @@ const APIS = `  shop:
     credential: shop
     routes:
       - { route: "POST /orders/{order}/note", class: update }
+      - { route: "POST /payments", class: update, resources: { order: "items[].order" } }
   stripe: { catalog: stripe, credential: stripe }
   github: { catalog: github, upstream: "https://api.github.com", credential: github }
   nodes: { catalog: github-graphql, upstream: "https://api.github.com", credential: github }
@@ -343,6 +344,16 @@ describe('attack: a repository, an issue or a person by another node id, or wher
     assert.equal(commit('{ id: "REF_kwDOABPHja9yZWZzL2hlYWRzL21haW4" }'), 'deny kept')
   })
 
+  it('is met by what lies in it, as far as that says so', () => {
+    const policy = denying('repository', BEFORE)
+    const branch = (id: string): string => ask(policy, `deleteRef(input: { refId: "${id}" })`)
+    assert.equal(branch('REF_kwDOABPHja9yZWZzL2hlYWRzL21haW4'), 'deny kept')
+    assert.equal(branch('MDM6UmVmMTI5NjI2OTpyZWZzL2hlYWRzL21haW4='), 'deny kept')
+    assert.equal(branch('REF_kwDOABPHjK9yZWZzL2hlYWRzL21haW4'), 'allow')
+    assert.equal(ask(policy, 'lockLockable(input: { lockableId: "I_kwDOABPHjQc" })'), 'deny kept')
+    assert.equal(ask(policy, 'lockLockable(input: { lockableId: "I_kwDOABPHjAc" })'), 'allow')
+  })
+
   it('a name, which no call to this API says, isn’t sealed', () => {
     for (const id of ['acme/shop', 'acme', 'acme/*'])
       assert.throws(() => denying('repository', id), /Requests to nodes name a repository by node ids/)
@@ -413,5 +424,28 @@ describe('attack: what is in an environment, past a deny of the environment', ()
   it('isn’t by a deny of things of another type, nor by one of any', () => {
     for (const pattern of ['{ type: volume, id: e-prod }', '{ type: environment, id: "*" }'])
       assert.equal(remove(policyOf(pattern), 'e-prod'), 'allow', pattern)
+  })
+})
+
+describe('attack: an order that the body of an own route names, past a deny of the order', () => {
+  const policy = policyWith(
+    '{ id: kept, deny: { api: shop, resources: [{ type: order, id: o_1 }] } }',
+    '{ api: shop, class: update }',
+  )
+  const pay = (body: object): string =>
+    effectOf(policy, {
+      api: 'shop',
+      method: 'POST',
+      target: '/payments',
+      type: JSON_TYPE,
+      body: JSON.stringify(body),
+    })
+
+  it('is met in a list, as a number or an object, and where none is named', () => {
+    assert.equal(pay({ items: [{ order: 'o_2' }, { order: 'o_1' }] }), 'deny kept')
+    assert.equal(pay({ items: [{ order: { id: 'o_1' } }] }), 'deny kept')
+    assert.equal(pay({ items: { order: 'o_1' } }), 'deny kept')
+    assert.equal(pay({}), 'deny kept')
+    assert.equal(pay({ items: [{ order: 'o_2' }] }), 'allow')
   })
 })

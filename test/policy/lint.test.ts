@@ -1,5 +1,7 @@
 import assert from 'node:assert/strict'
+import { readFileSync } from 'node:fs'
 import { describe, it } from 'node:test'
+import { openAwsShelf } from '../../src/cli/aws-shelf.js'
 import { lintPolicy } from '../../src/policy/index.js'
 import { policyText, sourceOf } from './a-policy.js'
 import { Authenticator } from './authenticator.js'
@@ -184,4 +186,28 @@ it('attack: thousands of rules are not each held against each other', () => {
   const rules = Array.from({ length: 3_000 }, (_, n) => `${one(`a${n}`, n)}\n${one(`b${n}`, n)}`).join('\n')
   const found = lintPolicy(sourceOf(policyText(rules)), { catalogs: new Map(), files: new Map(), nowMs: 0 })
   assert.equal(found.filter(({ code }) => code === 'duplicate_rule').length, 3_000)
+})
+
+describe('a deny of a bucket', () => {
+  const source = readFileSync(new URL('../../../config/policies/aws.yaml', import.meta.url), 'utf8')
+  const warned = (kept: string): boolean => {
+    const text = `${source}\n  - { id: kept, deny: { api: aws, ${kept} }, because: It is kept. }\n`
+    const options = { catalogs: new Map(), aws: openAwsShelf(), files: new Map(), nowMs: NOW }
+    const found = lintPolicy(sourceOf(text), options)
+    assert.ok(!found.some(({ severity }) => severity === 'error'), JSON.stringify(found))
+    return found.some(({ code }) => code === 'objects_left_out')
+  }
+  const BUCKET = '"arn:aws:s3:::acme-releases"'
+
+  it('warns of the objects in it, which it doesn’t meet', () =>
+    assert.ok(warned(`class: irreversible, resources: [${BUCKET}]`)))
+
+  const quietOnes = {
+    'where the objects are named as well': `class: irreversible, resources: [${BUCKET}, "arn:aws:s3:::acme-releases/*"]`,
+    'where some of the objects are named': `class: irreversible, resources: [${BUCKET}, "arn:aws:s3:::acme-releases/web/*"]`,
+    'where the operations are of the bucket': `operations: ["s3:DeleteBucket"], resources: [${BUCKET}]`,
+    'where a star covers both': 'class: irreversible, resources: ["arn:aws:s3:::acme-*"]',
+  }
+  for (const [where, kept] of Object.entries(quietOnes))
+    it(`doesn’t ${where}`, () => assert.ok(!warned(kept)))
 })

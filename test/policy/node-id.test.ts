@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
-import { isSameNode, mayNameNodes, nodeIdOf } from '../../src/policy/node-id.js'
+import { isSameNode, liesInNode, mayNameNodes, nodeIdOf } from '../../src/policy/node-id.js'
 
 const legacy = (text: string): string => Buffer.from(text).toString('base64')
 const packed = (prefix: string, ...bytes: number[]): string =>
@@ -21,12 +21,13 @@ function same(a: string, b: string): boolean {
 describe('a node id of GitHub', () => {
   it('is read in both forms', () => {
     assert.equal(REPOSITORY, 'R_kgDOABPHjQ')
-    assert.deepEqual(nodeIdOf(REPOSITORY), { type: 'R', isPrefix: true, key: '1296269' })
+    assert.deepEqual(nodeIdOf(REPOSITORY), { type: 'R', isPrefix: true, key: '1296269', within: null })
     assert.equal(legacy('010:Repository1296269'), 'MDEwOlJlcG9zaXRvcnkxMjk2MjY5')
     assert.deepEqual(nodeIdOf('MDEwOlJlcG9zaXRvcnkxMjk2MjY5'), {
       type: 'Repository',
       isPrefix: false,
       key: '1296269',
+      within: null,
     })
   })
 
@@ -40,6 +41,46 @@ describe('a node id of GitHub', () => {
     assert.ok(same(packed('REF', 0x93, 0, ...NUMBER, ...ref), legacy('03:Ref1296269:refs/heads/main')))
     const long = [...Buffer.from('a'.repeat(40))]
     assert.ok(same(packed('C', 0x93, 0, 7, 0xda, 0, 40, ...long), packed('C', 0x93, 0, 7, 0xd9, 40, ...long)))
+  })
+
+  it('attack: is the same node where its number is written as only a lenient reader takes it', () => {
+    const [, ...digits] = NUMBER
+    const double = Buffer.alloc(8)
+    double.writeDoubleBE(1296269)
+    for (const written of [
+      packed('R', 0x92, 0, 0xd2, ...digits),
+      packed('R', 0x92, 0, 0xd3, 0, 0, 0, 0, ...digits),
+      packed('R', 0x92, 0, 0xcf, 0, 0, 0, 0, ...digits),
+      packed('R', 0x92, 0, 0xcb, ...double),
+      packed('R', 0x92, 0, 0xa8, ...Buffer.from('01296269')),
+      packed('R', 0x92, 0, 0xc4, 7, ...Buffer.from('1296269')),
+      packed('R', 0xdc, 0, 2, 0, ...NUMBER),
+      packed('R', 0xdd, 0, 0, 0, 2, 0, ...NUMBER),
+      `${REPOSITORY}.`,
+      'R_kgDO!ABPHjQ',
+      'MDEwOlJlcG9z.aXRvcnkxMjk2MjY5',
+      legacy('010:Repository01296269'),
+      legacy('010:Repository 1296269'),
+      legacy('010:Repository1296269x'),
+    ])
+      assert.ok(same(REPOSITORY, written), written)
+  })
+
+  it('lies in the repository that it names', () => {
+    const lies = (own: string, place: string): boolean => {
+      const [one, other] = [nodeIdOf(own), nodeIdOf(place)]
+      assert.ok(one !== null && other !== null, `${own} ${place}`)
+      return liesInNode(one, other)
+    }
+    assert.ok(lies(ISSUE, REPOSITORY))
+    assert.ok(lies(ISSUE, legacy('010:Repository1296269')))
+    assert.ok(lies(legacy('03:Ref1296269:refs/heads/main'), REPOSITORY))
+    assert.ok(!lies(ISSUE, legacy('010:Repository7')))
+    assert.ok(!lies(ISSUE, packed('O', 0x92, 0, ...NUMBER)))
+    assert.ok(!lies(REPOSITORY, ISSUE))
+    const items = packed('PVTI', 0x94, 1, ...NUMBER, 3, 4)
+    assert.ok(lies(items, packed('U', 0x92, 0, ...NUMBER)), 'a person’s project')
+    assert.ok(!lies(items, REPOSITORY))
   })
 
   it('is not another node', () => {

@@ -93,4 +93,12 @@ describe('a statement that a deny of the same words keeps', () => {
     assert.deepEqual(broken([allow], [order('web')]), [])
     assert.deepEqual(broken([allow], [order('web-1')]), ['n0'])
   })
+
+  it('a repository is the one that an issue lies in', () => {
+    const issue = 'I_kwDOABPHjQc'
+    assert.deepEqual(broken([remove(issue)], ['api: shop, resources: [R_kgDOABPHjQ]']), ['n0'])
+    assert.deepEqual(broken([remove(issue)], ['api: shop, resources: [R_kgDOABPHjA]']), [])
+    const kept = 'deny: { api: shop, resources: [R_kgDOABPHjQ] }'
+    assert.deepEqual(broken([remove(issue), kept], ['api: shop, class: irreversible']), [])
+  })
 })

@@ -100,7 +100,126 @@ const WRITTEN_OTHERWISE: typeof MET = [
   ],
 ]
 
+const TABLE = `arn:aws:dynamodb:${HOME}:table/orders`
+const TOLD = { ServiceNamespace: 'ecs', ScalableDimension: 'ecs:service:DesiredCount' }
 const DATABASE = `arn:aws:rds:${HOME}:db:prod`
+/** What belongs to a thing, or stands for it, under an id or an ARN of its own. */
+const PARTS: typeof MET = [
+  ['rds:DeleteDBInstanceAutomatedBackup', { DbiResourceId: 'db-ABCDEFGH' }, DATABASE],
+  [
+    'rds:DeleteDBInstanceAutomatedBackup',
+    { DBInstanceAutomatedBackupsArn: `arn:aws:rds:${HOME}:auto-backup:ab-1` },
+    DATABASE,
+  ],
+  [
+    'rds:DeleteDBInstanceAutomatedBackup',
+    { DbiResourceId: 'db-ABCDEFGH' },
+    `arn:aws:rds:${HOME}:auto-backup:ab-1`,
+  ],
+  [
+    'rds:DeleteDBClusterAutomatedBackup',
+    { DbClusterResourceId: 'cluster-ABC' },
+    `arn:aws:rds:${HOME}:cluster:prod`,
+  ],
+  [
+    'rds:DeleteDBClusterAutomatedBackup',
+    { DbClusterResourceId: 'cluster-ABC' },
+    `arn:aws:rds:${HOME}:cluster-auto-backup:ab-1`,
+  ],
+  ['dynamodb:DeleteBackup', { BackupArn: `${TABLE}/backup/0123-4567` }, TABLE],
+  ['dynamodb:RestoreTableFromBackup', { TargetTableName: 'copy', BackupArn: `${TABLE}/backup/0123` }, TABLE],
+  [
+    'backup:DeleteRecoveryPoint',
+    { BackupVaultName: 'v', RecoveryPointArn: `${TABLE}/backup/0123-4567` },
+    TABLE,
+  ],
+  ['dynamodbstreams:GetShardIterator', { StreamArn: `${TABLE}/stream/2026`, ShardId: 's' }, TABLE],
+  [
+    'redshift:DeleteClusterSnapshot',
+    { SnapshotIdentifier: 's', SnapshotClusterIdentifier: 'prod' },
+    `arn:aws:redshift:${HOME}:cluster:prod`,
+  ],
+  ['redshift:DeleteClusterSnapshot', { SnapshotIdentifier: 's' }, `arn:aws:redshift:${HOME}:cluster:prod`],
+  [
+    'logs:DeleteLogStream',
+    { logGroupName: '/prod', logStreamName: 'a' },
+    `arn:aws:logs:${HOME}:log-group:/prod`,
+  ],
+  [
+    'kinesis:DeregisterStreamConsumer',
+    { ConsumerARN: `arn:aws:kinesis:${HOME}:stream/orders/consumer/c:1` },
+    `arn:aws:kinesis:${HOME}:stream/orders`,
+  ],
+  [
+    'ecs:DeleteTaskSet',
+    { cluster: 'prod', service: 'web', taskSet: 'ecs-svc/1' },
+    `arn:aws:ecs:${HOME}:service/prod/web`,
+  ],
+  [
+    'application-autoscaling:RegisterScalableTarget',
+    { ...TOLD, ResourceId: 'service/prod/web', MaxCapacity: 0 },
+    `arn:aws:ecs:${HOME}:service/prod/web`,
+  ],
+  [
+    'application-autoscaling:DeregisterScalableTarget',
+    { ...TOLD, ResourceId: 'service/prod/web' },
+    `arn:aws:application-autoscaling:${HOME}:scalable-target/0ec51c0f`,
+  ],
+  ...(
+    [
+      ['table/orders', TABLE],
+      ['table/orders/index/by-day', TABLE],
+      ['cluster:prod', `arn:aws:rds:${HOME}:cluster:prod`],
+      ['function:pay:live', `arn:aws:lambda:${HOME}:function:pay`],
+      ['replication-group/prod', `arn:aws:elasticache:${HOME}:replicationgroup:prod`],
+      ['endpoint/prod/variant/a', `arn:aws:sagemaker:${HOME}:endpoint/prod`],
+      ['keyspace/k/table/t', `arn:aws:cassandra:${HOME}:/keyspace/k/table/t`],
+    ] as const
+  ).map(([id, arn]): (typeof MET)[number] => [
+    'application-autoscaling:DeleteScalingPolicy',
+    { ...TOLD, PolicyName: 'p', ResourceId: id },
+    arn,
+  ]),
+  [
+    'apigateway:DeleteStage',
+    { restApiId: 'a1', stageName: 'prod' },
+    'arn:aws:apigateway:eu-west-1::/restapis/a1',
+  ],
+  [
+    'redshift:RestoreFromClusterSnapshot',
+    { ClusterIdentifier: 'copy', SnapshotIdentifier: 's', SnapshotClusterIdentifier: 'prod' },
+    `arn:aws:redshift:${HOME}:snapshot:prod/s`,
+  ],
+  ['ec2:DetachVolume', { VolumeId: 'vol-1' }, ec2('instance/i-0prod')],
+  ['ec2:ReplaceRouteTableAssociation', { AssociationId: 'rtbassoc-0a', RouteTableId: 'rtb-1' }, SUBNET],
+  [
+    'ec2:ReplaceRouteTableAssociation',
+    { AssociationId: 'rtbassoc-0a', RouteTableId: 'rtb-1' },
+    ec2('route-table/rtb-0prod'),
+  ],
+]
+
+/** The same of another thing. */
+const OTHERS_PARTS: typeof MET = [
+  ['dynamodb:DeleteBackup', { BackupArn: `${TABLE}-2/backup/0123-4567` }, TABLE],
+  [
+    'redshift:DeleteClusterSnapshot',
+    { SnapshotIdentifier: 's', SnapshotClusterIdentifier: 'dev' },
+    `arn:aws:redshift:${HOME}:cluster:prod`,
+  ],
+  [
+    'application-autoscaling:RegisterScalableTarget',
+    { ...TOLD, ResourceId: 'service/dev/web', MaxCapacity: 0 },
+    `arn:aws:ecs:${HOME}:service/prod/web`,
+  ],
+  [
+    'apigateway:DeleteStage',
+    { restApiId: 'a1', stageName: 'dev' },
+    'arn:aws:apigateway:eu-west-1::/restapis/a1/stages/prod',
+  ],
+  ['ec2:DetachVolume', { VolumeId: 'vol-1', InstanceId: 'i-0dev' }, ec2('instance/i-0prod')],
+]
+
 const CLUSTER = `arn:aws:ecs:${HOME}:cluster/prod`
 const FUNCTION = `arn:aws:lambda:${HOME}:function:pay`
 const STACK = `arn:aws:cloudformation:${HOME}:stack/prod/*`
@@ -310,14 +429,14 @@ const MISSED: typeof MET = [
 ]
 
 describe('attack: a thing from a place that makes no ARN, past a rule that names its ARN', () => {
-  for (const [name, args, arn] of [...MET, ...WRITTEN_OTHERWISE, ...CALLED])
+  for (const [name, args, arn] of [...MET, ...WRITTEN_OTHERWISE, ...CALLED, ...PARTS])
     it(`${name} ${JSON.stringify(args)} may be ${arn}`, () => {
       assert.equal(reached('deny', arn, name, args), 'yes')
       assert.notEqual(reached('hold', arn, name, args), 'no')
       assert.equal(reached('allow', arn, name, args), 'no')
     })
 
-  for (const [name, args, arn] of MISSED)
+  for (const [name, args, arn] of [...MISSED, ...OTHERS_PARTS])
     it(`${name} ${JSON.stringify(args)} is not ${arn}`, () => {
       assert.equal(reached('deny', arn, name, args), 'no')
       assert.equal(reached('hold', arn, name, args), 'no')
@@ -327,6 +446,17 @@ describe('attack: a thing from a place that makes no ARN, past a rule that names
     it(`${name} ${JSON.stringify(args)} has nothing to do with ${arn}`, () => {
       assert.equal(reached('deny', arn, name, args), 'no')
     })
+
+  it('an API is named by the path that it is called by', () => {
+    const api = 'arn:aws:apigateway:eu-west-1::'
+    const stages: readonly (readonly [arn: string, name: string, args: JsonObject])[] = [
+      [`${api}/restapis/a1/stages/prod`, 'apigateway:DeleteStage', { restApiId: 'a1', stageName: 'prod' }],
+      [`${api}/apis/a1/stages/prod`, 'apigatewayv2:DeleteStage', { ApiId: 'a1', StageName: 'prod' }],
+    ]
+    for (const [arn, name, args] of stages)
+      for (const effect of ['allow', 'hold', 'deny'] as const)
+        assert.equal(reached(effect, arn, name, args), 'yes')
+  })
 
   it('another account’s things of the service are in its account', () => {
     const args = { AwsAccountId: '999999999999', DashboardId: 'sales' }

@@ -83,7 +83,7 @@ for (const each of CASES) {
       path,
       query,
       service,
-      headers: { 'x-amz-meta-note': '  two   spaces  ' },
+      headers: { 'x-amz-meta-note': '  two   spaces \t and\ttabs  ' },
     })
     const scope = { date: '20260422T101500Z', region: 'eu-west-1', service }
     const key = signingKey(SECRET, scope, portableCrypto)

@@ -48,6 +48,53 @@ describe('routesCatalog', () => {
     )
   })
 
+  it('names what the body holds beside what the path does, and leaves it open where it doesn’t', () => {
+    const merging = openCatalog(
+      routesCatalog(
+        'billing',
+        [
+          {
+            route: 'POST /invoices/{id}/merge',
+            classes: ['irreversible'],
+            resources: { invoice: ['into', 'lines[].invoice'], customer: 'customer' },
+          },
+        ],
+        UPSTREAM,
+      ),
+    )
+    const merged = (body: object) =>
+      operationIn(
+        merging,
+        request('POST', '/invoices/in_1/merge', { headers: [JSON_TYPE], body: JSON.stringify(body) }),
+      )
+    const whole = merged({ into: 'in_2', lines: [{ invoice: 'in_3' }, { invoice: 4 }], customer: 'c_1' })
+    assert.deepEqual(whole.resources, [
+      ...['in_1', 'in_2', 'in_3', '4'].map(id => ({ type: 'invoice', id })),
+      { type: 'customer', id: 'c_1' },
+    ])
+    assert.equal(whole.spellings, undefined)
+    assert.deepEqual(merged({ note: 'x' }).spellings, [{ type: 'customer', id: '*', like: '*' }])
+  })
+
+  it('attack: a resource in the body under another spelling of its member', () => {
+    const paying = openCatalog(
+      routesCatalog(
+        'billing',
+        [{ route: 'POST /pay', classes: ['billing'], resources: { invoice: 'lines[].invoice' } }],
+        UPSTREAM,
+      ),
+    )
+    for (const body of [
+      '{"lines":[{"invoice":"in_1"},{"Invoice":"in_2"}]}',
+      '{"lines":[{"invoice":"in_1"}],"Lines":[{"invoice":"in_2"}]}',
+      '{"LINES":[{"invoice":"in_2"}]}',
+    ])
+      assert.equal(
+        refusalOf(paying, request('POST', '/pay', { headers: [JSON_TYPE], body })),
+        'parameter_ambiguous',
+      )
+  })
+
   it('records what it was made from', () => {
     const route = { route: 'GET /a', classes: ['read'] } as const
     const [one, same, other] = [[route], [route], [{ ...route, route: 'GET /b' }]].map(
@@ -75,6 +122,12 @@ describe('openapiCatalog', () => {
       '/invoices/{id}/void': { post: { requestBody: { content: { 'text/csv': {} } } } },
       '/jobs': { post: { operationId: 'purgeQueue' } },
       '/keys': { get: { 'x-countersign-class': ['sensitive_read'], 'x-countersign-effect': 'keys' } },
+      '/merge': {
+        post: {
+          requestBody: { content: { 'application/json': {} } },
+          'x-countersign-resources': { invoice: ['into', 'from[]'], customer: 'customer' },
+        },
+      },
     },
     components: {
       requestBodies: {
@@ -113,8 +166,28 @@ describe('openapiCatalog', () => {
         'POST /api/v1/invoices',
         'POST /api/v1/invoices/{id}/void',
         'POST /api/v1/jobs',
+        'POST /api/v1/merge',
         'TRACE /api/v1/invoices/{id}',
       ].sort(),
+    )
+  })
+
+  it('names what the description says that the body names', () => {
+    const body = JSON.stringify({ into: 'in_1', from: ['in_2', 'in_3'] })
+    const operation = operationIn(catalog, request('POST', '/api/v1/merge', { headers: [JSON_TYPE], body }))
+    assert.deepEqual(
+      operation.resources,
+      ['in_1', 'in_2', 'in_3'].map(id => ({ type: 'invoice', id })),
+    )
+    assert.deepEqual(operation.spellings, [{ type: 'customer', id: '*', like: '*' }])
+    assert.throws(
+      () =>
+        openapiCatalog(
+          'billing',
+          { openapi: '3.1.0', paths: { '/a': { post: { 'x-countersign-resources': { invoice: 3 } } } } },
+          UPSTREAM,
+        ),
+      { code: 'catalog_malformed' },
     )
   })
 

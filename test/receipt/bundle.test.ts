@@ -340,6 +340,7 @@ describe('attack: a bundle', () => {
     }
     const good = await told('admin')
     assert.deepEqual([good.codes, good.recovered?.lost, good.recovered?.epoch], [[], 3, 2])
+    assert.equal(good.recovered?.known, null)
     assert.deepEqual((await told(null)).codes, ['recover_missing'])
     assert.deepEqual((await told('thief')).codes, ['recover_unproven'])
     assert.deepEqual((await told('admin', { lost: 0 })).codes, ['recover_unproven'])

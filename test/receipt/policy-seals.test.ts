@@ -20,20 +20,25 @@ describe('the seal of a policy that was put in force', () => {
     assert.deepEqual(audited([T], new Map([['ed25519:maria', T]])), {
       found: [`policy_revoked 0: since ${new Date(T).toISOString()}`],
       doubted: 0,
+      unproven: 0,
     })
   })
 
   it('stands where the key was revoked later, also when the policy is put in force again after that', () => {
     const revoked = new Map([['ed25519:maria', T + 1]])
-    assert.deepEqual(audited([T, T + 2], revoked), { found: [], doubted: 0 })
+    assert.deepEqual(audited([T, T + 2], revoked), { found: [], doubted: 0, unproven: 0 })
   })
 
   it('stands, and is told, where nobody says since when the key was revoked', () => {
     const revoked = new Map([['ed25519:maria', Number.NEGATIVE_INFINITY]])
-    assert.deepEqual(audited([T, T + 2], revoked), { found: [], doubted: 1 })
+    assert.deepEqual(audited([T, T + 2], revoked), { found: [], doubted: 1, unproven: 0 })
   })
 
-  it('is not judged where the policy is not at hand', () => {
-    assert.deepEqual(audited([T], new Map([['ed25519:maria', T]]), OTHER), { found: [], doubted: 0 })
+  it('is told to be unproven where the policy is not at hand, or nobody has sealed it', () => {
+    assert.deepEqual(audited([T], new Map([['ed25519:maria', T]]), OTHER), {
+      found: [],
+      doubted: 0,
+      unproven: 1,
+    })
   })
 })

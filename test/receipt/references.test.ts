@@ -130,22 +130,40 @@ const SOUND: Readonly<Record<string, readonly Step[]>> = {
     policy(),
     denied({ agent: { id: '', environment: '', task: '', owner: '', grant: '' } }),
   ],
-  'an attempt that began before its policy was replaced and its grant revoked': [
+  'an admission while the next policy was being written, and a question before its grant was revoked': [
     ...FURNISHED,
     [200, policy({ cid: NEXT_CID, version: 2 })],
-    grant({ action: 'revoked' }),
     [20_300, attempt()],
+    approval(),
+    grant({ action: 'revoked' }),
+    held(),
+  ],
+  'refusals of an agent whose grant was revoked': [
+    ...FURNISHED,
+    [200, grant({ action: 'revoked' })],
+    [
+      20_300,
+      denied({ id: idAt(START + 20_000), decision: { effect: 'deny', code: 'grant_revoked', rule: null } }),
+    ],
   ],
   'a policy that is put in force again under its own number': [...FURNISHED, policy(), attempt()],
+  'a policy that was withdrawn and put in force again, under another version of the trust root': [
+    ...FURNISHED,
+    policy({ action: 'rechecked', trust: 2, root: CID }),
+    policy({ action: 'withdrawn', code: 'signing_key_revoked', trust: 3, root: NEXT_CID }),
+    policy({ trust: 3, root: NEXT_CID }),
+    attempt(),
+  ],
   'refused updates': [
     ...FURNISHED,
     policy({ action: 'refused', cid: null, version: 0, code: 'expiry_past' }),
     attempt(),
   ],
-  'denials under an expired policy, and what began before': [
+  'denials under an expired policy, and a question that was asked before': [
     ...FURNISHED,
+    approval(),
     [500, policy({ action: 'expired' })],
-    attempt(),
+    held(),
     denied({ id: idAt(START + 600) }),
   ],
   'a request that was held twice, approved by two people, and passed': [
@@ -303,6 +321,46 @@ const ATTACKS: Readonly<Record<string, readonly [code: string, seq: number, step
     'grant_ended',
     6,
     [...FURNISHED, grant({ action: 'revoked' }), [5_000, attempt({ id: idAt(START + 5_000) })]],
+  ],
+  'an admission behind the end of its grant, whose id is of before': [
+    'grant_ended',
+    6,
+    [...FURNISHED, [1_000, grant({ action: 'revoked' })], [2_000, attempt()]],
+  ],
+  'an admission half an hour behind the policy that replaced its own, whose id is of before': [
+    'policy_superseded',
+    6,
+    [...FURNISHED, [1_000, policy({ cid: NEXT_CID, version: 2 })], [HOUR / 2, attempt()]],
+  ],
+  'an admission behind the end of its policy, whose id is of before': [
+    'policy_expired',
+    6,
+    [...FURNISHED, [1_000, policy({ action: 'expired' })], [2_000, attempt()]],
+  ],
+  'an admission half an hour behind the end of its credential, whose id is of before': [
+    'mint_ended',
+    6,
+    [...FURNISHED, [1_000, mint({ action: 'revoked' })], [HOUR / 2, attempt()]],
+  ],
+  'an admission behind the withdrawal of its policy, whose id is of before': [
+    'policy_withdrawn',
+    6,
+    [...FURNISHED, policy({ action: 'withdrawn', code: 'content_revoked' }), attempt()],
+  ],
+  'the withdrawal of a policy that is not in force': [
+    'policy_order',
+    3,
+    [policy(), policy({ action: 'withdrawn', cid: NEXT_CID })],
+  ],
+  'a trust root that was cut back': [
+    'trust_order',
+    3,
+    [policy({ trust: 2, root: CID }), policy({ cid: NEXT_CID, version: 2, trust: 1, root: CID })],
+  ],
+  'another trust root of the same number': [
+    'trust_order',
+    3,
+    [policy({ trust: 2, root: CID }), policy({ action: 'rechecked', trust: 2, root: NEXT_CID })],
   ],
   'a held request that asked for no approval': [
     'approval_unfit',
@@ -493,6 +551,21 @@ const ATTACKS: Readonly<Record<string, readonly [code: string, seq: number, step
   ],
 }
 
+for (const [what, lie] of Object.entries({
+  'with a status of its own': { http: 200 },
+  'with a request id': { http: 0, upstream_id: 'r-1' },
+  'with a response': { http: 0, resp_c: HEX, resp_len: 2 },
+}))
+  test(`attack: an answer to what was not sent, ${what}, is found`, async () => {
+    const log = logOf([...FURNISHED])
+    const seq = log.append(attempt())
+    log.append(outcomeBody(seq, log.leaves[seq] as string, { status: 'not_sent', ...lie }))
+    assert.deepEqual(
+      (await findingsIn(log)).map(finding => [finding.code, finding.seq]),
+      [['outcome_unfit', seq + 1]],
+    )
+  })
+
 for (const [what, [code, seq, steps]] of Object.entries(ATTACKS))
   test(`attack: ${what} is found`, async () => {
     const findings = await findingsIn(logOf(steps))
@@ -595,7 +668,7 @@ test('what was counted is said: policies, grants, approvals, credentials and sto
     ...{ crypto: nativeCrypto, keys: log.keys(), checkpoints: [], audits: [references] },
   })
   assert.deepEqual(references.summary(), {
-    policies: { activated: 1, refused: 0, expired: 0 },
+    policies: { activated: 1, refused: 0, withdrawn: 0, expired: 0 },
     grants: { issued: 1, revoked: 1, earlier: 0 },
     approvals: { requested: 1, consumed: 0, expired: 0 },
     mints: { minted: 1, ended: 1 },

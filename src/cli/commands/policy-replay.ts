@@ -42,29 +42,22 @@ function shown({ attempts, same, differences, unknown, undecided, observed }: Re
     unknown: unknown.length,
     undecided,
     observed,
-    differences: differences.map(({ attempt: { entry, effect }, decision }) => ({
-      seq: entry.seq,
-      agent: entry.agent.id,
-      api: entry.req.api,
-      operations: entry.ops.map(({ name }) => name),
-      recorded: { effect, code: entry.decision.code, rule: entry.decision.rule },
-      now: { effect: decision.effect, code: decision.code, rule: decision.rule },
-    })),
-    untold: unknown.map(({ attempt, why }) => ({ seq: attempt.entry.seq, why })),
+    differences,
+    untold: unknown,
   }
 }
 
 function print(report: ReplayReport, io: Io): void {
   const { attempts, same, differences, unknown, undecided, observed } = report
-  const effects = groupedBy(differences, each => `${each.attempt.effect} → ${each.decision.effect}`)
+  const effects = groupedBy(differences, each => `${each.recorded.effect} → ${each.now.effect}`)
   for (const [change, differing] of effects) {
     printLine(io, `${change}: ${counted(differing.length)}`)
     for (const [what, same] of groupedBy(differing, describe))
-      printLine(io, `  ${what}; ${receipts(same.map(each => each.attempt.entry.seq))}`)
+      printLine(io, `  ${what}; ${receipts(same.map(({ seq }) => seq))}`)
   }
   for (const [why, untold] of groupedBy(unknown, each => each.why)) {
     printLine(io, `can’t tell: ${counted(untold.length)}, ${why}`)
-    printLine(io, `  ${receipts(untold.map(each => each.attempt.entry.seq))}`)
+    printLine(io, `  ${receipts(untold.map(({ seq }) => seq))}`)
   }
   printLine(
     io,
@@ -79,10 +72,10 @@ function print(report: ReplayReport, io: Io): void {
     )
 }
 
-function describe({ attempt: { entry }, decision }: Difference): string {
-  const what = entry.ops.map(({ name }) => word(name)).join(', ')
-  const before = word(entry.decision.rule ?? entry.decision.code)
-  return `${word(entry.agent.id)} ${word(entry.req.api)} ${what}: ${before} → ${word(decision.rule ?? decision.code)}`
+function describe({ agent, api, operations, recorded, now }: Difference): string {
+  const what = operations.map(word).join(', ')
+  const [before, after] = [recorded, now].map(({ rule, code }) => word(rule ?? code))
+  return `${word(agent)} ${word(api)} ${what}: ${before} → ${after}`
 }
 
 const MAX_RECEIPTS = 8

@@ -11,6 +11,7 @@ export const TRAIL_FINDINGS = {
   role_assumed_elsewhere: 'the agents’ role was assumed, and no receipt made that session',
   session_unknown: 'a session of the agents’ role acted, and no receipt made it',
   call_unrecorded: 'credentials that the sidecar made were used for a call that no receipt records',
+  call_differs: 'a call that changes something has the request id of a receipt that names another',
   session_outlived: 'credentials that the sidecar made were used after they had expired',
   principal_forbidden: 'a principal that agents must not be acted',
 } as const
@@ -175,6 +176,7 @@ function judge(event: TrailEvent, { roles, forbidden, sessions, calls }: Known):
   if (principal.invokedBy !== null) return { kind: 'byAws' }
   const call = event.requestId === null ? undefined : calls.get(event.requestId)
   if (call !== undefined && call.session === session) {
+    if (!event.readOnly && !isNamed(event, call)) return found('call_differs')
     call.seen = true
     return { kind: 'byRequestId' }
   }
@@ -183,6 +185,14 @@ function judge(event: TrailEvent, { roles, forbidden, sessions, calls }: Known):
   if (alike === undefined) return wasAsked(event, session) ? { kind: 'bySession' } : found('call_unrecorded')
   alike.seen = true
   return { kind: 'bySession' }
+}
+
+/**
+ * CloudTrail cuts some names, or puts a version behind them: `PutBucketLifecycle` for `PutBucketLifecycleConfiguration`.
+ * ATTACK: a keeper writes the request id of what deletes into the receipt of what reads.
+ */
+function isNamed({ name }: TrailEvent, { names }: Call): boolean {
+  return names.some(each => each.startsWith(name) || name.startsWith(each))
 }
 
 /** ATTACK: whoever has stolen what may assume the role names another session like one that a receipt made. */

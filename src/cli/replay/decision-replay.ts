@@ -33,6 +33,8 @@ export interface DecisionsReplayed {
   readonly undecided: number
   /** Attempts whose decision inputs were opened and held against the receipt. */
   readonly opened: number
+  /** Attempts of an older version of a classifier: whether their operations are what was asked for is not looked at. */
+  readonly undescribed: number
   /** Attempts that passed on people's word; and those among them whose inputs were held against what people had signed. */
   readonly approved: number
   readonly agreed: number
@@ -82,7 +84,7 @@ export class DecisionReplay implements EntryAudit {
   /** By id of the attempt, its number. */
   private readonly missing = new Map<string, number>()
   private readonly counted = {
-    ...{ decided: 0, replayed: 0, fromInputs: 0, differing: 0, undecided: 0, opened: 0 },
+    ...{ decided: 0, replayed: 0, fromInputs: 0, differing: 0, undecided: 0, opened: 0, undescribed: 0 },
     ...{ approved: 0, agreed: 0 },
   }
 
@@ -166,6 +168,13 @@ export class DecisionReplay implements EntryAudit {
       this.differ(entry, 'the policy has no such API', report)
       return
     }
+    const unfit = otherCredential(entry, found.policy, api)
+    if (unfit !== undefined) report('credential_unfit', entry.seq, unfit)
+    const { classifier } = api.catalog
+    if (isOlder(entry.classifier, classifier)) this.counted.undescribed++
+    // ATTACK: a classifier that nobody has, so that operations aren't held against arguments and catalog.
+    else if (entry.classifier !== classifier)
+      report('operations_differ', entry.seq, `by ${entry.classifier}, where ${classifier} is its API’s`)
     if (isApproved(entry)) this.counted.approved++
     if (known.kind === 'inputs') this.fromInputs(entry, found.policy, api, known, report)
     else this.fromReceipt(entry, found.policy, api, known.why, report)
@@ -320,6 +329,28 @@ export class DecisionReplay implements EntryAudit {
     })
     if (held.length > 0) this.holds.set(entry.seq, this.counters.reserve(held, entry.id, nowMs))
   }
+}
+
+/** What is wrong with the credential of something that passed. ATTACK: another one than the policy names, or one that no entry made. */
+function otherCredential(
+  { decision, credential }: Attempt,
+  { credentials }: ActivePolicy,
+  api: PolicyApi,
+): string | undefined {
+  if (decision.effect !== 'allow') return undefined
+  const spec = api.credential === null ? undefined : credentials.get(api.credential)
+  if (spec === undefined) return credential === undefined ? undefined : 'one, where the policy names none'
+  if (credential === undefined) return `none, where the policy names ${api.credential}`
+  if (credential.minter !== spec.minter)
+    return `of ${credential.minter}, where the policy names ${spec.minter}`
+  return credential.mint === undefined ? 'one that cites no entry that made it' : undefined
+}
+
+/** `rest/1` where the API has `rest/2` by now. */
+function isOlder(said: string, now: string): boolean {
+  const [name, version] = said.split('/')
+  const [sameName, newer] = now.split('/')
+  return name === sameName && /^[1-9][0-9]{0,5}$/.test(version ?? '') && Number(version) < Number(newer)
 }
 
 /** Passed because the policy allowed it, and not because people approved what it held. */

@@ -10,10 +10,21 @@ export interface ReplayBounds {
   readonly sinceMs: number
 }
 
-/** A recorded attempt that would be decided otherwise. */
+/** How an attempt was, or would be, decided. */
+interface Decided {
+  readonly effect: Redecision['effect']
+  readonly code: string
+  readonly rule: string | null
+}
+
+/** A recorded attempt that would be decided otherwise: no more of it than is told, for a log may have millions. */
 export interface Difference {
-  readonly attempt: RecordedAttempt
-  readonly decision: Redecision
+  readonly seq: number
+  readonly agent: string
+  readonly api: string
+  readonly operations: readonly string[]
+  readonly recorded: Decided
+  readonly now: Decided
 }
 
 export interface ReplayReport {
@@ -21,7 +32,7 @@ export interface ReplayReport {
   readonly attempts: number
   readonly same: number
   readonly differences: readonly Difference[]
-  readonly unknown: readonly { readonly attempt: RecordedAttempt; readonly why: string }[]
+  readonly unknown: readonly { readonly seq: number; readonly why: string }[]
   /** Requests that no policy decided: without a grant, malformed, without a credential. */
   readonly undecided: number
   /** What became of those that passed only because their agent observed. */
@@ -42,7 +53,7 @@ export async function replay(
   const counters = new Counters()
   const holds = new Map<number, Hold>()
   const differences: Difference[] = []
-  const unknown: { attempt: RecordedAttempt; why: string }[] = []
+  const unknown: { seq: number; why: string }[] = []
   const observed = { byRule: 0, stillObserved: 0, stopped: 0 }
   let [attempts, same, undecided, opened] = [0, 0, 0, 0]
   for await (const each of log) {
@@ -67,15 +78,27 @@ export async function replay(
     attempts++
     if (each.known.kind === 'inputs') opened++
     if (found.kind === 'unknown') {
-      unknown.push({ attempt: each, why: found.why })
+      unknown.push({ seq: entry.seq, why: found.why })
       continue
     }
     if (found.decision.effect === each.effect) same++
-    else differences.push({ attempt: each, decision: found.decision })
+    else differences.push(differenceOf(each, found.decision))
     if (entry.decision.code !== 'observed') continue
     if (found.decision.effect !== 'allow') observed.stopped++
     else if (found.decision.code === 'observed') observed.stillObserved++
     else observed.byRule++
   }
   return { attempts, same, differences, unknown, undecided, observed, opened }
+}
+
+function differenceOf({ entry, effect }: RecordedAttempt, now: Redecision): Difference {
+  const { code, rule } = entry.decision
+  return {
+    seq: entry.seq,
+    agent: entry.agent.id,
+    api: entry.req.api,
+    operations: entry.ops.map(({ name }) => name),
+    recorded: { effect, code, rule },
+    now: { effect: now.effect, code: now.code, rule: now.rule },
+  }
 }

@@ -40,8 +40,8 @@ export async function tellFromLog(
       pinned: mode === 'pinned keys',
       witnessedT,
     } as const
-    const policies = [...sealedPoliciesIn(folders, narrator.policies()).values()]
     const versions = trustVersions(request.keys)?.toReversed() ?? []
+    const policies = [...sealedPoliciesIn(folders, narrator.policies(), versions).values()]
     const words = sealedWords(
       policies.map(({ envelope }) => envelope),
       versions,

@@ -100,7 +100,7 @@ export class Archiving {
     this.show('writing', request.folder, request.size, 0)
     const work = this.archive(request).catch((error: Error) => {
       const fault = asFault(error)
-      this.current = { ...(this.current as ArchivingStatus), state: 'failed', problem: fault.message }
+      this.current = { ...(this.current as ArchivingStatus), state: 'failed', problem: wordsOf(fault) }
       throw fault
     })
     this.work = work.catch(() => undefined)
@@ -233,7 +233,7 @@ export class Archiving {
       if (await this.parts.store.holdsArchived()) await this.readBack(archived)
       await this.drop(archived)
     } catch (error) {
-      const problem = asFault(error as Error).message
+      const problem = wordsOf(asFault(error as Error))
       this.current = { state: 'failed', folder, size, entries: 0, problem }
     }
   }
@@ -258,6 +258,11 @@ export class Archiving {
   private show(state: ArchivingStatus['state'], folder: string, size: number, entries: number): void {
     this.current = { state, folder, size, entries, problem: null }
   }
+}
+
+/** What went wrong, and what mends it. */
+function wordsOf({ message, mend }: CountersignError): string {
+  return `${message} ${mend}`
 }
 
 function asFault(error: Error): CountersignError {

@@ -106,10 +106,11 @@ function byCodePoint(left: string, right: string): number {
   return a < b ? -1 : a > b ? 1 : 0
 }
 
+/** Each run of spaces and tabs within a value is one space, as AWS's own signers have it. */
 function canonicalHeaders(headers: readonly Header[]): string {
   const values = new Map<string, string[]>()
   for (const [name, value] of headers) {
-    const tidy = value.trim().replace(/ +/g, ' ')
+    const tidy = value.trim().replace(/[ \t]+/g, ' ')
     const known = values.get(name)
     if (known === undefined) values.set(name, [tidy])
     else known.push(tidy)

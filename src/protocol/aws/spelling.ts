@@ -17,11 +17,44 @@ const SPELLINGS: Readonly<Record<string, readonly Spelling[]>> = {
     ],
   ],
   // The older ARNs, without the cluster.
-  ecs: [[/^(arn:[^:]+:ecs:[^:]*:[0-9]*:(?:service|task|container-instance|task-set)\/)([^/]+)$/, '$1*/$2']],
+  ecs: [
+    [/^(arn:[^:]+:ecs:[^:]*:[0-9]*:(?:service|task|container-instance|task-set)\/)([^/]+)$/, '$1*/$2'],
+    [/^(arn:[^:]+:ecs:[^:]*:[0-9]*:)task-set\/([^/]+\/[^/]+)\/.+$/, '$1service/$2'],
+  ],
+  // Whatever of an API it is, its ARN begins with the API's.
+  apigateway: [[/^(arn:[^:]+:apigateway:[^:]*::\/(?:apis|restapis)\/[^/]+)\/.+$/, '$1']],
+  // What is scaled is named as its own service names it, more or less.
+  'application-autoscaling': [
+    [/^arn:([^:]+):application-autoscaling:[^:]*:[0-9]*:scalable-target\/(.+)$/, 'arn:$1:*:*:*:$2'],
+    [
+      /^arn:([^:]+):application-autoscaling:[^:]*:[0-9]*:scalable-target\/((?:endpoint|table)\/[^/]+)\/.+$/,
+      'arn:$1:*:*:*:$2',
+    ],
+    [
+      /^arn:([^:]+):application-autoscaling:[^:]*:[0-9]*:scalable-target\/(function:[^:]+):.+$/,
+      'arn:$1:lambda:*:*:$2',
+    ],
+    [
+      /^arn:([^:]+):application-autoscaling:[^:]*:[0-9]*:scalable-target\/(keyspace\/.+)$/,
+      'arn:$1:cassandra:*:*:/$2',
+    ],
+    [
+      /^arn:([^:]+):application-autoscaling:[^:]*:[0-9]*:scalable-target\/replication-group\/(.+)$/,
+      'arn:$1:elasticache:*:*:replicationgroup:$2',
+    ],
+  ],
+  // Backups of a table, and other ways to what is in it, are below its name.
+  dynamodb: [
+    [/^(arn:[^:]+:dynamodb:[^:]*:[0-9]*:table\/[^/]+)\/(?:backup|export|import|index|stream)\/.+$/, '$1'],
+  ],
+  kinesis: [[/^(arn:[^:]+:kinesis:[^:]*:[0-9]*:stream\/[^/]+)\/consumer\/.+$/, '$1']],
+  // Snapshots have their cluster's name in front.
+  redshift: [[/^(arn:[^:]+:redshift:[^:]*:[0-9]*:)snapshot:([^/*]+)\/.+$/, '$1cluster:$2']],
   cloudformation: [[/^(arn:[^:]+:cloudformation:[^:]*:[0-9]*:stack\/[^/]+)\/[^/]+$/, '$1']],
   logs: [
     [/^(arn:[^:]+:logs:[^:]*:[0-9]*:log-group:[^:]+)$/, '$1:*'],
     [/^(arn:[^:]+:logs:[^:]*:[0-9]*:log-group:[^:]+):\*$/, '$1'],
+    [/^(arn:[^:]+:logs:[^:]*:[0-9]*:log-group:[^:]+):log-stream:.+$/, '$1'],
   ],
   // Whose an image or a snapshot is, its ARN says in one place and not in another.
   ec2: [[/^(arn:[^:]+:ec2:[^:]*:)[0-9]*(:(?:image|snapshot)\/.+)$/, '$1*$2']],

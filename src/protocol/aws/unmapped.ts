@@ -112,11 +112,15 @@ function spellingsOf({ kind, text }: Called, home: UnmappedHome): readonly Spell
   }
   const arns = arnsCalled({ kind, text }, home)
   if (arns !== null) return arns.map(like => ({ type: UNMAPPED, id: text, like }))
+  const about = RELATION.test(kind) && !kinds.has(kind) ? '' : kind
   // What two letters end in says nothing.
   const isItsOwn =
-    kind !== '' && [...kinds].some(known => known === kind || (known.length > 2 && kindsMeet(known, kind)))
-  return [{ type: UNMAPPED, id: '', may: { kind, service, isItsOwn } }]
+    about !== '' && [...kinds].some(known => known === about || (known.length > 2 && kindsMeet(known, about)))
+  return [{ type: UNMAPPED, id: '', may: { kind: about, service, isItsOwn } }]
 }
+
+/** ATTACK: `AssociationId` for the subnet that gets another route table, past a deny of the subnet: it stands for two things of any kind. */
+const RELATION = /^(?:association|attachment)$/
 
 /**
  * Kinds in the ARNs of a service's operations that are its own. ATTACK: a role by its name, past a deny of it, where other

@@ -1,11 +1,11 @@
 import type { ArgumentType, CatalogDocument } from '../catalog.js'
-import { readList, readObject, readOneOf } from '../document-shape.js'
+import { readList, readMap, readObject, readOneOf, readText } from '../document-shape.js'
 import { protocolFault } from '../error-table.js'
 import { OPERATION_CLASSES, type OperationClass } from '../operation.js'
 import { withoutTrailing } from '../trailing.js'
-import type { BodyKind, RestRoute } from './document.js'
+import type { BodyKind, ResourceArgument, RestRoute } from './document.js'
 import { type OpenapiNode, type Schemas, schemaFields } from './openapi-schema.js'
-import { type OwnApi, ownCatalog } from './own-catalog.js'
+import { type OwnApi, ownCatalog, resourceArguments } from './own-catalog.js'
 
 const METHODS = ['get', 'put', 'post', 'delete', 'options', 'head', 'patch', 'trace'] as const
 
@@ -25,7 +25,8 @@ const TAKES_AWAY =
  *
  * Classes follow the method, on the safe side: GET, HEAD and OPTIONS read; PATCH updates; POST and PUT may
  * create or update, and are irreversible as well where path or operationId says so; DELETE is irreversible.
- * `x-countersign-class` (a class or a list) and `x-countersign-effect` on an operation say it better.
+ * `x-countersign-class` (a class or a list) and `x-countersign-effect` on an operation say it better;
+ * `x-countersign-resources` says which members of query and body name something, by type: `{ invoice: lines[].invoice }`.
  *
  * Throws `openapi_unsupported` or `catalog_malformed`.
  */
@@ -49,12 +50,14 @@ function pathRoutes(schemas: Schemas, path: string, item: OpenapiNode): RestRout
     const parameters = [...listOf(item.parameters, where), ...listOf(operation.parameters, where)]
     const args = { ...body.args, ...parameterTypes(schemas, parameters) }
     const effects = effectsOf(operation, where)
+    const resources = resourcesOf(operation, where)
     return {
       route: where,
       classes: classesOf(method, path, operation, where),
       ...(body.kinds.length === 0 ? {} : { body: body.kinds }),
       ...(Object.keys(args).length === 0 ? {} : { args }),
       ...(effects.length === 0 ? {} : { effects }),
+      ...(resources.length === 0 ? {} : { resources }),
     }
   })
 }
@@ -97,6 +100,15 @@ function effectsOf(operation: OpenapiNode, where: string): readonly string[] {
   const declared = operation['x-countersign-effect']
   if (declared === undefined) return []
   return readList(Array.isArray(declared) ? declared : [declared], where, effect => String(effect))
+}
+
+function resourcesOf(operation: OpenapiNode, where: string): readonly ResourceArgument[] {
+  const declared = operation['x-countersign-resources']
+  if (declared === undefined) return []
+  const paths = readMap(declared, where, (value, at) =>
+    Array.isArray(value) ? readList(value, at, readText) : readText(value, at),
+  )
+  return resourceArguments(paths)
 }
 
 function parameterTypes(schemas: Schemas, parameters: readonly OpenapiNode[]): Record<string, ArgumentType> {

@@ -1,7 +1,7 @@
 import type { ArgumentType, CatalogDocument } from '../catalog.js'
 import type { OperationClass } from '../operation.js'
 import type { BodyKind, RestRoute } from './document.js'
-import { type OwnApi, ownCatalog } from './own-catalog.js'
+import { type OwnApi, type OwnResources, ownCatalog, resourceArguments } from './own-catalog.js'
 import { parseTemplate } from './template.js'
 
 /** One line of `routes:` in a policy. */
@@ -12,6 +12,8 @@ export interface OwnRoute {
   /** Types of query and body parameters; path parameters are strings, others are untyped. */
   readonly args?: Readonly<Record<string, ArgumentType>>
   readonly effects?: readonly string[]
+  /** What query and body name, beside what the path does. */
+  readonly resources?: OwnResources
   /** `none` where the operation takes no body. JSON or a form for POST, PUT and PATCH unless told, none for others. */
   readonly body?: readonly BodyKind[] | 'none'
 }
@@ -32,6 +34,7 @@ function restRoute(own: OwnRoute): RestRoute {
     ...(body === 'none' || body.length === 0 ? {} : { body }),
     ...(own.args === undefined ? {} : { args: own.args }),
     ...(own.effects === undefined ? {} : { effects: own.effects }),
+    ...(own.resources === undefined ? {} : { resources: resourceArguments(own.resources) }),
   }
 }
 

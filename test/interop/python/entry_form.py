@@ -42,7 +42,7 @@ OUTCOME = of(
 CONTROL = {
     "genesis": of("origin receipt! checkpoint! enrolment~"),
     "boot": of("size# root@ software side_key~"),
-    "policy": of("action=activated|refused|expired cid%~ version# code?"),
+    "policy": of("action=activated|rechecked|refused|withdrawn|expired cid%~ version# code? trust#? root%?"),
     "grant": of(
         "action=issued|revoked jti agent environment task owner slot expires# order%? by? session? issuer? subject?"
     ),
@@ -65,7 +65,7 @@ CONTROL = {
     "heartbeat": of("size# open# policy%? every#?"),
     "suppressed": of("code count# from# to#"),
     "recover": of("chain size# root@ because lost#? statement?"),
-    "erase": of("attempt# id& by because order%"),
+    "erase": of("attempt# id& by because order% signed?"),
     "archive": of("size# root@ by because order%"),
     "close": of("reason"),
 }
