@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto'
-import { existsSync, readFileSync, renameSync, writeFileSync } from 'node:fs'
+import { existsSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import type { GateAddresses } from '../gate/index.js'
 import type { LoadedConfig } from './config.js'
@@ -23,8 +23,13 @@ function runningFile(loaded: LoadedConfig): string {
 export function writeRunning(loaded: LoadedConfig, running: RunningSidecar): void {
   const file = runningFile(loaded)
   const fresh = `${file}.${randomUUID()}`
-  writeFileSync(fresh, `${JSON.stringify(running)}\n`, { flag: 'wx', mode: 0o644 })
-  renameSync(fresh, file)
+  try {
+    writeFileSync(fresh, `${JSON.stringify(running)}\n`, { flag: 'wx', mode: 0o644 })
+    renameSync(fresh, file)
+  } catch (error) {
+    rmSync(fresh, { force: true })
+    throw error
+  }
 }
 
 /** Throws a UsageError where the sidecar was never started. */

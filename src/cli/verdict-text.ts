@@ -218,9 +218,11 @@ function cutOffText(size: number): string {
 function undecidedBy(decisions: DecisionsReplayed | null): string[] {
   if (decisions === null)
     return ['that the policy decides so: pass --policies, and --auditor-key for the arguments']
-  const { decided, replayed, undescribed, approved, agreed } = decisions
+  const { decided, replayed, undescribed, approved, agreed, opened } = decisions
   const left = decided - replayed
   const unheld = approved - agreed
+  const why =
+    opened > 0 ? 'their decision inputs don’t say what that was' : 'pass --auditor-key and a ledger folder'
   return [
     ...(left === 0 ? [] : [`that the policy decides so for ${plural(left, 'attempt')}: see decisions`]),
     ...(undescribed === 0
@@ -230,9 +232,7 @@ function undecidedBy(decisions: DecisionsReplayed | null): string[] {
         ]),
     ...(unheld === 0
       ? []
-      : [
-          `that ${plural(unheld, 'approved attempt')} had the arguments that people agreed to: pass --auditor-key and a ledger folder`,
-        ]),
+      : [`that ${plural(unheld, 'approved attempt')} had the arguments that people agreed to: ${why}`]),
   ]
 }
 

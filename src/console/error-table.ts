@@ -30,7 +30,7 @@ export const consoleErrors = {
   console_keeper_away: {
     status: 502,
     sentence: 'The keeper doesn’t answer.',
-    mend: 'Look whether the sidecar runs, and whether the tunnel to its admin socket still stands.',
+    mend: 'Look whether the sidecar runs, and whether the tunnel to its admin socket still stands, or the keeper still takes your client certificate.',
   },
   console_listen_failed: {
     status: null,

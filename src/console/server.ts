@@ -1,5 +1,5 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
-import type { AddressInfo } from 'node:net'
+import type { AddressInfo, Socket } from 'node:net'
 import { CountersignError, parseStrictJson } from '../canon/index.js'
 import { Entrance, type EntranceParts } from './entrance.js'
 import { consoleFault } from './error-table.js'
@@ -34,6 +34,8 @@ export interface ConsoleServer {
 
 const MAX_BODY_BYTES = 131_072
 const MAX_CONNECTIONS = 64
+/** Those among them that have shown no session. */
+const MAX_STRANGERS = 48
 /** Picks of a free port that the other family of addresses has as well. */
 const PICKS = 8
 
@@ -72,11 +74,14 @@ export async function serveConsole(options: ConsoleOptions): Promise<ConsoleServ
     entrance: new Entrance(options),
     originOf: new Map(origins.map(origin => [origin.replace(/^https?:\/\//, ''), origin])),
     cookieName: `countersign-console-${port}`,
+    strangers: new Set(),
   }
-  for (const server of servers)
+  for (const server of servers) {
+    holdRoom(server, door.strangers)
     server.on('request', (request: IncomingMessage, response: ServerResponse) => {
       answer(request, response, door).catch(error => refuse(response, error))
     })
+  }
   const origin = origins.at(-1) as string
   return {
     link: `${origin}/#${door.entrance.token}`,
@@ -93,6 +98,23 @@ interface Door extends ConsoleOptions {
   /** Origin by what a browser says as Host under it. */
   readonly originOf: ReadonlyMap<string, string>
   readonly cookieName: string
+  /** Connections that have shown no session, the oldest first. */
+  readonly strangers: Set<Socket>
+}
+
+/**
+ * ATTACK: another program of this machine holds all connections, and nobody can press the button that halts. The oldest one
+ * of a stranger makes room.
+ */
+function holdRoom(server: Server, strangers: Set<Socket>): void {
+  server.on('connection', (socket: Socket) => {
+    strangers.add(socket)
+    socket.once('close', () => strangers.delete(socket))
+    const [oldest] = strangers
+    if (strangers.size <= MAX_STRANGERS || oldest === undefined) return
+    strangers.delete(oldest)
+    oldest.destroy()
+  })
 }
 
 async function answer(request: IncomingMessage, response: ServerResponse, door: Door): Promise<void> {
@@ -110,6 +132,7 @@ async function answer(request: IncomingMessage, response: ServerResponse, door: 
   const body = method === 'POST' ? await bodyOf(request) : undefined
   if (method === 'POST' && url === '/api/enter') return enter(response, body, origin, door)
   door.entrance.check(headers, door.cookieName)
+  door.strangers.delete(request.socket)
   if (method === 'GET' && url === '/api/self')
     return json(response, 200, { by: door.by, keeper: door.keeper !== null })
   const question = adminQuestion(method, url, body, door.by)

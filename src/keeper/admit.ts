@@ -274,11 +274,12 @@ export class Admission {
   /**
    * Whether what was decided on is still so.
    * ATTACK: a grant that is revoked, or a policy that is replaced or ends, while something is minted for it; or the
-   * time that people have agreed for.
+   * time that people have agreed for, or the key that one of them has signed with.
    */
   private stillHolds({ c, route: { grant }, approval }: Extract<Ruling, { kind: 'allow' }>): boolean {
     const nowMs = this.parts.clock.nowMs()
     if (approval !== null && nowMs >= approval.expiresMs) return false
+    if (approval !== null && !this.parts.approvals.isStillApproved(approval)) return false
     const isRevoked = this.parts.revocations.has(grant.jti)
     const isInForce = this.parts.policies.inForce()?.cid === c.policy.cid
     return isInForce && !isRevoked && nowMs < grant.expiresMs && nowMs < c.policy.expiresMs

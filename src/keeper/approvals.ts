@@ -223,7 +223,8 @@ export class Approvals {
     return this.carried(approval, [ended], known)
   }
 
-  private isStillApproved({ statement, approvers, signed }: Approval): boolean {
+  /** Whether those who approved it may still: their policy is in force, and none of their keys was revoked. */
+  isStillApproved({ statement, approvers, signed }: Approval): boolean {
     const groups = this.parts.groupsOf(statement.policy)
     return groups !== null && hasEnough([...groups.values()], approvers, signed)
   }

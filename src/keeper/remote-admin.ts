@@ -30,6 +30,8 @@ export interface RemoteAdminOptions {
 const MAX_CONNECTIONS = 64
 /** ATTACK: who holds all of them keeps everybody else from halting, with one certificate, or from one address with none. */
 const MAX_CONNECTIONS_OF_ONE = 16
+/** Of all that are within their handshake. ATTACK: who has many addresses holds all connections from them, with no certificate. */
+const MAX_STRANGERS = 48
 const MAX_HEADER_BYTES = 8_192
 const HANDSHAKE_MS = 10_000
 const HEADERS_MS = 10_000
@@ -100,10 +102,9 @@ function hardenedServer(tls: RemoteTls): Server {
 
 /** Counts by address what is within its handshake, and by certificate what has it behind itself. */
 function limitEach(server: Server): void {
-  // By address and port at the other end: with its handshake a socket becomes another one.
   const holders = new Map<string, string>()
   const place = (socket: Socket, holder: string): void => {
-    const end = `${socket.remoteAddress} ${socket.remotePort}`
+    const end = endOf(socket)
     holders.delete(end)
     const held = [...holders.values()].filter(each => each === holder).length
     if (held >= MAX_CONNECTIONS_OF_ONE) return void socket.destroy()
@@ -112,10 +113,33 @@ function limitEach(server: Server): void {
       if (holders.get(end) === holder) holders.delete(end)
     })
   }
-  server.on('connection', (socket: Socket) => place(socket, `address ${socket.remoteAddress}`))
-  server.on('secureConnection', (socket: TLSSocket) =>
-    place(socket, `certificate ${socket.getPeerCertificate().fingerprint256}`),
-  )
+  const strangers = new Map<string, Socket>()
+  server.on('connection', (socket: Socket) => {
+    place(socket, `address ${socket.remoteAddress}`)
+    if (!socket.destroyed) makeRoom(strangers, socket)
+  })
+  server.on('secureConnection', (socket: TLSSocket) => {
+    strangers.delete(endOf(socket))
+    place(socket, `certificate ${socket.getPeerCertificate().fingerprint256}`)
+  })
+}
+
+/** The oldest that has shown no certificate goes for the newest. */
+function makeRoom(strangers: Map<string, Socket>, socket: Socket): void {
+  const end = endOf(socket)
+  strangers.set(end, socket)
+  socket.once('close', () => {
+    if (strangers.get(end) === socket) strangers.delete(end)
+  })
+  const [oldest] = strangers
+  if (strangers.size <= MAX_STRANGERS || oldest === undefined) return
+  strangers.delete(oldest[0])
+  oldest[1].destroy()
+}
+
+/** By address and port at the other end: with its handshake a socket becomes another one. */
+function endOf({ remoteAddress, remotePort }: Socket): string {
+  return `${remoteAddress} ${remotePort}`
 }
 
 /** Without tickets no session is resumed: each connection shows a certificate, to the CA and at the time of now. */

@@ -276,7 +276,7 @@ export function standingGroups(
   { revoked }: Pick<TrustRoot, 'revoked'>,
 ): ReadonlyMap<string, ApproverGroup> {
   if (revoked.keys.length === 0) return groups
-  const stands = (key: ApproverKey) => 'passkey' in key || !revoked.keys.includes(key.ed25519)
+  const stands = (key: ApproverKey) => !revoked.keys.includes(publicKeyOf(key))
   return new Map(
     [...groups].map(([name, group]) => [
       name,
@@ -306,6 +306,14 @@ function signerOf(
     return { by, within, touch: verifyPasskey(envelope, signature.sig, key.passkey, crypto) }
   signersOf(crypto, envelope, [key.ed25519])
   return { by, within, touch: null }
+}
+
+/**
+ * As a trust root may revoke it, where it is `ed25519:…`. ATTACK: a passkey that was stolen, and whose key was revoked, goes on
+ * approving because it is no key in a file.
+ */
+export function publicKeyOf(key: ApproverKey): string {
+  return 'passkey' in key ? key.passkey.key : key.ed25519
 }
 
 function approverKeyId(key: ApproverKey): string {

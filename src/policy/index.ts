@@ -34,6 +34,7 @@ export {
   type OpenCountersignature,
   openCountersignature,
   probesCommitment,
+  publicKeyOf,
   type Signature,
   type StatedOperation,
   sealCountersignature,

@@ -162,6 +162,8 @@ export function rotateTrustRoot(
 export function revokeKey(current: TrustRoot, named: string, since?: string): TrustRootChange {
   const name = Object.keys(current.keys).find(each => each === named || current.keys[each] === named)
   const key = name === undefined ? named : (current.keys[name] as string)
+  if (key.startsWith('es256:'))
+    throw policyFault('trust_root_malformed', 'a passkey of P-256 is taken out of the policy instead')
   if (!key.startsWith('ed25519:')) throw policyFault('trust_root_malformed', `there is no key ${named}`)
   const { keys, ids, since: times } = current.revoked
   return {

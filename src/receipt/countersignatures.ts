@@ -17,6 +17,7 @@ import {
   openCountersignature,
   type PasskeyTouch,
   passkeyKeyId,
+  publicKeyOf,
   type Signature,
   statementDigest,
 } from '../policy/index.js'
@@ -198,10 +199,10 @@ export class CountersignatureAudit implements EntryAudit {
       throw new Unproven(`the key of ${opened.by} was revoked since ${new Date(since).toISOString()}`)
   }
 
-  /** Since when the key that signed is not believed; null where it is. A passkey is taken out of the policy instead. */
+  /** Since when the key that signed is not believed; null where it is. A passkey on P-256 is taken out of the policy instead. */
   private revokedOf({ by, groups }: OpenCountersignature, known: Known): number | null {
     const key = known.groups.find(({ name }) => groups.includes(name))?.keys[by]
-    return key === undefined || 'passkey' in key ? null : (this.revoked.get(key.ed25519) ?? null)
+    return key === undefined ? null : (this.revoked.get(publicKeyOf(key)) ?? null)
   }
 
   /** ATTACK: a copy of a passkey. It doesn't know how often the other one has signed meanwhile. */

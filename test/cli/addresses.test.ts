@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import { mkdirSync, writeFileSync } from 'node:fs'
+import { mkdirSync, readdirSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { describe, it } from 'node:test'
 import { parse, stringify } from 'yaml'
@@ -36,6 +36,15 @@ describe('the addresses of the gate', () => {
     const found = { main: 'http://127.0.0.1:9', ports: {}, tls: null, tlsPorts: {}, unix: null, missing: [] }
     writeRunning(loaded, found)
     assert.deepEqual(gateAddresses(loaded), found)
+  })
+
+  it('leave nothing beside the file where it can’t be written', async t => {
+    const loaded = await configured(t, {})
+    const file = loaded.path('run/gate.json')
+    mkdirSync(file, { recursive: true })
+    const found = { main: 'http://127.0.0.1:9', ports: {}, tls: null, tlsPorts: {}, unix: null, missing: [] }
+    assert.throws(() => writeRunning(loaded, found), { code: 'EISDIR' })
+    assert.deepEqual(readdirSync(dirname(file)), ['gate.json'])
   })
 
   it('are unknown where a port is free to choose and nobody has', async t => {

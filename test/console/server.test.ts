@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict'
 import { randomBytes } from 'node:crypto'
+import { once } from 'node:events'
 import { createServer, request } from 'node:http'
-import type { AddressInfo } from 'node:net'
+import { type AddressInfo, connect } from 'node:net'
 import { networkInterfaces } from 'node:os'
 import { text } from 'node:stream/consumers'
 import { describe, it, type TestContext } from 'node:test'
@@ -103,6 +104,18 @@ async function scene(t: TestContext, behind: string | null = null): Promise<Scen
 }
 
 describe('the console', () => {
+  it('attack: another program of this machine holds all connections, and the person still gets in and halts', async t => {
+    const { port, enter, post } = await scene(t)
+    for (let count = 0; count < 100; count++) {
+      const socket = connect(port, '127.0.0.1')
+      socket.on('error', () => undefined)
+      t.after(() => socket.destroy())
+      await once(socket, 'connect')
+    }
+    const tab = await enter()
+    assert.equal((await post('/api/halts', { of: { scope: 'all' } }, tab)).status, 200)
+  })
+
   it('serves its page with a policy that lets nothing else in, and nothing about the sidecar with it', async t => {
     const { get } = await scene(t)
     const { status, headers, body } = await get('/')

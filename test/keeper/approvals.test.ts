@@ -282,6 +282,20 @@ describe('a held request', () => {
     assert.notEqual(heldBy(await ask()), id)
   })
 
+  it('attack: lets nothing pass where the key of whoever approved is revoked while a credential is minted', async t => {
+    const { ask, sign, house, keeper, ledger } = await scene(t)
+    const id = heldBy(await ask())
+    await sign(id, 'approve', maria)
+    const minting = house.broker.pause()
+    const asked = ask()
+    await minting.asked
+    house.shelf.root = house.trustRoot({ revoked: { keys: [formatPublicKey(maria.publicKey)], ids: [] } })
+    await keeper.activation.reload()
+    minting.goOn()
+    assert.notEqual(heldBy(await asked), id)
+    assert.ok(!(await steps(ledger)).includes('consumed'))
+  })
+
   it('attack: lets nothing pass where it expires while a credential is minted', async t => {
     const { ask, sign, house, ledger } = await scene(t)
     const id = heldBy(await ask())
@@ -665,6 +679,16 @@ describe('attacks on countersignatures', () => {
     assert.ok((await steps(ledger)).includes('voided'))
     assert.equal((await sign(anew, 'approve', jo)).state, 'approved')
     assert.equal((await ask('7')).verdict.kind, 'forward')
+  })
+
+  it('attack: a passkey whose key the trust root has revoked approves, or has approved', async t => {
+    const { ask, touch, house, keeper } = await scene(t)
+    const [used, waits] = [heldBy(await ask('7')), heldBy(await ask('8'))]
+    assert.equal((await touch(used, 'approve', lea)).state, 'approved')
+    house.shelf.root = house.trustRoot({ revoked: { keys: [lea.passkey.key], ids: [] } })
+    await keeper.activation.reload()
+    assert.equal((await touch(waits, 'approve', lea)).code, 'approver_unknown')
+    assert.notEqual(heldBy(await ask('7')), used)
   })
 
   it('attack: the yes of a revoked key is one of the two that are asked for', async t => {

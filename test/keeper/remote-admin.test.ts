@@ -239,6 +239,18 @@ describe('the door for other machines', () => {
       assert.equal((await ask('POST', '/v1/stops/halt', HALT, client)).status, 200)
     })
 
+  it('attack: one with many addresses and no certificate, who holds connections without end, keeps nobody out', async t => {
+    const { port, ask, client } = await scene(t)
+    for (let i = 0; i < 100; i++) {
+      const socket = connectPlain({ host: '127.0.0.1', port, localAddress: `127.0.1.${1 + (i % 10)}` })
+      t.after(() => socket.destroy())
+      // What the keeper resets is no fault here.
+      socket.on('error', () => undefined)
+      await once(socket, 'connect')
+    }
+    assert.equal((await ask('POST', '/v1/stops/halt', HALT, client)).status, 200)
+  })
+
   it('attack: resumes no session, so that each connection shows a certificate', async t => {
     const { port, ca, client } = await scene(t)
     const { cert, key } = client

@@ -186,6 +186,7 @@ test('revoking the last key of a role is refused: nobody could hold the role', (
     code: 'trust_root_malformed',
   })
   assert.throws(() => revokeKey(first, 'toString'), { code: 'trust_root_malformed' })
+  assert.throws(() => revokeKey(first, 'es256:AAAA'), /taken out of the policy instead/)
 })
 
 test('a threshold of k is met by any k distinct keys and by no fewer', () => {

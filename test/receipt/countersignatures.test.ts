@@ -147,6 +147,12 @@ describe('what people signed', () => {
     ])
   })
 
+  it('attack: a passkey whose key was revoked by then is touched', () => {
+    const byKim = step('approved', { by: 'kim', signed: touched('approve') })
+    const { found } = audited([step('requested'), byKim], new Map([[passkey.passkey.key, T]]))
+    assert.match(found.join(), /^approval_unproven 1: the key of kim was revoked/)
+  })
+
   it('attack: a stolen key dates its word to before it was revoked', () => {
     const early = step('approved', { by: 'maria', signed: word('approve', maria, STATEMENT, T - 60_000) })
     const { found } = audited([step('requested'), early], new Map([[MARIA, T]]))

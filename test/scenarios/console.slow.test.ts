@@ -118,6 +118,10 @@ limits: { perAgent: { count: 50, per: 1h } }
       verified.out,
       /^ +people +2 words signed as the policy asks \(1 by touching a passkey\), 0 not proven$/m,
     )
+    assert.match(
+      verified.out,
+      /that 1 approved attempt had the arguments that people agreed to: pass --auditor-key/,
+    )
     const words = (await sidecar.entries()).flatMap(entry =>
       entry.type === 'approval' && entry.data.by !== undefined ? [[entry.data.by, entry.data.because]] : [],
     )
