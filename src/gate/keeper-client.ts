@@ -33,7 +33,7 @@ export interface KeeperClientOptions {
   readonly callTimeoutMs?: number
   /** More calls than this at once are `link_busy`; 4,096 unless told. */
   readonly maxOpenCalls?: number
-  /** More unanswered request bytes than this are `link_busy`; 128 MiB unless told, of which one grant has half. */
+  /** More unanswered request bytes than this are `link_busy`; 160 MiB unless told, of which one grant has half. */
   readonly maxOpenBytes?: number
   /** First and longest pause before connecting again, doubled each time; 50 and 2,000 unless told. */
   readonly reconnectMs?: { readonly first: number; readonly longest: number }
@@ -80,7 +80,8 @@ class Link implements KeeperClient {
 
   constructor(options: KeeperClientOptions) {
     this.options = options
-    const maxBytes = options.maxOpenBytes ?? 128 * 1024 * 1024
+    // Half of it has room for 64 bodies of a megabyte with all that their frames say besides.
+    const maxBytes = options.maxOpenBytes ?? 160 * 1024 * 1024
     this.calls = new OpenCalls({
       timeoutMs: options.callTimeoutMs ?? 10_000,
       maxCalls: options.maxOpenCalls ?? 4_096,
