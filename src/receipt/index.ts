@@ -98,7 +98,7 @@ export {
   parseVerifierKey,
   signatureLine,
 } from './note.js'
-export { idTime, UNDER_WAY_MS } from './placed-attempt.js'
+export { idTime, placedAttempt, UNDER_WAY_MS } from './placed-attempt.js'
 export { PolicySealAudit, type SealersOf, type SealsChecked } from './policy-seals.js'
 export { consistencyProof, inclusionProof, verifyConsistency, verifyInclusion } from './proof.js'
 export type { OpenRecovery, Recovered } from './recovered.js'

@@ -74,7 +74,7 @@ interface Lies {
   readonly policies?: SealedPolicies
   readonly opening?: RecordedInputs
   /** Changes the attempts as they stand in the log, by their number from 0. */
-  readonly entry?: (attempt: Attempt, place: number) => Partial<AttemptBody>
+  readonly entry?: (attempt: Attempt, place: number) => Partial<Attempt>
 }
 
 async function replay(recorded: Recorded, lies: Lies = {}): Promise<Replayed> {
@@ -92,7 +92,7 @@ async function replay(recorded: Recorded, lies: Lies = {}): Promise<Replayed> {
 }
 
 /** Who lets something pass in a lie has a credential for it as well, unless that is the lie. */
-function furnished(attempt: Attempt, lie: Partial<AttemptBody> = {}): Attempt {
+function furnished(attempt: Attempt, lie: Partial<Attempt> = {}): Attempt {
   const told = { ...attempt, ...lie }
   const credential = { minter: 'jwt', scope: 'all', expires: 9_000_000_000_000, mint: 'm-1' }
   const lacks = told.decision.effect === 'allow' && told.credential === undefined && !('credential' in lie)
@@ -293,6 +293,32 @@ test('attack: inputs of another request, agent, time or policy than the receiptâ
     const { findings } = await replay(recorded, { opening: lying(recorded.opening, lie) })
     assert.deepEqual(findings[0], [0, 'inputs_differ', what])
   }
+})
+
+test('attack: what passes by an id and inputs from before its policyâ€™s end, or from hours ago, is found', async t => {
+  const recorded = await record(t, shopPolicy({ rules: READ_RULE }), [READ])
+  const now = Date.now()
+  const ended = new Date(now + 60_000).toISOString()
+  const policies = always(recorded.policy.replace('2099-01-01T00:00:00Z', ended))
+  const lateBy = async (ms: number) =>
+    (await replay(recorded, { policies, entry: ({ t: written }) => ({ t: written + ms }) })).findings
+  assert.deepEqual(await lateBy(90_000), [], 'it waited for the disk')
+  assert.deepEqual(await lateBy(1_200_000), [[0, 'policy_expired', ended]])
+  assert.deepEqual(await lateBy(7_200_000), [
+    [0, 'inputs_differ', 'the time'],
+    [0, 'policy_expired', ended],
+  ])
+  const refused = await replay(recorded, {
+    policies,
+    entry: ({ t: written, decision }) => ({
+      t: written + 7_200_000,
+      decision: { ...decision, effect: 'deny' },
+    }),
+  })
+  assert.deepEqual(
+    refused.findings.map(([, code]) => code),
+    ['decision_differs'],
+  )
 })
 
 test('attack: a keeper that lets pass another call than the one that people signed for is found by the auditor', async t => {

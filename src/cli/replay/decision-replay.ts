@@ -10,6 +10,7 @@ import {
   type EntryAudit,
   idTime,
   type OutcomeBody,
+  placedAttempt,
   type ReportDeviation,
   UNDER_WAY_MS,
 } from '../../receipt/index.js'
@@ -168,6 +169,8 @@ export class DecisionReplay implements EntryAudit {
       this.differ(entry, 'the policy has no such API', report)
       return
     }
+    if (isBehindItsEnd(entry, found.policy))
+      report('policy_expired', entry.seq, new Date(found.policy.expiresMs).toISOString())
     const unfit = otherCredential(entry, found.policy, api)
     if (unfit !== undefined) report('credential_unfit', entry.seq, unfit)
     const { classifier } = api.catalog
@@ -344,6 +347,11 @@ function otherCredential(
   if (credential.minter !== spec.minter)
     return `of ${credential.minter}, where the policy names ${spec.minter}`
   return credential.mint === undefined ? 'one that cites no entry that made it' : undefined
+}
+
+/** ATTACK: a policy that has ended goes on to admit, and ids and decision inputs say that it was before its end. */
+function isBehindItsEnd(entry: Attempt, { expiresMs }: ActivePolicy): boolean {
+  return entry.decision.effect === 'allow' && placedAttempt(entry).startedMs >= expiresMs
 }
 
 /** `rest/1` where the API has `rest/2` by now. */

@@ -2,7 +2,13 @@ import { canonicalize, fromHex, type JsonObject, utf8 } from '../../canon/index.
 import { nativeCrypto } from '../../native/index.js'
 import type { ActivePolicy, PolicyApi, ProbeResult } from '../../policy/index.js'
 import { isUnclassifiable, type Operation } from '../../protocol/index.js'
-import { type AttemptBody, type AttemptOperation, commitment, type Entry } from '../../receipt/index.js'
+import {
+  type AttemptBody,
+  type AttemptOperation,
+  commitment,
+  type Entry,
+  UNDER_WAY_MS,
+} from '../../receipt/index.js'
 import type { Known } from './recorded-inputs.js'
 import { describedAgain } from './redecide.js'
 
@@ -36,9 +42,13 @@ export function otherRequest(entry: Attempt, { inputs, secret }: OpenInputs): st
   return undefined
 }
 
-/** When the request came, as its id says; what the upstream was asked about is decided when that has answered. */
-function isDecidedAt(nowMs: number, { id, t, probes }: Attempt): boolean {
+/**
+ * When the request came, as its id says; what the upstream was asked about is decided when that has answered. ATTACK: an id
+ * from an hour at which the policy, or what was left of a limit, still let it pass.
+ */
+function isDecidedAt(nowMs: number, { id, t, probes, decision }: Attempt): boolean {
   const cameMs = timeOf(id)
+  if (decision.effect === 'allow' && nowMs < t - UNDER_WAY_MS) return false
   if (probes === undefined) return nowMs % 2 ** 48 === cameMs
   return cameMs - CLOCK_SET_MS <= nowMs && nowMs <= t + CLOCK_SET_MS
 }
