@@ -16,6 +16,7 @@ import {
   type SealersOf,
   type SealsChecked,
   type SignedCheckpoint,
+  type SignersOf,
   TrustAudit,
   type TrustFollowed,
   type Verification,
@@ -138,7 +139,7 @@ export async function verified(
   const trust =
     versions === null
       ? null
-      : new TrustAudit(nativeCrypto, versions, policies === null ? undefined : sealersOf(policies))
+      : new TrustAudit(nativeCrypto, versions, policies === null ? undefined : signersOf(policies))
   const erasures = versions === null ? null : new ErasureAudit(nativeCrypto, versions.toReversed())
   const audits: readonly (EntryAudit | null)[] = [
     ...[references, decisions, people, seals, trust, erasures],
@@ -185,6 +186,13 @@ function sealersOf(policies: SealedPolicies): SealersOf {
   return cid => {
     const found = policies.find(cid)
     return found.kind === 'policy' ? found.revoked : null
+  }
+}
+
+function signersOf(policies: SealedPolicies): SignersOf {
+  return cid => {
+    const found = policies.find(cid)
+    return found.kind === 'policy' ? found.signers : null
   }
 }
 

@@ -126,7 +126,7 @@ export {
   rootAt,
   type TreeNode,
 } from './tree.js'
-export { TrustAudit, type TrustFollowed } from './trust-history.js'
+export { type SignersOf, TrustAudit, type TrustFollowed } from './trust-history.js'
 export type { KeyPlace, PinnedKeys } from './trusted-keys.js'
 export {
   LogVerifier,

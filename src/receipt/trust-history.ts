@@ -1,8 +1,7 @@
 import type { Crypto } from '../canon/index.js'
-import { isWithdrawn, revokedSinceMs, type TrustRoot, trustRootId } from '../policy/index.js'
+import { isWithdrawn, keysOfRole, revokedSinceMs, type TrustRoot, trustRootId } from '../policy/index.js'
 import type { AttemptBody, Entry } from './entry.js'
 import type { EntryAudit, ReportDeviation } from './entry-audit.js'
-import type { SealersOf } from './policy-seals.js'
 
 /** Which versions of the trust root a log went by, held against those of the verifier. */
 export interface TrustFollowed {
@@ -14,6 +13,9 @@ export interface TrustFollowed {
   readonly withdrawn: readonly string[]
 }
 
+/** The keys, `ed25519:…`, that have sealed a policy; null where it is not at hand. */
+export type SignersOf = (policyCid: string) => readonly string[] | null
+
 /**
  * Holds what a log says of the trust root against the versions that the verifier has. A revocation has no time of its own:
  * which version a keeper went by, and from which entry on, is the log's to say.
@@ -22,7 +24,7 @@ export interface TrustFollowed {
  */
 export class TrustAudit implements EntryAudit {
   private readonly crypto: Pick<Crypto, 'sha256'>
-  private readonly sealersOf: SealersOf
+  private readonly signersOf: SignersOf
   private readonly byVersion: ReadonlyMap<number, TrustRoot>
   private readonly newest: TrustRoot | null
   private readonly activated = new Set<string>()
@@ -30,14 +32,14 @@ export class TrustAudit implements EntryAudit {
   /** The version that the log goes by here; null where it doesn't say, or the verifier hasn't got it. */
   private current: TrustRoot | null = null
 
-  /** `versions`: those that the verifier has, in any order; `sealersOf`: where policies are at hand. */
+  /** `versions`: those that the verifier has, in any order; `signersOf`: where policies are at hand. */
   constructor(
     crypto: Pick<Crypto, 'sha256'>,
     versions: readonly TrustRoot[],
-    sealersOf: SealersOf = () => null,
+    signersOf: SignersOf = () => null,
   ) {
     this.crypto = crypto
-    this.sealersOf = sealersOf
+    this.signersOf = signersOf
     this.byVersion = new Map(versions.map(root => [root.version, root]))
     this.newest = this.byVersion.get(Math.max(...this.byVersion.keys())) ?? null
   }
@@ -55,7 +57,17 @@ export class TrustAudit implements EntryAudit {
 
   private refuses(root: TrustRoot, { cid, version }: AttemptBody['policy']): boolean {
     if (isWithdrawn(root, cid) || version < root.minPolicyVersion) return true
-    return this.sealersOf(cid)?.some(key => revokedSinceMs(root, key) !== null) === true
+    const signers = this.signersOf(cid) ?? []
+    return signers.some(key => revokedSinceMs(root, key) !== null) || this.hasLost(root, signers)
+  }
+
+  /**
+   * Whether too few of them may seal by now, where an earlier version had let enough. What was sealed anew since is at hand with the
+   * later signatures alone, and those before them are nobody's.
+   */
+  private hasLost(root: TrustRoot, signers: readonly string[]): boolean {
+    if (isEnough(root, signers)) return false
+    return [...this.byVersion.values()].some(each => each.version < root.version && isEnough(each, signers))
   }
 
   summary(): TrustFollowed {
@@ -74,4 +86,8 @@ export class TrustAudit implements EntryAudit {
     if (held !== undefined && trustRootId(held, this.crypto) !== root)
       report('trust_differs', seq, `version ${version}`)
   }
+}
+
+function isEnough(root: TrustRoot, signers: readonly string[]): boolean {
+  return keysOfRole(root, 'policy').filter(key => signers.includes(key)).length >= root.roles.policy.threshold
 }

@@ -59,7 +59,7 @@ async function record(t: TestContext, policy: string, calls: readonly Call[]): P
 /** Every policy under any id is this one. */
 function always(text: string): SealedPolicies {
   const { policy } = openedPolicy(text)
-  return { find: () => ({ kind: 'policy', policy, revoked: [] }) }
+  return { find: () => ({ kind: 'policy', policy, revoked: [], signers: [] }) }
 }
 
 interface Replayed {

@@ -67,6 +67,21 @@ test('a policy that was sealed under an older trust root, whose key has gone sin
   assert.equal(sealedPolicies([path('.')], [next, ROOT]).find(cid).kind, 'policy')
 })
 
+test('of a policy that was sealed anew the seal is taken that holds by the newest trust root, whatever the files are called', async t => {
+  const path = await scratch(t)
+  const cid = seal(path('.'), 1, 'p1', 'a.json')
+  assert.equal(seal(path('.'), 1, 'p9', 'b.json'), cid)
+  assert.equal(seal(path('.'), 1, 'p1', 'c.json'), cid)
+  const roles = { ...ROOT.roles, policy: { keys: ['p9'], threshold: 1 } }
+  const next = rotateTrustRoot(ROOT, { roles, keys: { ...ROOT.keys, p9: written('p9') } }, portableCrypto)
+  const signers = (...versions: (typeof ROOT)[]) => {
+    const found = sealedPolicies([path('.')], versions).find(cid)
+    return found.kind === 'policy' ? found.signers : found.why
+  }
+  assert.deepEqual(signers(next, ROOT), [written('p9')])
+  assert.deepEqual(signers(ROOT), [written('p1')])
+})
+
 test('what is not there is said to be missing, and a folder that is not there is a usage mistake', async t => {
   const path = await scratch(t)
   const cid = contentId(portableCrypto, canonicalBytes({}))

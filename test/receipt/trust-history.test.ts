@@ -3,7 +3,7 @@ import { describe, it } from 'node:test'
 import type { JsonObject } from '../../src/canon/index.js'
 import { nativeCrypto } from '../../src/native/index.js'
 import { type TrustRoot, trustRootId } from '../../src/policy/index.js'
-import { type Entry, type EntryBody, type SealersOf, TrustAudit } from '../../src/receipt/index.js'
+import { type Entry, type EntryBody, type SignersOf, TrustAudit } from '../../src/receipt/index.js'
 import { attemptBody, denialBody, HEX } from './log-fixture.js'
 
 const CID = `sha256:${HEX}`
@@ -34,9 +34,9 @@ const said = (action: string, root: TrustRoot, more: JsonObject = {}): EntryBody
 function audited(
   bodies: readonly EntryBody[],
   versions: readonly TrustRoot[] = [FIRST, SECOND],
-  sealersOf: SealersOf = () => null,
+  signersOf: SignersOf = () => null,
 ) {
-  const audit = new TrustAudit(nativeCrypto, versions, sealersOf)
+  const audit = new TrustAudit(nativeCrypto, versions, signersOf)
   const found: string[] = []
   for (const [seq, body] of bodies.entries())
     audit.audit({ ...body, seq, t: seq } as unknown as Entry, (code, at, detail) =>
@@ -90,6 +90,25 @@ describe('the trust root that a log went by', () => {
     const found = (keys: readonly string[]) => audited(log, [FIRST, later], () => keys).found
     assert.deepEqual(found(['ed25519:maria']), ['policy_withdrawn 3: by version 2 of the trust root'])
     assert.deepEqual(found([]), [])
+  })
+
+  it('attack: an admission by a policy that too few seal by what it says of their role is found, one that was sealed anew is none', () => {
+    const sealing = (number: number, names: readonly string[], threshold = 1): TrustRoot => {
+      const root = version(number)
+      const keys = Object.fromEntries(names.map(name => [name, `ed25519:${name}`]))
+      return { ...root, keys, roles: { ...root.roles, policy: { keys: names, threshold } } }
+    }
+    const found = (later: TrustRoot, signers: readonly string[]) => {
+      const first = sealing(1, ['maria'])
+      const log = [said('activated', first), attemptBody(), said('rechecked', later), attemptBody()]
+      return audited(log, [first, later], () => signers).found
+    }
+    const retired = ['policy_withdrawn 3: by version 2 of the trust root']
+    assert.deepEqual(found(sealing(2, ['jo']), ['ed25519:maria']), retired)
+    assert.deepEqual(found(sealing(2, ['jo', 'maria'], 2), ['ed25519:maria']), retired)
+    assert.deepEqual(found(sealing(2, ['jo', 'maria']), ['ed25519:maria']), [])
+    assert.deepEqual(found(sealing(2, ['jo']), ['ed25519:jo']), [])
+    assert.deepEqual(found(sealing(2, ['jo', 'maria'], 2), ['ed25519:jo', 'ed25519:maria']), [])
   })
 
   it('attack: another one than the verifier holds under the same number is found', () => {

@@ -12,9 +12,12 @@ import { nativeCrypto } from '../../native/index.js'
 import {
   type ActivePolicy,
   activate,
+  couldSign,
+  keysOfRole,
   openPolicy,
   readSealedMetadata,
   revokedSigners,
+  signersOf,
   type TrustRoot,
 } from '../../policy/index.js'
 import type { CatalogDocument } from '../../protocol/index.js'
@@ -32,6 +35,8 @@ export type FoundPolicy =
       readonly policy: ActivePolicy
       /** Those of the keys that sealed it which the newest version has revoked, as `ed25519:…`. */
       readonly revoked: readonly string[]
+      /** The keys that have sealed it, `ed25519:…`. */
+      readonly signers: readonly string[]
     }
   | { readonly kind: 'none'; readonly why: string }
 
@@ -109,14 +114,19 @@ function policyId(bytes: Uint8Array): string | undefined {
 function open(cid: string, candidates: readonly Candidate[], trust: readonly TrustRoot[]): FoundPolicy {
   let why = `the sealed policy ${cid} is not at hand`
   const revokedOf = ({ bytes }: Candidate) => revokedSealers(bytes, trust)
+  const ageOf = ({ bytes }: Candidate) => lastSealable(bytes, trust)
   // One of the envelopes may have been sealed anew since.
-  for (const candidate of candidates.toSorted((a, b) => revokedOf(a).length - revokedOf(b).length))
+  const inOrder = candidates.toSorted(
+    (a, b) => revokedOf(a).length - revokedOf(b).length || ageOf(a) - ageOf(b),
+  )
+  for (const candidate of inOrder)
     for (const root of trust)
       try {
         const { file, bytes } = candidate
         const { payload } = openUnder(bytes, root)
         const policy = activate(payload, cid, catalogsBeside(file, payload), nativeCrypto)
-        return { kind: 'policy', policy, revoked: revokedOf(candidate) }
+        const signers = [...signersOf(nativeCrypto, decodeEnvelope(bytes), keysOfRole(root, 'policy'))]
+        return { kind: 'policy', policy, revoked: revokedOf(candidate), signers }
       } catch (error) {
         if (!(error instanceof CountersignError)) throw error
         why = `the sealed policy ${cid} can’t be used (${error.code})`
@@ -126,6 +136,12 @@ function open(cid: string, candidates: readonly Candidate[], trust: readonly Tru
 
 function revokedSealers(bytes: Uint8Array, [newest]: readonly TrustRoot[]): readonly string[] {
   return newest === undefined ? [] : revokedSigners(decodeEnvelope(bytes), newest)
+}
+
+/** How many versions, the newest first, have passed since one whose keys could have sealed it. */
+function lastSealable(bytes: Uint8Array, trust: readonly TrustRoot[]): number {
+  const place = trust.findIndex(root => couldSign(root, 'policy', decodeEnvelope(bytes)))
+  return place < 0 ? trust.length : place
 }
 
 /** Signatures and revocations under one version of the trust root. Audience and expiry were the keeper's to check, when it was. */
