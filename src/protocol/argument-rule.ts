@@ -106,6 +106,19 @@ export function valuesAt(
   return reached
 }
 
+/**
+ * Whether something stands on a path that the path doesn't run through: a text where a list may be, a list where a member
+ * may. Null and an empty text are nothing.
+ */
+export function strays(value: JsonValue, steps: readonly string[]): boolean {
+  return steps.some((step, at) =>
+    valuesAt(value, steps.slice(0, at)).some(
+      here =>
+        here !== null && here !== '' && (typeof here !== 'object' || Array.isArray(here) !== (step === '[]')),
+    ),
+  )
+}
+
 function holds(rule: ArgumentRule, values: readonly JsonValue[]): boolean {
   switch (rule.is) {
     case 'present':

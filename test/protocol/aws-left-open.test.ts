@@ -6,11 +6,17 @@ import { shippedAws } from './aws-fixture.js'
 
 const HOME = 'eu-west-1:111122223333'
 
-function reached(effect: 'allow' | 'hold' | 'deny', arn: string, name: string, args: JsonObject): Match {
+function reached(
+  effect: 'allow' | 'hold' | 'deny',
+  arn: string,
+  name: string,
+  args: JsonObject,
+  type?: string,
+): Match {
   const catalog = shippedAws(name.split(':')[0] as string)
   const operation = catalog.describe('aws', { name, args, region: 'eu-west-1' })
   assert.ok(!operation.classes.includes('unknown'), name)
-  const select = selectionOf({ resources: [{ id: arn }] }, 'aws')
+  const select = selectionOf({ resources: [type === undefined ? { id: arn } : { type, id: arn }] }, 'aws')
   return matchSelector({ effect, select, except: null }, operation)
 }
 
@@ -552,15 +558,128 @@ const MISSED: typeof MET = [
   ],
 ]
 
+const PAY = `arn:aws:lambda:${HOME}:function:pay`
+const SNAPSHOT = 'arn:aws:ec2:eu-west-1::snapshot/snap-0a1b2c3d4e5f60718'
+/** Goes with what is named, or is called after it. */
+const ALONG: typeof MET = [
+  ['lambda:DeleteAlias', { FunctionName: 'pay', Name: 'live' }, `${PAY}:live`],
+  ['lambda:UpdateAlias', { FunctionName: 'pay', Name: 'live', FunctionVersion: '1' }, `${PAY}:live`],
+  ['lambda:DeleteFunction', { FunctionName: 'pay' }, `${PAY}:live`],
+  ['lambda:UpdateFunctionCode', { FunctionName: 'pay', ZipFile: 'x' }, `${PAY}:$LATEST`],
+  ['ec2:DeregisterImage', { ImageId: 'ami-0a1b2c3d4e5f60718', DeleteAssociatedSnapshots: true }, SNAPSHOT],
+  ['ec2:DeleteFleets', { FleetIds: ['fleet-1'], TerminateInstances: true }, ec2('instance/i-0prod')],
+  [
+    'rds:RestoreDBClusterFromSnapshot',
+    { DBClusterIdentifier: 'copy', SnapshotIdentifier: 's' },
+    `arn:aws:rds:${HOME}:snapshot:s`,
+  ],
+  [
+    'rds:RestoreDBInstanceToPointInTime',
+    {
+      TargetDBInstanceIdentifier: 'copy',
+      SourceDBInstanceAutomatedBackupsArn: `arn:aws:rds:${HOME}:auto-backup:ab-1`,
+    },
+    `arn:aws:rds:${HOME}:db:prod`,
+  ],
+  [
+    'rds:DeleteBlueGreenDeployment',
+    { BlueGreenDeploymentIdentifier: 'bgd-1', DeleteTarget: true },
+    `arn:aws:rds:${HOME}:db:prod`,
+  ],
+  [
+    'rds:SwitchoverBlueGreenDeployment',
+    { BlueGreenDeploymentIdentifier: 'bgd-1' },
+    `arn:aws:rds:${HOME}:cluster:prod`,
+  ],
+  [
+    'redshift:ModifyClusterSnapshot',
+    { SnapshotIdentifier: 's', ManualSnapshotRetentionPeriod: 1 },
+    `arn:aws:redshift:${HOME}:cluster:prod`,
+  ],
+  [
+    'elasticache:DeleteReplicationGroup',
+    { ReplicationGroupId: 'prod' },
+    `arn:aws:elasticache:${HOME}:cluster:prod-001`,
+  ],
+  [
+    'elasticache:DeleteCacheCluster',
+    { CacheClusterId: 'prod-0001-002' },
+    `arn:aws:elasticache:${HOME}:replicationgroup:prod`,
+  ],
+  [
+    'dynamodb:UpdateTable',
+    { TableName: 'orders', ReplicaUpdates: [{ Delete: { RegionName: 'us-east-1' } }] },
+    TABLE.replace('eu-west-1', 'us-east-1'),
+  ],
+  [
+    'secretsmanager:RemoveRegionsFromReplication',
+    { SecretId: 'prod', RemoveReplicaRegions: ['us-east-1'] },
+    'arn:aws:secretsmanager:us-east-1:111122223333:secret:prod-AbCdEf',
+  ],
+  [
+    's3:PutBucketLifecycleConfiguration',
+    { Bucket: 'prod', LifecycleConfiguration: {} },
+    'arn:aws:s3:::prod/*',
+  ],
+  [
+    'firehose:CreateDeliveryStream',
+    { DeliveryStreamName: 'x', S3DestinationConfiguration: { BucketARN: 'arn:aws:s3:::prod' } },
+    'arn:aws:s3:::prod/*',
+  ],
+  [
+    'cloudfront:DeleteKeyValueStore',
+    { Name: 'prod', IfMatch: 'x' },
+    'arn:aws:cloudfront::111122223333:key-value-store/0e1f2a3b-4c5d-6e7f-8091-a2b3c4d5e6f7',
+  ],
+  ['apigateway:DeleteRestApi', { restApiId: 'a1' }, 'arn:aws:apigateway:eu-west-1::/restapis/a1/stages/prod'],
+  [
+    'kinesis:DeleteStream',
+    { StreamName: 'orders', EnforceConsumerDeletion: true },
+    `arn:aws:kinesis:${HOME}:stream/orders/consumer/c:1`,
+  ],
+  ['scheduler:DeleteScheduleGroup', { Name: 'g' }, `arn:aws:scheduler:${HOME}:schedule/g/nightly`],
+  ['transfer:DeleteServer', { ServerId: 's-1' }, `arn:aws:transfer:${HOME}:user/s-1/maria`],
+  [
+    'kms:ReEncrypt',
+    { CiphertextBlob: 'x', DestinationKeyId: '0fffffff-4c5d-6e7f-8091-a2b3c4d5e6f7' },
+    `arn:aws:kms:${HOME}:key/0e1f2a3b-4c5d-6e7f-8091-a2b3c4d5e6f7`,
+  ],
+]
+
+const OTHERS_ALONG: typeof MET = [
+  ['lambda:DeleteAlias', { FunctionName: 'pay', Name: 'dev' }, `${PAY}:live`],
+  ['lambda:DeleteFunction', { FunctionName: 'pay', Qualifier: '1' }, `${PAY}:2`],
+  ['lambda:DeleteFunction', { FunctionName: 'pay:1' }, `${PAY}:2`],
+  ['lambda:Invoke', { FunctionName: 'pay' }, `${PAY}:live`],
+  ['ec2:DeregisterImage', { ImageId: 'ami-0a1b2c3d4e5f60718' }, SNAPSHOT],
+  ['ec2:DeregisterImage', { ImageId: 'ami-0a1b2c3d4e5f60718', DeleteAssociatedSnapshots: false }, SNAPSHOT],
+  ['rds:DeleteDBClusterSnapshot', { DBClusterSnapshotIdentifier: 's' }, `arn:aws:rds:${HOME}:snapshot:s`],
+  [
+    'elasticache:DeleteReplicationGroup',
+    { ReplicationGroupId: 'dev' },
+    `arn:aws:elasticache:${HOME}:cluster:prod-001`,
+  ],
+  [
+    's3:PutBucketLifecycleConfiguration',
+    { Bucket: 'dev', LifecycleConfiguration: {} },
+    'arn:aws:s3:::prod/*',
+  ],
+  [
+    'dynamodb:UpdateTable',
+    { TableName: 'orders', ReplicaUpdates: [{ Delete: { RegionName: 'us-west-2' } }] },
+    TABLE.replace('eu-west-1', 'us-east-1'),
+  ],
+]
+
 describe('attack: a thing from a place that makes no ARN, past a rule that names its ARN', () => {
-  for (const [name, args, arn] of [...MET, ...WRITTEN_OTHERWISE, ...CALLED, ...PARTS, ...ELSEWHERE])
+  for (const [name, args, arn] of [...MET, ...WRITTEN_OTHERWISE, ...CALLED, ...PARTS, ...ELSEWHERE, ...ALONG])
     it(`${name} ${JSON.stringify(args)} may be ${arn}`, () => {
       assert.equal(reached('deny', arn, name, args), 'yes')
       assert.notEqual(reached('hold', arn, name, args), 'no')
       assert.equal(reached('allow', arn, name, args), 'no')
     })
 
-  for (const [name, args, arn] of [...MISSED, ...OTHERS_PARTS])
+  for (const [name, args, arn] of [...MISSED, ...OTHERS_PARTS, ...OTHERS_ALONG])
     it(`${name} ${JSON.stringify(args)} is not ${arn}`, () => {
       assert.equal(reached('deny', arn, name, args), 'no')
       assert.equal(reached('hold', arn, name, args), 'no')
@@ -570,6 +689,41 @@ describe('attack: a thing from a place that makes no ARN, past a rule that names
     it(`${name} ${JSON.stringify(args)} has nothing to do with ${arn}`, () => {
       assert.equal(reached('deny', arn, name, args), 'no')
     })
+
+  const WHOLES: readonly (readonly [operation: string, args: JsonObject, type: string, arn: string])[] = [
+    [
+      'apigateway:DeleteStage',
+      { restApiId: 'a1', stageName: 'prod' },
+      'RestApi',
+      'arn:aws:apigateway:eu-west-1::/restapis/a1',
+    ],
+    [
+      'logs:DeleteLogStream',
+      { logGroupName: '/prod', logStreamName: 'a' },
+      'log-group',
+      `arn:aws:logs:${HOME}:log-group:/prod`,
+    ],
+    [
+      'ecs:DeleteTaskSet',
+      { cluster: 'prod', service: 'web', taskSet: 't' },
+      'service',
+      `arn:aws:ecs:${HOME}:service/prod/web`,
+    ],
+    ['lambda:Invoke', { FunctionName: 'pay:live' }, 'function alias', `${PAY}:live`],
+  ]
+  for (const [name, args, type, arn] of WHOLES)
+    it(`${name} ${JSON.stringify(args)} may be the ${type} ${arn}`, () => {
+      assert.equal(reached('deny', arn, name, args, type), 'yes')
+    })
+
+  it('a ciphertext doesn’t say by which key it is: an allow of the other key is none of it', () => {
+    const [own, other] = ['0e1f2a3b', '0fffffff'].map(each => `${each}-4c5d-6e7f-8091-a2b3c4d5e6f7`)
+    const to = { CiphertextBlob: 'x', DestinationKeyId: own as string }
+    const key = `arn:aws:kms:${HOME}:key/${own}`
+    assert.equal(reached('allow', key, 'kms:ReEncrypt', to), 'no')
+    assert.equal(reached('allow', key, 'kms:ReEncrypt', { ...to, SourceKeyId: other as string }), 'no')
+    assert.equal(reached('allow', key, 'kms:ReEncrypt', { ...to, SourceKeyId: own as string }), 'yes')
+  })
 
   it('an API is named by the path that it is called by', () => {
     const api = 'arn:aws:apigateway:eu-west-1::'

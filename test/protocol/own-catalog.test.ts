@@ -95,6 +95,45 @@ describe('routesCatalog', () => {
       )
   })
 
+  it('attack: a resource where its path doesn’t lead, by an allow of what else is named', () => {
+    const paying = openCatalog(
+      routesCatalog(
+        'billing',
+        [
+          {
+            route: 'POST /accounts/{account}/pay',
+            classes: ['billing'],
+            resources: { invoice: ['lines[].invoice', 'invoices[]', 'first.invoice'] },
+          },
+        ],
+        UPSTREAM,
+      ),
+    )
+    const paid = (body: object) =>
+      operationIn(
+        paying,
+        request('POST', '/accounts/a_1/pay', { headers: [JSON_TYPE], body: JSON.stringify(body) }),
+      )
+    for (const body of [
+      { lines: { invoice: 'in_2' } },
+      { lines: [{ invoice: 'in_1' }, [{ invoice: 'in_2' }]] },
+      { lines: [{ invoice: 'in_1' }, 'in_2'] },
+      { lines: [{ invoice: 'in_1' }, { invoice: { id: 'in_2' } }] },
+      { lines: [{ invoice: 'in_1' }], invoices: 'in_2' },
+      { lines: [{ invoice: 'in_1' }], invoices: { 0: 'in_2' } },
+      { lines: [{ invoice: 'in_1' }], first: [{ invoice: 'in_2' }] },
+    ]) {
+      const { resources, spellings } = paid(body)
+      assert.ok(
+        resources.some(({ type }) => type === 'unmapped'),
+        JSON.stringify(body),
+      )
+      assert.deepEqual(spellings?.[0], { type: 'invoice', id: '*', like: '*' })
+    }
+    for (const body of [{ lines: null, invoices: '', first: {} }, { lines: [{ invoice: 'in_1' }, null, {}] }])
+      assert.ok(paid(body).resources.every(({ type }) => type !== 'unmapped'))
+  })
+
   it('records what it was made from', () => {
     const route = { route: 'GET /a', classes: ['read'] } as const
     const [one, same, other] = [[route], [route], [{ ...route, route: 'GET /b' }]].map(

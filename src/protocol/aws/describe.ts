@@ -14,6 +14,7 @@ import type { CompiledOperation } from './operation.js'
 import { type ArnContext, ownerOf } from './resource-form.js'
 import type { CompiledService } from './service.js'
 import { argumentsAssumed, argumentsOfArns, otherSpellings } from './spelling.js'
+import { takenAlong, takesAlong } from './taken-along.js'
 import { exactSpellings, unmappedSpellings } from './unmapped.js'
 
 /** The keeper's half for an operation that the catalog knows. */
@@ -40,6 +41,7 @@ export function describeKnown(
       : [
           ...found.unclear,
           ...otherSpellings(found.resources, args),
+          ...takenAlong(operation.spec.name, found.resources, args),
           ...unsaidIn(operation, named, context, found),
           ...leftOpenIn(operation, context, found),
           ...unmappedSpellings(operation.unmapped, args, home),
@@ -76,6 +78,7 @@ export function mayHaveOtherNames(
   resources: readonly Resource[],
 ): boolean {
   if (resources.length === 0) return false
+  if (takesAlong(operation.spec.name)) return true
   if (argumentsAssumed(service, {}) !== null || otherSpellings(resources, { Qualifier: 'any' }).length > 0)
     return true
   if (resources.some(({ type, id }) => type === UNMAPPED || LOOSE.test(id))) return true
@@ -159,6 +162,11 @@ function resourcesIn(operation: CompiledOperation, args: JsonObject, context: Ar
   if (operation.spec.name.startsWith('ssm:') && Array.isArray(targets) && targets.length > 0) {
     complete = false
     addUnclear(textOf(targets))
+  }
+  // ATTACK: what one key encrypted, past a deny of it or an allow of the other, whose ciphertext alone says which it is.
+  if (operation.spec.name === 'kms:ReEncrypt' && (args.SourceKeyId ?? '') === '') {
+    complete = false
+    addUnclear('SourceKeyId')
   }
   for (const steps of operation.unmapped)
     for (const value of valuesAt(args, steps)) {

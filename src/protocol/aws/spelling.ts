@@ -1,5 +1,5 @@
 import type { JsonObject } from '../../canon/index.js'
-import type { Resource } from '../operation.js'
+import { type Resource, UNMAPPED } from '../operation.js'
 
 /** How the ARN of a service's resource may be written besides: what to look for, and what to put in its place. */
 type Spelling = readonly [form: RegExp, other: string]
@@ -22,6 +22,13 @@ const SPELLINGS: Readonly<Record<string, readonly Spelling[]>> = {
     [/^(arn:[^:]+:ecs:[^:]*:[0-9]*:task-definition\/[^:/]+)$/, '$1:*'],
     [/^(arn:[^:]+:ecs:[^:]*:[0-9]*:)task-set\/([^/]+\/[^/]+)\/.+$/, '$1service/$2'],
   ],
+  // Nodes are called after their group.
+  elasticache: [
+    [/^(arn:[^:]+:elasticache:[^:]*:[0-9]*:)replicationgroup:(.+)$/, '$1cluster:$2-*'],
+    [/^(arn:[^:]+:elasticache:[^:]*:[0-9]*:)cluster:(.+?)(?:-[0-9]{4})?-[0-9]{3}$/, '$1replicationgroup:$2'],
+  ],
+  // A store is called by its name, and its ARN ends in an id.
+  cloudfront: [[/^(arn:[^:]+:cloudfront::[0-9]*:key-value-store\/).+$/, '$1*']],
   // Whatever of an API it is, its ARN begins with the API's.
   apigateway: [[/^(arn:[^:]+:apigateway:[^:]*::\/(?:apis|restapis)\/[^/]+)\/.+$/, '$1']],
   // What is scaled is named as its own service names it, more or less.
@@ -112,18 +119,23 @@ const SPELLINGS: Readonly<Record<string, readonly Spelling[]>> = {
 
 /** Other ARNs of the same resources, as hold and deny may name them. */
 export function otherSpellings(resources: readonly Resource[], args: JsonObject): readonly Resource[] {
-  return resources.flatMap(({ type, id }) => spellingsOf(id, args).map(like => ({ type, id: like, like })))
+  // ATTACK: a part by its own type, past a deny of the whole by the whole's.
+  return resources.flatMap(({ id }) =>
+    spellingsOf(id, args).map(like => ({ type: UNMAPPED, id: like, like })),
+  )
 }
 
-function spellingsOf(id: string, { Qualifier: qualifier }: JsonObject): readonly string[] {
+function spellingsOf(id: string, { Qualifier: qualifier, Name: alias }: JsonObject): readonly string[] {
   const [, , service = ''] = id.split(':', 3)
   switch (service) {
     case 'lambda': {
       const [, whole] = /^(arn:[^:]+(?::[^:]*){3}:function:[^:]+):[^:]+$/.exec(id) ?? []
-      if (whole !== undefined) return [whole]
-      return typeof qualifier === 'string' && /^arn:[^:]+(?::[^:]*){3}:function:[^:]+$/.test(id)
-        ? [`${id}:${qualifier}`]
-        : []
+      if (whole !== undefined) return [whole, id]
+      if (!/^arn:[^:]+(?::[^:]*){3}:function:[^:]+$/.test(id)) return []
+      // An alias that is made, pointed elsewhere or deleted; what isn't qualified is the newest.
+      return [qualifier ?? alias ?? '$LATEST']
+        .filter(part => typeof part === 'string')
+        .map(part => `${id}:${part}`)
     }
     // Its ARNs are in lower case, whatever the thing is called.
     case 'sagemaker':

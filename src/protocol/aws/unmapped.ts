@@ -93,7 +93,8 @@ function jsonIn(text: string): JsonValue {
 }
 
 function exactly(text: string, { partition, service }: UnmappedHome): readonly Spelling[] {
-  const located = arnsOfUrl(text, partition)
+  // ATTACK: where files are copied to as a bucket's ARN, past a deny of the objects in it.
+  const located = arnsOfUrl(text.replace(/^arn:[^:]+:s3:::([^/]+)$/, 's3://$1'), partition)
   if (located !== null) return located.map(like => ({ type: UNMAPPED, id: text, like }))
   const like = text.startsWith('arn:') ? text : `arn:${partition}:ec2:*:*:*/${text}`
   const named = { type: UNMAPPED, id: text, like }

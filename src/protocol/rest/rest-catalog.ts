@@ -1,17 +1,18 @@
 import type { JsonObject } from '../../canon/index.js'
-import { valuesAt } from '../argument-rule.js'
+import { strays, valuesAt } from '../argument-rule.js'
 import type { Catalog, CatalogDocument, OperationSpec } from '../catalog.js'
 import { isDeclared } from '../declared.js'
 import { malformed } from '../document-shape.js'
 import { protocolFault } from '../error-table.js'
 import { anyOf, leftOpen, type NamedIds, namedIds } from '../named.js'
-import type {
-  Classification,
-  Operation,
-  OperationClass,
-  Recognised,
-  Resource,
-  Unclassifiable,
+import {
+  type Classification,
+  type Operation,
+  type OperationClass,
+  type Recognised,
+  type Resource,
+  UNMAPPED,
+  type Unclassifiable,
 } from '../operation.js'
 import { type ProbeSpec, readProbes } from '../probe/spec.js'
 import type { BodyPlan, Header, RawRequest, RequestFacts, RequestHead } from '../request.js'
@@ -248,18 +249,22 @@ interface Touched {
 function touchedBy(route: CompiledRoute, args: JsonObject): Touched {
   const resources = new Map<string, Resource>()
   const open: Resource[] = []
+  const unread = new Set<string>()
   for (const { type, places, alias } of route.resources) {
     const { ids, unclear } = places.length === 1 ? idsAt(args, places[0] as Place) : joinedIds(args, places)
     for (const id of ids) resources.set(`${type} ${id}`, { type, id })
     if (unclear || (alias && ids.length > 0)) open.push(anyOf(type))
+    if (unclear) unread.add(type)
   }
   const named = [...resources.values()]
-  return { resources: named, spellings: [...open, ...leftOpen(route.open, named)] }
+  // ATTACK: `{"items":{"order":2}}` where a list is declared, by an allow of what else the request names.
+  const unmapped = named.length === 0 ? [] : [...unread].map(id => ({ type: UNMAPPED, id }))
+  return { resources: [...named, ...unmapped], spellings: [...open, ...leftOpen(route.open, named)] }
 }
 
 function idsAt(args: JsonObject, place: Place): NamedIds {
   const { ids, unclear } = namedIds(valuesAt(args, place.steps))
-  return { ids: ids.map(id => folded(id, place)), unclear }
+  return { ids: ids.map(id => folded(id, place)), unclear: unclear || strays(args, place.steps) }
 }
 
 /** Unclear where a part is more than one, or missing beside another. */
