@@ -72,7 +72,7 @@ export interface ApiProfile {
 export interface Catalog {
   /** Name of the catalog (`stripe`), or of the API for a team's own routes. */
   readonly name: string
-  /** `rest/2`: protocol and version of the classifier, named in receipts. */
+  /** `rest/3`: protocol and version of the classifier, named in receipts. */
   readonly classifier: string
   readonly profile: ApiProfile
   /** Admits the raw target by the grammar of this API's protocol. Never throws. */

@@ -33,7 +33,7 @@ export interface AttemptBody {
   readonly req: AttemptRequest
   readonly ops: readonly AttemptOperation[]
   readonly policy: { readonly cid: string; readonly version: number }
-  /** `rest/2`, `graphql/1`; `none` where the request was refused before classification. */
+  /** `rest/3`, `graphql/1`; `none` where the request was refused before classification. */
   readonly classifier: string
   readonly decision: {
     readonly effect: 'allow' | 'hold' | 'deny'

@@ -248,7 +248,7 @@ test('attack: a classifier that the API hasn’t, so that nothing is described a
   const recorded = await record(t, shopPolicy({ rules: READ_RULE }), [READ])
   for (const classifier of ['graphql/1', 'rest/9', 'rest/02', 'none'])
     assert.deepEqual((await replay(recorded, { entry: () => ({ classifier }) })).findings, [
-      [0, 'operations_differ', `by ${classifier}, where rest/2 is its API’s`],
+      [0, 'operations_differ', `by ${classifier}, where rest/3 is its API’s`],
     ])
   const older = await replay(recorded, { entry: () => ({ classifier: 'rest/1' }) })
   assert.deepEqual([older.findings, older.summary.undescribed], [[], 1])

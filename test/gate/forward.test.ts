@@ -52,7 +52,7 @@ describe('an admitted request', () => {
         signed: null,
         foreign: [],
         body: { kind: 'none' },
-        classifier: 'rest/2',
+        classifier: 'rest/3',
         finding: {
           kind: 'operations',
           operations: [

@@ -59,7 +59,7 @@ function awsApi(policy: ActivePolicy, slots: readonly Slot[]): PolicyApi {
     ...api,
     catalog: {
       ...api.catalog,
-      classifier: 'aws/1',
+      classifier: 'aws/2',
       profile: { ...api.catalog.profile, slots },
       parseTarget: raw => ({ raw, path: raw, segments: [], query: null }),
       originOf: () => 'default',
@@ -245,7 +245,7 @@ export async function signedCall(
         : body === ''
           ? { kind: 'none' }
           : { kind: 'inspected', sha256: bodyHash, lengthBytes: body.length },
-    classifier: 'aws/1',
+    classifier: 'aws/2',
     finding: { kind: 'operations', operations: [recognised] },
   }
 }

@@ -414,7 +414,7 @@ export class House {
       signed: null,
       foreign: [],
       body: { kind: 'none' },
-      classifier: this.shelf.next instanceof CountersignError ? 'rest/2' : classifierOf(this.shelf.next),
+      classifier: this.shelf.next instanceof CountersignError ? 'rest/3' : classifierOf(this.shelf.next),
       finding: { kind: 'operations', operations: [{ name: 'GET /invoices/{id}', args: { id: '7' } }] },
     }
   }

@@ -14,7 +14,7 @@ export function anAdmit(changes: Partial<AdmitRequest> = {}): AdmitRequest {
     signed: null,
     foreign: [],
     body: { kind: 'inspected', sha256: 'b'.repeat(64), lengthBytes: 12 },
-    classifier: 'rest/2',
+    classifier: 'rest/3',
     finding: {
       kind: 'operations',
       operations: [

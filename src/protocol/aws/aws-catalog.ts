@@ -32,7 +32,7 @@ export function openAwsCatalog(document: CatalogDocument): Catalog {
 
 class AwsCatalog implements Catalog {
   readonly name: string
-  readonly classifier = 'aws/1'
+  readonly classifier = 'aws/2'
   readonly profile: Catalog['profile']
   readonly parseTarget = parseAwsTarget
   readonly probes: ReadonlyMap<string, ProbeSpec>

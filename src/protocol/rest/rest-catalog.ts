@@ -45,7 +45,7 @@ interface Routed {
 
 class RestCatalog implements Catalog {
   readonly name: string
-  readonly classifier = 'rest/2'
+  readonly classifier = 'rest/3'
   readonly profile: Catalog['profile']
   readonly parseTarget = parseTarget
   readonly probes: ReadonlyMap<string, ProbeSpec>
