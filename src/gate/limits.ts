@@ -48,8 +48,8 @@ export const PROBE_LIMITS: Partial<GateLimits> = {
 
 export const DEFAULT_LIMITS: GateLimits = {
   maxInspectBytes: 1_048_576,
-  maxInspectingBytes: 268_435_456,
-  maxInspectingBytesPerGrant: 134_217_728,
+  maxInspectingBytes: 167_772_160,
+  maxInspectingBytesPerGrant: 83_886_080,
   maxArriving: 512,
   inspectedBodyMs: 30_000,
   requestMs: 3_600_000,

@@ -18,6 +18,7 @@ import type { Share } from './grant-shares.js'
 import { asPod, type Identity, identify } from './identify.js'
 import type { Holding } from './inspection.js'
 import type { AdmitCall } from './keeper-port.js'
+import { isTooComplex, type Turn } from './long-bodies.js'
 import { notSent } from './outcomes.js'
 import { Patience } from './patience.js'
 import { type Refusal, refusalOfEnded, refusalOfFault, refusalOfVerdict } from './refusal.js'
@@ -43,13 +44,14 @@ interface Examined {
 export async function pass(context: GateContext, exchange: Exchange): Promise<void> {
   const holding = context.inspection.open()
   const share = context.shares.open()
+  const turn = context.longBodies.open()
   const patience = new Patience(context, exchange)
   try {
     for (let round = 0; round < MAX_ROUNDS; round++) {
       const routing = context.routing()
       if (routing === null) return refuse(context, exchange, null, unavailable(whyNone(context)))
-      const examined = await examine(context, routing, exchange, holding, share)
-      const reply = await ask(context, examined)
+      const asked = await examineAndAsk(context, routing, exchange, { holding, share, turn })
+      const { reply, api } = asked
       const { verdict } = reply
       switch (verdict.kind) {
         case 'stale':
@@ -66,19 +68,46 @@ export async function pass(context: GateContext, exchange: Exchange): Promise<vo
           }
           const refusal =
             end === 'ended' ? refusalOfEnded(reply.receipt) : refusalOfVerdict(verdict, reply.receipt)
-          return refuse(context, exchange, examined.api, refusal)
+          return refuse(context, exchange, api, refusal)
         }
         case 'forward':
-          return await forward(context, exchange, examined, reply, verdict, holding)
+          return await forward(context, exchange, asked, verdict, holding)
       }
     }
     refuse(context, exchange, null, unavailable('policy_moving'))
   } catch (error) {
     refuse(context, exchange, null, unavailable(faultCode(context, error)))
   } finally {
+    turn.giveBack()
     holding.release()
     share.release()
   }
+}
+
+/** What the keeper said of what was examined. What was understood of the request isn't kept while it is under way. */
+interface Asked extends Pick<Examined, 'api' | 'sendable'> {
+  readonly reply: AdmitReply
+  readonly carriesForeign: boolean
+}
+
+/** What one request takes of what all share. */
+interface Places {
+  readonly holding: Holding
+  readonly share: Share
+  readonly turn: Turn
+}
+
+async function examineAndAsk(
+  context: GateContext,
+  routing: Routing,
+  exchange: Exchange,
+  places: Places,
+): Promise<Asked> {
+  const examined = await examine(context, routing, exchange, places)
+  const reply = await ask(context, examined)
+  places.turn.giveBack()
+  const { api, sendable, call } = examined
+  return { api, sendable, reply, carriesForeign: call.foreign.length > 0 }
 }
 
 /** A request as it was read before its body: what every finding of it says. */
@@ -96,8 +125,7 @@ async function examine(
   context: GateContext,
   routing: Routing,
   exchange: Exchange,
-  holding: Holding,
-  share: Share,
+  { holding, share, turn }: Places,
 ): Promise<Examined> {
   const api = routing.apis.get(exchange.api) ?? null
   const raw = targetToForward(api, exchange)
@@ -135,7 +163,8 @@ async function examine(
   const body = exchange.body ?? (await readBody(exchange.request, plan, context.limits, holding))
   if (body.kind === 'refused') return refused(body.code)
   if (body.kind === 'whole') exchange.body = body
-  await context.longBodies.turn(body)
+  if (isTooComplex(body)) return refused('arguments_too_complex', body)
+  await turn.take(body, identity.presented?.token ?? '')
 
   const classification = api.catalog.recognise({ ...head, body: factsOf(body) })
   if (isUnclassifiable(classification)) return refused(classification.code, body)
@@ -181,15 +210,13 @@ async function ask(context: GateContext, { api, call }: Examined): Promise<Admit
 async function forward(
   context: GateContext,
   exchange: Exchange,
-  examined: Examined,
-  reply: AdmitReply,
+  { reply, api, sendable, carriesForeign }: Asked,
   verdict: Extract<Verdict, { kind: 'forward' }>,
   holding: Holding,
 ): Promise<void> {
-  const { api, sendable, call } = examined
   if (reply.receipt === null) throw new Error('an admission without a receipt')
   // INVARIANT: what the gate found wrong is never forwarded, even if the keeper says so.
-  if (api === null || sendable === null || call.foreign.length > 0) {
+  if (api === null || sendable === null || carriesForeign) {
     void context.outcomes.settle(notSent(reply.receipt.seq))
     return refuse(context, exchange, api, unavailable('gate_fault'))
   }

@@ -183,8 +183,8 @@ export const linkErrors = {
   },
   arguments_too_complex: {
     status: 413,
-    sentence: 'The arguments of the request are nested too deep, or have names that are too long.',
-    mend: 'Nest them at most 64 levels deep, and write names of at most 65,536 characters.',
+    sentence: 'The arguments of the request are too many, nested too deep, or have names that are too long.',
+    mend: 'Send no more than some 50,000 values in one body, nest them at most 64 levels deep, and write names of at most 65,536 characters.',
   },
   operations_too_many: {
     status: 413,

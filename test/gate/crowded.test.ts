@@ -95,7 +95,7 @@ describe('attack: long bodies that arrive together', () => {
     count()
     const admittedIn: number[] = []
     keeper.onAdmit = () => void admittedIn.push(turns)
-    const body = `{"note":"${'n'.repeat(40_000)}"}`
+    const body = `{"note":"${'n'.repeat(70_000)}"}`
     const head = ['Content-Type: application/json', `Content-Length: ${body.length}`, BEARER]
     const asked = await Promise.all(
       Array.from({ length: 8 }, async () => {
@@ -112,6 +112,22 @@ describe('attack: long bodies that arrive together', () => {
     turns = 100_000
     assert.equal(new Set(admittedIn).size, 8)
     for (const socket of asked) socket.destroy()
+  })
+})
+
+describe('attack: a body of a hundred thousand empty objects', () => {
+  it('is refused where it has more values than are taken apart', async () => {
+    const { keeper, call } = await open({})
+    const findings: unknown[] = []
+    keeper.onAdmit = ({ finding }) => void findings.push(finding)
+    const body = `{"note":[${'{},'.repeat(100_000)}{}]}`
+    const answer = await call('/invoices', {
+      method: 'POST',
+      body,
+      headers: { 'content-type': 'application/json' },
+    })
+    assert.equal(answer.status, 413)
+    assert.deepEqual(findings, [{ kind: 'refused', code: 'arguments_too_complex' }])
   })
 })
 
