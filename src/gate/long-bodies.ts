@@ -94,28 +94,44 @@ export interface Turn {
   giveBack(): void
 }
 
-/** True where a body has more values than are taken apart: its JSON, outside of strings. */
+/** True where a body has more values than are taken apart: JSON outside of its strings, a form, or XML. */
 export function isTooComplex(body: ReadBody): boolean {
-  return body.kind === 'whole' && body.bytes.length > MAX_VALUES && valuesIn(body.bytes, true) > MAX_VALUES
+  if (body.kind !== 'whole' || body.bytes.length <= MAX_VALUES) return false
+  const first = body.bytes.find(byte => byte > SPACE) ?? 0
+  const count = OPENS.includes(first) ? countOutside(body.bytes) : countOf(body.bytes, IN_OTHERS)
+  return count > MAX_VALUES
 }
 
-const [QUOTE, BACKSLASH] = [0x22, 0x5c]
-/** What stands before a value, in JSON, forms, XML and lists in a query. */
-const SEPARATES = new Uint8Array(256)
-for (const byte of Buffer.from(',:[{&<')) SEPARATES[byte] = 1
+const [SPACE, QUOTE, BACKSLASH] = [0x20, 0x22, 0x5c]
+/** `[` and `{`, with which JSON of more than one value begins. */
+const OPENS: readonly number[] = [0x5b, 0x7b]
+/** What stands before a value. The commas of a table that is uploaded stand before none that is taken apart. */
+const [IN_JSON, IN_OTHERS, IN_ANY] = [bytesOf(',:[{'), bytesOf('&<'), bytesOf(',:[{&<')]
+
+function bytesOf(text: string): Uint8Array {
+  const set = new Uint8Array(256)
+  for (const byte of Buffer.from(text)) set[byte] = 1
+  return set
+}
 
 function weightIn(body: ReadBody): number {
   if (body.kind !== 'whole') return 0
-  return Math.min(body.bytes.length + VALUE_WEIGHT * valuesIn(body.bytes, false), MAX_WEIGHT_EACH)
+  return Math.min(body.bytes.length + VALUE_WEIGHT * countOf(body.bytes, IN_ANY), MAX_WEIGHT_EACH)
 }
 
-/** At most so many values are in it. `outside`: of JSON's strings only. */
-function valuesIn(bytes: Buffer, outside: boolean): number {
+function countOf(bytes: Buffer, separators: Uint8Array): number {
+  let count = 0
+  for (const byte of bytes) count += separators[byte] as number
+  return count
+}
+
+/** Of JSON, outside of its strings. */
+function countOutside(bytes: Buffer): number {
   let count = 0
   for (let at = 0; at < bytes.length; at++) {
     const byte = bytes[at] as number
-    if (outside && byte === QUOTE) at = endOfString(bytes, at + 1)
-    else count += SEPARATES[byte] as number
+    if (byte === QUOTE) at = endOfString(bytes, at + 1)
+    else count += IN_JSON[byte] as number
   }
   return count
 }

@@ -69,5 +69,11 @@ it('a body has too many values where they are outside of strings', () => {
   const values = '0,'.repeat(100_001)
   assert.equal(isTooComplex(of(Buffer.from(`[${values}0]`))), true)
   assert.equal(isTooComplex(of(Buffer.from(`["\\"${values}"]`))), false)
+  assert.equal(isTooComplex(of(Buffer.from(`${' \n'.repeat(2_000)}[${values}0]`))), true)
+  assert.equal(isTooComplex(of(Buffer.from('a=1&'.repeat(100_001)))), true)
+  assert.equal(isTooComplex(of(Buffer.from(`<a>${'<b/>'.repeat(100_001)}</a>`))), true)
   assert.equal(isTooComplex({ kind: 'none' }), false)
 })
+
+it('a table that is uploaded has no values to take apart', () =>
+  assert.equal(isTooComplex(of(Buffer.from('1,2,3,4\n'.repeat(100_001)))), false))
