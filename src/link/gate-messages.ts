@@ -18,6 +18,7 @@ import {
   membersOf,
   nullable,
   oneOf,
+  type Room,
   sha256Hex,
   text,
 } from './shape.js'
@@ -30,6 +31,8 @@ const SETTLED = ['completed', 'upstream_error', 'timeout', 'aborted', 'not_sent'
 const MAX_TOKEN = 8_192
 const MAX_TARGET = 131_072
 const MAX_OPERATIONS = 20_000
+/** Of all arguments of a request together: twice what the gate takes apart of one body. */
+const MAX_VALUES = 200_000
 
 export function readHello(value: unknown): Hello {
   const m = membersOf(value, ['protocol', 'gate'])
@@ -131,7 +134,7 @@ function readFinding(value: unknown): Finding {
   switch (kind) {
     case 'operations': {
       const m = membersOf(value, ['kind', 'operations'])
-      return { kind, operations: listOf(m.operations, MAX_OPERATIONS, readRecognised) }
+      return { kind, operations: readOperations(m.operations) }
     }
     case 'refused': {
       const m = membersOf(value, ['kind', 'code'])
@@ -146,7 +149,7 @@ function readFinding(value: unknown): Finding {
  */
 export function areSayable(operations: readonly Recognised[]): boolean {
   try {
-    listOf(operations, MAX_OPERATIONS, readRecognised)
+    readOperations(operations)
     return true
   } catch {
     return false
@@ -176,11 +179,17 @@ export function checkSayable(request: AdmitRequest): void {
   readAdmit({ ...members, finding: shortened })
 }
 
-function readRecognised(value: unknown): Recognised {
+/** ATTACK: a captured gate whose frames are nothing but values, over each of which everybody waits for the keeper. */
+function readOperations(value: unknown): readonly Recognised[] {
+  const room = { values: MAX_VALUES }
+  return listOf(value, MAX_OPERATIONS, each => readRecognised(each, room))
+}
+
+function readRecognised(value: unknown, room: Room): Recognised {
   const m = membersOf(value, ['name', 'args'], ['account', 'region', 'opaque'])
   return {
     name: text(m.name, 8_192),
-    args: jsonObject(m.args),
+    args: jsonObject(m.args, room),
     ...(m.account === undefined ? {} : { account: text(m.account, 256) }),
     ...(m.region === undefined ? {} : { region: text(m.region, 64) }),
     ...(m.opaque === undefined ? {} : { opaque: text(m.opaque, 256) }),

@@ -65,23 +65,30 @@ export function listOf<T>(value: unknown, maxLength: number, read: (value: unkno
   return value.map(read)
 }
 
+/** How many values are still taken of one message. */
+export interface Room {
+  values: number
+}
+
 /**
  * Any JSON object, copied without a prototype at every level (so that a member called `constructor` exists only
  * where it was sent), with finite numbers and well-formed strings, at most 64 levels deep.
+ * Every member and every item takes one of what `room` has left; without one, the payload's bound is all there is.
  */
-export function jsonObject(value: unknown): JsonObject {
+export function jsonObject(value: unknown, room: Room = { values: Infinity }): JsonObject {
   if (typeof value !== 'object' || value === null || Array.isArray(value)) throw malformed('an object')
-  return copyObject(value as Members, 1)
+  return copyObject(value as Members, 1, room)
 }
 
-function copyObject(source: Members, depth: number): JsonObject {
+function copyObject(source: Members, depth: number, room: Room): JsonObject {
   if (depth > MAX_DEPTH) throw malformed(`at most ${MAX_DEPTH} levels`)
   const copy: JsonObject = Object.create(null)
-  for (const key of Object.keys(source)) copy[text(key, 65_536)] = copyValue(source[key], depth)
+  for (const key of Object.keys(source)) copy[text(key, 65_536)] = copyValue(source[key], depth, room)
   return copy
 }
 
-function copyValue(value: unknown, depth: number): JsonValue {
+function copyValue(value: unknown, depth: number, room: Room): JsonValue {
+  if (room.values-- <= 0) throw malformed('fewer values')
   switch (typeof value) {
     case 'string':
       if (!value.isWellFormed()) throw malformed('well-formed Unicode')
@@ -94,9 +101,9 @@ function copyValue(value: unknown, depth: number): JsonValue {
       return value
     case 'object':
       if (value === null) return null
-      if (!Array.isArray(value)) return copyObject(value as Members, depth + 1)
+      if (!Array.isArray(value)) return copyObject(value as Members, depth + 1, room)
       if (depth >= MAX_DEPTH) throw malformed(`at most ${MAX_DEPTH} levels`)
-      return value.map(item => copyValue(item, depth + 1))
+      return value.map(item => copyValue(item, depth + 1, room))
     default:
       throw malformed('a JSON value')
   }

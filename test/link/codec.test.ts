@@ -212,6 +212,18 @@ describe('the codec of the link', () => {
       )
   })
 
+  it('attack: a frame of nothing but values is refused, however they are spread over its operations', () => {
+    const { type: _, ...admit } = anAdmit()
+    const withValues = (each: number) => () => {
+      const operations = [1, 2].map(() => ({ name: 'x', args: { a: Array(each).fill(0) } }))
+      return read(
+        encodeFrame(0x02, JSON.stringify({ ...admit, finding: { kind: 'operations', operations } })),
+      )
+    }
+    assert.ok(withValues(99_999)())
+    assertRefused(withValues(100_000), 'frame_malformed')
+  })
+
   it('attack: prototype keys in arguments arrive as plain members and reach no prototype', () => {
     const { type: _, ...admit } = anAdmit()
     const text = JSON.stringify({
