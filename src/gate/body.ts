@@ -101,7 +101,10 @@ async function readWhole(
   const { maxBytes } = bounds
   const coding = codingOf(request)
   if (coding !== null && !Object.hasOwn(DECODERS, coding)) return refused('content_encoding')
-  if ((announcedLength(request) ?? 0) > maxBytes) return refused('body_too_large')
+  const announced = announcedLength(request) ?? 0
+  if (announced > maxBytes) return refused('body_too_large')
+  // Those that find room get through: without it, five hundred at once fill it with a part of each.
+  if (!holding.announce(announced)) return refused('gate_busy')
   const received = await receive(request, bounds, holding)
   if (typeof received === 'string') return refused(received)
   if (coding === null) return whole(received, received)

@@ -15,6 +15,7 @@ export interface InspectionBounds {
 export class InspectionRoom {
   private readonly bounds: InspectionBounds
   private heldBytes = 0
+  /** What each holds, and what it has announced and not yet sent. */
   private readonly byGrant = new Map<string, number>()
   /** What ends the reading of each body, that of the longest first. */
   private readonly arriving = new Set<() => void>()
@@ -30,17 +31,26 @@ export class InspectionRoom {
 
   open(): Holding {
     let ownBytes = 0
+    let announcedBytes = 0
     let ownEnd: (() => void) | null = null
     let owner: string | null = null
-    const count = (bytes: number): void => {
-      this.heldBytes += bytes
-      ownBytes += bytes
+    const ofGrant = (): number => (owner === null ? 0 : (this.byGrant.get(owner) ?? 0))
+    const countToGrant = (bytes: number): void => {
       if (owner === null) return
-      const held = (this.byGrant.get(owner) ?? 0) + bytes
+      const held = ofGrant() + bytes
       if (held === 0) this.byGrant.delete(owner)
       else this.byGrant.set(owner, held)
     }
-    const release = (): void => count(-ownBytes)
+    const count = (bytes: number): void => {
+      this.heldBytes += bytes
+      ownBytes += bytes
+      countToGrant(bytes)
+    }
+    const release = (): void => {
+      countToGrant(-announcedBytes)
+      announcedBytes = 0
+      count(-ownBytes)
+    }
     return {
       belongTo: grant => {
         owner = grant
@@ -57,14 +67,22 @@ export class InspectionRoom {
         if (ownEnd !== null) this.arriving.delete(ownEnd)
         ownEnd = null
       },
+      announce: bytes => {
+        if (ofGrant() + bytes > this.bounds.maxInspectingBytesPerGrant) return false
+        announcedBytes += bytes
+        countToGrant(bytes)
+        return true
+      },
       take: bytes => {
-        const ofGrant = owner === null ? 0 : (this.byGrant.get(owner) ?? 0)
-        if (ofGrant + bytes > this.bounds.maxInspectingBytesPerGrant) return false
+        const expected = Math.min(bytes, announcedBytes)
+        if (ofGrant() + bytes - expected > this.bounds.maxInspectingBytesPerGrant) return false
         while (this.heldBytes + bytes > this.bounds.maxInspectingBytes) {
           const [longest] = this.arriving
           if (longest === undefined || longest === ownEnd) return false
           this.endLongest()
         }
+        announcedBytes -= expected
+        countToGrant(-expected)
         count(bytes)
         return true
       },
@@ -87,6 +105,11 @@ export interface Holding {
   /** Its body begins to arrive; `giveWay` is called at most once, before `arrived`, where others need the room. */
   arrive(giveWay: () => void): void
   arrived(): void
+  /**
+   * Keeps room for a body of its grant's own share, before any of it is taken; false where that has no more. Of the
+   * whole room nothing is kept: what is announced and never sent is nobody else's loss.
+   */
+  announce(bytes: number): boolean
   /** False, and nothing taken, where there is no room left. */
   take(bytes: number): boolean
   release(): void

@@ -155,6 +155,52 @@ describe('attack: a grant whose requests hang', () => {
     assert.equal((await post(GRANT)).status, 200)
   })
 
+  it('has room for whole bodies that are announced, and not for a part of each of many', async () => {
+    const { url } = await open({ limits: { maxInspectingBytes: 8_000, maxInspectingBytesPerGrant: 4_000 } })
+    const body = `{"note":"${'n'.repeat(1_500)}"}`
+    const headers = [BEARER, 'Content-Type: application/json', `Content-Length: ${body.length}`]
+    const request = rawRequest('POST /billing/invoices', headers, body)
+    const half = request.length - body.length / 2
+    const begun = [1, 2, 3, 4].map(() => {
+      const socket = dial(url)
+      socket.write(request.slice(0, half))
+      return socket
+    })
+    const statusOf = async (socket: Socket): Promise<string> => {
+      const [answer] = await once(socket, 'data')
+      return String(answer).slice(9, 12)
+    }
+    const statuses = begun.map(statusOf)
+    const answered = new Set<number>()
+    const refused = statuses.map((status, at) => status.then(code => answered.add(at) && code))
+    assert.equal(await Promise.race(refused), '503')
+    while (answered.size < 2) await new Promise(resolve => setImmediate(resolve))
+    for (const [at, socket] of begun.entries()) if (!answered.has(at)) socket.write(request.slice(half))
+    assert.deepEqual((await Promise.all(statuses)).sort(), ['200', '200', '503', '503'])
+  })
+
+  it('holds nothing of others’ room with what it announces and never sends', () => {
+    const room = new InspectionRoom({
+      maxInspectingBytes: 1_000,
+      maxInspectingBytesPerGrant: 600,
+      maxArriving: 10,
+    })
+    const holdingOf = (grant: string) => {
+      const holding = room.open()
+      holding.belongTo(grant)
+      return holding
+    }
+    const [silent, other, third] = [holdingOf('silent'), holdingOf('other'), holdingOf('third')]
+    assert.equal(silent.announce(600), true)
+    assert.equal(holdingOf('silent').announce(1), false)
+    assert.equal(holdingOf('silent').take(1), false)
+    assert.ok(other.announce(500) && other.take(500))
+    assert.ok(third.announce(500) && third.take(500))
+    for (const holding of [silent, other, third]) holding.release()
+    assert.equal(room.size, 0)
+    assert.ok(holdingOf('silent').announce(600))
+  })
+
   it('leaves places to the others', async () => {
     const { call, upstream, url } = await open({ limits: { maxOpenPerGrant: 2, upstreamMs: 10_000 } })
     const answers: (() => void)[] = []
